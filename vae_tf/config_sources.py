@@ -1,0 +1,344 @@
+"""Where a RunConfig comes from: preset < file < `path=value` overrides, with messages a person can act on."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from vae_tf.config import RunConfig
+from vae_tf.errors import UserFileError, UserValueError
+
+__all__ = [
+    "DEFAULT_PRESET",
+    "dump_yaml",
+    "list_presets",
+    "load_config_file",
+    "load_preset",
+    "merge",
+    "parse_latents",
+    "parse_override",
+    "resolve_config",
+    "validate_config",
+]
+
+DEFAULT_PRESET = "digits"
+
+_LATENT_SIZES = {"gaussian": ("size",), "deterministic": ("size",), "categorical": ("num_variables", "num_classes")}
+
+
+def list_presets() -> dict[str, str]:
+    """Return the shipped presets: name to the description in the file's first comment line.
+
+    Example:
+        >>> "digits" in list_presets()
+        True
+    """
+    folder = resources.files("vae_tf") / "presets"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
+    return {f.name.removesuffix(".yaml"): f.read_text("utf-8").splitlines()[0].lstrip("# ") for f in files}
+
+
+def load_preset(name: str) -> dict[str, Any]:
+    """Return the settings of a shipped preset.
+
+    Raises:
+        UserValueError: no preset has that name.
+    """
+    if name not in list_presets():
+        raise UserValueError(f"There is no preset {name!r}{_nearest(name, list_presets())} See `run.py presets`.")
+    text = (resources.files("vae_tf") / "presets" / f"{name}.yaml").read_text("utf-8")
+    return {"preset": name, **(yaml.safe_load(text) or {})}
+
+
+def load_config_file(path: str | Path) -> dict[str, Any]:
+    """Read a configuration file (YAML, of which JSON is a part).
+
+    Raises:
+        UserFileError: the file is missing, unreadable or not YAML.
+        UserValueError: it is YAML, but not a mapping.
+    """
+    try:
+        settings = yaml.safe_load(Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserFileError(f"Cannot read the configuration file {path}: {error}.") from error
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise UserFileError(f"The configuration file {path} is not valid YAML: {where}.") from error
+    if not isinstance(settings, dict):
+        raise UserValueError(f"The configuration file {path} must be a mapping of keys to values.")
+    return settings
+
+
+def dump_yaml(config: BaseModel) -> str:
+    """Write a configuration as YAML that reads back to an equal value."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, width=100)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay settings over others: mappings merge key by key, everything else replaces.
+
+    A mapping whose `kind` differs replaces too: the keys of another kind mean nothing to it.
+
+    Example:
+        >>> merge({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
+        {'a': {'x': 1, 'y': 3}}
+    """
+    result = dict(base)
+    for key, value in over.items():
+        old = result.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[key] = merge(old, value) if both and _same_kind(old, value) else value
+    return result
+
+
+def _same_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return "kind" not in new or old.get("kind") == new["kind"]
+
+
+def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
+    """Read `a.b[1].c=value`; the value is YAML.
+
+    Returns:
+        The path's parts and the value.
+
+    Raises:
+        UserValueError: there is no `=`, or the value is not YAML.
+
+    Example:
+        >>> parse_override("model.latents[0].size=8")
+        (('model', 'latents', '0', 'size'), 8)
+    """
+    path, equals, value = text.partition("=")
+    parts = tuple(part for part in re.split(r"[.\[\]]+", path.strip()) if part)
+    if not equals or not parts:
+        raise UserValueError(f"--set takes PATH=VALUE, e.g. --set training.epochs=5. Received: {text!r}.")
+    try:
+        return parts, _number(yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        raise UserValueError(f"--set {path}: the value is not valid YAML. Received: {value!r}.") from error
+
+
+def _number(value: Any) -> Any:
+    """Read `1e-3` as a number: YAML 1.1 wants a dot in it."""
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
+        return float(value)
+    return value
+
+
+def parse_latents(text: str, like: Iterable[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
+    """Read a latent specification such as `gaussian:10+categorical:1x10`.
+
+    Args:
+        text: blocks joined by `+`; each `gaussian:SIZE`, `categorical:NxK` or `deterministic:SIZE`.
+        like: blocks whose other settings (temperature, KL weight) a new block of the same kind takes over.
+
+    Returns:
+        One mapping of settings a block.
+
+    Raises:
+        UserValueError: the text has another form.
+
+    Example:
+        >>> parse_latents("gaussian:2+categorical:3x4")
+        [{'kind': 'gaussian', 'size': 2}, {'kind': 'categorical', 'num_variables': 3, 'num_classes': 4}]
+    """
+    return [_parse_block(part.strip(), text, list(like)) for part in text.split("+")]
+
+
+def _parse_block(part: str, text: str, like: list[Mapping[str, Any]]) -> dict[str, Any]:
+    kind, _, sizes = part.partition(":")
+    keys = _LATENT_SIZES.get(kind, ())
+    numbers = sizes.split("x")
+    if not keys or len(numbers) != len(keys) or not all(number.isdecimal() and int(number) for number in numbers):
+        raise UserValueError(
+            f"--latent takes blocks gaussian:SIZE, categorical:NxK or deterministic:SIZE joined by +, "
+            f"e.g. gaussian:10+categorical:1x10. Received: {text!r}."
+        )
+    kept = next((dict(block) for block in like if block.get("kind") == kind), {})
+    kept.pop("name", None)
+    return {**kept, "kind": kind, **{key: int(number) for key, number in zip(keys, numbers, strict=True)}}
+
+
+def resolve_config(
+    preset: str | None = None,
+    file: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    latent: str | None = None,
+    overrides: Iterable[str] = (),
+) -> RunConfig:
+    """Lay preset, file, options, latent specification and overrides over each other, in that order, and validate.
+
+    Args:
+        preset: a shipped preset; default: `digits`, or none at all where a file is given.
+        file: a YAML file with any part of a RunConfig.
+        options: settings of the command line, by dotted path; `None` values are left out.
+        latent: a specification that replaces `model.latents`.
+        overrides: `path=value` texts.
+
+    Raises:
+        UserValueError: a key, value or name is wrong; the message names path, rule and value.
+        UserFileError: the file cannot be read.
+
+    Example:
+        >>> resolve_config(overrides=["training.epochs=3"]).training.epochs
+        3
+    """
+    settings = load_preset(preset or DEFAULT_PRESET) if preset or not file else {}
+    if file:
+        settings = merge(settings, load_config_file(file))
+    given = {path: value for path, value in (options or {}).items() if value is not None}
+    for path, value in given.items():
+        settings = _set(settings, tuple(path.split(".")), value)
+    if latent:
+        blocks = validate_config(settings).model_dump(mode="json")["model"]["latents"]
+        settings = merge(settings, {"model": {"latents": parse_latents(latent, blocks)}})
+    for override in overrides:
+        settings = _set(settings, *parse_override(override))
+    return validate_config(settings)
+
+
+def _set(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Return the settings with the value at the path, filling in defaults on the way down."""
+    defaults = validate_config(settings).model_dump(mode="json")
+    _check_path(defaults, path)
+    return merge(settings, _nested(defaults, path, value))
+
+
+def _nested(node: Any, path: tuple[str, ...], value: Any) -> Any:
+    if not path:
+        return value
+    if isinstance(node, list):
+        index = int(path[0])
+        return [_full(item, path[1:], value) if i == index else item for i, item in enumerate(node)]
+    return {path[0]: _nested((node or {}).get(path[0]), path[1:], value)}
+
+
+def _full(item: Any, path: tuple[str, ...], value: Any) -> Any:
+    """Lay a nested value over one item of a list, which is replaced as a whole."""
+    return merge(item, _nested(item, path, value)) if path else value
+
+
+def _check_path(defaults: Any, path: tuple[str, ...]) -> None:
+    node, walked = defaults, ""
+    for part in path:
+        if isinstance(node, list):
+            if not part.isdecimal() or int(part) >= len(node):
+                raise UserValueError(f"{walked} has entries 0 to {len(node) - 1}. Received: {part}.")
+            node, walked = node[int(part)], f"{walked}[{part}]"
+        elif isinstance(node, dict):
+            if part not in node:
+                raise UserValueError(f"{_join(walked, part)} is not a known key{_nearest(part, node)}")
+            node, walked = node[part], _join(walked, part)
+        elif node is None or isinstance(node, str):
+            return  # an optional mapping that is not set: validation judges what is put there
+        else:
+            raise UserValueError(f"{walked} is a single value and has no key {part!r}.")
+
+
+def _join(walked: str, part: str) -> str:
+    return f"{walked}.{part}" if walked else part
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean ...?`, or the list of what is known."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}."
+
+
+def validate_config(settings: Mapping[str, Any]) -> RunConfig:
+    """Validate settings into a RunConfig.
+
+    Raises:
+        UserValueError: `path rule. Received: value.` for the first error found.
+
+    Example:
+        >>> validate_config({"trainin": {}})
+        Traceback (most recent call last):
+        vae_tf.errors.UserValueError: trainin is not a known key; did you mean 'training'?
+    """
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        raise UserValueError(_message(error, settings)) from error
+
+
+def _message(error: ValidationError, settings: Mapping[str, Any]) -> str:
+    """Say the first error in one line: unknown keys first, for they often cause the others."""
+    errors = sorted(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
+    first = errors[0]
+    path, parents = _path(first["loc"], settings)
+    if first["type"] == "extra_forbidden":
+        return f"{path} is not a known key{_nearest(str(first['loc'][-1]), _fields(parents))}"
+    if first["type"] == "missing":
+        return f"{path} is missing."
+    return f"{path} {_rule(first)}"
+
+
+def _path(location: tuple[Any, ...], settings: Any) -> tuple[str, list[str]]:
+    """Write pydantic's location as the path a person wrote: without the tags of unions."""
+    path, node = "", settings
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+            node = node[part] if isinstance(node, (list, tuple)) and part < len(node) else None
+        elif part not in _KINDS or (isinstance(node, Mapping) and part in node):
+            path = _join(path, str(part))
+            node = node.get(part) if isinstance(node, Mapping) else None
+    return path, [str(part) for part in location[:-1]]
+
+
+def _models() -> list[type[BaseModel]]:
+    """Return every class of the configuration."""
+    found: list[type[BaseModel]] = []
+    todo = list(RunConfig.__mro__[1].__subclasses__())
+    while todo:
+        model = todo.pop()
+        found.append(model)
+        todo.extend(model.__subclasses__())
+    return found
+
+
+_KINDS = {field.default for model in _models() if (field := model.model_fields.get("kind"))}
+
+
+def _fields(parents: list[str]) -> list[str]:
+    """Return the keys that would have been right at a location."""
+    model: Any = RunConfig
+    for part in parents:
+        if part in _KINDS:
+            model = next(m for m in _models() if "kind" in m.model_fields and m.model_fields["kind"].default == part)
+        elif isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
+            model = model.model_fields[part].annotation
+    is_model = isinstance(model, type) and issubclass(model, BaseModel)
+    return list(model.model_fields) if is_model else list(RunConfig.model_fields)
+
+
+_SIGNS = {
+    "greater_than": ("gt", ">"),
+    "greater_than_equal": ("ge", ">="),
+    "less_than": ("lt", "<"),
+    "less_than_equal": ("le", "<="),
+}
+
+
+def _rule(error: Any) -> str:
+    """Say the broken rule and the value that broke it."""
+    received = repr(error["input"]) if not isinstance(error["input"], BaseModel) else ""
+    context = error.get("ctx", {})
+    if error["type"] in _SIGNS:
+        key, sign = _SIGNS[error["type"]]
+        return f"must be {sign} {context[key]}. Received: {received}."
+    if error["type"] == "value_error":
+        return f"{context['error']}."
+    if error["type"] == "union_tag_invalid":
+        return f"must have one of the kinds {context['expected_tags']}. Received: {context['tag']!r}."
+    if error["type"] == "union_tag_not_found":
+        return f"must say its kind, e.g. kind: constant. Received: {received}."
+    text = error["msg"].replace("Input should be", "must be")
+    return f"{text[0].lower()}{text[1:]}. Received: {received}."

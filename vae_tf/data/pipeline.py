@@ -1,0 +1,153 @@
+"""From raw examples to model inputs: scaling, binarisation, batches, the same order after a resume."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.splits import ArraySplit, Split
+from vae_tf.errors import UserValueError
+from vae_tf.seeding import derive_pair
+
+__all__ = ["Dataset", "eval_batches", "gather_examples", "scale_inputs", "to_inputs", "train_batches"]
+
+_CHUNK = 100
+"""Examples that share one seed of the fixed binarisation, whatever the batch size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A spec and its three splits.
+
+    Attributes:
+        spec: shapes, scaling, counts.
+        splits: `train`, `validation` and `test`.
+    """
+
+    spec: DatasetSpec
+    splits: Mapping[str, Split]
+
+    def split(self, name: str) -> Split:
+        """Return a split by name.
+
+        Raises:
+            UserValueError: there is no such split.
+        """
+        if name not in self.splits:
+            raise UserValueError(f"There is no split {name!r}; choose from {', '.join(self.splits)}.")
+        return self.splits[name]
+
+
+def scale_inputs(spec: DatasetSpec, raw: Any) -> tf.Tensor:
+    """Scale raw values to model inputs, before binarisation; `DatasetSpec.to_model` in a graph.
+
+    Args:
+        spec: the scaling.
+        raw: [..., *event_shape], any numeric dtype.
+    """
+    x = tf.cast(raw, tf.float32)
+    if any(spec.shift):
+        x -= tf.constant(spec.shift, tf.float32)
+    return x if spec.scale == (1.0,) else x / tf.constant(spec.scale, tf.float32)
+
+
+def to_inputs(spec: DatasetSpec, raw: Any) -> tf.Tensor:
+    """Make a client's raw values into model inputs, without randomness.
+
+    Values between 0 and 1 are thresholded at 1/2 where the model was trained on binary values, drawn or not.
+
+    Args:
+        spec: the scaling and the binarisation.
+        raw: [..., *event_shape], any numeric dtype.
+    """
+    x = scale_inputs(spec, raw)
+    return tf.cast(x > 0.5, tf.float32) if spec.is_binary else x
+
+
+def _binarize(spec: DatasetSpec, x: tf.Tensor, seed: Any, num_rows: int | None = None) -> tf.Tensor:
+    """Apply the dataset's binarisation to [B, *event_shape]; draws are shaped as for `num_rows` rows, then cut."""
+    if spec.binarization == "none":
+        return x
+    if spec.binarization == "threshold":
+        return tf.cast(x > 0.5, tf.float32)
+    shape = tf.shape(x) if num_rows is None else [num_rows, *spec.event_shape]
+    uniform = tf.random.stateless_uniform(shape, seed)[: tf.shape(x)[0]]
+    return tf.cast(uniform < x, tf.float32)
+
+
+def train_batches(
+    dataset: Dataset, batch_size: int, seed: int, first_epoch: int = 0, num_epochs: int = 1
+) -> tuple[tf.data.Dataset, int]:
+    """Return the training batches of all epochs as one stream, and the number of batches an epoch.
+
+    Order and binarisation are pure functions of (seed, epoch, batch): a run that goes on at `first_epoch` sees what the
+    uninterrupted one would have seen. A last batch that is not full is left out; another one each epoch.
+
+    Args:
+        dataset: the data.
+        batch_size: examples a batch; a split smaller than that is one batch.
+        seed: the run's root seed.
+        first_epoch: where to start, from 0.
+        num_epochs: where to end: the number of epochs of the whole run.
+
+    Returns:
+        Batches of x, float32 [B, *event_shape], and how many make an epoch.
+    """
+    spec, split = dataset.spec, dataset.split("train")
+    batch_size = min(batch_size, split.num_examples)
+    steps = split.num_examples // batch_size
+    shuffle_seed, draw_seed = derive_pair(seed, "shuffle"), derive_pair(seed, "binarize")
+
+    def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
+        return split.batches(batch_size, _fold(shuffle_seed, epoch), drop_remainder=True)
+
+    def prepare(step: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        x = _binarize(spec, scale_inputs(spec, example[0]), _fold(draw_seed, step))
+        return tf.ensure_shape(x, [batch_size, *spec.event_shape])
+
+    epochs = tf.data.Dataset.range(first_epoch, num_epochs)
+    batches = epochs.flat_map(epoch_batches).enumerate(start=first_epoch * steps)
+    return batches.map(prepare, num_parallel_calls=2).prefetch(4), steps
+
+
+def _fold(seed: tuple[int, int], number: tf.Tensor) -> tf.Tensor:
+    """Return the seed of the numbered part of a stream."""
+    return tf.random.experimental.stateless_fold_in(tf.constant(seed, tf.int32), tf.cast(number, tf.int32))
+
+
+def eval_batches(dataset: Dataset, split: str, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
+    """Return one pass over a split in its own order, with labels.
+
+    `dynamic` binarisation is one fixed draw here: the same for every run, batch size and limit, so that numbers compare.
+
+    Args:
+        dataset: the data.
+        split: `train`, `validation` or `test`.
+        batch_size: examples a batch.
+        limit: only the first so many examples.
+
+    Returns:
+        Batches of (x, label): float32 [B, *event_shape] and int64 [B], -1 where there is no label.
+    """
+    spec, examples = dataset.spec, dataset.split(split)
+    if limit is not None:
+        examples = examples.take(limit)
+    seed = derive_pair(0, "fixed binarization", split)
+
+    def prepare(chunk: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        x = _binarize(spec, scale_inputs(spec, example[0]), _fold(seed, chunk), _CHUNK)
+        return tf.ensure_shape(x, [None, *spec.event_shape]), example[1]
+
+    batches = examples.batches(_CHUNK).enumerate().map(prepare, num_parallel_calls=2).rebatch(batch_size)
+    if isinstance(examples, ArraySplit):
+        batches = batches.cache()
+    return batches.prefetch(2)
+
+
+def gather_examples(dataset: Dataset, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first `count` model inputs of a split and their labels, as arrays."""
+    batches = list(eval_batches(dataset, split, _CHUNK, limit=count).as_numpy_iterator())
+    return np.concatenate([x for x, _ in batches]), np.concatenate([labels for _, labels in batches])

@@ -1,0 +1,74 @@
+"""DatasetSpec: what a model and a client must know of the data, without the data."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["DatasetSpec"]
+
+
+class DatasetSpec(BaseModel):
+    """Shape, scaling and counts of a dataset: a frozen value that is saved with the run.
+
+    Raw values (what a client has: bytes 0-255, a table's own units) become model inputs by `x = (raw - shift) / scale`.
+
+    Attributes:
+        name: the dataset's name or specification.
+        event_shape: shape of one example: (height, width, channels) or (features,).
+        value_support: where x lies: {0, 1}, [0, 1] or the real line, before binarisation.
+        raw_range: least and greatest raw value there can be; None where unbounded.
+        shift: subtracted from raw values: one number, or one a feature.
+        scale: divides afterwards: one number, or one a feature.
+        binarization: `none`, `threshold` (x > 0.5) or `dynamic` (Bernoulli draws with probability x).
+        num_train: examples in the training split; likewise num_validation, num_test.
+        label_names: names of the classes; empty where there are no labels.
+        feature_names: names of a table's columns; empty otherwise.
+        fingerprint: a hash that changes when the data change.
+
+    Example:
+        >>> spec = DatasetSpec(name="toy", event_shape=(2,), value_support="real", shift=(1.0, 2.0), scale=(2.0, 2.0))
+        >>> spec.to_model([[3.0, 2.0]])
+        array([[1., 0.]], dtype=float32)
+        >>> spec.to_raw([[1.0, 0.0]])
+        array([[3., 2.]], dtype=float32)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    event_shape: tuple[int, ...]
+    value_support: Literal["binary", "unit", "real"]
+    raw_range: tuple[float, float] | None = None
+    shift: tuple[float, ...] = (0.0,)
+    scale: tuple[float, ...] = (1.0,)
+    binarization: Literal["none", "threshold", "dynamic"] = "none"
+    num_train: int = 0
+    num_validation: int = 0
+    num_test: int = 0
+    label_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+    @property
+    def is_image(self) -> bool:
+        """Whether one example is (height, width, channels)."""
+        return len(self.event_shape) == 3
+
+    @property
+    def num_dims(self) -> int:
+        """Numbers in one example."""
+        return int(np.prod(self.event_shape))
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the model sees zeros and ones only."""
+        return self.value_support == "binary" or self.binarization != "none"
+
+    def to_model(self, raw: object) -> np.ndarray:
+        """Scale raw values [..., *event_shape] to model inputs, float32, before binarisation."""
+        return ((np.asarray(raw, np.float32) - np.float32(self.shift)) / np.float32(self.scale)).astype(np.float32)
+
+    def to_raw(self, x: object) -> np.ndarray:
+        """Scale model values [..., *event_shape] back to raw units, float32."""
+        return (np.asarray(x, np.float32) * np.float32(self.scale) + np.float32(self.shift)).astype(np.float32)

@@ -1,0 +1,108 @@
+"""Split: raw examples and labels, in memory or streamed, in batches, in file order or shuffled by a seed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["NO_LABEL", "ArraySplit", "Split", "StreamSplit"]
+
+NO_LABEL = -1
+"""The label of an example that has none."""
+
+
+class Split(Protocol):
+    """One of train, validation, test: raw values [B, *event_shape] and int64 labels [B]."""
+
+    @property
+    def num_examples(self) -> int:
+        """How many examples there are."""
+        ...
+
+    def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False) -> tf.data.Dataset:
+        """Return one pass over the examples.
+
+        Args:
+            batch_size: examples a batch.
+            seed: None for the source's own order, else a stateless seed, int [2]: the same seed gives the same order.
+            drop_remainder: leave out a last batch that is not full.
+        """
+        ...
+
+    def take(self, count: int) -> "Split":
+        """Return the first `count` examples as a split."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySplit:
+    """Examples in memory, in the dtype they came in; shuffled exactly, by gathering a permutation.
+
+    Example:
+        >>> split = ArraySplit(np.arange(6, dtype=np.uint8).reshape(3, 2), np.arange(3))
+        >>> [labels.numpy().tolist() for _, labels in split.batches(2)]
+        [[0, 1], [2]]
+    """
+
+    x: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def num_examples(self) -> int:
+        """How many examples there are."""
+        return len(self.x)
+
+    def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False) -> tf.data.Dataset:
+        """Return one pass over the examples; see `Split.batches`."""
+        x, labels = tf.constant(self.x), tf.constant(self.labels, tf.int64)
+        order = tf.range(self.num_examples, dtype=tf.int64)
+        if seed is not None:
+            order = tf.random.experimental.stateless_shuffle(order, seed)
+        num_batches = self.num_examples // batch_size if drop_remainder else -(-self.num_examples // batch_size)
+
+        def gather(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            rows = order[index * batch_size : (index + 1) * batch_size]
+            if drop_remainder:
+                rows = tf.ensure_shape(rows, [batch_size])
+            return tf.gather(x, rows), tf.gather(labels, rows)
+
+        return tf.data.Dataset.range(num_batches).map(gather)
+
+    def take(self, count: int) -> "ArraySplit":
+        """Return the first `count` examples as a split."""
+        return ArraySplit(self.x[:count], self.labels[:count])
+
+
+@dataclass(frozen=True, eq=False)
+class StreamSplit:
+    """Examples read from disk as they are needed; shuffled as far as the buffer reaches.
+
+    Attributes:
+        num_examples: how many examples `open` gives.
+        open: called with None or a stateless seed (int [2]) by which to shuffle files; returns a dataset of single
+            (raw, label) pairs.
+        shuffle_buffer: examples held for shuffling.
+        limit: only the first so many examples in file order.
+    """
+
+    num_examples: int
+    open: Callable[[Any], tf.data.Dataset]
+    shuffle_buffer: int = 20_000
+    limited: bool = False
+
+    def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False) -> tf.data.Dataset:
+        """Return one pass over the examples; see `Split.batches`."""
+        examples = self.open(None if self.limited else seed)
+        if self.limited:
+            examples = examples.take(self.num_examples)
+        if seed is not None:
+            # tf.data wants one number; the pair's halves are independent, so one of them will do.
+            number = tf.cast(seed[0], tf.int64) + 1
+            examples = examples.shuffle(self.shuffle_buffer, seed=number, reshuffle_each_iteration=False)
+        return examples.batch(batch_size, drop_remainder=drop_remainder)
+
+    def take(self, count: int) -> "StreamSplit":
+        """Return the first `count` examples as a split."""
+        return replace(self, num_examples=min(count, self.num_examples), limited=True)

@@ -1,0 +1,23 @@
+"""Errors that are the user's to mend: one line that says what is wrong and what to do.
+
+The command line prints them without a traceback and leaves with exit code 2; anything else is a bug and keeps its traceback.
+
+Example:
+    >>> raise_if = UserValueError("training.epochs must be >= 1. Received: 0.")
+    >>> isinstance(raise_if, ValueError) and isinstance(raise_if, UserError)
+    True
+"""
+
+__all__ = ["UserError", "UserFileError", "UserValueError"]
+
+
+class UserError(Exception):
+    """Base of every error that is caused by input and mended by changing it."""
+
+
+class UserValueError(UserError, ValueError):
+    """A value (option, config key, request, data) that breaks a documented rule."""
+
+
+class UserFileError(UserError, OSError):
+    """A file or folder that is missing, damaged, or cannot be written."""
