@@ -1,0 +1,27 @@
+"""Latents, likelihoods, networks, and the model that composes them."""
+
+from vae_tf.models.build import build_schedule, build_vae, settle_model
+from vae_tf.models.categorical_latent import CategoricalLatent
+from vae_tf.models.gaussian_latent import DeterministicLatent, GaussianLatent
+from vae_tf.models.joint_latent import JointLatent
+from vae_tf.models.latent import Latent
+from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood
+from vae_tf.models.networks import ConvNetwork, MlpNetwork
+from vae_tf.models.vae import VAE
+
+__all__ = [
+    "VAE",
+    "BernoulliLikelihood",
+    "CategoricalLatent",
+    "ConvNetwork",
+    "DeterministicLatent",
+    "GaussianLatent",
+    "GaussianLikelihood",
+    "JointLatent",
+    "Latent",
+    "Likelihood",
+    "MlpNetwork",
+    "build_schedule",
+    "build_vae",
+    "settle_model",
+]

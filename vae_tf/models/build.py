@@ -1,0 +1,136 @@
+"""From a ModelConfig to Keras objects: the only place that knows which class a `kind` names."""
+
+import random
+from contextlib import contextmanager
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from vae_tf.config import ModelConfig, ObjectiveConfig
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.errors import UserValueError
+from vae_tf.models.categorical_latent import CategoricalLatent
+from vae_tf.models.gaussian_latent import DeterministicLatent, GaussianLatent
+from vae_tf.models.joint_latent import JointLatent
+from vae_tf.models.latent import Latent
+from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood
+from vae_tf.models.networks import ConvNetwork, MlpNetwork
+from vae_tf.models.vae import VAE
+from vae_tf.objectives.elbo import Elbo
+from vae_tf.objectives.schedules import Constant, Cosine, Exponential, Linear, Schedule
+from vae_tf.seeding import derive
+
+__all__ = ["build_schedule", "build_vae", "settle_model"]
+
+_SMALLEST_CONV_SIDE = 16
+
+SCHEDULES = {"constant": Constant, "linear": Linear, "exponential": Exponential, "cosine": Cosine}
+LATENTS = {"gaussian": GaussianLatent, "categorical": CategoricalLatent, "deterministic": DeterministicLatent}
+NETWORKS = {"mlp": MlpNetwork, "conv": ConvNetwork}
+LIKELIHOODS = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
+OBJECTIVES = {"elbo": Elbo}
+
+
+def settle_model(config: ModelConfig, spec: DatasetSpec) -> ModelConfig:
+    """Replace `auto` by what fits the data.
+
+    Example:
+        >>> spec = DatasetSpec(name="table", event_shape=(9,), value_support="real")
+        >>> settled = settle_model(ModelConfig(), spec)
+        >>> settled.network.kind, settled.likelihood.kind
+        ('mlp', 'gaussian')
+    """
+    large = spec.is_image and min(spec.event_shape[:2]) >= _SMALLEST_CONV_SIDE
+    settled = {"network": "conv" if large else "mlp", "likelihood": "gaussian" if spec.value_support == "real" else "bernoulli"}
+    settings = config.model_dump(mode="json")
+    for part, kind in settled.items():
+        if settings[part]["kind"] == "auto":
+            settings[part] = {"kind": kind}
+    return ModelConfig.model_validate(settings)
+
+
+def build_schedule(config: Any) -> Schedule:
+    """Return the schedule that a configuration describes.
+
+    Example:
+        >>> from vae_tf.config import LinearConfig
+        >>> float(build_schedule(LinearConfig(start=0, stop=1, steps=2))(1))
+        0.5
+    """
+    return SCHEDULES[config.kind](**config.model_dump(exclude={"kind"}))
+
+
+def build_vae(
+    config: ModelConfig,
+    spec: DatasetSpec,
+    seed: int = 0,
+    objective: ObjectiveConfig | None = None,
+    precision: str = "float32",
+) -> VAE:
+    """Return the model that a configuration describes, built, with weights drawn from the seed.
+
+    Args:
+        config: networks, latent blocks, likelihood; `auto` is settled first.
+        spec: the data's shape and support.
+        seed: root of initial weights and of the latent layers' streams.
+        objective: default: the ELBO.
+        precision: Keras dtype policy of the networks; latents and likelihood stay in float32.
+
+    Raises:
+        UserValueError: a convolutional network was asked for data that are not images.
+
+    Example:
+        >>> spec = DatasetSpec(name="toy", event_shape=(4, 4, 1), value_support="binary")
+        >>> vae = build_vae(ModelConfig.model_validate({"latents": [{"kind": "gaussian", "size": 2}]}), spec)
+        >>> vae.event_shape, vae.latent.size
+        ((4, 4, 1), 2)
+    """
+    config = settle_model(config, spec)
+    if config.network.kind == "conv" and not spec.is_image:
+        raise UserValueError(
+            f"model.network.kind conv needs images. Received: examples of shape {spec.event_shape}. Choose mlp."
+        )
+    network = NETWORKS[config.network.kind](**config.network.model_dump(exclude={"kind"}))
+    latent = _build_latent(config.latents, seed)
+    likelihood = LIKELIHOODS[config.likelihood.kind](
+        event_shape=spec.event_shape, **config.likelihood.model_dump(exclude={"kind"})
+    )
+    with _dtype_policy(precision), _initial_weights(seed):
+        encoder = network.encoder(spec.event_shape, latent.params_size)
+        decoder = network.decoder(latent.size, likelihood.params_shape)
+    chosen = OBJECTIVES[objective.kind](**objective.model_dump(exclude={"kind"})) if objective else None
+    return VAE(encoder, latent, decoder, likelihood, objective=chosen)
+
+
+def _build_latent(configs: Any, seed: int) -> Latent:
+    blocks = [_build_block(config, seed) for config in configs]
+    return blocks[0] if len(blocks) == 1 else JointLatent(blocks)
+
+
+def _build_block(config: Any, seed: int) -> Latent:
+    settings = {key: getattr(config, key) for key in type(config).model_fields if key != "kind"}
+    schedules = {key: build_schedule(value) for key, value in settings.items() if getattr(value, "kind", None) in SCHEDULES}
+    return LATENTS[config.kind](**{**settings, **schedules}, seed=seed)
+
+
+@contextmanager
+def _initial_weights(seed: int) -> Iterator[None]:
+    """Let Keras' initializers, which seed themselves from Python's generator, draw from a seed; restore the generator."""
+    before = random.getstate()
+    random.seed(derive(seed, "initial weights"))
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+
+@contextmanager
+def _dtype_policy(precision: str) -> Iterator[None]:
+    """Make layers in a precision, and restore Keras' global policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

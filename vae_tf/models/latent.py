@@ -1,0 +1,162 @@
+"""Latent: one block of z. It is the sampling layer of the model and adds its KL term by `add_loss`."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from vae_tf.objectives.metrics import TermMean
+from vae_tf.objectives.schedules import as_schedule
+from vae_tf.seeding import derive_pair
+
+__all__ = ["Latent"]
+
+
+class Latent(keras.layers.Layer):
+    """One block of z: posterior, prior, sample, KL.
+
+    A subclass fills in `posterior`, `prior`, `sample`, `mean`, `mode`, `describe`, `draw` and `traverse`, and says its `size`
+    and `params_size`. Shapes: B batch, S Monte Carlo samples, size the last axis of z.
+
+    Every draw is a pure function of the layer's seed and of a counter that is saved with the weights: a resumed run draws
+    what the uninterrupted one would have drawn. Training and evaluation have counters of their own.
+
+    Attributes:
+        size: length of z's last axis.
+        params_size: length of the encoder's output for this block.
+        kl_weight: schedule of the KL term's weight (beta in Higgins et al. 2017), a function of the training step.
+        seed: root of the layer's random streams.
+        has_density: whether log q and log p exist, so that bounds can be computed.
+    """
+
+    has_density = True
+
+    def __init__(self, name: str, kl_weight: Any = 1.0, seed: int = 0) -> None:
+        super().__init__(name=name, dtype="float32")
+        self.kl_weight = as_schedule(kl_weight)
+        self.seed = seed
+        self.size = 0
+        self.params_size = 0
+
+    def build(self, input_shape: Any) -> None:
+        """Make the counters and the KL metric."""
+        counter = {"shape": (), "initializer": "zeros", "dtype": "int64", "trainable": False}
+        self.step = self.add_weight(name="step", aggregation="only_first_replica", **counter)
+        self.num_evaluations = self.add_weight(name="num_evaluations", aggregation="only_first_replica", **counter)
+        self.kl_metric = TermMean(name=f"kl_{self.name}")
+        self.built = True
+
+    # --- the distribution of the block: filled in by subclasses ---
+
+    def posterior(self, params: tf.Tensor) -> Any:
+        """Return q(z|x), batch [B], from the encoder's output [B, params_size]."""
+        raise NotImplementedError
+
+    def prior(self) -> Any:
+        """Return p(z), batch []."""
+        raise NotImplementedError
+
+    def sample(
+        self, q: Any, seed: Any, num_samples: tuple[int, ...] = (), hard: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draw z from a posterior.
+
+        Args:
+            q: a posterior, batch [B].
+            seed: a stateless seed, int32 [2].
+            num_samples: leading shape of the draw; () for one sample an example.
+            hard: draw from the discrete distribution where the block has a relaxed one.
+
+        Returns:
+            z [*num_samples, B, size] and log q(z|x) - log p(z) [*num_samples, B], in nats.
+        """
+        raise NotImplementedError
+
+    def kl(self, q: Any, log_ratio: tf.Tensor) -> tf.Tensor:
+        """Return KL(q || p) [B] in nats: closed form if there is one, else its one-sample estimate `log_ratio`."""
+        raise NotImplementedError
+
+    @property
+    def kl_is_exact(self) -> bool:
+        """Whether `kl` is a closed form, not an estimate."""
+        return True
+
+    def mean(self, q: Any) -> tf.Tensor:
+        """Return E[z|x], [B, size]: what is projected, probed and plotted."""
+        raise NotImplementedError
+
+    def mode(self, q: Any) -> tf.Tensor:
+        """Return the most probable z, [B, size]: what is decoded when no randomness is wanted."""
+        return self.mean(q)
+
+    def describe(self, q: Any) -> dict[str, tf.Tensor]:
+        """Return the posterior's parameters, named for a reader, each with leading axis B."""
+        raise NotImplementedError
+
+    def draw(self, num: int, seed: Any, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
+        """Draw from the prior, [num, size]; temperatures below 1 keep to its more probable part."""
+        raise NotImplementedError
+
+    def traverse(self, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
+        """Return (label, path [steps, size]) for every axis of the block, each path varying z, [size], along that axis."""
+        raise NotImplementedError
+
+    def interpolate(self, start: tf.Tensor, stop: tf.Tensor, num_steps: int, spherical: bool) -> tf.Tensor:
+        """Return the path [num_steps, ..., size] between two points [..., size] of the block's space."""
+        fractions = tf.reshape(tf.linspace(0.0, 1.0, num_steps), [num_steps] + [1] * len(start.shape))
+        return start + fractions * (stop - start)
+
+    # --- the layer ---
+
+    def call(self, params: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Draw one z an example, [B, size], and add the weighted mean KL as a loss.
+
+        In training the draw is the relaxed one, so that gradients flow through it; otherwise it is a hard one, so that
+        validation measures a bound of the model that is used.
+        """
+        q = self.posterior(params)
+        z, log_ratio = self.sample(q, self._next_seed(bool(training)), hard=not training)
+        kl = self.kl(q, log_ratio)
+        self.kl_metric.update_state(kl)
+        self.add_loss(self.kl_weight(self.step.value) * tf.reduce_mean(kl))
+        if training:
+            self.step.assign_add(1)
+        return z
+
+    def _next_seed(self, training: bool) -> tf.Tensor:
+        """Return the stateless seed of this call's draw."""
+        counter = self.step if training else self.num_evaluations
+        pair = tf.constant(derive_pair(self.seed, self.name, "train" if training else "evaluate"), tf.int32)
+        seed = tf.random.experimental.stateless_fold_in(pair, tf.cast(counter.value, tf.int32))
+        if not training:
+            counter.assign_add(1)
+        return seed
+
+    def scheduled_values(self) -> dict[str, float]:
+        """Return the current value of every schedule of the block, by a name fit for a log."""
+        return {f"kl_weight_{self.name}": float(self.kl_weight(self.step.value))}
+
+    def blocks(self) -> "list[Latent]":
+        """The latent's blocks: itself, or the parts of a joint one."""
+        return [self]
+
+    def split_posterior(self, q: Any) -> "list[tuple[Latent, Any]]":
+        """Return every block with its own posterior."""
+        return [(self, q)]
+
+    def sample_blocks(
+        self, q: Any, seed: Any, num_samples: tuple[int, ...] = (), hard: bool = False
+    ) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """Draw as `sample` does, and return z and the log ratio of every block apart."""
+        return [self.sample(q, seed, num_samples, hard=hard)]
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
+        """Return [B, size]."""
+        return (*input_shape[:-1], self.size)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        schedule = keras.saving.serialize_keras_object(self.kl_weight)
+        return {"name": self.name, "kl_weight": schedule, "seed": self.seed}
+
+

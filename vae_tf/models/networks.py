@@ -1,0 +1,141 @@
+"""Encoder and decoder networks, fitted to the shape of the data: plain functional Keras models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+__all__ = ["ConvNetwork", "MlpNetwork"]
+
+_NORMALIZATIONS = {"batch": keras.layers.BatchNormalization, "layer": keras.layers.LayerNormalization}
+
+
+def _normalized(x: Any, normalization: str, activation: str) -> Any:
+    """Normalise, then activate."""
+    if normalization != "none":
+        x = _NORMALIZATIONS[normalization]()(x)
+    return keras.layers.Activation(activation)(x)
+
+
+def _dense(x: Any, units: int, normalization: str, activation: str) -> Any:
+    if normalization == "none":
+        return keras.layers.Dense(units, activation=activation)(x)
+    return _normalized(keras.layers.Dense(units, use_bias=False)(x), normalization, activation)
+
+
+@dataclass(frozen=True)
+class MlpNetwork:
+    """Dense layers; the decoder mirrors the encoder.
+
+    Attributes:
+        widths: units, one number a stage.
+        depth: layers a stage.
+        activation: name of the activation.
+        normalization: `none`, `batch` or `layer`.
+
+    Example:
+        >>> network = MlpNetwork(widths=(8,), depth=1, activation="relu", normalization="none")
+        >>> network.encoder((4, 4, 1), params_size=6).output_shape
+        (None, 6)
+    """
+
+    widths: Sequence[int]
+    depth: int
+    activation: str
+    normalization: str
+
+    def encoder(self, event_shape: Sequence[int], params_size: int) -> keras.Model:
+        """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]."""
+        inputs = keras.Input(tuple(event_shape), name="x")
+        x = self._stages(keras.layers.Flatten()(inputs), self.widths)
+        return keras.Model(inputs, keras.layers.Dense(params_size, dtype="float32")(x), name="encoder")
+
+    def decoder(self, size: int, params_shape: Sequence[int]) -> keras.Model:
+        """Return the model z [B, size] -> likelihood parameters [B, *params_shape]."""
+        inputs = keras.Input((size,), name="z")
+        x = self._stages(inputs, self.widths[::-1])
+        flat = 1
+        for length in params_shape:
+            flat *= length
+        x = keras.layers.Dense(flat, dtype="float32")(x)
+        return keras.Model(inputs, keras.layers.Reshape(tuple(params_shape), dtype="float32")(x), name="decoder")
+
+    def _stages(self, x: Any, widths: Sequence[int]) -> Any:
+        for width in widths:
+            for _ in range(self.depth):
+                x = _dense(x, width, self.normalization, self.activation)
+        return x
+
+
+@dataclass(frozen=True)
+class ConvNetwork:
+    """Convolutions that halve the image once a stage, and a dense layer; any image size, odd ones too.
+
+    Attributes:
+        widths: filters, one number a stage; stages that would halve a side of 1 pixel do not halve it.
+        depth: convolutions a stage.
+        hidden_size: units of the dense layer next to the latent.
+        kernel_size: side of the filters.
+        activation: name of the activation.
+        normalization: `none`, `batch` or `layer`.
+    """
+
+    widths: Sequence[int]
+    depth: int
+    hidden_size: int
+    kernel_size: int
+    activation: str
+    normalization: str
+
+    def _sides(self, event_shape: Sequence[int]) -> list[tuple[int, int]]:
+        """Return the image's sides before the first stage and after every one."""
+        sides = [(event_shape[0], event_shape[1])]
+        for _ in self.widths:
+            height, width = sides[-1]
+            sides.append((-(-height // 2), -(-width // 2)))
+        return sides
+
+    def encoder(self, event_shape: Sequence[int], params_size: int) -> keras.Model:
+        """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]."""
+        inputs = keras.Input(tuple(event_shape), name="x")
+        x = inputs
+        for width in self.widths:
+            x = self._conv(x, width, strides=2)
+            for _ in range(self.depth - 1):
+                x = self._conv(x, width, strides=1)
+        x = _dense(keras.layers.Flatten()(x), self.hidden_size, self.normalization, self.activation)
+        return keras.Model(inputs, keras.layers.Dense(params_size, dtype="float32")(x), name="encoder")
+
+    def decoder(self, size: int, params_shape: Sequence[int]) -> keras.Model:
+        """Return the model z [B, size] -> likelihood parameters [B, *params_shape]."""
+        sides = self._sides(params_shape)
+        inputs = keras.Input((size,), name="z")
+        x = _dense(inputs, self.hidden_size, self.normalization, self.activation)
+        height, width = sides[-1]
+        x = _dense(x, height * width * self.widths[-1], self.normalization, self.activation)
+        x = keras.layers.Reshape((height, width, self.widths[-1]))(x)
+        for stage in reversed(range(len(self.widths))):
+            filters = self.widths[max(stage - 1, 0)]
+            x = self._upsample(x, filters, sides[stage + 1], sides[stage])
+        x = keras.layers.Conv2D(params_shape[-1], self.kernel_size, padding="same", dtype="float32")(x)
+        return keras.Model(inputs, x, name="decoder")
+
+    def _conv(self, x: Any, filters: int, strides: int) -> Any:
+        convolution = keras.layers.Conv2D(
+            filters, self.kernel_size, strides, padding="same", use_bias=self.normalization == "none"
+        )
+        return _normalized(convolution(x), self.normalization, self.activation)
+
+    def _upsample(self, x: Any, filters: int, old: tuple[int, int], new: tuple[int, int]) -> Any:
+        """Double both sides and cut what is too much: a side of 7 came from 13 or 14 pixels."""
+        x = keras.layers.Conv2DTranspose(
+            filters, self.kernel_size, strides=2, padding="same", use_bias=self.normalization == "none"
+        )(x)
+        surplus = ((0, 2 * old[0] - new[0]), (0, 2 * old[1] - new[1]))
+        if surplus != ((0, 0), (0, 0)):
+            x = keras.layers.Cropping2D(surplus)(x)
+        x = _normalized(x, self.normalization, self.activation)
+        for _ in range(self.depth - 1):
+            x = self._conv(x, filters, strides=1)
+        return x

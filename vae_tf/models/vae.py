@@ -1,0 +1,136 @@
+"""VAE: encoder, latent, decoder and likelihood as one Keras model."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from vae_tf.models.latent import Latent
+from vae_tf.models.likelihoods import Likelihood
+from vae_tf.objectives.elbo import Elbo, Objective
+from vae_tf.objectives.metrics import SumOfMetrics, TermMean
+
+__all__ = ["VAE"]
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class VAE(keras.Model):
+    """A variational autoencoder (Kingma and Welling 2014; Rezende, Mohamed, Wierstra 2014).
+
+    It is built when it is constructed. `fit`, `evaluate` and `predict` take x alone (or x as its own target); the logged
+    `negative_elbo` is unweighted, in nats an example, whatever the objective weighs.
+
+    Args:
+        encoder: model x [B, *event_shape] -> posterior parameters [B, latent.params_size].
+        latent: the sampling layer.
+        decoder: model z [B, latent.size] -> [B, *likelihood.params_shape].
+        likelihood: the layer that makes p(x|z) of it.
+        objective: the bound that training minimises; default: the ELBO.
+
+    Example:
+        >>> from vae_tf.models.gaussian_latent import GaussianLatent
+        >>> from vae_tf.models.likelihoods import BernoulliLikelihood
+        >>> latent, likelihood = GaussianLatent(size=2), BernoulliLikelihood(event_shape=(5,))
+        >>> encoder = keras.Sequential([keras.Input((5,)), keras.layers.Dense(latent.params_size)])
+        >>> decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(5)])
+        >>> vae = VAE(encoder, latent, decoder, likelihood)
+        >>> vae.encode(tf.ones([3, 5])).batch_shape, vae.decode(tf.zeros([7, 3, 2])).batch_shape
+        (TensorShape([3]), TensorShape([7, 3]))
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        latent: Latent,
+        decoder: keras.Model,
+        likelihood: Likelihood,
+        objective: Objective | None = None,
+        name: str = "vae",
+    ) -> None:
+        super().__init__(name=name)
+        self.encoder = encoder
+        self.latent = latent
+        self.decoder = decoder
+        self.likelihood = likelihood
+        self.objective = objective or Elbo()
+        self.reconstruction_nll = TermMean(name="reconstruction_nll")
+        if not latent.built:
+            latent.build((None, latent.params_size))
+        kl_metrics = [block.kl_metric for block in latent.blocks()]
+        self.kl = SumOfMetrics(kl_metrics, name="kl")
+        self.negative_elbo = SumOfMetrics([self.reconstruction_nll, *kl_metrics], name="negative_elbo")
+        self(keras.Input(likelihood.event_shape, name="x"))  # builds every layer
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return self.likelihood.event_shape
+
+    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Return the decoder's parameters for one draw of z an example, [B, *params_shape]."""
+        return self.likelihood(self.decoder(self.latent(self.encoder(x))))
+
+    def encode(self, x: tf.Tensor) -> Any:
+        """Return q(z|x), batch [B]."""
+        return self.latent.posterior(self.encoder(x, training=False))
+
+    def decode(self, z: tf.Tensor) -> Any:
+        """Return p(x|z), batch [...], for z [..., size]."""
+        return self.likelihood.distribution(self.decode_params(z))
+
+    def decode_params(self, z: tf.Tensor) -> tf.Tensor:
+        """Return the likelihood's parameters for z [..., size]."""
+        params = self.likelihood(self.decoder(tf.reshape(z, [-1, self.latent.size]), training=False))
+        return tf.reshape(params, tf.concat([tf.shape(z)[:-1], tf.shape(params)[1:]], axis=0))
+
+    def reconstruct(self, x: tf.Tensor) -> tf.Tensor:
+        """Return E[x|z] at the posterior's mode, [B, *event_shape]: no randomness."""
+        return self.decode(self.latent.mode(self.encode(x))).mean()
+
+    def generate(self, num: int, seed: Any, temperature: float = 1.0) -> tf.Tensor:
+        """Return E[x|z] for z drawn from the prior, [num, *event_shape].
+
+        Args:
+            num: how many.
+            seed: a stateless seed, int32 [2].
+            temperature: below 1, draws keep to the more probable part of the prior.
+        """
+        return self.decode(self.latent.draw(num, seed, temperature)).mean()
+
+    def compute_loss(  # noqa: PLR0913 - Keras' signature
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tf.Tensor:
+        """Return the objective's loss; called by Keras' own train and test steps.
+
+        Raises:
+            ValueError: targets have another shape than x, or sample weights were given.
+        """
+        if sample_weight is not None:
+            raise ValueError("sample_weight is not supported: it would not reach the KL terms. Repeat examples instead.")
+        target = x if y is None else y
+        if tuple(target.shape[1:]) != self.event_shape:
+            raise ValueError(
+                f"Targets must have the shape of x, {self.event_shape}. Received: {tuple(target.shape[1:])}. "
+                "Call fit(x), without labels."
+            )
+        return self.objective.loss(self, target, y_pred)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, serialised."""
+        parts = ("encoder", "latent", "decoder", "likelihood", "objective")
+        serialized = {part: keras.saving.serialize_keras_object(getattr(self, part)) for part in parts}
+        return {"name": self.name, **serialized}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "VAE":
+        """Make the model that `get_config` described."""
+        restored = {
+            key: keras.saving.deserialize_keras_object(value, custom_objects) if isinstance(value, dict) else value
+            for key, value in config.items()
+        }
+        return cls(**restored)

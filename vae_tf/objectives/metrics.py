@@ -1,0 +1,63 @@
+"""Metrics that the objectives report: means over examples, in nats an example."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+__all__ = ["SumOfMetrics", "TermMean"]
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class TermMean(keras.metrics.Mean):
+    """The mean of a term of the loss over examples, which also remembers the first batch that was not finite.
+
+    Attributes:
+        first_nonfinite: number of the first batch since the last reset, from 1, that held a NaN or an infinity; else 0.
+
+    Example:
+        >>> term = TermMean("kl")
+        >>> term.update_state([1.0, 3.0])
+        >>> term.update_state([float("nan")])
+        >>> int(term.first_nonfinite.numpy())
+        2
+    """
+
+    def __init__(self, name: str, dtype: Any = "float32") -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.num_batches = self.add_variable((), "zeros", dtype="int64", name="num_batches")
+        self.first_nonfinite = self.add_variable((), "zeros", dtype="int64", name="first_nonfinite")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Add the values of one batch, [B]."""
+        super().update_state(values, sample_weight)
+        self.num_batches.assign_add(1)
+        is_first = tf.logical_not(tf.math.is_finite(tf.reduce_sum(values))) & tf.equal(self.first_nonfinite, 0)
+        self.first_nonfinite.assign(tf.where(is_first, self.num_batches, self.first_nonfinite))
+
+
+class SumOfMetrics(keras.metrics.Metric):
+    """The sum of other metrics' results; it has no state of its own.
+
+    Example:
+        >>> a, b = TermMean("a"), TermMean("b")
+        >>> a.update_state([1.0]), b.update_state([2.0])
+        (None, None)
+        >>> float(SumOfMetrics([a, b], "total").result())
+        3.0
+    """
+
+    def __init__(self, parts: Sequence[keras.metrics.Metric], name: str) -> None:
+        super().__init__(name=name)
+        self.parts = list(parts)
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the parts are updated where they are measured."""
+
+    def result(self) -> tf.Tensor:
+        """Return the sum, float32 scalar."""
+        return tf.add_n([tf.convert_to_tensor(part.result()) for part in self.parts])
+
+    def reset_state(self) -> None:
+        """Do nothing: the parts are reset by their owners."""

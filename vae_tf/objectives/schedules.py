@@ -1,0 +1,117 @@
+"""Schedules: pure functions of the training step, for KL weights, temperatures and learning rates.
+
+They are Keras learning-rate schedules, so that an optimizer takes them as they are and Keras saves them.
+"""
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+__all__ = ["Constant", "Cosine", "Exponential", "Linear", "Schedule", "as_schedule"]
+
+Schedule = keras.optimizers.schedules.LearningRateSchedule
+
+
+class _Schedule(Schedule):
+    """Keeps the constructor's arguments as attributes and configuration."""
+
+    def __init__(self, **values: float) -> None:
+        super().__init__()
+        self._values = values
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return dict(self._values)
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class Constant(_Schedule):
+    """The same value at every step.
+
+    Example:
+        >>> float(Constant(0.5)(1000))
+        0.5
+    """
+
+    def __init__(self, value: float) -> None:
+        super().__init__(value=value)
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the value, float32 scalar."""
+        return tf.constant(self.value, tf.float32)
+
+
+class _Ramp(_Schedule):
+    """From `start` to `stop` in `steps` steps."""
+
+    def __init__(self, start: float, stop: float, steps: int) -> None:
+        super().__init__(start=start, stop=stop, steps=steps)
+
+    def _progress(self, step: Any) -> tf.Tensor:
+        return tf.clip_by_value(tf.cast(step, tf.float32) / float(self.steps), 0.0, 1.0)
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class Linear(_Ramp):
+    """From `start` to `stop` in `steps` steps, then `stop` (KL warm-up: Bowman et al. 2016; Sonderby et al. 2016).
+
+    Example:
+        >>> warm_up = Linear(start=0.0, stop=1.0, steps=100)
+        >>> float(warm_up(0)), float(warm_up(50)), float(warm_up(1000))
+        (0.0, 0.5, 1.0)
+    """
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the value at a step, float32 scalar."""
+        return self.start + (self.stop - self.start) * self._progress(step)
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class Cosine(_Ramp):
+    """From `start` to `stop` along half a cosine in `steps` steps, then `stop`.
+
+    Example:
+        >>> round(float(Cosine(start=1.0, stop=0.0, steps=100)(50)), 6)
+        0.5
+    """
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the value at a step, float32 scalar."""
+        return self.stop + (self.start - self.stop) * 0.5 * (1.0 + tf.cos(math.pi * self._progress(step)))
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class Exponential(_Schedule):
+    """`max(floor, start * exp(-rate * step))` (Jang, Gu, Poole 2017, section 4.2).
+
+    Example:
+        >>> annealed = Exponential(start=1.0, rate=0.01, floor=0.5)
+        >>> round(float(annealed(10)), 4), float(annealed(10_000))
+        (0.9048, 0.5)
+    """
+
+    def __init__(self, start: float, rate: float, floor: float) -> None:
+        super().__init__(start=start, rate=rate, floor=floor)
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the value at a step, float32 scalar."""
+        return tf.maximum(float(self.floor), self.start * tf.exp(-self.rate * tf.cast(step, tf.float32)))
+
+
+def as_schedule(value: Any) -> Schedule:
+    """Return a schedule: numbers become constants, configurations of schedules become the schedule.
+
+    Args:
+        value: a number, a schedule, or a schedule's Keras configuration (as found in a saved layer).
+
+    Example:
+        >>> float(as_schedule(2)(0))
+        2.0
+    """
+    if isinstance(value, dict):
+        return keras.saving.deserialize_keras_object(value)
+    return Constant(float(value)) if isinstance(value, (int, float)) else value
