@@ -42,7 +42,10 @@ def settle_model(config: ModelConfig, spec: DatasetSpec) -> ModelConfig:
         ('mlp', 'gaussian')
     """
     large = spec.is_image and min(spec.event_shape[:2]) >= _SMALLEST_CONV_SIDE
-    settled = {"network": "conv" if large else "mlp", "likelihood": "gaussian" if spec.value_support == "real" else "bernoulli"}
+    settled = {
+        "network": "conv" if large else "mlp",
+        "likelihood": "gaussian" if spec.value_support == "real" else "bernoulli",
+    }
     settings = config.model_dump(mode="json")
     for part, kind in settled.items():
         if settings[part]["kind"] == "auto":
@@ -110,7 +113,9 @@ def _build_latent(configs: Any, seed: int) -> Latent:
 
 def _build_block(config: Any, seed: int) -> Latent:
     settings = {key: getattr(config, key) for key in type(config).model_fields if key != "kind"}
-    schedules = {key: build_schedule(value) for key, value in settings.items() if getattr(value, "kind", None) in SCHEDULES}
+    schedules = {
+        key: build_schedule(value) for key, value in settings.items() if getattr(value, "kind", None) in SCHEDULES
+    }
     return LATENTS[config.kind](**{**settings, **schedules}, seed=seed)
 
 

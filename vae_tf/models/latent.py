@@ -158,5 +158,3 @@ class Latent(keras.layers.Layer):
         """Return the constructor's arguments."""
         schedule = keras.saving.serialize_keras_object(self.kl_weight)
         return {"name": self.name, "kl_weight": schedule, "seed": self.seed}
-
-

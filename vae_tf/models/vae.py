@@ -111,7 +111,9 @@ class VAE(keras.Model):
             ValueError: targets have another shape than x, or sample weights were given.
         """
         if sample_weight is not None:
-            raise ValueError("sample_weight is not supported: it would not reach the KL terms. Repeat examples instead.")
+            raise ValueError(
+                "sample_weight is not supported: it would not reach the KL terms. Repeat examples instead."
+            )
         target = x if y is None else y
         if tuple(target.shape[1:]) != self.event_shape:
             raise ValueError(

@@ -1,7 +1,6 @@
 """The bounds that are optimised, and the schedules of their weights."""
 
 from vae_tf.objectives.elbo import Elbo, Objective
-from vae_tf.objectives.importance import draw_log_weights
 from vae_tf.objectives.metrics import SumOfMetrics, TermMean
 from vae_tf.objectives.schedules import Constant, Cosine, Exponential, Linear, Schedule, as_schedule
 
@@ -16,5 +15,4 @@ __all__ = [
     "SumOfMetrics",
     "TermMean",
     "as_schedule",
-    "draw_log_weights",
 ]

@@ -1,0 +1,172 @@
+"""Bounds on log p(x): one definition of every number, for training, validation, evaluation and reports."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from vae_tf.models.vae import VAE
+
+__all__ = ["BoundEstimates", "BoundEstimator", "ExampleBounds"]
+
+_CHUNK_VALUES = 4_000_000
+"""Decoded values held at once: bounds the memory, whatever the number of samples."""
+
+
+@dataclass(frozen=True)
+class ExampleBounds:
+    """Per-example estimates, in nats; NumPy arrays [N].
+
+    Attributes:
+        negative_elbo: reconstruction_nll + the blocks' KL.
+        nll: negative importance-weighted bound with all samples; NaN for an autoencoder.
+        reconstruction_nll: mean over the samples of -log p(x|z).
+        kl: block name to its KL term.
+    """
+
+    negative_elbo: np.ndarray
+    nll: np.ndarray
+    reconstruction_nll: np.ndarray
+    kl: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class BoundEstimates:
+    """Means over examples, in nats an example.
+
+    Attributes:
+        negative_elbo: upper bound on -log p(x); the mean over the samples, KL in closed form where there is one.
+        negative_elbo_stderr: its standard error over examples.
+        nll: negative importance-weighted bound; None for an autoencoder, which has none.
+        nll_stderr: its standard error over examples.
+        reconstruction_nll: mean of -log p(x|z).
+        kl: mean KL, total.
+        kl_blocks: mean KL of every block.
+        bits_per_dim: nll in bits, divided by the number of dimensions; None where nll is.
+        num_examples: examples measured.
+        num_samples: importance samples an example.
+    """
+
+    negative_elbo: float
+    negative_elbo_stderr: float
+    nll: float | None
+    nll_stderr: float | None
+    reconstruction_nll: float
+    kl: float
+    kl_blocks: dict[str, float]
+    bits_per_dim: float | None
+    num_examples: int
+    num_samples: int
+
+    @classmethod
+    def from_examples(cls, examples: ExampleBounds, num_dims: int, num_samples: int) -> "BoundEstimates":
+        """Average per-example estimates."""
+        has_nll = bool(np.all(np.isfinite(examples.nll)))
+        nll = float(np.mean(examples.nll)) if has_nll else None
+        return cls(
+            negative_elbo=float(np.mean(examples.negative_elbo)),
+            negative_elbo_stderr=_stderr(examples.negative_elbo),
+            nll=nll,
+            nll_stderr=_stderr(examples.nll) if has_nll else None,
+            reconstruction_nll=float(np.mean(examples.reconstruction_nll)),
+            kl=float(sum(np.mean(values) for values in examples.kl.values())),
+            kl_blocks={name: float(np.mean(values)) for name, values in examples.kl.items()},
+            bits_per_dim=None if nll is None else nll / math.log(2.0) / num_dims,
+            num_examples=len(examples.negative_elbo),
+            num_samples=num_samples,
+        )
+
+
+def _stderr(values: np.ndarray) -> float:
+    """Standard error of the mean; 0 where one example leaves it unknown."""
+    return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+class BoundEstimator:
+    """Estimates bounds of one model: encodes an example once and decodes its samples in chunks of bounded memory.
+
+    Args:
+        vae: the model.
+        hard: score categorical blocks by one-hot draws, a bound of the discrete model; else by relaxed ones.
+    """
+
+    def __init__(self, vae: VAE, hard: bool = True) -> None:
+        self.vae = vae
+        self.hard = hard
+        self._accumulate = tf.function(self._chunk, reduce_retracing=True)
+
+    def means(
+        self,
+        batches: Iterable[Any],
+        num_samples: int,
+        seed: tuple[int, int],
+        on_batch: Callable[[int], None] | None = None,
+    ) -> BoundEstimates:
+        """Estimate the means over a dataset; see `per_example` for the arguments.
+
+        The NLL is -log mean exp of the S log weights (Burda, Grosse, Salakhutdinov 2016, equation 8): in expectation an
+        upper bound on the negative log-likelihood, falling as S grows.
+        """
+        examples = self.per_example(batches, num_samples, seed, on_batch)
+        return BoundEstimates.from_examples(examples, int(np.prod(self.vae.event_shape)), num_samples)
+
+    def per_example(
+        self,
+        batches: Iterable[Any],
+        num_samples: int,
+        seed: tuple[int, int],
+        on_batch: Callable[[int], None] | None = None,
+    ) -> ExampleBounds:
+        """Estimate the bounds of every example.
+
+        Args:
+            batches: x, or (x, label), float32 [B, *event_shape].
+            num_samples: S, importance samples an example.
+            seed: root of the draws; equal seeds and batches give equal numbers.
+            on_batch: called with the number of examples after every batch, for a progress bar.
+
+        Returns:
+            The estimates, in the order of the examples.
+        """
+        rows = []
+        for index, batch in enumerate(batches):
+            x = batch[0] if isinstance(batch, tuple) else batch
+            rows.append(self._batch(x, num_samples, (*seed, index)))
+            if on_batch:
+                on_batch(len(x))
+        columns = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
+        kl = {block.name: columns[f"kl/{block.name}"] for block in self.vae.latent.blocks()}
+        negative_elbo = columns["reconstruction_nll"] + np.sum(list(kl.values()), axis=0)
+        nll = columns["nll"] if self.vae.latent.has_density else np.full_like(negative_elbo, np.nan)
+        return ExampleBounds(negative_elbo, nll, columns["reconstruction_nll"], kl)
+
+    def _batch(self, x: tf.Tensor, num_samples: int, seed: tuple[int, int, int]) -> dict[str, np.ndarray]:
+        """Estimate one batch: stream log-sum-exp and sums over chunks of samples, in float64."""
+        num_rows, num_dims = len(x), int(np.prod(self.vae.event_shape))
+        chunk = max(1, min(num_samples, _CHUNK_VALUES // (num_rows * num_dims)))
+        log_sum: np.ndarray = np.full(num_rows, -np.inf)
+        sums: dict[str, np.ndarray] = {}
+        for first in range(0, num_samples, chunk):
+            pair = np.random.SeedSequence([*seed, first]).generate_state(2) >> 1
+            count = tf.constant(min(chunk, num_samples - first))
+            chunk_log_sum, terms = self._accumulate(x, tf.constant(pair.astype(np.int32)), count)
+            log_sum = np.logaddexp(log_sum, chunk_log_sum.numpy().astype(np.float64))
+            sums = {key: sums.get(key, 0.0) + value.numpy().astype(np.float64) for key, value in terms.items()}
+        means = {key: value / num_samples for key, value in sums.items()}
+        return {"nll": math.log(num_samples) - log_sum, **means}
+
+    def _chunk(self, x: tf.Tensor, seed: tf.Tensor, num_samples: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Return the log of the sum of S weights [B], and sums over the S samples of every term [B]."""
+        latent = self.vae.latent
+        q = self.vae.encode(x)
+        draws = latent.sample_blocks(q, seed, (num_samples,), hard=self.hard)
+        log_likelihood = self.vae.decode(tf.concat([z for z, _ in draws], axis=-1)).log_prob(x)
+        log_weights = log_likelihood - tf.add_n([log_ratio for _, log_ratio in draws])
+        sums = {"reconstruction_nll": -tf.reduce_sum(log_likelihood, axis=0)}
+        for (block, block_q), (_, log_ratio) in zip(latent.split_posterior(q), draws, strict=True):
+            kl = block.kl(block_q, tf.reduce_mean(log_ratio, axis=0))
+            sums[f"kl/{block.name}"] = tf.cast(num_samples, tf.float32) * kl
+        return tf.reduce_logsumexp(log_weights, axis=0), sums

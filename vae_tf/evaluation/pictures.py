@@ -1,0 +1,165 @@
+"""Pictures: grids of examples as arrays and PNG files, and figures of the latent space."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from vae_tf.artifacts import atomic_file
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.models.vae import VAE
+
+__all__ = [
+    "interpolation_grid",
+    "manifold_grid",
+    "reconstruction_grid",
+    "sample_grid",
+    "save_grid",
+    "to_pixels",
+    "traversal_grid",
+]
+
+_TILE_PIXELS = 56
+"""Smallest side of a tile in a saved picture: 8x8 digits are shown large enough to read."""
+
+
+def to_pixels(spec: DatasetSpec, x: Any) -> np.ndarray:
+    """Turn model values [..., *event_shape] into bytes [..., height, width, channels].
+
+    Flat examples become one row of pixels a feature, from dark (two standard deviations below 0) to light.
+
+    Args:
+        spec: shape and support.
+        x: model values.
+    """
+    x = np.asarray(x, np.float32)
+    if spec.value_support == "real":
+        x = (x + 2.0) / 4.0
+    if not spec.is_image:
+        x = x[..., np.newaxis, :, np.newaxis]
+    return np.clip(np.round(255.0 * x), 0, 255).astype(np.uint8)
+
+
+def _tile(images: np.ndarray, gap: int = 1) -> np.ndarray:
+    """Lay images [rows, columns, height, width, channels] out as one, with light gaps."""
+    rows, columns, height, width, channels = images.shape
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 200, np.uint8)
+    for row in range(rows):
+        for column in range(columns):
+            top, left = gap + row * (height + gap), gap + column * (width + gap)
+            sheet[top : top + height, left : left + width] = images[row, column]
+    return sheet
+
+
+def _enlarge(images: np.ndarray) -> np.ndarray:
+    """Repeat pixels until the larger side of a tile is wide enough to see."""
+    factor = max(1, -(-_TILE_PIXELS // max(images.shape[-3:-1])))
+    return images.repeat(factor, axis=-3).repeat(factor, axis=-2)
+
+
+def grid_pixels(spec: DatasetSpec, grid: Any) -> np.ndarray:
+    """Lay model values [rows, columns, *event_shape] out as one picture, bytes [height, width, channels]."""
+    return _tile(_enlarge(to_pixels(spec, grid)), gap=2)
+
+
+def save_grid(spec: DatasetSpec, grid: Any, path: str | Path) -> None:
+    """Write model values [rows, columns, *event_shape] as one PNG file, atomically.
+
+    Raises:
+        UserFileError: the folder cannot be written.
+    """
+    pixels = grid_pixels(spec, grid)
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    with atomic_file(path) as temporary:
+        image.save(temporary, format="PNG", optimize=True)
+
+
+def reconstruction_grid(vae: VAE, x: np.ndarray, columns: int = 8) -> np.ndarray:
+    """Return pairs of rows, examples above their reconstructions: [2 * rows, columns, *event_shape]."""
+    rows = max(1, len(x) // columns)
+    columns = min(columns, len(x))
+    x = x[: rows * columns]
+    reconstructions = vae.reconstruct(tf.constant(x)).numpy()
+    pairs = np.stack([_in_rows(x, rows, columns), _in_rows(reconstructions, rows, columns)], axis=1)
+    return pairs.reshape(2 * rows, columns, *x.shape[1:])
+
+
+def _in_rows(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    return x.reshape(rows, columns, *x.shape[1:])
+
+
+def sample_grid(vae: VAE, num: int, seed: Any, temperature: float = 1.0) -> np.ndarray:
+    """Return means of decoded prior draws, as square as can be: [rows, columns, *event_shape]; blank at the end."""
+    columns = int(np.ceil(np.sqrt(num)))
+    rows = -(-num // columns)
+    samples = vae.generate(num, seed, temperature).numpy()
+    blank = np.zeros((rows * columns - num, *samples.shape[1:]), samples.dtype)
+    return _in_rows(np.concatenate([samples, blank]), rows, columns)
+
+
+def interpolation_grid(vae: VAE, starts: np.ndarray, stops: np.ndarray, num_steps: int) -> np.ndarray:
+    """Return paths between the codes of examples: for every pair a straight row and one along the sphere.
+
+    Args:
+        vae: the model.
+        starts: [N, *event_shape].
+        stops: [N, *event_shape].
+        num_steps: columns; the first and last are the reconstructions of the examples.
+
+    Returns:
+        [2 * N, num_steps, *event_shape]. Categorical blocks change class by class in both rows.
+    """
+    start, stop = (vae.latent.mode(vae.encode(tf.constant(x))) for x in (starts, stops))
+    paths = [vae.latent.interpolate(start, stop, num_steps, spherical) for spherical in (False, True)]
+    z = tf.transpose(tf.stack(paths), [2, 0, 1, 3])  # [pair, kind, step, size]
+    grid = vae.decode(z).mean().numpy()
+    return grid.reshape(2 * len(starts), num_steps, *starts.shape[1:])
+
+
+def traversal_grid(
+    vae: VAE, x: np.ndarray, num_steps: int = 11, max_rows: int = 24
+) -> tuple[np.ndarray, Sequence[str]]:
+    """Vary one axis of the latent at a time around the code of the first example.
+
+    The axes that the model uses most (whose posterior means vary most over x) come first.
+
+    Args:
+        vae: the model.
+        x: examples [N, *event_shape] by which the axes are ranked.
+        num_steps: columns of Gaussian rows; categorical rows have one column a class, the rest blank.
+        max_rows: at most so many axes.
+
+    Returns:
+        [rows, columns, *event_shape] and the rows' labels.
+    """
+    means = vae.latent.mean(vae.encode(tf.constant(x)))
+    paths = vae.latent.traverse(vae.latent.mode(vae.encode(tf.constant(x[:1])))[0], num_steps)
+    spread = np.var(means.numpy(), axis=0)
+    scores = [float(np.max(spread * (np.ptp(path.numpy(), axis=0) > 0))) for _, path in paths]
+    order = np.argsort(scores, kind="stable")[::-1][:max_rows]
+    columns = max(path.shape[0] for _, path in paths)
+    grid = np.zeros((len(order), columns, *vae.event_shape), np.float32)
+    for row, index in enumerate(order):
+        path = paths[index][1]
+        grid[row, : path.shape[0]] = vae.decode(path).mean().numpy()
+    return grid, [paths[index][0] for index in order]
+
+
+def manifold_grid(vae: VAE, num_steps: int = 20) -> np.ndarray:
+    """Decode a square of equally probable points of a two-dimensional Gaussian latent (Kingma and Welling 2014, figure 4).
+
+    Returns:
+        [num_steps, num_steps, *event_shape].
+
+    Raises:
+        ValueError: the latent has not two dimensions.
+    """
+    if vae.latent.size != 2 or vae.latent.params_size not in (2, 4):
+        raise ValueError(f"A manifold needs a two-dimensional Gaussian latent. Received: size {vae.latent.size}.")
+    probabilities = (np.arange(num_steps) + 0.5) / num_steps
+    axis = (np.sqrt(2.0) * tf.math.erfinv(2.0 * probabilities - 1.0).numpy()).astype(np.float32)
+    z = np.stack(np.meshgrid(axis, axis[::-1]), axis=-1)
+    return vae.decode(tf.constant(z)).mean().numpy()

@@ -1,0 +1,33 @@
+"""Training: fit, checkpoints, records, and opening a run again."""
+
+from vae_tf.training.callbacks import NonFiniteLossError
+from vae_tf.training.checkpoints import CheckpointStore, TrainingState
+from vae_tf.training.runs import (
+    LoadedRun,
+    TrainingOutcome,
+    check_same_data,
+    choose_steps_per_execution,
+    describe_environment,
+    finish_run,
+    load_run,
+    read_spec,
+    train,
+)
+from vae_tf.training.tensorboard import TensorBoardLog, describe_model
+
+__all__ = [
+    "CheckpointStore",
+    "LoadedRun",
+    "NonFiniteLossError",
+    "TensorBoardLog",
+    "TrainingOutcome",
+    "TrainingState",
+    "check_same_data",
+    "choose_steps_per_execution",
+    "describe_environment",
+    "describe_model",
+    "finish_run",
+    "load_run",
+    "read_spec",
+    "train",
+]

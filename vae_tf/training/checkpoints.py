@@ -1,0 +1,145 @@
+"""Checkpoints: the whole training state of one epoch in one file, written atomically, without pickles."""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_tf.artifacts import atomic_file
+from vae_tf.errors import UserFileError
+
+__all__ = ["CheckpointStore", "TrainingState"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What training must remember beside the variables.
+
+    Attributes:
+        epoch: epochs finished.
+        best_epoch: the epoch with the lowest val_negative_elbo so far; 0 before the first.
+        best_value: that value, in nats an example.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_value: float = float("inf")
+
+    def after(self, epoch: int, value: float) -> "TrainingState":
+        """Return the state after an epoch that ended with a val_negative_elbo.
+
+        Example:
+            >>> TrainingState(1, 1, 90.0).after(2, 95.0)
+            TrainingState(epoch=2, best_epoch=1, best_value=90.0)
+        """
+        if value < self.best_value:
+            return TrainingState(epoch, epoch, value)
+        return TrainingState(epoch, self.best_epoch, self.best_value)
+
+
+@dataclass(frozen=True)
+class CheckpointStore:
+    """The checkpoints of a run: the newest two and the best one are kept.
+
+    A file holds every variable of the model and the optimizer (weights, layer counters, moments, step) by number, and a JSON
+    header with their shapes and the TrainingState.
+
+    Attributes:
+        folder: where the files are.
+    """
+
+    folder: Path
+
+    def path(self, epoch: int) -> Path:
+        """Return the file of an epoch."""
+        return self.folder / f"epoch-{epoch:05d}.npz"
+
+    def epochs(self) -> list[int]:
+        """Return the epochs that have a file, in order."""
+        names = [re.fullmatch(r"epoch-(\d+)\.npz", path.name) for path in self.folder.glob("epoch-*.npz")]
+        return sorted(int(name.group(1)) for name in names if name)
+
+    def save(self, model: Any, state: TrainingState) -> None:
+        """Write the state of a compiled model after an epoch, then remove files that are no longer needed.
+
+        Raises:
+            UserFileError: the folder cannot be written.
+        """
+        variables = _variables(model)
+        header = {"format": _FORMAT, "state": asdict(state), "shapes": [list(variable.shape) for variable in variables]}
+        arrays = {f"v{index}": np.asarray(variable.value) for index, variable in enumerate(variables)}
+        with atomic_file(self.path(state.epoch)) as temporary:
+            np.savez(temporary, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays)
+        self._prune(state)
+
+    def _prune(self, state: TrainingState) -> None:
+        keep = {state.epoch, state.epoch - 1, state.best_epoch}
+        for epoch in self.epochs():
+            if epoch not in keep:
+                self.path(epoch).unlink(missing_ok=True)
+
+    def restore(self, model: Any, epoch: int | None = None, with_optimizer: bool = True) -> TrainingState:
+        """Set a model's variables from a checkpoint.
+
+        Args:
+            model: a model of the same architecture; compiled and its optimizer built if `with_optimizer`.
+            epoch: which; default: the newest.
+            with_optimizer: also set the optimizer's variables.
+
+        Returns:
+            The state that was saved with it.
+
+        Raises:
+            UserFileError: there is no checkpoint, it is damaged, or it is of another architecture.
+        """
+        epoch = self._newest() if epoch is None else epoch
+        header, arrays = self._read(epoch)
+        variables = _variables(model, with_optimizer)
+        if header["shapes"][: len(variables)] != [list(variable.shape) for variable in variables]:
+            raise UserFileError(
+                f"{self.path(epoch)} belongs to another model: its variables differ from config.yaml's."
+            )
+        for variable, value in zip(variables, arrays, strict=False):
+            variable.assign(value)
+        return TrainingState(**header["state"])
+
+    def read_state(self) -> TrainingState:
+        """Return the newest checkpoint's state.
+
+        Raises:
+            UserFileError: there is no checkpoint, or it is damaged.
+        """
+        return TrainingState(**self._read(self._newest(), with_arrays=False)[0]["state"])
+
+    def _newest(self) -> int:
+        epochs = self.epochs()
+        if not epochs:
+            raise UserFileError(f"{self.folder} holds no checkpoint: the run was stopped before its first epoch ended.")
+        return epochs[-1]
+
+    def _read(self, epoch: int, with_arrays: bool = True) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Read the header and, if wanted, the arrays."""
+        path = self.path(epoch)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                header = json.loads(file["header"].tobytes())
+                count = len(header["shapes"]) if with_arrays else 0
+                return header, [file[f"v{index}"] for index in range(count)]
+        except FileNotFoundError as error:
+            raise UserFileError(f"{path} is missing.") from error
+        except Exception as error:  # zip, zlib, NumPy and JSON have each an error of their own for a damaged file
+            raise UserFileError(
+                f"{path} is damaged ({type(error).__name__}). Delete it: --resume then goes on from the epoch before."
+            ) from error
+
+
+def _variables(model: Any, with_optimizer: bool = True) -> list[Any]:
+    """Return the model's variables, without its metrics', and then the optimizer's, in a fixed order."""
+    metrics = {id(variable) for variable in model.metrics_variables}
+    variables = [variable for variable in model.variables if id(variable) not in metrics]
+    return [*variables, *model.optimizer.variables] if with_optimizer else variables
