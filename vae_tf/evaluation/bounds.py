@@ -96,7 +96,7 @@ class BoundEstimator:
     def __init__(self, vae: VAE, hard: bool = True) -> None:
         self.vae = vae
         self.hard = hard
-        self._accumulate = tf.function(self._chunk, reduce_retracing=True)
+        self._accumulate = tf.function(self.log_weight_sums, reduce_retracing=True)
 
     def means(
         self,
@@ -158,8 +158,19 @@ class BoundEstimator:
         means = {key: value / num_samples for key, value in sums.items()}
         return {"nll": math.log(num_samples) - log_sum, **means}
 
-    def _chunk(self, x: tf.Tensor, seed: tf.Tensor, num_samples: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """Return the log of the sum of S weights [B], and sums over the S samples of every term [B]."""
+    def log_weight_sums(
+        self, x: tf.Tensor, seed: Any, num_samples: Any
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Draw S samples an example; return the log of the sum of their weights, and sums of every term.
+
+        Args:
+            x: inputs [B, *event_shape].
+            seed: a stateless seed, int32 [2].
+            num_samples: S, an int or an int32 scalar.
+
+        Returns:
+            [B], and by name (`reconstruction_nll`, `kl/<block>`) [B], in nats.
+        """
         latent = self.vae.latent
         q = self.vae.encode(x)
         draws = latent.sample_blocks(q, seed, (num_samples,), hard=self.hard)

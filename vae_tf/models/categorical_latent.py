@@ -47,6 +47,8 @@ class CategoricalLatent(Latent):
         ([1, 6], 2.0)
     """
 
+    is_relaxed = True
+
     def __init__(  # noqa: PLR0913 - the block's settings, all keywords in practice
         self,
         num_variables: int,

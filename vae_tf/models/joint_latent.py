@@ -38,6 +38,7 @@ class JointLatent(Latent):
         self.size = sum(part.size for part in self.parts)
         self.params_size = sum(part.params_size for part in self.parts)
         self.has_density = all(part.has_density for part in self.parts)
+        self.is_relaxed = any(part.is_relaxed for part in self.parts)
 
     def build(self, input_shape: Any) -> None:
         """Build the blocks."""

@@ -27,9 +27,11 @@ class Latent(keras.layers.Layer):
         kl_weight: schedule of the KL term's weight (beta in Higgins et al. 2017), a function of the training step.
         seed: root of the layer's random streams.
         has_density: whether log q and log p exist, so that bounds can be computed.
+        is_relaxed: whether soft draws differ from hard ones.
     """
 
     has_density = True
+    is_relaxed = False
 
     def __init__(self, name: str, kl_weight: Any = 1.0, seed: int = 0) -> None:
         super().__init__(name=name, dtype="float32")

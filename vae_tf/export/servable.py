@@ -1,0 +1,88 @@
+"""Servable: a SavedModel in `saved_models/<name>/<version>/`, whole or not there at all."""
+
+import re
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from vae_tf.artifacts import atomic_directory, write_json
+from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.export.signatures import describe_signature, make_signatures
+from vae_tf.training.runs import LoadedRun, describe_environment
+
+__all__ = ["export_run", "list_versions"]
+
+_ATTEMPTS = 20
+
+
+def list_versions(folder: str | Path) -> list[int]:
+    """Return the versions below a servable's folder, in order: the children whose names are integers."""
+    folder = Path(folder)
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.is_dir() else []
+
+
+def export_run(loaded: LoadedRun, output: str | Path, name: str | None = None) -> Path:
+    """Write a run's best model as the next version of a servable.
+
+    The SavedModel is written beside its place and renamed when it is complete, so that a server that watches the folder
+    never sees a half. `assets.extra/manifest.json` describes signatures, configuration, data, versions and measured numbers.
+
+    Args:
+        loaded: the run.
+        output: the folder of all servables.
+        name: the servable's name; default: the dataset's.
+
+    Returns:
+        The version's folder.
+
+    Raises:
+        UserValueError: the name is not fit for a URL.
+        UserFileError: the folder cannot be written.
+    """
+    name = name or _default_name(loaded.spec.name)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise UserValueError(f"--name takes letters, digits, '_', '-' and '.'. Received: {name!r}.")
+    folder = Path(output) / name
+    for _ in range(_ATTEMPTS):
+        version = max(list_versions(folder), default=0) + 1
+        try:
+            return _write_version(loaded, folder / str(version))
+        except UserFileError:
+            if not (folder / str(version)).exists():
+                raise
+    raise UserFileError(f"Cannot write {folder}: other processes keep taking the next version.")
+
+
+def _default_name(dataset: str) -> str:
+    """Return the last part of a dataset's name, fit for a URL."""
+    stem = Path(dataset.split(":", 1)[-1]).stem if ":" in dataset else dataset
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("_.-") or "model"
+
+
+def _write_version(loaded: LoadedRun, path: Path) -> Path:
+    signatures = make_signatures(loaded.vae, loaded.spec)
+    with atomic_directory(path) as temporary:
+        archive = keras.export.ExportArchive()
+        archive.track(loaded.vae)
+        for signature in signatures:
+            archive.add_endpoint(signature.name, signature.function, [signature.input])
+        archive.write_out(str(temporary), verbose=False)
+        manifest = _manifest(loaded, {signature.name: describe_signature(signature) for signature in signatures})
+        write_json(temporary / "assets.extra" / "manifest.json", manifest)
+    return path
+
+
+def _manifest(loaded: LoadedRun, signatures: dict[str, Any]) -> dict[str, Any]:
+    environment = describe_environment()
+    return {
+        "format": 1,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "run": loaded.run.name,
+        "signatures": signatures,
+        "dataset": loaded.spec.model_dump(mode="json"),
+        "config": loaded.config.model_dump(mode="json"),
+        "metrics": loaded.run.read_results(),
+        "versions": {"python": environment["python"], **environment["packages"]},
+    }
