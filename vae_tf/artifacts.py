@@ -42,9 +42,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise UserFileError(
-            f"Cannot write {path}: {error.strerror or error}. Choose a folder you may write."
-        ) from error
+        raise UserFileError(f"Cannot write {path}: {error.strerror or error}. Choose a folder you may write.") from error
     temporary = Path(name)
     try:
         yield temporary
@@ -69,9 +67,7 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", suffix=".partial", dir=path.parent))
     except OSError as error:
-        raise UserFileError(
-            f"Cannot write {path}: {error.strerror or error}. Choose a folder you may write."
-        ) from error
+        raise UserFileError(f"Cannot write {path}: {error.strerror or error}. Choose a folder you may write.") from error
     try:
         yield temporary
         for item in temporary.rglob("*"):
@@ -190,8 +186,8 @@ class RunDirectory:
             raise UserFileError(f"{path} is not a run directory: it has no {run.config_file.name}.")
         return run
 
-    def create(self, config: RunConfig) -> None:
-        """Make the folder and write the resolved configuration into it.
+    def check_free(self) -> None:
+        """Check that a new run can be written here, before any work is done.
 
         Raises:
             UserFileError: the folder holds something already, or cannot be written.
@@ -200,6 +196,18 @@ class RunDirectory:
             raise UserFileError(f"{self.path} holds a run already. Add --resume to go on with it, or choose another.")
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UserFileError(f"{self.path} exists and is not empty. Choose another --run-dir.")
+        parent = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise UserFileError(f"Cannot write {self.path}: {parent} is not a folder you may write. Choose another --run-dir.")
+
+    def write_config(self, config: RunConfig, resume: bool = False) -> None:
+        """Write the resolved configuration; this makes the folder a run.
+
+        Raises:
+            UserFileError: the folder holds something already and this is no resume, or it cannot be written.
+        """
+        if not resume:
+            self.check_free()
         write_text(self.config_file, dump_yaml(config))
 
     def read_config(self) -> RunConfig:

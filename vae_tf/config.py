@@ -4,6 +4,7 @@ Every key of a configuration file is a field here. Unknown keys are errors that 
 has the form `path rule. Received: value.`
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
@@ -85,9 +86,10 @@ class CosineConfig(_Part):
 
 
 def _number_is_constant(value: Any) -> Any:
-    """Read a bare number as a constant schedule."""
+    """Read a bare number as a constant schedule; YAML 1.1 reads `1e-3` as text, for want of a dot."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return {"kind": "constant", "value": value} if is_number else value
+    is_text = isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value)
+    return {"kind": "constant", "value": value} if is_number or is_text else value
 
 
 ScheduleConfig = Annotated[
@@ -237,8 +239,9 @@ def _named(latents: tuple[Any, ...]) -> tuple[Any, ...]:
         if block.name is None:
             counts[block.kind] = counts.get(block.kind, 0) + 1
             suffix = f"_{counts[block.kind]}" if kinds.count(block.kind) > 1 else ""
-            block = block.model_copy(update={"name": block.kind + suffix})
-        named.append(block)
+            named.append(block.model_copy(update={"name": block.kind + suffix}))
+        else:
+            named.append(block)
     return tuple(named)
 
 

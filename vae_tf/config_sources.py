@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -215,12 +215,13 @@ def _nested(node: Any, path: tuple[str, ...], value: Any) -> Any:
     if isinstance(node, list):
         index = int(path[0])
         return [_full(item, path[1:], value) if i == index else item for i, item in enumerate(node)]
-    return {path[0]: _nested((node or {}).get(path[0]), path[1:], value)}
+    below = node.get(path[0]) if isinstance(node, dict) else None
+    return {path[0]: _nested(below, path[1:], value)}
 
 
 def _full(item: Any, path: tuple[str, ...], value: Any) -> Any:
     """Lay a nested value over one item of a list, which is replaced as a whole."""
-    return merge(item, _nested(item, path, value)) if path else value
+    return merge({"item": item}, {"item": _nested(item, path, value)})["item"]
 
 
 def _check_path(defaults: Any, path: tuple[str, ...]) -> None:
@@ -272,53 +273,56 @@ def _message(error: ValidationError, settings: Mapping[str, Any]) -> str:
     """Say the first error in one line: unknown keys first, for they often cause the others."""
     errors = sorted(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
     first = errors[0]
-    path, parents = _path(first["loc"], settings)
+    path = _path(first["loc"], settings)
     if first["type"] == "extra_forbidden":
-        return f"{path} is not a known key{_nearest(str(first['loc'][-1]), _fields(parents))}"
+        known = [field for model in _models_at(first["loc"][:-1]) for field in model.model_fields]
+        return f"{path} is not a known key{_nearest(str(first['loc'][-1]), known)}"
     if first["type"] == "missing":
         return f"{path} is missing."
     return f"{path} {_rule(first)}"
 
 
-def _path(location: tuple[Any, ...], settings: Any) -> tuple[str, list[str]]:
-    """Write pydantic's location as the path a person wrote: without the tags of unions."""
+def _path(location: tuple[Any, ...], settings: Any) -> str:
+    """Write pydantic's location as the path a person wrote: without the tags of unions and its mark of a bad key."""
     path, node = "", settings
-    for part in location:
+    for index, part in enumerate(location):
         if isinstance(part, int):
             path += f"[{part}]"
             node = node[part] if isinstance(node, (list, tuple)) and part < len(node) else None
-        elif part not in _KINDS or (isinstance(node, Mapping) and part in node):
+        elif part != "[key]" and (part not in map(_kind, _models_at(location[:index])) or _has(node, part)):
             path = _join(path, str(part))
             node = node.get(part) if isinstance(node, Mapping) else None
-    return path, [str(part) for part in location[:-1]]
+    return path
 
 
-def _models() -> list[type[BaseModel]]:
-    """Return every class of the configuration."""
-    found: list[type[BaseModel]] = []
-    todo = list(RunConfig.__mro__[1].__subclasses__())
-    while todo:
-        model = todo.pop()
-        found.append(model)
-        todo.extend(model.__subclasses__())
-    return found
+def _has(node: Any, key: str) -> bool:
+    return isinstance(node, Mapping) and key in node
 
 
-_KINDS = {field.default for model in _models() if (field := model.model_fields.get("kind"))}
+def _models_at(location: tuple[Any, ...]) -> list[type[BaseModel]]:
+    """Return the classes of the configuration that may stand at a location of pydantic's, tags of unions included."""
+    models: list[type[BaseModel]] = [RunConfig]
+    for part in location:
+        tagged = [model for model in models if _kind(model) == part]
+        fields = [model.model_fields[part].annotation for model in models if part in model.model_fields]
+        if tagged or fields:
+            models = tagged or [model for field in fields for model in _models_in(field)]
+    return models
 
 
-def _fields(parents: list[str]) -> list[str]:
-    """Return the keys that would have been right at a location."""
-    model: Any = RunConfig
-    for part in parents:
-        if part in _KINDS:
-            model = next(m for m in _models() if "kind" in m.model_fields and m.model_fields["kind"].default == part)
-        elif isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
-            model = model.model_fields[part].annotation
-    is_model = isinstance(model, type) and issubclass(model, BaseModel)
-    return list(model.model_fields) if is_model else list(RunConfig.model_fields)
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the classes of the configuration that a field's type names."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
+def _kind(model: type[BaseModel]) -> Any:
+    """Return the tag by which a union knows a class; None where it has none."""
+    return model.model_fields["kind"].default if "kind" in model.model_fields else None
+
+
+_MAPPINGS = {"model_type", "model_attributes_type", "dict_type"}
 _SIGNS = {
     "greater_than": ("gt", ">"),
     "greater_than_equal": ("ge", ">="),
@@ -339,6 +343,10 @@ def _rule(error: Any) -> str:
     if error["type"] == "union_tag_invalid":
         return f"must have one of the kinds {context['expected_tags']}. Received: {context['tag']!r}."
     if error["type"] == "union_tag_not_found":
-        return f"must say its kind, e.g. kind: constant. Received: {received}."
-    text = error["msg"].replace("Input should be", "must be")
+        kinds = ", ".join(repr(_kind(model)) for model in _models_at(error["loc"]))
+        return f"must say its kind, one of {kinds}. Received: {received}."
+    if error["type"] in _MAPPINGS:
+        return f"must be a mapping of keys to values. Received: {received}."
+    text = re.sub(r"^(Input|String|Tuple) should ", "must ", error["msg"])
+    text = re.sub(r" after validation, not \d+$", "", text)
     return f"{text[0].lower()}{text[1:]}. Received: {received}."

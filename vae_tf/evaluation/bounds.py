@@ -158,9 +158,7 @@ class BoundEstimator:
         means = {key: value / num_samples for key, value in sums.items()}
         return {"nll": math.log(num_samples) - log_sum, **means}
 
-    def log_weight_sums(
-        self, x: tf.Tensor, seed: Any, num_samples: Any
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    def log_weight_sums(self, x: tf.Tensor, seed: Any, num_samples: Any) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Draw S samples an example; return the log of the sum of their weights, and sums of every term.
 
         Args:

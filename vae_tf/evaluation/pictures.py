@@ -119,9 +119,7 @@ def interpolation_grid(vae: VAE, starts: np.ndarray, stops: np.ndarray, num_step
     return grid.reshape(2 * len(starts), num_steps, *starts.shape[1:])
 
 
-def traversal_grid(
-    vae: VAE, x: np.ndarray, num_steps: int = 11, max_rows: int = 24
-) -> tuple[np.ndarray, Sequence[str]]:
+def traversal_grid(vae: VAE, x: np.ndarray, num_steps: int = 11, max_rows: int = 24) -> tuple[np.ndarray, Sequence[str]]:
     """Vary one axis of the latent at a time around the code of the first example.
 
     The axes that the model uses most (whose posterior means vary most over x) come first.

@@ -44,14 +44,13 @@ def write_projector(vae: VAE, spec: DatasetSpec, x: np.ndarray, labels: np.ndarr
     texts = label_texts(spec, labels)
     rows = "".join(f"{index}\t{text}\n" for index, text in enumerate(texts))
     write_text(folder / "latent_labels.tsv", "example\tlabel\n" + rows)
-    config = (
-        'embeddings {\n  tensor_name: "latent means (test)"\n  tensor_path: "latent_means.tsv"\n'
-        '  metadata_path: "latent_labels.tsv"\n'
-    )
+    fields = {"tensor_name": "latent means (test)", "tensor_path": "latent_means.tsv", "metadata_path": "latent_labels.tsv"}
+    config = "".join(f'  {key}: "{value}"\n' for key, value in fields.items())
     if spec.is_image:
         height, width = _write_sprite(spec, x, folder / "latent_sprite.png")
-        config += f'  sprite {{\n    image_path: "latent_sprite.png"\n    single_image_dim: {width}\n    single_image_dim: {height}\n  }}\n'
-    write_text(folder / "projector_config.pbtxt", config + "}\n")
+        sides = f"single_image_dim: {width} single_image_dim: {height}"
+        config += f'  sprite {{ image_path: "latent_sprite.png" {sides} }}\n'
+    write_text(folder / "projector_config.pbtxt", f"embeddings {{\n{config}}}\n")
 
 
 def _write_sprite(spec: DatasetSpec, x: Any, path: Path) -> tuple[int, int]:
@@ -65,9 +64,7 @@ def _write_sprite(spec: DatasetSpec, x: Any, path: Path) -> tuple[int, int]:
     height, width, channels = pixels.shape[1:]
     sheet = np.zeros((side * side, height, width, channels), np.uint8)
     sheet[: len(pixels)] = pixels
-    sheet = (
-        sheet.reshape(side, side, height, width, channels).swapaxes(1, 2).reshape(side * height, side * width, channels)
-    )
+    sheet = sheet.reshape(side, side, height, width, channels).swapaxes(1, 2).reshape(side * height, side * width, channels)
     image = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
     with atomic_file(path) as temporary:
         image.save(temporary, format="PNG", optimize=True)

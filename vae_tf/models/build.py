@@ -1,8 +1,8 @@
 """From a ModelConfig to Keras objects: the only place that knows which class a `kind` names."""
 
 import random
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -113,9 +113,7 @@ def _build_latent(configs: Any, seed: int) -> Latent:
 
 def _build_block(config: Any, seed: int) -> Latent:
     settings = {key: getattr(config, key) for key in type(config).model_fields if key != "kind"}
-    schedules = {
-        key: build_schedule(value) for key, value in settings.items() if getattr(value, "kind", None) in SCHEDULES
-    }
+    schedules = {key: build_schedule(value) for key, value in settings.items() if getattr(value, "kind", None) in SCHEDULES}
     return LATENTS[config.kind](**{**settings, **schedules}, seed=seed)
 
 

@@ -58,9 +58,7 @@ class Latent(keras.layers.Layer):
         """Return p(z), batch []."""
         raise NotImplementedError
 
-    def sample(
-        self, q: Any, seed: Any, num_samples: tuple[int, ...] = (), hard: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def sample(self, q: Any, seed: Any, num_samples: tuple[int, ...] = (), hard: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Draw z from a posterior.
 
         Args:

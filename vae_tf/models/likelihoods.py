@@ -59,9 +59,7 @@ class _Bernoulli(Bernoulli):
 
     def _log_prob(self, event: tf.Tensor) -> tf.Tensor:
         logits = self.logits
-        labels = tf.broadcast_to(
-            tf.cast(event, logits.dtype), tf.broadcast_dynamic_shape(tf.shape(event), tf.shape(logits))
-        )
+        labels = tf.broadcast_to(tf.cast(event, logits.dtype), tf.broadcast_dynamic_shape(tf.shape(event), tf.shape(logits)))
         return -tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=tf.broadcast_to(logits, tf.shape(labels)))
 
 

@@ -97,7 +97,7 @@ class VAE(keras.Model):
         """
         return self.decode(self.latent.draw(num, seed, temperature)).mean()
 
-    def compute_loss(  # noqa: PLR0913 - Keras' signature
+    def compute_loss(
         self,
         x: Any = None,
         y: Any = None,
@@ -111,9 +111,7 @@ class VAE(keras.Model):
             ValueError: targets have another shape than x, or sample weights were given.
         """
         if sample_weight is not None:
-            raise ValueError(
-                "sample_weight is not supported: it would not reach the KL terms. Repeat examples instead."
-            )
+            raise ValueError("sample_weight is not supported: it would not reach the KL terms. Repeat examples instead.")
         target = x if y is None else y
         if tuple(target.shape[1:]) != self.event_shape:
             raise ValueError(

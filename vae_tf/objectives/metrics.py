@@ -36,6 +36,12 @@ class TermMean(keras.metrics.Mean):
         is_first = tf.logical_not(tf.math.is_finite(tf.reduce_sum(values))) & tf.equal(self.first_nonfinite, 0)
         self.first_nonfinite.assign(tf.where(is_first, self.num_batches, self.first_nonfinite))
 
+    def reset_state(self) -> None:
+        """Start over, batch numbers included: Keras' own mean resets only what it made."""
+        super().reset_state()
+        self.num_batches.assign(0)
+        self.first_nonfinite.assign(0)
+
 
 class SumOfMetrics(keras.metrics.Metric):
     """The sum of other metrics' results; it has no state of its own.

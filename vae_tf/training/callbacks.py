@@ -182,9 +182,7 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Advance the bar; without a terminal print about ten lines a run."""
         logs = logs or {}
-        text = (
-            f"train {logs['negative_elbo']:.2f}  validation {logs['val_negative_elbo']:.2f} nats  KL {logs['kl']:.2f}"
-        )
+        text = f"train {logs['negative_elbo']:.2f}  validation {logs['val_negative_elbo']:.2f} nats  KL {logs['kl']:.2f}"
         if self.progress:
             self.progress.update(self.task, completed=epoch + 1, numbers=text)
         elif (epoch + 1) % max(1, self.epochs // 10) == 0 or epoch + 1 == self.epochs:

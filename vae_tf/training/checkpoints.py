@@ -101,9 +101,7 @@ class CheckpointStore:
         header, arrays = self._read(epoch)
         variables = _variables(model, with_optimizer)
         if header["shapes"][: len(variables)] != [list(variable.shape) for variable in variables]:
-            raise UserFileError(
-                f"{self.path(epoch)} belongs to another model: its variables differ from config.yaml's."
-            )
+            raise UserFileError(f"{self.path(epoch)} belongs to another model: its variables differ from config.yaml's.")
         for variable, value in zip(variables, arrays, strict=False):
             variable.assign(value)
         return TrainingState(**header["state"])

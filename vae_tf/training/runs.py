@@ -89,9 +89,7 @@ def choose_steps_per_execution(steps: int) -> int:
     return max((n for n in candidates if n > _LONGEST_EXECUTION // 2), key=lambda n: (-(steps % n), n))
 
 
-def train(
-    config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console, resume: bool = False
-) -> TrainingOutcome:
+def train(config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console, resume: bool = False) -> TrainingOutcome:
     """Train the model of a run directory that `RunDirectory.create` made, from the start or from its newest checkpoint.
 
     Args:
@@ -111,14 +109,10 @@ def train(
         with lock:
             return _train_locked(config, dataset, run, console, resume)
     except Timeout as error:
-        raise UserFileError(
-            f"Another process is training {run.path}. Wait for it, or choose another --run-dir."
-        ) from error
+        raise UserFileError(f"Another process is training {run.path}. Wait for it, or choose another --run-dir.") from error
 
 
-def _train_locked(
-    config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console, resume: bool
-) -> TrainingOutcome:
+def _train_locked(config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console, resume: bool) -> TrainingOutcome:
     started = time.perf_counter()
     _record(run, dataset.spec, resume)
     vae, steps, batches_from = _prepare(config, dataset)
@@ -138,9 +132,7 @@ def _train_locked(
         }
         validation = eval_batches(dataset, "validation", config.evaluation.batch_size).map(lambda x, _: x)
         try:
-            vae.fit(
-                batches_from(state.epoch), validation_data=validation, callbacks=[*callbacks, progress, stop], **fit
-            )
+            vae.fit(batches_from(state.epoch), validation_data=validation, callbacks=[*callbacks, progress, stop], **fit)
         finally:
             progress.close()
             stop.restore()

@@ -1,0 +1,69 @@
+"""The application: registers the commands and turns errors into exit codes."""
+
+import sys
+
+import typer
+
+from vae_tf.cli import (
+    datasets,
+    encode,
+    evaluate,
+    export,
+    generate,
+    interpolate,
+    manifold,
+    presets,
+    reconstruct,
+    runs,
+    show,
+    tensorboard,
+    train,
+    traverse,
+)
+from vae_tf.errors import UserError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Take data to a served variational autoencoder: train, look, measure, export.\n\n"
+    "Start with `python run.py train`: it trains on embedded digits in under a minute.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_COMMANDS = {
+    "Train": (train,),
+    "Measure": (evaluate,),
+    "Look": (generate, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
+    "Serve": (export,),
+    "List": (runs, show, presets, datasets),
+}
+for _panel, _modules in _COMMANDS.items():
+    for _module in _modules:
+        app.command(rich_help_panel=_panel)(getattr(_module, _module.__name__.rsplit(".", 1)[1]))
+
+
+_UsageError = typer.BadParameter.__bases__[0]
+"""Typer's base of all errors in the call itself: wrong options, missing arguments."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line. Exit codes: 0 done, 2 the user's mistake (one line), 1 anything else."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = app(arguments or ["--help"], standalone_mode=False)
+    except UserError as error:
+        code = _fail(str(error), 2)
+    except _UsageError as error:
+        path = error.ctx.command_path if error.ctx else "run.py"
+        code = _fail(f"{error.format_message()} See `{path} --help`.", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _fail("stopped by a signal.", 1)
+    sys.exit(code or 0)
+
+
+def _fail(message: str, code: int) -> int:
+    """Print one line on stderr and return the exit code."""
+    print(f"Error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - the interface
+    return code

@@ -1,0 +1,133 @@
+"""What commands share: options, quiet TensorFlow, output for people and for programs."""
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from vae_tf.errors import UserValueError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from vae_tf.data.pipeline import Dataset
+    from vae_tf.training.runs import LoadedRun
+
+__all__ = [
+    "JsonOption",
+    "LimitOption",
+    "RunArgument",
+    "SeedOption",
+    "SplitOption",
+    "check_suffix",
+    "console",
+    "emit",
+    "numbers_table",
+    "open_data",
+    "open_run",
+    "progress",
+    "quiet_tensorflow",
+    "warn",
+]
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run directory, e.g. runs/digits-20260101-120000.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
+SeedOption = Annotated[int, typer.Option(help="Root of the random draws.", min=0)]
+SplitOption = Annotated[str, typer.Option(help="train, validation or test.")]
+LimitOption = Annotated[int | None, typer.Option(help="Use only the first N examples.", min=1)]
+
+console = Console(stderr=True)
+"""Where people are told things; stdout is for results."""
+
+
+def quiet_tensorflow() -> None:
+    """Import TensorFlow without its start-up messages; errors still show."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    warnings.filterwarnings("ignore", module=r"(keras|tensorflow|tensorflow_probability|tensorflow_datasets|tf_keras)\b.*")
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        import tensorflow as tf
+
+        tf.constant(0)  # starts the devices, which have messages of their own
+        import tensorflow_probability  # noqa: F401 - it warns at import
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
+    tf.get_logger().setLevel("ERROR")
+
+
+def emit(result: dict[str, Any], as_json: bool, show: Callable[[], None]) -> None:
+    """Print a result: for programs as JSON on stdout, for people by `show`."""
+    if as_json:
+        print(json.dumps(result, indent=2))  # noqa: T201 - stdout is the interface
+    else:
+        show()
+
+
+def warn(message: str) -> None:
+    """Print a warning on stderr."""
+    console.print(f"[yellow]Warning:[/] {message}", highlight=False)
+
+
+def open_run(path: str) -> "LoadedRun":
+    """Open a run with its model."""
+    quiet_tensorflow()
+    from vae_tf.training.runs import load_run
+
+    return load_run(path)
+
+
+def open_data(loaded: "LoadedRun") -> "Dataset":
+    """Load the data a run was trained on.
+
+    Raises:
+        UserValueError: they have changed since.
+    """
+    from vae_tf.data import load_dataset
+    from vae_tf.training.runs import check_same_data
+
+    dataset = load_dataset(loaded.config.data)
+    check_same_data(loaded.run, dataset.spec)
+    return dataset
+
+
+def check_suffix(path: Path, *suffixes: str) -> None:
+    """Check an output file's type before any work is done.
+
+    Raises:
+        UserValueError: it is none of the types.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise UserValueError(f"The output file must end in {' or '.join(suffixes)}. Received: {path}.")
+
+
+def numbers_table(title: str, rows: dict[str, str]) -> "Table":
+    """Return a table of names and values."""
+    from rich.table import Table
+
+    table = Table(title=title, show_header=False, title_justify="left")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on stderr; give the function that advances it."""
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda count: bar.update(task, advance=count)

@@ -1,0 +1,51 @@
+"""`run.py encode`: posterior parameters of a split."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vae_tf.cli.common import LimitOption, RunArgument, SplitOption, check_suffix, open_data, open_run
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["encode"]
+
+
+def encode(
+    run: RunArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.npz for arrays, FILE.tsv for a table.")],
+    split: SplitOption = "test",
+    limit: LimitOption = None,
+) -> None:
+    """Write every example's posterior mean and parameters, and its label (-1 where there is none)."""
+    check_suffix(output, ".npz", ".tsv")
+    loaded = open_run(run)
+    import numpy as np
+
+    from vae_tf.artifacts import atomic_file
+    from vae_tf.data.pipeline import eval_batches
+
+    latent, columns = loaded.vae.latent, []
+    for x, labels in eval_batches(open_data(loaded), split, loaded.config.evaluation.batch_size, limit):
+        q = loaded.vae.encode(x)
+        columns.append({"mean": latent.mean(q), **latent.describe(q), "label": labels})
+    arrays = {name: np.concatenate([np.asarray(part[name]) for part in columns]) for name in columns[0]}
+    with atomic_file(output) as temporary:
+        if output.suffix.lower() == ".npz":
+            np.savez(temporary, **arrays)
+        else:
+            temporary.write_text(_as_tsv(arrays), "utf-8")
+    typer.echo(str(output))
+
+
+def _as_tsv(arrays: "dict[str, np.ndarray[Any, Any]]") -> str:
+    """Lay arrays [N, ...] out as a table with one column an element."""
+    flat = {name: array.reshape(len(array), -1) for name, array in arrays.items()}
+    header = [
+        name if values.shape[1] == 1 else f"{name}_{index}" for name, values in flat.items() for index in range(values.shape[1])
+    ]
+    rows = zip(*flat.values(), strict=True)
+    lines = ["\t".join(f"{value:.6g}" for values in row for value in values) for row in rows]
+    return "\n".join(["\t".join(header), *lines]) + "\n"

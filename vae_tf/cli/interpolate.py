@@ -1,0 +1,36 @@
+"""`run.py interpolate`: paths between examples."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, open_data, open_run
+
+__all__ = ["interpolate"]
+
+
+def interpolate(
+    run: RunArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png")],
+    steps: Annotated[int, typer.Option(help="Pictures a path.", min=2)] = 10,
+    pairs: Annotated[int, typer.Option(help="Pairs of test examples.", min=1)] = 5,
+    seed: SeedOption = 0,
+) -> None:
+    """Walk through the latent space from one test example to another.
+
+    Two rows a pair: a straight path, and one along the sphere. Categorical blocks switch from class to class.
+    """
+    check_suffix(output, ".png")
+    loaded = open_run(run)
+    import numpy as np
+
+    from vae_tf.data.pipeline import gather_examples
+    from vae_tf.evaluation.pictures import interpolation_grid, save_grid
+    from vae_tf.seeding import derive
+
+    examples, _ = gather_examples(open_data(loaded), "test", 1000)
+    chosen = np.random.default_rng(derive(seed, "interpolate")).choice(len(examples), 2 * pairs, len(examples) < 2 * pairs)
+    grid = interpolation_grid(loaded.vae, examples[chosen[:pairs]], examples[chosen[pairs:]], steps)
+    save_grid(loaded.spec, grid, output)
+    typer.echo(str(output))

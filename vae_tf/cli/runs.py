@@ -1,0 +1,54 @@
+"""`run.py runs`: what has been trained, with its numbers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vae_tf.cli.common import JsonOption, console, emit
+from vae_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from vae_tf.artifacts import RunDirectory
+
+__all__ = ["runs"]
+
+
+def runs(folder: Annotated[Path, typer.Option(help="Where the runs are.")] = Path("runs"), as_json: JsonOption = False) -> None:
+    """List runs, oldest first, with their test numbers in nats an example."""
+    from vae_tf.artifacts import list_runs
+
+    rows = [_row(run) for run in list_runs(folder)]
+    emit({"runs": rows}, as_json, lambda: _show(rows, folder))
+
+
+def _row(run: "RunDirectory") -> dict[str, Any]:
+    """Summarise one run; a damaged one is listed with what is wrong."""
+    try:
+        config, results, records = run.read_config(), run.read_results() or {}, run.read_metrics()
+    except UserError as error:
+        return {"run": str(run.path), "error": str(error)}
+    return {
+        "run": str(run.path),
+        "dataset": config.data.dataset,
+        "latent": "+".join(str(block.name) for block in config.model.latents),
+        "epochs": records[-1]["epoch"] if records else 0,
+        "finished": bool(results),
+        **{key: results.get(key) for key in ("negative_elbo", "nll", "nll_stderr", "kl")},
+    }
+
+
+def _show(rows: list[dict[str, Any]], folder: Path) -> None:
+    if not rows:
+        console.print(f"There are no runs in {folder}. Make one with: python run.py train")
+        return
+    from rich.table import Table
+
+    table = Table("run", "dataset", "latent", "epochs", "negative ELBO", "NLL", "KL")
+    for row in rows:
+        numbers = [f"{row[key]:.2f}" if row.get(key) is not None else "-" for key in ("negative_elbo", "nll", "kl")]
+        if "error" in row:
+            table.add_row(row["run"], f"[red]{row['error']}[/]")
+        else:
+            table.add_row(row["run"], row["dataset"], row["latent"], str(row["epochs"]), *numbers)
+    console.print(table)

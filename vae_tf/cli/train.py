@@ -1,0 +1,164 @@
+"""`run.py train`: from data to a trained, measured run."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vae_tf.cli.common import JsonOption, console, emit, numbers_table, quiet_tensorflow, warn
+from vae_tf.errors import UserValueError
+
+if TYPE_CHECKING:
+    from vae_tf.artifacts import RunDirectory
+    from vae_tf.config import RunConfig
+    from vae_tf.data.pipeline import Dataset
+    from vae_tf.training.runs import TrainingOutcome
+
+__all__ = ["train"]
+
+_COLLAPSED_NATS = 0.1
+
+
+def train(  # noqa: PLR0913, PLR0917 - the options of the command line
+    preset: Annotated[str | None, typer.Option(help="Where to start from; see `run.py presets`.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML with any part of a configuration.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:PATH, npz:PATH, csv:PATH.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where TFDS data sets are prepared.")] = None,
+    latent: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="gaussian:20, categorical:30x10, gaussian:10+categorical:1x10.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training split.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Root of all randomness.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any key, e.g. training.learning_rate=3e-4.")
+    ] = None,
+    run_dir: Annotated[Path | None, typer.Option(help="Where to write; default: runs/<name>-<time>.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model, measure it on the test split, and say what to do next.
+
+    Settings come from the preset, then --config, then the options and --set. The result is a run directory that every other
+    command takes. Ctrl-C finishes the epoch and saves; a killed run goes on with --resume, bit for bit.
+    """
+    from vae_tf.artifacts import RunDirectory
+    from vae_tf.config_sources import resolve_config
+
+    options: dict[str, Any] = {
+        "data.dataset": dataset,
+        "data.data_dir": str(data_dir) if data_dir else None,
+        "training.epochs": epochs,
+        "training.batch_size": batch_size,
+        "seed": seed,
+    }
+    if resume:
+        others = {"preset": preset, "config": config, "latent": latent, "set": overrides, **options}
+        run, settings = _resumed(run_dir, epochs, [name for name, value in others.items() if value is not None])
+    else:
+        settings = resolve_config(preset, config, options, latent, overrides or [])
+        run = RunDirectory(run_dir or _default_directory(settings))
+        run.check_free()
+    outcome, results = _train(settings, run, resume)
+    _report(run, outcome, results, as_json)
+
+
+def _default_directory(config: "RunConfig") -> Path:
+    """Return runs/<preset or dataset>-<time>, with a number where that is taken."""
+    name = config.preset or config.data.dataset.split(":")[0]
+    base = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    numbered = (base.with_name(f"{base.name}-{number}") for number in range(2, 1000))
+    return next(path for path in (base, *numbered) if not path.exists())
+
+
+def _resumed(run_dir: Path | None, epochs: int | None, given: list[str]) -> "tuple[RunDirectory, RunConfig]":
+    """Return the run to go on with and its own configuration, its epochs changed if asked."""
+    from vae_tf.artifacts import RunDirectory
+    from vae_tf.config_sources import resolve_config
+
+    if run_dir is None:
+        raise UserValueError("--resume needs --run-dir: the run to go on with. See `run.py runs`.")
+    refused = [name for name in given if name != "training.epochs"]
+    if refused:
+        raise UserValueError(f"--resume goes on with the run's own settings; only --epochs may change. Received: {refused}.")
+    run = RunDirectory.open(run_dir)
+    config = run.read_config()
+    if epochs is None:
+        return run, config
+    return run, resolve_config(file=run.config_file, options={"training.epochs": epochs})
+
+
+def _train(config: "RunConfig", run: "RunDirectory", resume: bool) -> "tuple[TrainingOutcome, dict[str, Any] | None]":
+    """Load, probe, train, measure; the last is None where a signal ended the training."""
+    with console.status("Starting TensorFlow"):
+        quiet_tensorflow()
+        from vae_tf.training.runs import finish_run
+        from vae_tf.training.runs import train as fit
+    with console.status(f"Loading {config.data.dataset}"):
+        dataset, config = _load(config)
+    run.write_config(config, resume)
+    _announce(config, dataset, run)
+    outcome = fit(config, dataset, run, console, resume)
+    if outcome.interrupted:
+        return outcome, None
+    with console.status("Measuring on the test split"):
+        return outcome, finish_run(outcome, config, dataset, run)
+
+
+def _load(config: "RunConfig") -> "tuple[Dataset, RunConfig]":
+    """Load and probe the data, and settle what the configuration leaves open."""
+    from vae_tf.data import load_dataset, probe
+    from vae_tf.models.build import build_vae, settle_model
+
+    dataset = load_dataset(config.data)
+    config = config.model_copy(update={"model": settle_model(config.model, dataset.spec)})
+    for message in probe(dataset, config.model.likelihood.kind):
+        warn(message)
+    build_vae(config.model, dataset.spec)  # a model that does not fit the data fails here, before anything is written
+    return dataset, config
+
+
+def _announce(config: "RunConfig", dataset: "Dataset", run: "RunDirectory") -> None:
+    spec = dataset.spec
+    blocks = " + ".join(block.name for block in config.model.latents)
+    console.print(
+        f"[bold]{spec.name}[/] {'x'.join(map(str, spec.event_shape))}: {spec.num_train:,} train, "
+        f"{spec.num_validation:,} validation, {spec.num_test:,} test. "
+        f"{config.model.network.kind}, {blocks}, {config.model.likelihood.kind}. Writing to [bold]{run.path}[/]",
+        highlight=False,
+    )
+
+
+def _report(run: "RunDirectory", outcome: "TrainingOutcome", results: dict[str, Any] | None, as_json: bool) -> None:
+    if results is None:
+        console.print(
+            f"Stopped after epoch {outcome.state.epoch}. Go on with: python run.py train --resume --run-dir {run.path}"
+        )
+        raise typer.Exit(1)
+    collapsed = [name for name, kl in results["kl_blocks"].items() if kl < _COLLAPSED_NATS and results["nll"] is not None]
+    for name in collapsed:
+        warn(
+            f"block {name} has collapsed: its KL is {results['kl_blocks'][name]:.3f} nats, so the decoder ignores it. "
+            "Lengthen the KL warm-up (model.latents[i].kl_weight.steps) or lower the learning rate."
+        )
+    emit({"run": str(run.path), **results}, as_json, lambda: _show(run, results))
+
+
+def _show(run: "RunDirectory", results: dict[str, Any]) -> None:
+    rows = {
+        "run directory": str(run.path),
+        "test negative ELBO": f"{results['negative_elbo']:.2f} ± {results['negative_elbo_stderr']:.2f} nats",
+        "test NLL": f"{results['nll']:.2f} ± {results['nll_stderr']:.2f} nats ({results['num_samples']} samples)"
+        if results["nll"] is not None
+        else "none: an autoencoder has no density",
+        "KL": f"{results['kl']:.2f} nats",
+        "best epoch": f"{results['best_epoch']} of {results['epochs']}, {results['seconds']:.0f} s",
+    }
+    console.print(numbers_table("Done", rows), highlight=False)
+    print(  # noqa: T201
+        "Next:\n"
+        f"  python run.py tensorboard {run.path}\n"
+        f"  python run.py generate {run.path} -o samples.png\n"
+        f"  python run.py export {run.path}"
+    )
