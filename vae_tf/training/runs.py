@@ -29,6 +29,7 @@ from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
+from vae_tf.training.optimizers import FusedAdam
 from vae_tf.training.tensorboard import TensorBoardLog
 
 __all__ = [
@@ -148,7 +149,7 @@ def _prepare(config: RunConfig, dataset: Dataset) -> tuple[VAE, int, Callable[[i
     per_execution = training.steps_per_execution or choose_steps_per_execution(available)
     steps = max(1, available // per_execution) * per_execution
     vae = build_vae(config.model, dataset.spec, config.seed, config.objective, training.precision)
-    optimizer = keras.optimizers.Adam(build_schedule(training.learning_rate), global_clipnorm=training.clip_norm)
+    optimizer = FusedAdam(build_schedule(training.learning_rate), global_clipnorm=training.clip_norm)
     vae.compile(optimizer=optimizer, steps_per_execution=per_execution, jit_compile=training.jit_compile)
     optimizer.build(vae.trainable_variables)
 

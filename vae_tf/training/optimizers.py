@@ -1,0 +1,40 @@
+"""Adam with TensorFlow's fused kernel: the same formula as Keras' own, in one pass over the weights instead of ten."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+__all__ = ["FusedAdam"]
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class FusedAdam(keras.optimizers.Adam):
+    """Adam (Kingma and Ba 2015, algorithm 1, with the epsilon of its section 2's last paragraph).
+
+    On CPUs the element-wise operations of Keras' version cost more than the matrix products of a small model. Takes what
+    `keras.optimizers.Adam` takes, but for `amsgrad`.
+
+    Example:
+        >>> weight = keras.Variable([1.0])
+        >>> FusedAdam(learning_rate=0.1).apply([tf.constant([2.0])], [weight])
+        >>> round(float(weight.numpy()[0]), 4)
+        0.9
+    """
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
+        """Update one variable and its moments."""
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations.value + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=tf.pow(tf.constant(self.beta_1, variable.dtype), step),
+            beta2_power=tf.pow(tf.constant(self.beta_2, variable.dtype), step),
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.convert_to_tensor(gradient),
+        )
