@@ -1,0 +1,50 @@
+"""Data: what a dataset is, where it comes from, and how it reaches the model.
+
+Names are imported when they are first used, so that `vae_tf.data.catalog` answers without TensorFlow.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vae_tf.data.catalog import list_datasets
+    from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples, scale_inputs, to_inputs, train_batches
+    from vae_tf.data.probing import probe
+    from vae_tf.data.sources import load_dataset
+    from vae_tf.data.spec import DatasetSpec
+    from vae_tf.data.splits import NO_LABEL, ArraySplit, Split, StreamSplit
+
+__all__ = [
+    "NO_LABEL",
+    "ArraySplit",
+    "Dataset",
+    "DatasetSpec",
+    "Split",
+    "StreamSplit",
+    "eval_batches",
+    "gather_examples",
+    "list_datasets",
+    "load_dataset",
+    "probe",
+    "scale_inputs",
+    "to_inputs",
+    "train_batches",
+]
+
+_MODULES = {
+    "DatasetSpec": "spec",
+    "NO_LABEL": "splits",
+    "ArraySplit": "splits",
+    "Split": "splits",
+    "StreamSplit": "splits",
+    "list_datasets": "catalog",
+    "load_dataset": "sources",
+    "probe": "probing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULES.get(name, 'pipeline')}")
+    return getattr(module, name)

@@ -16,6 +16,8 @@ __all__ = ["Dataset", "eval_batches", "gather_examples", "scale_inputs", "to_inp
 
 _CHUNK = 100
 """Examples that share one seed of the fixed binarisation, whatever the batch size."""
+_MAX_CACHED = 2**26
+"""Values of a split whose prepared float32 form (256 MiB) is kept for the next pass."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,38 +81,38 @@ def _binarize(spec: DatasetSpec, x: tf.Tensor, seed: Any, num_rows: int | None =
 
 
 def train_batches(
-    dataset: Dataset, batch_size: int, seed: int, first_epoch: int = 0, num_epochs: int = 1
-) -> tuple[tf.data.Dataset, int]:
-    """Return the training batches of all epochs as one stream, and the number of batches an epoch.
+    dataset: Dataset, batch_size: int, seed: int, first_epoch: int = 0, steps_per_epoch: int | None = None
+) -> tf.data.Dataset:
+    """Return the training batches of all epochs from one on, as one endless stream.
 
     Order and binarisation are pure functions of (seed, epoch, batch): a run that goes on at `first_epoch` sees what the
-    uninterrupted one would have seen. A last batch that is not full is left out; another one each epoch.
+    uninterrupted one would have seen. A last batch that is not full is left out; other examples each epoch.
 
     Args:
         dataset: the data.
         batch_size: examples a batch; a split smaller than that is one batch.
         seed: the run's root seed.
         first_epoch: where to start, from 0.
-        num_epochs: where to end: the number of epochs of the whole run.
+        steps_per_epoch: batches of an epoch; default: all full ones.
 
     Returns:
-        Batches of x, float32 [B, *event_shape], and how many make an epoch.
+        Batches of x, float32 [B, *event_shape].
     """
     spec, split = dataset.spec, dataset.split("train")
     batch_size = min(batch_size, split.num_examples)
-    steps = split.num_examples // batch_size
+    steps = steps_per_epoch or split.num_examples // batch_size
     shuffle_seed, draw_seed = derive_pair(seed, "shuffle"), derive_pair(seed, "binarize")
 
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
-        return split.batches(batch_size, _fold(shuffle_seed, epoch), drop_remainder=True)
+        return split.batches(batch_size, _fold(shuffle_seed, epoch), drop_remainder=True).take(steps)
 
     def prepare(step: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         x = _binarize(spec, scale_inputs(spec, example[0]), _fold(draw_seed, step))
         return tf.ensure_shape(x, [batch_size, *spec.event_shape])
 
-    epochs = tf.data.Dataset.range(first_epoch, num_epochs)
+    epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
     batches = epochs.flat_map(epoch_batches).enumerate(start=first_epoch * steps)
-    return batches.map(prepare, num_parallel_calls=2).prefetch(4), steps
+    return batches.map(prepare, num_parallel_calls=2).prefetch(4)
 
 
 def _fold(seed: tuple[int, int], number: tf.Tensor) -> tf.Tensor:
@@ -142,9 +144,10 @@ def eval_batches(dataset: Dataset, split: str, batch_size: int, limit: int | Non
         return tf.ensure_shape(x, [None, *spec.event_shape]), example[1]
 
     batches = examples.batches(_CHUNK).enumerate().map(prepare, num_parallel_calls=2).rebatch(batch_size)
-    if isinstance(examples, ArraySplit):
+    if isinstance(examples, ArraySplit) and examples.x.size <= _MAX_CACHED:
         batches = batches.cache()
-    return batches.prefetch(2)
+    num_batches = -(-examples.num_examples // batch_size)
+    return batches.apply(tf.data.experimental.assert_cardinality(num_batches)).prefetch(2)
 
 
 def gather_examples(dataset: Dataset, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:

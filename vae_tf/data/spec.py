@@ -67,8 +67,10 @@ class DatasetSpec(BaseModel):
 
     def to_model(self, raw: object) -> np.ndarray:
         """Scale raw values [..., *event_shape] to model inputs, float32, before binarisation."""
-        return ((np.asarray(raw, np.float32) - np.float32(self.shift)) / np.float32(self.scale)).astype(np.float32)
+        shift, scale = np.asarray(self.shift, np.float32), np.asarray(self.scale, np.float32)
+        return ((np.asarray(raw, np.float32) - shift) / scale).astype(np.float32)
 
     def to_raw(self, x: object) -> np.ndarray:
         """Scale model values [..., *event_shape] back to raw units, float32."""
-        return (np.asarray(x, np.float32) * np.float32(self.scale) + np.float32(self.shift)).astype(np.float32)
+        shift, scale = np.asarray(self.shift, np.float32), np.asarray(self.scale, np.float32)
+        return (np.asarray(x, np.float32) * scale + shift).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -54,9 +55,18 @@ class ArraySplit:
         """How many examples there are."""
         return len(self.x)
 
+    @cached_property
+    def _tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return x and labels as tensors, made once and outside any graph.
+
+        A graph that is being traced (`flat_map`) captures them; a constant in it would be a copy, limited to 2 GB.
+        """
+        with tf.init_scope(), tf.device("CPU:0"):
+            return tf.constant(self.x), tf.constant(self.labels, tf.int64)
+
     def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False) -> tf.data.Dataset:
         """Return one pass over the examples; see `Split.batches`."""
-        x, labels = tf.constant(self.x), tf.constant(self.labels, tf.int64)
+        x, labels = self._tensors
         order = tf.range(self.num_examples, dtype=tf.int64)
         if seed is not None:
             order = tf.random.experimental.stateless_shuffle(order, seed)
@@ -82,13 +92,15 @@ class StreamSplit:
     Attributes:
         num_examples: how many examples `open` gives.
         open: called with None or a stateless seed (int [2]) by which to shuffle files; returns a dataset of single
-            (raw, label) pairs.
+            encoded examples, which is what the shuffle buffer holds.
+        decode: makes a batch of encoded examples into raw values [B, *event_shape] and int64 labels [B].
         shuffle_buffer: examples held for shuffling.
-        limit: only the first so many examples in file order.
+        limited: whether only the first `num_examples` in file order are used.
     """
 
     num_examples: int
     open: Callable[[Any], tf.data.Dataset]
+    decode: Callable[[Any], tuple[tf.Tensor, tf.Tensor]]
     shuffle_buffer: int = 20_000
     limited: bool = False
 
@@ -101,8 +113,11 @@ class StreamSplit:
             # tf.data wants one number; the pair's halves are independent, so one of them will do.
             number = tf.cast(seed[0], tf.int64) + 1
             examples = examples.shuffle(self.shuffle_buffer, seed=number, reshuffle_each_iteration=False)
-        return examples.batch(batch_size, drop_remainder=drop_remainder)
+        batches = examples.batch(batch_size, drop_remainder=drop_remainder)
+        return batches.map(self.decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def take(self, count: int) -> "StreamSplit":
         """Return the first `count` examples as a split."""
-        return replace(self, num_examples=min(count, self.num_examples), limited=True)
+        if count >= self.num_examples:
+            return self
+        return replace(self, num_examples=count, limited=True)

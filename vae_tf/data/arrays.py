@@ -1,0 +1,126 @@
+"""`npz:PATH`: NumPy arrays `x` and `y`, or `x_train`, `x_test`, `x_validation` and their labels."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from vae_tf.config import DataConfig
+from vae_tf.data.numeric import array_splits, label_ids, support_fields
+from vae_tf.data.partition import SPLIT_NAMES
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.errors import UserFileError, UserValueError
+
+__all__ = ["load_npz"]
+
+_LAYOUTS = "x (and y), or x_train, x_test, x_validation (and y_train, ...)"
+
+
+def load_npz(config: DataConfig) -> Dataset:
+    """Load the arrays of a NumPy archive.
+
+    Bytes become [0, 1] (or stay {0, 1}), booleans {0, 1}, floats in [0, 1] stay; other numbers are standardised with the
+    training split's statistics: for each feature of flat examples [N, D], for all pixels of images [N, H, W(, C)].
+
+    Args:
+        config: `dataset` is `npz:PATH`.
+
+    Returns:
+        Splits in memory, of at most `config.limit` examples.
+
+    Raises:
+        UserFileError: the file is missing or no NumPy archive.
+        UserValueError: names, shapes or types of the arrays are wrong, or a value is not finite.
+    """
+    path = Path(config.dataset.partition(":")[2]).expanduser()
+    found, found_labels = _sort_out(_read(path), path)
+    x = {name: _examples(array, f"{path}: {key}") for name, (key, array) in found.items()}
+    _check_shapes(x, path)
+    labels, names = label_ids({name: _labels(*named, len(x[name]), path) for name, named in found_labels.items()})
+    splits = array_splits(x, labels, config)
+    support = support_fields(x.values(), splits["train"].x)
+    event_shape = x["train"].shape[1:]
+    return Dataset(DatasetSpec(name=config.dataset, event_shape=event_shape, label_names=names, **support), splits)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise UserFileError(f"npz:PATH must name a file. Received: {str(path)!r}, which is not one.")
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):  # a .npy file: one array
+            return {"x": archive}
+        with archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = "arrays of Python objects" if "allow_pickle" in str(error) else " ".join(str(error).split())
+        raise UserFileError(
+            f"{path} must be a NumPy archive of plain numbers. Received: {reason.rstrip('.')}. "
+            f"Write it with numpy.savez(path, x=array)."
+        ) from error
+
+
+_Named = dict[str, tuple[str, np.ndarray]]
+
+
+def _sort_out(arrays: dict[str, np.ndarray], path: Path) -> tuple[_Named, _Named]:
+    """Find the examples and the labels of each split: split to (name in the file, array)."""
+    others = [name for name in arrays if name != "y"]
+    if len(others) == 1 and "x_train" not in arrays:
+        keys = {"train": others[0]}
+        label_keys = {"train": "y"}
+    else:
+        keys = {split: f"x_{split}" for split in SPLIT_NAMES}
+        label_keys = {split: f"y_{split}" for split in SPLIT_NAMES}
+    x = {split: (key, arrays[key]) for split, key in keys.items() if key in arrays}
+    y = {split: (key, arrays[key]) for split, key in label_keys.items() if key in arrays}
+    unused = set(arrays) - {key for key, _ in (*x.values(), *y.values())}
+    if "train" not in x or unused or not set(y) <= set(x):
+        raise UserValueError(f"{path} must hold {_LAYOUTS}. Received: {', '.join(sorted(arrays)) or 'nothing'}.")
+    return x, y
+
+
+def _examples(array: np.ndarray, where: str) -> np.ndarray:
+    """Check one array of examples and give it the shape [N, D] or [N, H, W, C]."""
+    if array.dtype.kind not in "buif":
+        raise UserValueError(f"{where} must hold numbers. Received: {array.dtype}. Save it as floats or bytes.")
+    if array.ndim == 3:
+        array = array[..., None]
+    is_image = array.ndim == 4 and array.shape[3] <= 4
+    if not (array.ndim == 2 or is_image) or 0 in array.shape:
+        raise UserValueError(
+            f"{where} must be [N, D], [N, H, W] or [N, H, W, C] with 1 to 4 channels, and not empty. "
+            f"Received: shape {list(array.shape)}. Reshape or transpose it."
+        )
+    array = array if array.dtype == np.uint8 else array.astype(np.uint8 if array.dtype == bool else np.float32)
+    _refuse_not_finite(array, where)
+    return array
+
+
+def _refuse_not_finite(array: np.ndarray, where: str) -> None:
+    if array.dtype == np.uint8 or bool(np.isfinite(array).all()):
+        return
+    row, *place = (int(number) for number in np.argwhere(~np.isfinite(array))[0])
+    raise UserValueError(
+        f"{where} must hold finite numbers. Received: {array[(row, *place)]} in example {row} at {place}. "
+        f"Remove or replace such values."
+    )
+
+
+def _check_shapes(x: dict[str, np.ndarray], path: Path) -> None:
+    shapes = {name: list(array.shape[1:]) for name, array in x.items()}
+    if any(shape != shapes["train"] for shape in shapes.values()):
+        received = ", ".join(f"x_{name} {shape}" for name, shape in shapes.items())
+        raise UserValueError(f"{path} must have examples of one shape. Received: {received}.")
+
+
+def _labels(key: str, array: np.ndarray, num_examples: int, path: Path) -> np.ndarray:
+    """Check the labels of one split: whole numbers or text, one an example."""
+    if array.dtype.kind not in "buiU" or array.shape != (num_examples,):
+        raise UserValueError(
+            f"{path}: {key} must hold one whole number or text for each of {num_examples} examples. "
+            f"Received: {array.dtype} of shape {list(array.shape)}."
+        )
+    return array

@@ -1,0 +1,118 @@
+"""`folder:PATH`: the images under a folder; splits and classes from its sub-folders where there are such."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from vae_tf.config import DataConfig
+from vae_tf.data.image_files import FileSplit, check_headers
+from vae_tf.data.images import byte_support, fits_memory, image_spec
+from vae_tf.data.partition import fill_splits, permutation
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.splits import NO_LABEL, ArraySplit
+from vae_tf.errors import UserFileError, UserValueError
+
+__all__ = ["load_folder"]
+
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+_SPLIT_FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+
+
+def load_folder(config: DataConfig) -> Dataset:
+    """Load the PNG and JPEG files under a folder.
+
+    Sub-folders `train` and `test` (and `validation` or `val`) are the splits; what is missing is cut off the training
+    split, or off all images, by a fixed permutation. Further sub-folders are classes if there are two or more.
+
+    Args:
+        config: `dataset` is `folder:PATH`; `resize` makes images of different sizes equal.
+
+    Returns:
+        Splits in a fixed shuffled order, in memory where they fit, of at most `config.limit` examples.
+
+    Raises:
+        UserFileError: there is no such folder, no image in it, or a damaged one.
+        UserValueError: sizes differ and `config.resize` is not set, or the images have more than 8 bits a channel.
+    """
+    root = Path(config.dataset.partition(":")[2]).expanduser()
+    layout = _layout(root, _find(root))
+    paths = [path for parts in layout.values() for path in parts]
+    rows = _rows([len(parts) for parts in layout.values()], list(layout))
+    filled = fill_splits(rows, config)
+    ids, names = _classes(root, paths, has_splits=len(layout) > 1)
+    event_shape = check_headers(paths, config.resize, config.dataset)
+    splits = {name: _file_split(paths, ids, part[: config.limit], event_shape) for name, part in filled.items()}
+    dataset = _dataset(config, root, splits)
+    return Dataset(dataset.spec.model_copy(update={"label_names": names}), dataset.splits)
+
+
+def _find(root: Path) -> list[Path]:
+    """Return the image files under a folder, sorted by their path in it; hidden ones are left out."""
+    if not root.is_dir():
+        raise UserFileError(f"folder:PATH must name a folder. Received: {str(root)!r}, which is not one.")
+    files = (path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    visible = [path for path in files if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+    if not visible:
+        raise UserFileError(f"{root} must contain images ({', '.join(_SUFFIXES)}). Received: a folder without any.")
+    return sorted(visible, key=lambda path: path.relative_to(root).parts)
+
+
+def _layout(root: Path, paths: list[Path]) -> dict[str, list[Path]]:
+    """Group files by split: everything is `train` unless the sub-folders are splits."""
+    folders = {path.relative_to(root).parts[0] for path in paths if path.parent != root}
+    if {"validation", "val"} <= folders and "train" in folders:
+        raise UserValueError(f"{root} must have one validation folder. Received: validation and val. Remove one.")
+    is_split = {"train", "test"} <= folders or ("train" in folders and folders <= set(_SPLIT_FOLDERS))
+    if not is_split:
+        return {"train": paths}
+    layout: dict[str, list[Path]] = {}
+    for path in paths:
+        split = _SPLIT_FOLDERS.get(path.relative_to(root).parts[0])
+        if split and path.parent != root:
+            layout.setdefault(split, []).append(path)
+    return layout
+
+
+def _rows(sizes: list[int], names: list[str]) -> dict[str, np.ndarray]:
+    """Number the files through, and put those of each split into a fixed shuffled order."""
+    starts = np.cumsum([0, *sizes])
+    return {name: start + permutation(size) for name, start, size in zip(names, starts, sizes, strict=False)}
+
+
+def _classes(root: Path, paths: list[Path], has_splits: bool) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return label ids and class names: the sub-folders, if two or more hold images."""
+    depth = 1 if has_splits else 0
+    parts = [path.relative_to(root).parts[depth:] for path in paths]
+    folders = [part[0] if len(part) > 1 else None for part in parts]
+    names = sorted({name for name in folders if name is not None})
+    if len(names) < 2:
+        return np.full(len(paths), NO_LABEL, np.int64), ()
+    ids = {name: number for number, name in enumerate(names)}
+    return np.array([NO_LABEL if name is None else ids[name] for name in folders], np.int64), tuple(names)
+
+
+def _file_split(paths: list[Path], ids: np.ndarray, rows: np.ndarray, event_shape: tuple[int, int, int]) -> FileSplit:
+    return FileSplit(tuple(paths[row] for row in rows), ids[rows], event_shape)
+
+
+def _dataset(config: DataConfig, root: Path, files: dict[str, FileSplit]) -> Dataset:
+    """Decode the files if they fit into memory, and describe them."""
+    event_shape = files["train"].event_shape
+    total = sum(split.num_examples for split in files.values())
+    if fits_memory(total, event_shape, config):
+        arrays: dict[str, ArraySplit] = {name: split.in_memory() for name, split in files.items()}
+        support = byte_support(split.x for split in arrays.values())
+        return Dataset(image_spec(config.dataset, event_shape, support), arrays)
+    sampled = [split.take(64).in_memory().x for split in files.values()]
+    identity = _identity(root, files)
+    return Dataset(image_spec(config.dataset, event_shape, byte_support(sampled), identity), files)
+
+
+def _identity(root: Path, files: dict[str, FileSplit]) -> str:
+    """Hash the names and sizes of all files, split by split."""
+    digest = hashlib.sha256()
+    for name, split in files.items():
+        for path in split.paths:
+            digest.update(f"{name}/{path.relative_to(root).as_posix()}/{path.stat().st_size}\n".encode())
+    return f"folder {files['train'].event_shape} {digest.hexdigest()}"

@@ -1,0 +1,51 @@
+"""What the image sources have in common: the spec of byte images, and whether they fit in memory."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import numpy as np
+
+from vae_tf.config import DataConfig
+from vae_tf.data.spec import DatasetSpec
+
+__all__ = ["byte_support", "fits_memory", "image_spec"]
+
+
+def fits_memory(num_examples: int, event_shape: Iterable[int], config: DataConfig) -> bool:
+    """Whether so many byte images take up no more than `config.memory_limit_mb` (MiB) when decoded.
+
+    Example:
+        >>> fits_memory(70_000, (28, 28, 1), DataConfig(memory_limit_mb=60))
+        True
+        >>> fits_memory(70_000, (28, 28, 1), DataConfig(memory_limit_mb=50))
+        False
+    """
+    return num_examples * int(np.prod(list(event_shape))) <= config.memory_limit_mb * 2**20
+
+
+def byte_support(arrays: Iterable[np.ndarray]) -> dict[str, Any]:
+    """Return the fields of a spec for uint8 values: {0, 1}, or 0 to 255 which become [0, 1].
+
+    Args:
+        arrays: all the values there are, uint8.
+
+    Example:
+        >>> byte_support([np.uint8([0, 7])])
+        {'value_support': 'unit', 'raw_range': (0.0, 255.0), 'scale': (255.0,)}
+    """
+    highest = max((int(array.max()) for array in arrays if array.size), default=0)
+    support: Literal["binary", "unit"] = "binary" if highest == 1 else "unit"
+    top = 1.0 if highest == 1 else 255.0
+    return {"value_support": support, "raw_range": (0.0, top), "scale": (top,)}
+
+
+def image_spec(name: str, event_shape: tuple[int, ...], support: dict[str, Any], identity: str = "") -> DatasetSpec:
+    """Return the spec of an image source: without counts, binarisation and labels.
+
+    Args:
+        name: the dataset's specification.
+        event_shape: (height, width, channels).
+        support: of `byte_support`.
+        identity: what tells this data from other data; empty: the arrays themselves.
+    """
+    return DatasetSpec(name=name, event_shape=event_shape, fingerprint=identity, **support)

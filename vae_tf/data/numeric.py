@@ -1,0 +1,93 @@
+"""What arrays and tables have in common: value support, standardisation, label ids, the spec and its splits."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from vae_tf.config import DataConfig
+from vae_tf.data.images import byte_support
+from vae_tf.data.partition import fill_splits
+from vae_tf.data.splits import NO_LABEL, ArraySplit
+
+__all__ = ["array_splits", "label_ids", "standardization", "support_fields"]
+
+
+def standardization(train: np.ndarray) -> dict[str, Any]:
+    """Return the fields of a spec that make training values have mean 0 and standard deviation 1.
+
+    Args:
+        train: training examples: [N, D] gives one mean and deviation a feature, images one for all pixels.
+
+    Returns:
+        `value_support`, `shift` and `scale`; the scale of what is constant is 1.
+
+    Example:
+        >>> standardization(np.array([[0.0, 7.0], [4.0, 7.0]]))
+        {'value_support': 'real', 'shift': (2.0, 7.0), 'scale': (2.0, 1.0)}
+    """
+    axes = (0,) if train.ndim == 2 else None
+    mean, deviation = train.mean(axes, np.float64), train.std(axes, np.float64)
+    lowest, highest = train.min(axes), train.max(axes)
+    deviation = np.where((lowest == highest) | (deviation == 0), 1.0, deviation)
+    shift, scale = np.atleast_1d(mean).tolist(), np.atleast_1d(deviation).tolist()
+    return {"value_support": "real", "shift": tuple(shift), "scale": tuple(scale)}
+
+
+def support_fields(arrays: Iterable[np.ndarray], train: np.ndarray) -> dict[str, Any]:
+    """Return the fields of a spec that say where values lie, found from the values themselves.
+
+    Args:
+        arrays: the examples of all splits: where they lie.
+        train: the training examples: mean and deviation, where values must be standardised.
+
+    Example:
+        >>> x = np.array([[0.25, 1.0]])
+        >>> support_fields([x], x)
+        {'value_support': 'unit', 'raw_range': (0.0, 1.0)}
+    """
+    arrays = list(arrays)
+    if all(array.dtype == np.uint8 for array in arrays):
+        return byte_support(arrays)
+    if all(bool(((array == 0) | (array == 1)).all()) for array in arrays):
+        return {"value_support": "binary", "raw_range": (0.0, 1.0)}
+    is_unit = all(np.issubdtype(a.dtype, np.floating) and a.min() >= 0 and a.max() <= 1 for a in arrays)
+    return {"value_support": "unit", "raw_range": (0.0, 1.0)} if is_unit else standardization(train)
+
+
+def label_ids(parts: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Number the classes in sorted order.
+
+    Args:
+        parts: labels of each split, text or whole numbers; may be empty.
+
+    Returns:
+        int64 ids of each split, and the names of the classes.
+
+    Example:
+        >>> ids, names = label_ids({"train": np.array(["b", "a"])})
+        >>> ids["train"].tolist(), names
+        ([1, 0], ('a', 'b'))
+    """
+    if not parts:
+        return {}, ()
+    classes = np.unique(np.concatenate(list(parts.values())))
+    ids = {name: np.searchsorted(classes, labels).astype(np.int64) for name, labels in parts.items()}
+    return ids, tuple(str(name) for name in classes.tolist())
+
+
+def array_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], config: DataConfig) -> dict[str, ArraySplit]:
+    """Make the splits of arrays in memory, of at most `config.limit` examples.
+
+    Args:
+        x: examples of each split there is; what is missing is cut off the permuted training examples.
+        labels: ids of the splits that have labels.
+        config: the shares that are held out, and the limit.
+    """
+    rows = fill_splits({name: np.arange(len(array)) for name, array in x.items()}, config)
+    splits = {}
+    for name, part in rows.items():
+        source, kept = name if name in x else "train", part[: config.limit]
+        ids = labels[source][kept] if source in labels else np.full(len(kept), NO_LABEL, np.int64)
+        splits[name] = ArraySplit(x[source][kept], ids)
+    return splits

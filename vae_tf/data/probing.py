@@ -1,0 +1,110 @@
+"""A quick look at the data before training: what would make it fail or mislead is said now."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.splits import ArraySplit, Split
+from vae_tf.errors import UserValueError
+
+__all__ = ["probe"]
+
+_MAX_EXAMPLES = 10_000
+_MAX_STREAMED_VALUES = 2**26
+"""Values that are decoded for the look at a streamed split."""
+_FEW_EXAMPLES = 100
+_TOLERANCE = 1e-6
+"""How far outside [0, 1] rounding may put a value."""
+
+
+def probe(dataset: Dataset, likelihood_kind: str) -> list[str]:
+    """Check up to 10,000 examples of every split (fewer large ones when streamed) against the spec and the likelihood.
+
+    Args:
+        dataset: the data.
+        likelihood_kind: `bernoulli`, `gaussian`, or another kind, of which nothing is known here.
+
+    Returns:
+        Warnings, each in plain sentences; none if all is well.
+
+    Raises:
+        UserValueError: a split is empty, a value is not finite or outside the declared support, or a Bernoulli
+            likelihood meets real-valued data.
+    """
+    spec = dataset.spec
+    if likelihood_kind == "bernoulli" and spec.value_support == "real":
+        raise UserValueError(
+            f"A bernoulli likelihood needs values in [0, 1]; {spec.name} has other numbers. Received: "
+            f"model.likelihood.kind=bernoulli. Use model.likelihood.kind=gaussian."
+        )
+    samples = {name: _sample(name, split, spec) for name, split in dataset.splits.items()}
+    for name, x in samples.items():
+        _check_values(name, x, spec)
+    findings = (_grey, _gaussian_on_binary, _constant, _few)
+    return [text for find in findings for text in find(dataset, samples["train"], likelihood_kind)]
+
+
+def _sample(name: str, split: Split, spec: DatasetSpec) -> np.ndarray:
+    """Return the first model inputs of a split, before binarisation, float32 [B, *event_shape]."""
+    if split.num_examples == 0:
+        raise UserValueError(f"The {name} split of {spec.name} must have examples. Received: none.")
+    if isinstance(split, ArraySplit):
+        return spec.to_model(split.x[:_MAX_EXAMPLES])
+    count = max(1, min(_MAX_EXAMPLES, _MAX_STREAMED_VALUES // spec.num_dims))
+    batches = split.take(count).batches(100).as_numpy_iterator()
+    return spec.to_model(np.concatenate([raw for raw, _ in batches]))
+
+
+def _check_values(name: str, x: np.ndarray, spec: DatasetSpec) -> None:
+    """Raise at the first value that is not finite or outside the support."""
+    is_wrong, rule = ~np.isfinite(x), "must be finite"
+    if not is_wrong.any() and spec.value_support == "unit":
+        is_wrong, rule = (x < -_TOLERANCE) | (x > 1 + _TOLERANCE), "must be in [0, 1] after scaling"
+    if not is_wrong.any() and spec.value_support == "binary":
+        is_wrong, rule = (x != 0) & (x != 1), "must be 0 or 1"
+    if is_wrong.any():
+        row, *place = (int(number) for number in np.argwhere(is_wrong)[0])
+        raise UserValueError(
+            f"Values of {spec.name} {rule}. Received: {x[(row, *place)]} in the {name} split, example {row}, "
+            f"{_place(place, spec)}. Correct or remove it."
+        )
+
+
+def _place(place: list[int], spec: DatasetSpec) -> str:
+    if spec.is_image:
+        return f"pixel (row, column, channel) = {tuple(place)}"
+    return f"column {spec.feature_names[place[0]]!r}" if spec.feature_names else f"feature {place[0]}"
+
+
+def _grey(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str]:
+    spec = dataset.spec
+    if likelihood_kind == "bernoulli" and not spec.is_binary and bool(((x > 0) & (x < 1)).any()):
+        yield (
+            f"{spec.name} has grey values and the likelihood is bernoulli: the objective is then not the log-likelihood "
+            f"of a normalised model, and its numbers compare only with those of tutorials that do the same. Choose "
+            f"data.binarization=dynamic, or model.likelihood.kind=gaussian."
+        )
+
+
+def _gaussian_on_binary(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str]:
+    del x
+    if likelihood_kind == "gaussian" and dataset.spec.is_binary:
+        yield (
+            f"{dataset.spec.name} has binary values and the likelihood is gaussian: a density can grow without limit on "
+            f"them. Choose model.likelihood.kind=bernoulli."
+        )
+
+
+def _constant(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str]:
+    del likelihood_kind
+    if len(x) > 1 and bool((x == x[0]).all()):
+        yield f"All training examples of {dataset.spec.name} that were looked at are equal: there is nothing to learn."
+
+
+def _few(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str]:
+    del x, likelihood_kind
+    count = dataset.split("train").num_examples
+    if count < _FEW_EXAMPLES:
+        yield f"{dataset.spec.name} has only {count} training examples: expect the model to learn them by heart."
