@@ -11,13 +11,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml, load_config_file, validate_config
 from vae_tf.errors import UserFileError
 
-__all__ = ["RunDirectory", "atomic_directory", "atomic_file", "list_runs", "read_json", "write_json", "write_text"]
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = [
+    "RunDirectory",
+    "atomic_directory",
+    "atomic_file",
+    "list_runs",
+    "read_json",
+    "write_arrays",
+    "write_json",
+    "write_text",
+]
 
 
 @contextmanager
@@ -95,6 +107,14 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write a JSON file atomically."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_arrays(path: str | Path, arrays: "dict[str, np.ndarray[Any, Any]]") -> None:
+    """Write arrays as an npz file atomically."""
+    import numpy as np
+
+    with atomic_file(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
 
 
 def read_json(path: str | Path) -> Any:

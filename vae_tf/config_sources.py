@@ -91,8 +91,10 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
         old = result.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        result[key] = merge(old, value) if both and _same_kind(old, value) else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping) and _same_kind(old, value):
+            result[key] = merge(old, value)
+        else:
+            result[key] = value
     return result
 
 
@@ -215,8 +217,9 @@ def _nested(node: Any, path: tuple[str, ...], value: Any) -> Any:
     if isinstance(node, list):
         index = int(path[0])
         return [_full(item, path[1:], value) if i == index else item for i, item in enumerate(node)]
-    below = node.get(path[0]) if isinstance(node, dict) else None
-    return {path[0]: _nested(below, path[1:], value)}
+    node = node if isinstance(node, dict) else {}
+    kind = {"kind": node["kind"]} if "kind" in node else {}  # a default that the settings leave out has one too
+    return {**kind, path[0]: _nested(node.get(path[0]), path[1:], value)}
 
 
 def _full(item: Any, path: tuple[str, ...], value: Any) -> Any:

@@ -1,6 +1,7 @@
 """The application: registers the commands and turns errors into exit codes."""
 
 import sys
+from typing import Any
 
 import typer
 
@@ -44,7 +45,7 @@ for _panel, _modules in _COMMANDS.items():
         app.command(rich_help_panel=_panel)(getattr(_module, _module.__name__.rsplit(".", 1)[1]))
 
 
-_UsageError = typer.BadParameter.__bases__[0]
+_UsageError: type[Any] = typer.BadParameter.__bases__[0]
 """Typer's base of all errors in the call itself: wrong options, missing arguments."""
 
 

@@ -24,7 +24,7 @@ def encode(
     loaded = open_run(run)
     import numpy as np
 
-    from vae_tf.artifacts import atomic_file
+    from vae_tf.artifacts import write_arrays, write_text
     from vae_tf.data.pipeline import eval_batches
 
     latent, columns = loaded.vae.latent, []
@@ -32,11 +32,10 @@ def encode(
         q = loaded.vae.encode(x)
         columns.append({"mean": latent.mean(q), **latent.describe(q), "label": labels})
     arrays = {name: np.concatenate([np.asarray(part[name]) for part in columns]) for name in columns[0]}
-    with atomic_file(output) as temporary:
-        if output.suffix.lower() == ".npz":
-            np.savez(temporary, **arrays)
-        else:
-            temporary.write_text(_as_tsv(arrays), "utf-8")
+    if output.suffix.lower() == ".npz":
+        write_arrays(output, arrays)
+    else:
+        write_text(output, _as_tsv(arrays))
     typer.echo(str(output))
 
 

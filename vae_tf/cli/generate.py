@@ -20,9 +20,7 @@ def generate(
     """Draw z from the prior and decode it: means of p(x|z)."""
     check_suffix(output, ".png", ".npz")
     loaded = open_run(run)
-    import numpy as np
-
-    from vae_tf.artifacts import atomic_file
+    from vae_tf.artifacts import write_arrays
     from vae_tf.evaluation.pictures import sample_grid, save_grid
     from vae_tf.seeding import derive_pair
 
@@ -31,6 +29,5 @@ def generate(
         save_grid(loaded.spec, sample_grid(loaded.vae, num, pair, temperature), output)
     else:
         z = loaded.vae.latent.draw(num, pair, temperature)
-        with atomic_file(output) as temporary:
-            np.savez(temporary, x=loaded.spec.to_raw(loaded.vae.decode(z).mean().numpy()), z=z.numpy())
+        write_arrays(output, {"x": loaded.spec.to_raw(loaded.vae.decode(z).mean().numpy()), "z": z.numpy()})
     typer.echo(str(output))

@@ -121,7 +121,7 @@ def _load(config: "RunConfig") -> "tuple[Dataset, RunConfig]":
 
 def _announce(config: "RunConfig", dataset: "Dataset", run: "RunDirectory") -> None:
     spec = dataset.spec
-    blocks = " + ".join(block.name for block in config.model.latents)
+    blocks = " + ".join(str(block.name) for block in config.model.latents)
     console.print(
         f"[bold]{spec.name}[/] {'x'.join(map(str, spec.event_shape))}: {spec.num_train:,} train, "
         f"{spec.num_validation:,} validation, {spec.num_test:,} test. "

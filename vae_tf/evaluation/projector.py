@@ -62,9 +62,9 @@ def _write_sprite(spec: DatasetSpec, x: Any, path: Path) -> tuple[int, int]:
     factor = max(1, 28 // max(pixels.shape[1:3]))
     pixels = pixels.repeat(factor, axis=1).repeat(factor, axis=2)
     height, width, channels = pixels.shape[1:]
-    sheet = np.zeros((side * side, height, width, channels), np.uint8)
-    sheet[: len(pixels)] = pixels
-    sheet = sheet.reshape(side, side, height, width, channels).swapaxes(1, 2).reshape(side * height, side * width, channels)
+    tiles = np.zeros((side * side, height, width, channels), np.uint8)
+    tiles[: len(pixels)] = pixels
+    sheet = tiles.reshape(side, side, height, width, channels).swapaxes(1, 2).reshape(side * height, side * width, channels)
     image = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
     with atomic_file(path) as temporary:
         image.save(temporary, format="PNG", optimize=True)

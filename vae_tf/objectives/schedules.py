@@ -4,14 +4,14 @@ They are Keras learning-rate schedules, so that an optimizer takes them as they 
 """
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
 
 __all__ = ["Constant", "Cosine", "Exponential", "Linear", "Schedule", "as_schedule"]
 
-Schedule = keras.optimizers.schedules.LearningRateSchedule
+Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 
 
 class _Schedule(Schedule):

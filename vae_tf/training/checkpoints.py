@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_tf.artifacts import atomic_file
+from vae_tf.artifacts import write_arrays
 from vae_tf.errors import UserFileError
 
 __all__ = ["CheckpointStore", "TrainingState"]
@@ -73,8 +73,7 @@ class CheckpointStore:
         variables = _variables(model)
         header = {"format": _FORMAT, "state": asdict(state), "shapes": [list(variable.shape) for variable in variables]}
         arrays = {f"v{index}": np.asarray(variable.value) for index, variable in enumerate(variables)}
-        with atomic_file(self.path(state.epoch)) as temporary:
-            np.savez(temporary, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays)
+        write_arrays(self.path(state.epoch), {"header": np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays})
         self._prune(state)
 
     def _prune(self, state: TrainingState) -> None:

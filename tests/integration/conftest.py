@@ -1,0 +1,47 @@
+"""Tiny runs, trained once a session by the command line itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vae_tf.cli import main
+
+TINY = ["--epochs", "2", "--set", "data.limit=120", "--set", "model.network={kind: mlp, widths: [16]}", "--batch-size", "32"]
+LATENTS = {"gaussian": "gaussian:2", "joint": "gaussian:3+categorical:2x4", "autoencoder": "deterministic:3"}
+
+
+@pytest.fixture
+def run_cli(capsys):
+    """Call the command line in this process; give its exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(tmp_path_factory) -> dict[str, Path]:
+    """Return the run directories of a Gaussian, a joint and a deterministic model."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, latent in LATENTS.items():
+        with pytest.raises(SystemExit) as stopped:
+            main(["train", "--run-dir", str(folder / name), "--latent", latent, *TINY])
+        assert not stopped.value.code
+    return {name: folder / name for name in LATENTS}
+
+
+@pytest.fixture
+def tiny_run(tiny_runs) -> Path:
+    """Return the Gaussian run."""
+    return tiny_runs["gaussian"]
+
+
+@pytest.fixture
+def parse():
+    """Parse a command's standard output, which must be one JSON object and nothing else."""
+    return json.loads
