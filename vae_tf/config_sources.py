@@ -176,7 +176,7 @@ def resolve_config(
     """Lay preset, file, options, latent specification and overrides over each other, in that order, and validate.
 
     Args:
-        preset: a shipped preset; default: `digits`, or none at all where a file is given.
+        preset: a shipped preset; default: `digits`, or none at all where a file or other data are given.
         file: a YAML file with any part of a RunConfig.
         options: settings of the command line, by dotted path; `None` values are left out.
         latent: a specification that replaces `model.latents`.
@@ -190,7 +190,8 @@ def resolve_config(
         >>> resolve_config(overrides=["training.epochs=3"]).training.epochs
         3
     """
-    settings = load_preset(preset or DEFAULT_PRESET) if preset or not file else {}
+    other_data = (options or {}).get("data.dataset") not in (None, DEFAULT_PRESET)
+    settings = load_preset(preset or DEFAULT_PRESET) if preset or not (file or other_data) else {}
     if file:
         settings = merge(settings, load_config_file(file))
     given = {path: value for path, value in (options or {}).items() if value is not None}

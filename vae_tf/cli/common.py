@@ -49,7 +49,7 @@ console = Console(stderr=True)
 
 def quiet_tensorflow() -> None:
     """Import TensorFlow without its start-up messages; errors still show."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", module=r"(keras|tensorflow|tensorflow_probability|tensorflow_datasets|tf_keras)\b.*")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     sys.stderr.flush()

@@ -49,11 +49,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise UserFileError(f"npz:PATH must name a file. Received: {str(path)!r}, which is not one.")
     try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):  # a .npy file: one array
-            return {"x": archive}
-        with archive:
-            return {name: archive[name] for name in archive.files}
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            return {"x": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = "arrays of Python objects" if "allow_pickle" in str(error) else " ".join(str(error).split())
         raise UserFileError(

@@ -36,11 +36,13 @@ def load_folder(config: DataConfig) -> Dataset:
         UserValueError: sizes differ and `config.resize` is not set, or the images have more than 8 bits a channel.
     """
     root = Path(config.dataset.partition(":")[2]).expanduser()
-    layout = _layout(root, _find(root))
+    found = _find(root)
+    has_splits = _has_splits(root, found)
+    layout = _layout(root, found) if has_splits else {"train": found}
     paths = [path for parts in layout.values() for path in parts]
     rows = _rows([len(parts) for parts in layout.values()], list(layout))
     filled = fill_splits(rows, config)
-    ids, names = _classes(root, paths, has_splits=len(layout) > 1)
+    ids, names = _classes(root, paths, has_splits)
     event_shape = check_headers(paths, config.resize, config.dataset)
     splits = {name: _file_split(paths, ids, part[: config.limit], event_shape) for name, part in filled.items()}
     dataset = _dataset(config, root, splits)
@@ -58,14 +60,16 @@ def _find(root: Path) -> list[Path]:
     return sorted(visible, key=lambda path: path.relative_to(root).parts)
 
 
-def _layout(root: Path, paths: list[Path]) -> dict[str, list[Path]]:
-    """Group files by split: everything is `train` unless the sub-folders are splits."""
+def _has_splits(root: Path, paths: list[Path]) -> bool:
+    """Whether the sub-folders are splits: `train` and `test`, or `train` and nothing that is no split."""
     folders = {path.relative_to(root).parts[0] for path in paths if path.parent != root}
-    if {"validation", "val"} <= folders and "train" in folders:
+    if {"train", "validation", "val"} <= folders:
         raise UserValueError(f"{root} must have one validation folder. Received: validation and val. Remove one.")
-    is_split = {"train", "test"} <= folders or ("train" in folders and folders <= set(_SPLIT_FOLDERS))
-    if not is_split:
-        return {"train": paths}
+    return {"train", "test"} <= folders or ("train" in folders and folders <= set(_SPLIT_FOLDERS))
+
+
+def _layout(root: Path, paths: list[Path]) -> dict[str, list[Path]]:
+    """Group files by the split whose folder they are in; others are left out."""
     layout: dict[str, list[Path]] = {}
     for path in paths:
         split = _SPLIT_FOLDERS.get(path.relative_to(root).parts[0])

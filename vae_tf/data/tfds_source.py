@@ -1,5 +1,6 @@
 """Any TFDS image dataset by name, in memory where it fits, else streamed."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +109,7 @@ class _Reader:
 
     def _damaged(self, reason: str) -> str:
         return (
-            f"Cannot read the files in {self.builder.data_path}: {' '.join(reason.split())[:300]}. "
+            f"Cannot read the files in {self.builder.data_path}: {_plain(reason)}. "
             f"Delete the folder and prepare the dataset again."
         )
 
@@ -161,6 +162,11 @@ class _Reader:
             return image
         resized = tf.image.resize(image, self.resize, antialias=True)
         return tf.saturate_cast(tf.round(resized), tf.uint8)
+
+
+def _plain(reason: str) -> str:
+    """Return what TensorFlow says in one line, without the names of its nodes."""
+    return " ".join(re.sub(r"\{\{.*?\}\}|\[Op:.*", "", reason).split())[:300].rstrip(".")
 
 
 def _make_reader(builder: Any, config: DataConfig) -> _Reader:

@@ -123,7 +123,7 @@ class CheckpointStore:
         """Read the header and, if wanted, the arrays."""
         path = self.path(epoch)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 header = json.loads(file["header"].tobytes())
                 count = len(header["shapes"]) if with_arrays else 0
                 return header, [file[f"v{index}"] for index in range(count)]
