@@ -1,14 +1,12 @@
 """`run.py tensorboard`: scalars, pictures, histograms and the latent projection in a browser."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vae_tf.cli.common import quiet_tensorflow
 from vae_tf.errors import UserFileError
 
 if TYPE_CHECKING:
@@ -29,14 +27,14 @@ def tensorboard(
     for run in opened:
         if not run.tensorboard.is_dir():
             raise UserFileError(f"{run.path} has no TensorBoard logs yet: its first epoch has not ended.")
+    quiet_tensorflow()
+    from tensorboard import default, program
+
     with tempfile.TemporaryDirectory(prefix="vae_tf-tensorboard-") as folder:
-        command = [sys.executable, "-m", "tensorboard.main", "--logdir", _log_folder(opened, Path(folder))]
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-        options = ["--port", str(port), "--host", host, "--reload_multifile", "true"]
-        try:
-            code = subprocess.run([*command, *options], env=environment, check=False).returncode  # noqa: S603 - our own interpreter
-        except KeyboardInterrupt:
-            code = 0
+        server = program.TensorBoard(plugins=default.get_plugins())
+        options = {"logdir": _log_folder(opened, Path(folder)), "port": port, "host": host, "reload_multifile": "true"}
+        server.configure(argv=["tensorboard", *(f"--{key}={value}" for key, value in options.items())])
+        code = server.main()
     raise typer.Exit(1 if code else 0)
 
 

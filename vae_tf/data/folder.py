@@ -44,7 +44,8 @@ def load_folder(config: DataConfig) -> Dataset:
     filled = fill_splits(rows, config)
     ids, names = _classes(root, paths, has_splits)
     event_shape = check_headers(paths, config.resize, config.dataset)
-    splits = {name: _file_split(paths, ids, part[: config.limit], event_shape) for name, part in filled.items()}
+    files = FileSplit(tuple(paths), ids, event_shape, config.resize is not None)
+    splits = {name: files.rows(part[: config.limit]) for name, part in filled.items()}
     dataset = _dataset(config, root, splits)
     return Dataset(dataset.spec.model_copy(update={"label_names": names}), dataset.splits)
 
@@ -94,10 +95,6 @@ def _classes(root: Path, paths: list[Path], has_splits: bool) -> tuple[np.ndarra
         return np.full(len(paths), NO_LABEL, np.int64), ()
     ids = {name: number for number, name in enumerate(names)}
     return np.array([NO_LABEL if name is None else ids[name] for name in folders], np.int64), tuple(names)
-
-
-def _file_split(paths: list[Path], ids: np.ndarray, rows: np.ndarray, event_shape: tuple[int, int, int]) -> FileSplit:
-    return FileSplit(tuple(paths[row] for row in rows), ids[rows], event_shape)
 
 
 def _dataset(config: DataConfig, root: Path, files: dict[str, FileSplit]) -> Dataset:

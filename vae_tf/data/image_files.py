@@ -1,12 +1,12 @@
 """PNG and JPEG files as a split: headers checked up front, decoded at once or as they are needed."""
 
 import os
-import struct
-import zlib
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,15 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from vae_tf.data.images import decode_image
 from vae_tf.data.splits import ArraySplit
 from vae_tf.errors import UserFileError, UserValueError
 
-__all__ = ["FileSplit", "check_headers", "read_image"]
+__all__ = ["FileSplit", "check_headers"]
 
 _GREY, _REFUSED = ("1", "L"), ("I", "F")
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+_HEADER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+_DAMAGED = " must be a whole PNG or JPEG image, and it cannot be decoded. Repair or remove the file."
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,37 +32,55 @@ class FileSplit:
     Attributes:
         paths: the files.
         labels: int64 [N].
-        event_shape: (height, width, channels); images of another size are resized.
+        event_shape: (height, width, channels).
+        resize: whether images are resized to `event_shape`; else they have that size.
     """
 
     paths: tuple[Path, ...]
     labels: np.ndarray
     event_shape: tuple[int, int, int]
+    resize: bool = False
 
     @property
     def num_examples(self) -> int:
         """How many examples there are."""
         return len(self.paths)
 
+    @cached_property
+    def _tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return paths and labels as tensors, made once and outside any graph."""
+        with tf.init_scope(), tf.device("CPU:0"):
+            return tf.constant([str(path) for path in self.paths]), tf.constant(self.labels, tf.int64)
+
     def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False) -> tf.data.Dataset:
-        """Return one pass over the examples; see `Split.batches`."""
-        order = tf.range(self.num_examples, dtype=tf.int64)
+        """Return one pass over the examples; see `Split.batches`. What cannot be decoded is named in the error."""
+        tensors, order = self._tensors, tf.range(self.num_examples)
         if seed is not None:
             order = tf.random.experimental.stateless_shuffle(order, seed)
-        rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=drop_remainder)
-        return rows.map(self._decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        files = tf.data.Dataset.from_tensor_slices(tuple(tf.gather(values, order) for values in tensors))
+        examples = files.interleave(self._example, cycle_length=16, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return examples.batch(batch_size, drop_remainder=drop_remainder)
 
-    def _decode(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        x = tf.numpy_function(self._read, [rows], tf.uint8, stateful=False)
-        x = tf.ensure_shape(x, [*rows.shape, *self.event_shape])
-        return x, tf.gather(tf.constant(self.labels, tf.int64), rows)
+    def _example(self, path: tf.Tensor, label: tf.Tensor) -> tf.data.Dataset:
+        """Return a dataset of one decoded example, or of one error that names the file: TensorFlow's own does not."""
+        file = tf.data.Dataset.from_tensors(path)
+        decoded = file.map(self._decode).ignore_errors()
+        return decoded.concatenate(file.map(self._refuse)).take(1).map(lambda x: (x, label))
 
-    def _read(self, rows: np.ndarray) -> np.ndarray:
-        return np.stack([read_image(self.paths[row], self.event_shape) for row in rows])
+    def _decode(self, path: tf.Tensor) -> tf.Tensor:
+        return decode_image(tf.io.read_file(path), self.event_shape, self.resize)
+
+    def _refuse(self, path: tf.Tensor) -> tf.Tensor:
+        with tf.control_dependencies([tf.debugging.Assert(False, [tf.strings.join([path, _DAMAGED])])]):
+            return tf.zeros(self.event_shape, tf.uint8)
 
     def take(self, count: int) -> "FileSplit":
         """Return the first `count` examples as a split."""
-        return replace(self, paths=self.paths[:count], labels=self.labels[:count])
+        return self.rows(np.arange(min(count, self.num_examples)))
+
+    def rows(self, numbers: np.ndarray) -> "FileSplit":
+        """Return the numbered examples as a split, in that order."""
+        return replace(self, paths=tuple(self.paths[number] for number in numbers), labels=self.labels[numbers])
 
     def in_memory(self) -> ArraySplit:
         """Decode all files now.
@@ -68,33 +88,15 @@ class FileSplit:
         Raises:
             UserFileError: a file cannot be decoded; the message names it.
         """
-        x = np.empty((self.num_examples, *self.event_shape), np.uint8)
-        with _threads() as pool:
-            images = pool.map(lambda path: read_image(path, self.event_shape), self.paths)
-            for row, image in enumerate(images):
-                x[row] = image
+        x, row = np.empty((self.num_examples, *self.event_shape), np.uint8), 0
+        try:
+            for images, _ in self.batches(64).prefetch(2).as_numpy_iterator():
+                x[row : row + len(images)] = images
+                row += len(images)
+        except tf.errors.OpError as error:
+            found = re.search(rf"assertion failed: \[(.*?{re.escape(_DAMAGED)})", error.message, re.DOTALL)
+            raise UserFileError(found[1] if found else " ".join(error.message.split())) from error
         return ArraySplit(x, self.labels)
-
-
-def read_image(path: Path, event_shape: tuple[int, int, int]) -> np.ndarray:
-    """Decode an image file, and resize it if its size is another one.
-
-    Args:
-        path: a PNG or JPEG file.
-        event_shape: (height, width, channels), with 1 channel (grey) or 3 (RGB).
-
-    Returns:
-        uint8 [height, width, channels].
-
-    Raises:
-        UserFileError: the file cannot be decoded.
-    """
-    height, width, channels = event_shape
-    with _naming(path), Image.open(path) as image:
-        pixels = image.convert("L" if channels == 1 else "RGB")
-    if pixels.size != (width, height):
-        pixels = pixels.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(pixels).reshape(event_shape)
 
 
 @contextmanager
@@ -102,7 +104,7 @@ def _naming(path: Path) -> Iterator[None]:
     """Name the file in the errors of PIL."""
     try:
         yield
-    except _DECODE_ERRORS as error:
+    except _HEADER_ERRORS as error:
         reason = " ".join(str(error).split()).replace(f" {str(path)!r}", "").rstrip(".") or type(error).__name__
         raise UserFileError(f"{path} must be a PNG or JPEG image. Received: {reason}. Repair or remove the file.") from error
 
@@ -143,7 +145,7 @@ def check_headers(paths: list[Path], resize: tuple[int, int] | None, dataset: st
 
 def _header(path: Path) -> tuple[tuple[int, int], str]:
     """Return ((height, width), mode)."""
-    with _naming(path), Image.open(path) as image:
+    with _naming(path), Image.open(path, formats=["PNG", "JPEG"]) as image:
         return (image.height, image.width), image.mode
 
 

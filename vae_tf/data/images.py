@@ -1,14 +1,15 @@
-"""What the image sources have in common: the spec of byte images, and whether they fit in memory."""
+"""What the image sources have in common: decoding, the spec of byte images, and whether they fit in memory."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
+import tensorflow as tf
 
 from vae_tf.config import DataConfig
 from vae_tf.data.spec import DatasetSpec
 
-__all__ = ["byte_support", "fits_memory", "image_spec"]
+__all__ = ["byte_support", "decode_image", "fits_memory", "image_spec"]
 
 
 def fits_memory(num_examples: int, event_shape: Iterable[int], config: DataConfig) -> bool:
@@ -21,6 +22,23 @@ def fits_memory(num_examples: int, event_shape: Iterable[int], config: DataConfi
         False
     """
     return num_examples * int(np.prod(list(event_shape))) <= config.memory_limit_mb * 2**20
+
+
+def decode_image(encoded: tf.Tensor, event_shape: tuple[int, int, int], resize: bool = False) -> tf.Tensor:
+    """Decode one image, and resize it if wanted (bilinear, with antialiasing).
+
+    Args:
+        encoded: the content of a PNG or JPEG file, a scalar string.
+        event_shape: (height, width, channels); an image that has another size, and is not to be resized, is an error.
+        resize: whether to resize.
+
+    Returns:
+        uint8 [height, width, channels].
+    """
+    image = tf.io.decode_image(encoded, channels=event_shape[-1], expand_animations=False)
+    if resize:
+        image = tf.saturate_cast(tf.round(tf.image.resize(image, event_shape[:2], antialias=True)), tf.uint8)
+    return tf.ensure_shape(image, event_shape)
 
 
 def byte_support(arrays: Iterable[np.ndarray]) -> dict[str, Any]:

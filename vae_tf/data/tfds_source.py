@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from vae_tf.config import DataConfig
-from vae_tf.data.images import byte_support, fits_memory, image_spec
+from vae_tf.data.images import byte_support, decode_image, fits_memory, image_spec
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.splits import NO_LABEL, ArraySplit, StreamSplit
 from vae_tf.data.tfds_builders import open_builder
@@ -62,7 +62,7 @@ class _Reader:
         image_key: name of the image feature.
         label_key: name of the label feature, or None.
         event_shape: (height, width, channels) after resizing.
-        resize: height and width, or None.
+        resize: whether images are resized to `event_shape`.
         shuffle_buffer: examples, when streamed.
     """
 
@@ -70,7 +70,7 @@ class _Reader:
     image_key: str
     label_key: str | None
     event_shape: tuple[int, int, int]
-    resize: tuple[int, int] | None
+    resize: bool
     shuffle_buffer: int
 
     @property
@@ -151,17 +151,14 @@ class _Reader:
         if self.label_key:
             keys[self.label_key] = tf.io.FixedLenFeature([], tf.int64)
         features = tf.io.parse_example(records, keys)
-        images = tf.map_fn(self._decode_image, features[self.image_key], fn_output_signature=tf.uint8)
+        images = tf.map_fn(
+            lambda encoded: decode_image(encoded, self.event_shape, self.resize),
+            features[self.image_key],
+            fn_output_signature=tf.uint8,
+        )
         images = tf.ensure_shape(images, [None, *self.event_shape])
         labels = features[self.label_key] if self.label_key else tf.fill(tf.shape(records), np.int64(NO_LABEL))
         return images, labels
-
-    def _decode_image(self, encoded: tf.Tensor) -> tf.Tensor:
-        image = tf.io.decode_image(encoded, channels=self.event_shape[-1], expand_animations=False)
-        if self.resize is None:
-            return image
-        resized = tf.image.resize(image, self.resize, antialias=True)
-        return tf.saturate_cast(tf.round(resized), tf.uint8)
 
 
 def _plain(reason: str) -> str:
@@ -188,7 +185,7 @@ def _make_reader(builder: Any, config: DataConfig) -> _Reader:
             f"Prepare it again with `tfds build --file_format=tfrecord`."
         )
     event_shape = (*(resize or shape[:2]), shape[2])
-    return _Reader(builder, image_key, _label_key(features), event_shape, resize, config.shuffle_buffer)
+    return _Reader(builder, image_key, _label_key(features), event_shape, resize is not None, config.shuffle_buffer)
 
 
 def _image_key(features: Any, config: DataConfig) -> str:

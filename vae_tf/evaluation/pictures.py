@@ -13,6 +13,7 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.models.vae import VAE
 
 __all__ = [
+    "grid_pixels",
     "interpolation_grid",
     "manifold_grid",
     "reconstruction_grid",
@@ -155,7 +156,7 @@ def manifold_grid(vae: VAE, num_steps: int = 20) -> np.ndarray:
     Raises:
         ValueError: the latent has not two dimensions.
     """
-    if vae.latent.size != 2 or vae.latent.params_size not in (2, 4):
+    if vae.latent.size != 2 or vae.latent.is_relaxed:
         raise ValueError(f"A manifold needs a two-dimensional Gaussian latent. Received: size {vae.latent.size}.")
     probabilities = (np.arange(num_steps) + 0.5) / num_steps
     axis = (np.sqrt(2.0) * tf.math.erfinv(2.0 * probabilities - 1.0).numpy()).astype(np.float32)

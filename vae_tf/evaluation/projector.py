@@ -42,8 +42,8 @@ def write_projector(vae: VAE, spec: DatasetSpec, x: np.ndarray, labels: np.ndarr
     )
     write_text(folder / "latent_means.tsv", "".join("\t".join(f"{v:.5f}" for v in row) + "\n" for row in means))
     texts = label_texts(spec, labels)
-    rows = "".join(f"{index}\t{text}\n" for index, text in enumerate(texts))
-    write_text(folder / "latent_labels.tsv", "example\tlabel\n" + rows)
+    rows = "".join(f"{text}\t{index}\n" for index, text in enumerate(texts))
+    write_text(folder / "latent_labels.tsv", "label\texample\n" + rows)
     fields = {"tensor_name": "latent means (test)", "tensor_path": "latent_means.tsv", "metadata_path": "latent_labels.tsv"}
     config = "".join(f'  {key}: "{value}"\n' for key, value in fields.items())
     if spec.is_image:
@@ -59,7 +59,7 @@ def _write_sprite(spec: DatasetSpec, x: Any, path: Path) -> tuple[int, int]:
     side = int(np.ceil(np.sqrt(len(pixels))))
     step = max(1, -(-side * max(pixels.shape[1:3]) // _MAX_SPRITE_SIDE))
     pixels = pixels[:, ::step, ::step]
-    factor = max(1, 28 // max(pixels.shape[1:3]))
+    factor = max(1, min(28, _MAX_SPRITE_SIDE // side) // max(pixels.shape[1:3]))
     pixels = pixels.repeat(factor, axis=1).repeat(factor, axis=2)
     height, width, channels = pixels.shape[1:]
     tiles = np.zeros((side * side, height, width, channels), np.uint8)

@@ -97,13 +97,13 @@ class CheckpointStore:
             UserFileError: there is no checkpoint, it is damaged, or it is of another architecture.
         """
         epoch = self._newest() if epoch is None else epoch
-        header, arrays = self._read(epoch)
+        state, shapes, arrays = self._read(epoch)
         variables = _variables(model, with_optimizer)
-        if header["shapes"][: len(variables)] != [list(variable.shape) for variable in variables]:
+        if shapes[: len(variables)] != [list(variable.shape) for variable in variables]:
             raise UserFileError(f"{self.path(epoch)} belongs to another model: its variables differ from config.yaml's.")
         for variable, value in zip(variables, arrays, strict=False):
             variable.assign(value)
-        return TrainingState(**header["state"])
+        return state
 
     def read_state(self) -> TrainingState:
         """Return the newest checkpoint's state.
@@ -111,7 +111,7 @@ class CheckpointStore:
         Raises:
             UserFileError: there is no checkpoint, or it is damaged.
         """
-        return TrainingState(**self._read(self._newest(), with_arrays=False)[0]["state"])
+        return self._read(self._newest(), with_arrays=False)[0]
 
     def _newest(self) -> int:
         epochs = self.epochs()
@@ -119,14 +119,19 @@ class CheckpointStore:
             raise UserFileError(f"{self.folder} holds no checkpoint: the run was stopped before its first epoch ended.")
         return epochs[-1]
 
-    def _read(self, epoch: int, with_arrays: bool = True) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """Read the header and, if wanted, the arrays."""
+    def _read(self, epoch: int, with_arrays: bool = True) -> tuple[TrainingState, list[Any], list[np.ndarray]]:
+        """Read the state, the variables' shapes and, if wanted, the variables."""
         path = self.path(epoch)
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 header = json.loads(file["header"].tobytes())
+                if header["format"] != _FORMAT:
+                    raise UserFileError(f"{path} was written by another version of vae_tf (format {header['format']}).")
                 count = len(header["shapes"]) if with_arrays else 0
-                return header, [file[f"v{index}"] for index in range(count)]
+                arrays = [file[f"v{index}"] for index in range(count)]
+                return TrainingState(**header["state"]), header["shapes"], arrays
+        except UserFileError:
+            raise
         except FileNotFoundError as error:
             raise UserFileError(f"{path} is missing.") from error
         except Exception as error:  # zip, zlib, NumPy and JSON have each an error of their own for a damaged file

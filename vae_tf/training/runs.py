@@ -91,7 +91,7 @@ def choose_steps_per_execution(steps: int) -> int:
 
 
 def train(config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console, resume: bool = False) -> TrainingOutcome:
-    """Train the model of a run directory that `RunDirectory.create` made, from the start or from its newest checkpoint.
+    """Train the model of a run directory that `RunDirectory.write_config` made, from the start or from its newest checkpoint.
 
     Args:
         config: the resolved configuration.
@@ -146,8 +146,8 @@ def _prepare(config: RunConfig, dataset: Dataset) -> tuple[VAE, int, Callable[[i
     """Return the compiled model, the steps of an epoch, and the function epoch -> batches from there on."""
     training = config.training
     available = dataset.split("train").num_examples // min(training.batch_size, dataset.split("train").num_examples)
-    per_execution = training.steps_per_execution or choose_steps_per_execution(available)
-    steps = max(1, available // per_execution) * per_execution
+    per_execution = min(training.steps_per_execution or choose_steps_per_execution(available), available)
+    steps = available // per_execution * per_execution
     vae = build_vae(config.model, dataset.spec, config.seed, config.objective, training.precision)
     optimizer = FusedAdam(build_schedule(training.learning_rate), global_clipnorm=training.clip_norm)
     vae.compile(optimizer=optimizer, steps_per_execution=per_execution, jit_compile=training.jit_compile)

@@ -1,0 +1,146 @@
+"""What tests share: equal randomness, small models, data and runs, one statistical yardstick, the source as syntax trees."""
+
+import ast
+import io
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+PACKAGE = Path(__file__).parents[1] / "vae_tf"
+GAUSSIAN = {"kind": "gaussian", "size": 2, "kl_weight": {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 10}}
+CATEGORICAL = {"kind": "categorical", "num_variables": 2, "num_classes": 3}
+BLOCKS = {"gaussian": [GAUSSIAN], "categorical": [CATEGORICAL], "joint": [GAUSSIAN, CATEGORICAL]}
+
+
+@pytest.fixture(autouse=True)
+def same_randomness() -> Iterator[None]:
+    """Keras' initializers seed themselves from Python's generator: no test depends on the one before it."""
+    before = random.getstate()
+    random.seed(0)
+    yield
+    random.setstate(before)
+
+
+def _assert_mean(samples: Any, expected: Any, num_stderr: float = 4.0) -> None:
+    samples = np.asarray(samples, np.float64)
+    stderr = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
+    difference = np.abs(samples.mean(axis=0) - np.asarray(expected, np.float64))
+    rounding = 1e-5 * (1.0 + np.abs(np.asarray(expected, np.float64)))
+    worst = np.max(difference / (num_stderr * stderr + rounding))
+    assert worst <= 1.0, f"off by {np.max(difference / np.maximum(stderr, 1e-12)):.2f} standard errors"
+
+
+@pytest.fixture(scope="session")
+def assert_mean() -> Callable[..., None]:
+    """Assert that the mean over the first axis is as expected, within 4 standard errors and float32 rounding."""
+    return _assert_mean
+
+
+@pytest.fixture(scope="session")
+def make_spec() -> Callable[..., Any]:
+    """Make a DatasetSpec of an event shape."""
+    from vae_tf.data.spec import DatasetSpec
+
+    def make(event_shape: tuple[int, ...] = (4, 4, 1), value_support: str = "unit", **settings: Any) -> Any:
+        return DatasetSpec(name="toy", event_shape=event_shape, value_support=value_support, **settings)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_vae(make_spec: Callable[..., Any]) -> Callable[..., Any]:
+    """Build a small VAE from block configurations; what is not said is 4x4x1, one hidden layer of 8, Bernoulli."""
+    from vae_tf.config import ModelConfig
+    from vae_tf.models.build import build_vae
+
+    def make(*latents: dict[str, Any], event_shape: tuple[int, ...] = (4, 4, 1), **settings: Any) -> Any:
+        blocks = list(latents) or [{"kind": "gaussian", "size": 2}]
+        build = {key: settings.pop(key) for key in ("seed", "precision", "objective") if key in settings}
+        model = {"network": {"kind": "mlp", "widths": [8]}, "likelihood": {"kind": "bernoulli"}, "latents": blocks}
+        return build_vae(ModelConfig.model_validate({**model, **settings}), make_spec(event_shape), **build)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_dataset(make_spec: Callable[..., Any]) -> Callable[..., Any]:
+    """Make an in-memory Dataset of 64 + 16 + 16 bytes-valued pictures with two kinds of brightness."""
+    from vae_tf.data.pipeline import Dataset
+    from vae_tf.data.splits import ArraySplit
+
+    def make(event_shape: tuple[int, ...] = (4, 4, 1), **settings: Any) -> Any:
+        counts = {"num_train": 64, "num_validation": 16, "num_test": 16}
+        given = {"scale": (255.0,), "binarization": "dynamic", "label_names": ("dark", "light"), **counts, **settings}
+        spec = make_spec(event_shape, **given)
+        rng = np.random.default_rng(0)
+        labels = np.arange(96) % 2
+        brightness = np.where(labels, 200, 50).reshape(96, *[1] * len(event_shape))
+        x = (brightness + rng.integers(-40, 40, (96, *event_shape))).astype(np.uint8)
+        cuts = {"train": slice(0, 64), "validation": slice(64, 80), "test": slice(80, 96)}
+        return Dataset(spec, {name: ArraySplit(x[cut], labels[cut]) for name, cut in cuts.items()})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_config() -> Callable[..., Any]:
+    """Make a RunConfig: 4 steps an epoch; keywords are settings of `training`."""
+    from vae_tf.config import RunConfig
+
+    def make(latents: str | list[dict[str, Any]] = "gaussian", seed: int = 1, **training: Any) -> Any:
+        blocks = BLOCKS[latents] if isinstance(latents, str) else latents
+        return RunConfig.model_validate(
+            {
+                "seed": seed,
+                "data": {"binarization": "dynamic"},
+                "model": {"network": {"kind": "mlp", "widths": [8]}, "latents": blocks},
+                "training": {"epochs": 2, "batch_size": 16, "pictures_every": 1000, **training},
+                "evaluation": {"num_samples": 5, "batch_size": 16, "num_projected": 10},
+            }
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def start(make_dataset: Callable[..., Any]) -> Callable[..., Any]:
+    """Train a configuration in a folder; return the run and the outcome. Eager code saves seconds of tracing."""
+    from rich.console import Console
+
+    from vae_tf.artifacts import RunDirectory
+    from vae_tf.models import VAE
+    from vae_tf.training import train
+
+    compile_in_graph = VAE.compile
+
+    def compile_eagerly(self: Any, **settings: Any) -> None:
+        compile_in_graph(self, **settings, run_eagerly=True)
+
+    def run(config: Any, folder: Any, resume: bool = False, dataset: Any = None, eager: bool = False) -> tuple[Any, Any]:
+        directory = RunDirectory(folder)
+        directory.write_config(config, resume)
+        console = Console(file=io.StringIO())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(VAE, "compile", compile_eagerly if eager else compile_in_graph)
+            return directory, train(config, dataset or make_dataset(), directory, console, resume)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package by its dotted name, as a syntax tree."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = ("vae_tf", *path.relative_to(PACKAGE).with_suffix("").parts)
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text("utf-8"), filename=str(path))
+    return found

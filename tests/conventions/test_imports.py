@@ -1,0 +1,111 @@
+"""Data flow top to bottom: a module imports only from earlier ones, and the first ones do not start TensorFlow."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ORDER = [
+    "errors",
+    "config",
+    "config_sources",
+    "seeding",
+    "artifacts",
+    "data",
+    "objectives",
+    "models",
+    "evaluation",
+    "training",
+    "export",
+    "serving",
+    "tuning",
+    "cli",
+]
+HEAVY = ("tensorflow", "keras", "tensorflow_probability", "tensorflow_datasets", "tf_keras", "keras_tuner")
+
+
+def _place(name):
+    """Return where in the order a module of the package stands."""
+    return ORDER.index(name.split(".")[1])
+
+
+def _imported(tree):
+    """Return the package's modules that a module imports, wherever in its text."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import of {node.module}"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _internal(tree, modules):
+    return {name for name in _imported(tree) if name in modules and name != "vae_tf"}
+
+
+def test_every_part_of_the_package_has_a_place_in_the_order(modules):
+    assert {name.split(".")[1] for name in modules if name != "vae_tf"} <= set(ORDER)
+
+
+def test_modules_import_only_from_earlier_parts(modules):
+    wrong = [
+        f"{name} imports {other}"
+        for name, tree in modules.items()
+        if name != "vae_tf"
+        for other in _internal(tree, modules)
+        if _place(other) > _place(name)
+    ]
+    assert wrong == []
+
+
+def test_the_package_itself_imports_nothing(modules):
+    assert list(_imported(modules["vae_tf"])) == []
+
+
+def test_there_are_no_circles(modules):
+    graph = {name: _internal(tree, modules) - {name} for name, tree in modules.items()}
+    # `from package.module import x` names the package too, whose __init__ imports its modules: not a circle.
+    graph = {name: {other for other in others if not name.startswith(f"{other}.")} for name, others in graph.items()}
+    done: set[str] = set()
+
+    def visit(name, path):
+        assert name not in path, f"circle: {' -> '.join([*path, name])}"
+        if name not in done:
+            for other in sorted(graph[name]):
+                visit(other, [*path, name])
+            done.add(name)
+
+    for name in graph:
+        visit(name, [])
+
+
+def _top_level_imports(tree):
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module).split(".")[0]
+
+
+@pytest.mark.parametrize("part", ["errors", "config", "config_sources", "seeding", "artifacts", "cli"])
+def test_light_modules_name_no_heavy_library_at_their_top_level(part, modules):
+    light = [tree for name, tree in modules.items() if name == f"vae_tf.{part}" or name.startswith(f"vae_tf.{part}.")]
+    assert light
+    assert not {name for tree in light for name in _top_level_imports(tree)} & set(HEAVY)
+
+
+def test_light_modules_import_no_heavy_library_in_any_way(modules):
+    """In a process of its own: this one has TensorFlow already."""
+    parts = ("vae_tf.errors", "vae_tf.config", "vae_tf.seeding", "vae_tf.artifacts", "vae_tf.cli")
+    light = [name for name in modules if name.startswith(parts)]
+    code = f"import sys, {', '.join(light)}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+def test_only_run_py_starts_the_command_line():
+    text = (Path(__file__).parents[2] / "run.py").read_text("utf-8")
+    assert set(_imported(ast.parse(text))) == {"vae_tf.cli", "vae_tf.cli.main"}

@@ -1,0 +1,174 @@
+"""What every source file must keep to, found by reading its syntax tree."""
+
+import ast
+import importlib
+
+import pytest
+
+EXEMPT = ("vae_tf.cli",)
+"""Commands are found by the command line, not imported by people."""
+
+
+def _public_modules(modules):
+    return {name: tree for name, tree in modules.items() if name != "vae_tf" and not name.startswith(EXEMPT)}
+
+
+def _assigned_all(tree):
+    """Return the value of `__all__` as a syntax tree, or None."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]:
+            return node.value
+    return None
+
+
+def _sort_key(name):
+    """Constants, then classes, then functions: the order that ruff's RUF022 keeps."""
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2, name)
+
+
+def _where(name, node):
+    return f"{name}:{node.lineno}"
+
+
+def _definitions(tree):
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return [node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
+
+
+def test_every_module_has_a_sorted_literal_all_whose_names_exist(modules):
+    wrong = []
+    for name, tree in _public_modules(modules).items():
+        value = _assigned_all(tree)
+        if value is None:
+            empty = not [node for node in tree.body if not isinstance(node, ast.Expr)]
+            wrong += [] if empty else [f"{name} has no __all__"]
+            continue
+        names = ast.literal_eval(value)
+        module = importlib.import_module(name)
+        wrong += [f"{name} has no {missing}" for missing in names if not hasattr(module, missing)]
+        wrong += [] if names == sorted(names, key=_sort_key) else [f"{name}: __all__ is not sorted"]
+        wrong += [] if len(set(names)) == len(names) else [f"{name}: __all__ repeats a name"]
+    assert wrong == []
+
+
+def test_every_public_class_and_function_is_in_its_module_s_all(modules):
+    wrong = []
+    for name, tree in _public_modules(modules).items():
+        listed = ast.literal_eval(_assigned_all(tree)) if _assigned_all(tree) is not None else []
+        wrong += [f"{name}.{node.name}" for node in _definitions(tree) if node.name not in listed]
+    assert wrong == []
+
+
+def test_packages_export_only_what_their_modules_declare_public(modules):
+    wrong = []
+    for name, tree in _public_modules(modules).items():
+        for node in tree.body:
+            source = modules.get(node.module) if isinstance(node, ast.ImportFrom) else None
+            declared = _assigned_all(source) if source is not None else None
+            if declared is not None and node.module.startswith(f"{name}."):
+                names = set(ast.literal_eval(declared))
+                wrong += [f"{node.module}.{alias.name}" for alias in node.names if alias.name not in names]
+    assert wrong == []
+
+
+def _documented(tree):
+    """Return every public class, function and method."""
+    for node in _definitions(tree):
+        yield node
+        if isinstance(node, ast.ClassDef):
+            yield from (f for f in node.body if isinstance(f, ast.FunctionDef) and not f.name.startswith("_"))
+
+
+def test_every_module_and_public_name_has_a_docstring_with_a_one_line_beginning(modules):
+    wrong = []
+    for name, tree in modules.items():
+        for node in (tree, *_documented(tree)):
+            text = ast.get_docstring(node) or ""
+            first = text.split("\n\n")[0]
+            if not text or "\n" in first:
+                wrong.append(f"{name}.{getattr(node, 'name', '')}")
+    assert wrong == []
+
+
+def test_what_is_raised_on_purpose_in_a_public_function_is_documented(modules):
+    """`Raises:` is in the docstring of every public function that raises by itself."""
+    wrong = []
+    for name, tree in _public_modules(modules).items():
+        for node in _documented(tree):
+            if not isinstance(node, ast.FunctionDef) or node.name == "__init__":
+                continue
+            raised = [r for r in ast.walk(node) if isinstance(r, ast.Raise) and r.exc is not None]
+            purposeful = [r for r in raised if "NotImplementedError" not in ast.unparse(r.exc)]
+            if purposeful and "Raises:" not in (ast.get_docstring(node) or ""):
+                wrong.append(_where(name, node))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", ["pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"])
+def test_nothing_imports_a_pickle(library, modules):
+    for name, tree in modules.items():
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            assert library not in {part.split(".")[0] for part in names}, _where(name, node)
+
+
+@pytest.mark.parametrize("keyword", ["allow_pickle=True", "safe_mode=False", "shell=True", "verify=False"])
+def test_no_call_switches_a_safeguard_off(keyword, modules):
+    for name, tree in modules.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                given = {f"{k.arg}={ast.unparse(k.value)}" for k in node.keywords}
+                assert keyword not in given, _where(name, node)
+
+
+@pytest.mark.parametrize("function", ["Lambda", "enable_unsafe_deserialization", "eval", "exec"])
+def test_no_lambda_layers_and_no_code_from_data(function, modules):
+    for name, tree in modules.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+                assert called != function, _where(name, node)
+
+
+def test_there_are_no_asserts_in_the_package(modules):
+    found = [_where(n, node) for n, tree in modules.items() for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    assert found == []
+
+
+def test_there_is_no_bare_except(modules):
+    handlers = [(n, node) for n, tree in modules.items() for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)]
+    assert [_where(name, node) for name, node in handlers if node.type is None] == []
+
+
+def test_tfp_layers_and_keras_2_are_not_used(modules):
+    for name, tree in modules.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                assert not str(node.module).startswith(("tensorflow_probability.python.layers", "tf_keras"))
+            if isinstance(node, ast.Attribute):
+                text = ast.unparse(node)
+                assert not text.startswith(("tfp.layers", "tf.keras", "tf.compat.v1")), _where(name, node)
+
+
+def test_only_the_bridge_compares_a_kind(modules):
+    """No other code asks which class a configuration's `kind` names; see `vae_tf.models.build`."""
+    allowed = {"vae_tf.models.build", "vae_tf.config", "vae_tf.config_sources"}
+    found = []
+    for name, tree in _public_modules(modules).items():
+        for node in ast.walk(tree):
+            if name not in allowed and isinstance(node, ast.Compare):
+                sides = [node.left, *node.comparators]
+                texts = [ast.unparse(side) for side in sides]
+                found += [_where(name, node) for t in texts if t.endswith(".kind") and not t.endswith("dtype.kind")]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", ["vae_tf.models", "vae_tf.objectives", "vae_tf.evaluation", "vae_tf.training"])
+def test_packages_re_export_every_public_class_of_their_modules(name, modules):
+    exported = set(ast.literal_eval(_assigned_all(modules[name])))
+    internal = {"Checkpointing", "FiniteGuard", "GracefulStop", "MetricsLog", "ProgressBar", "FusedAdam"}
+    for module, tree in modules.items():
+        if module.startswith(f"{name}."):
+            classes = {node.name for node in _definitions(tree) if isinstance(node, ast.ClassDef)}
+            assert classes - internal <= exported, module

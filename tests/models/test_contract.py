@@ -1,0 +1,270 @@
+"""One contract for every registered class: it saves, loads, and computes the same in every way Keras can run it.
+
+A new subclass of Latent, Likelihood, Schedule or Objective fails here until it has an instance in `INSTANCES`.
+"""
+
+import importlib
+import inspect
+import json
+import pkgutil
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import vae_tf.models
+import vae_tf.objectives
+from vae_tf.models import (
+    VAE,
+    BernoulliLikelihood,
+    CategoricalLatent,
+    DeterministicLatent,
+    GaussianLatent,
+    GaussianLikelihood,
+    JointLatent,
+    Latent,
+    Likelihood,
+)
+from vae_tf.objectives import Constant, Cosine, Elbo, Exponential, Linear, Objective, Schedule
+
+INSTANCES = {
+    "gaussian": lambda: GaussianLatent(size=3, kl_weight=Linear(start=0.0, stop=1.0, steps=7), seed=5, name="style"),
+    "gaussian, Monte Carlo": lambda: GaussianLatent(size=2, kl_kind="monte_carlo", kl_weight=0.5),
+    "deterministic": lambda: DeterministicLatent(size=3, seed=5, name="code"),
+    "categorical": lambda: CategoricalLatent(
+        2, 3, temperature=Exponential(start=1.0, rate=0.1, floor=0.5), kl_weight=Linear(start=0.0, stop=1.0, steps=7)
+    ),
+    "categorical, relaxed": lambda: CategoricalLatent(2, 3, temperature=0.6, kl_kind="relaxed", seed=5, name="shape"),
+    "joint": lambda: JointLatent([GaussianLatent(size=2, seed=4), CategoricalLatent(2, 3, temperature=0.6, seed=4)]),
+    "bernoulli": lambda: BernoulliLikelihood((5,)),
+    "gaussian, fixed scale": lambda: GaussianLikelihood((5,), scale_kind="fixed", scale=0.5),
+    "gaussian, shared scale": lambda: GaussianLikelihood((5,), scale_kind="shared", scale=0.5, min_scale=0.02),
+    "gaussian, elementwise scale": lambda: GaussianLikelihood((5,), scale_kind="elementwise"),
+    "constant": lambda: Constant(0.25),
+    "linear": lambda: Linear(start=0.1, stop=0.9, steps=7),
+    "cosine": lambda: Cosine(start=0.1, stop=0.9, steps=7),
+    "exponential": lambda: Exponential(start=0.9, rate=0.1, floor=0.2),
+    "elbo": Elbo,
+}
+LATENTS = [name for name, make in INSTANCES.items() if isinstance(make(), Latent)]
+X = (np.random.default_rng(0).random((6, 5)) < 0.5).astype(np.float32)
+
+
+def _subclasses(base):
+    for cls in base.__subclasses__():
+        yield cls
+        yield from _subclasses(cls)
+
+
+def _registered(base):
+    """Return the public subclasses that the package itself defines."""
+    for package in (vae_tf.models, vae_tf.objectives):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    return {c for c in _subclasses(base) if c.__module__.startswith("vae_tf.") and not c.__name__.startswith("_")}
+
+
+def make_model(part, run_eagerly=True):
+    """Put an instance into a VAE, in the place where it belongs."""
+    parts = {"latent": GaussianLatent(size=2, seed=1), "likelihood": BernoulliLikelihood((5,)), "objective": Elbo()}
+    if isinstance(part, Schedule):
+        parts["latent"] = GaussianLatent(size=2, kl_weight=part)
+    else:
+        place = {Latent: "latent", Likelihood: "likelihood", Objective: "objective"}
+        parts[next(name for base, name in place.items() if isinstance(part, base))] = part
+    latent, likelihood = parts["latent"], parts["likelihood"]
+    encoder = keras.Sequential([keras.Input((5,)), keras.layers.Dense(latent.params_size)], name="encoder")
+    decoder = keras.Sequential([keras.Input((latent.size,)), keras.layers.Dense(likelihood.params_shape[0])], name="decoder")
+    vae = VAE(encoder, latent, decoder, likelihood, objective=parts["objective"])
+    vae.compile(optimizer=keras.optimizers.Adam(0.01), run_eagerly=run_eagerly)
+    return vae
+
+
+@pytest.mark.parametrize("base", [Latent, Likelihood, Schedule, Objective])
+def test_every_registered_class_has_an_instance_here(base):
+    tested = {type(make()) for make in INSTANCES.values()}
+    assert _registered(base) - tested == set()
+    assert _registered(base)
+
+
+@pytest.mark.parametrize("name", INSTANCES)
+def test_every_class_is_registered_under_the_package_s_name(name):
+    cls = type(INSTANCES[name]())
+    assert keras.saving.get_registered_name(cls) == f"vae_tf>{cls.__name__}"
+
+
+@pytest.mark.parametrize("name", INSTANCES)
+def test_configurations_survive_json(name):
+    original = INSTANCES[name]()
+    serialized = keras.saving.serialize_keras_object(original)
+    restored = keras.saving.deserialize_keras_object(json.loads(json.dumps(serialized)))
+    assert type(restored) is type(original)
+    assert keras.saving.serialize_keras_object(restored) == serialized
+
+
+@pytest.mark.parametrize("name", INSTANCES)
+def test_constructor_arguments_are_attributes_and_configuration_keys(name):
+    instance = INSTANCES[name]()
+    arguments = set(inspect.signature(type(instance)).parameters) - {"args", "kwargs"}
+    assert set(instance.get_config()) == arguments
+    assert all(hasattr(instance, argument) for argument in arguments)
+
+
+@pytest.mark.parametrize("name", INSTANCES)
+def test_a_saved_model_comes_back_with_the_same_outputs_and_the_same_next_draws(name, tmp_path):
+    vae = make_model(INSTANCES[name]())
+    for _ in range(3):
+        vae.train_on_batch(X)
+    vae(X, training=False)
+    vae.save(tmp_path / "a.keras")
+    restored = keras.saving.load_model(tmp_path / "a.keras")
+    assert type(restored) is VAE
+    for part in ("latent", "likelihood", "objective"):
+        assert json.dumps(getattr(restored, part).get_config()) == json.dumps(getattr(vae, part).get_config())
+    z = np.random.default_rng(1).normal(size=(4, vae.latent.size)).astype(np.float32)
+    np.testing.assert_array_equal(restored.decode_params(z), vae.decode_params(z))
+    np.testing.assert_array_equal(restored.reconstruct(X), vae.reconstruct(X))
+    for training in (True, False, True):
+        np.testing.assert_array_equal(restored(X, training=training), vae(X, training=training))
+    assert restored.latent.scheduled_values() == vae.latent.scheduled_values()
+
+
+@pytest.mark.parametrize("name", LATENTS)
+@pytest.mark.parametrize("hard", [False, True])
+def test_draws_are_the_same_eagerly_and_in_a_graph_of_any_batch_size(name, hard):
+    latent = INSTANCES[name]()
+    latent.build((None, latent.params_size))
+    params = np.random.default_rng(0).normal(size=(4, latent.params_size)).astype(np.float32)
+
+    def draw(values, seed):
+        q = latent.posterior(values)
+        z, log_ratio = latent.sample(q, seed, (3,), hard=hard)
+        return z, log_ratio, latent.kl(q, log_ratio[0]), latent.mean(q), latent.mode(q)
+
+    signature = [tf.TensorSpec([None, latent.params_size]), tf.TensorSpec([2], tf.int32)]
+    graph = tf.function(draw, input_signature=signature)
+    for size in (4, 1):
+        eager = draw(tf.constant(params[:size]), tf.constant([1, 2]))
+        for a, b in zip(eager, graph(tf.constant(params[:size]), tf.constant([1, 2])), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", LATENTS)
+def test_draws_depend_on_the_seed_and_on_nothing_else(name):
+    latent = INSTANCES[name]()
+    latent.build((None, latent.params_size))
+    q = latent.posterior(np.zeros([50, latent.params_size], np.float32))
+    first, again, other = (latent.sample(q, seed)[0].numpy() for seed in ((1, 2), (1, 2), (1, 3)))
+    np.testing.assert_array_equal(first, again)
+    assert latent.has_density == bool(np.any(first != other))
+
+
+@pytest.mark.parametrize("name", LATENTS)
+def test_steps_advance_in_training_only_and_evaluations_in_evaluation_only(name):
+    vae = make_model(INSTANCES[name]())
+
+    def counters():
+        return {(int(b.step.value), int(b.num_evaluations.value)) for b in vae.latent.blocks()}
+
+    assert counters() == {(0, 0)}
+    vae.train_on_batch(X)
+    vae.train_on_batch(X)
+    assert counters() == {(2, 0)}
+    vae.test_on_batch(X)
+    assert counters() == {(2, 1)}
+    vae(X)
+    assert counters() == {(2, 2)}
+    vae.reconstruct(X)
+    vae.generate(2, (1, 2))
+    vae.encode(X)
+    assert counters() == {(2, 2)}
+
+
+@pytest.mark.parametrize("name", LATENTS)
+def test_two_training_calls_draw_differently_and_evaluation_has_its_own_stream(name):
+    latent = INSTANCES[name]()
+    params = np.zeros([50, latent.params_size], np.float32)
+    draws = [latent(params, training=training).numpy() for training in (True, True, False, False)]
+    differ = [bool(np.any(a != b)) for i, a in enumerate(draws) for b in draws[:i]]
+    assert differ == [latent.has_density] * 6
+
+
+@pytest.mark.parametrize("name", LATENTS)
+def test_every_latent_keeps_its_promises_about_shapes(name):
+    latent = INSTANCES[name]()
+    latent.build((None, latent.params_size))
+    for size in (1, 3):
+        q = latent.posterior(np.zeros([size, latent.params_size], np.float32))
+        z, log_ratio = latent.sample(q, (1, 2))
+        assert (z.shape, z.dtype, log_ratio.shape) == ((size, latent.size), tf.float32, (size,))
+        assert latent.kl(q, log_ratio).shape == (size,)
+        assert latent.mean(q).shape == latent.mode(q).shape == (size, latent.size)
+        assert all(value.shape[0] == size for value in latent.describe(q).values())
+        assert latent.draw(size, (1, 2)).shape == (size, latent.size)
+        assert latent.compute_output_shape((size, latent.params_size)) == (size, latent.size)
+        z, log_ratio = latent.sample(q, (1, 2), (4, 2))
+        assert (z.shape, log_ratio.shape) == ((4, 2, size, latent.size), (4, 2, size))
+    assert [block.name for block, _ in latent.split_posterior(q)] == [block.name for block in latent.blocks()]
+    for label, path in latent.traverse(tf.zeros([latent.size]), 3):
+        assert label.split("[")[0] in {block.name for block in latent.blocks()}
+        assert path.shape[1] == latent.size
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [{"kind": "gaussian", "size": 2}],
+        [{"kind": "categorical", "num_variables": 2, "num_classes": 3}],
+        [{"kind": "categorical", "num_variables": 2, "num_classes": 3, "kl_kind": "relaxed"}],
+        [{"kind": "deterministic", "size": 2}],
+        [{"kind": "gaussian", "size": 2}, {"kind": "categorical", "num_variables": 2, "num_classes": 3}],
+    ],
+)
+def test_mixed_precision_trains_with_a_finite_loss_and_float32_latents(blocks, make_vae):
+    vae = make_vae(*blocks, event_shape=(5,), precision="mixed_bfloat16")
+    assert keras.config.dtype_policy().name == "float32"
+    assert any(layer.compute_dtype == "bfloat16" for layer in vae.encoder.layers)
+    assert all(weight.dtype in ("float32", "int64") for weight in vae.weights)
+    vae.compile(optimizer="adam", run_eagerly=True)
+    before = [weight.numpy() for weight in vae.trainable_weights]
+    assert np.isfinite(vae.train_on_batch(X, return_dict=True)["loss"])
+    assert any(np.any(a != b.numpy()) for a, b in zip(before, vae.trainable_weights, strict=True))
+    params = vae.encoder(X)
+    assert params.dtype == vae.latent(params).dtype == vae(X).dtype == tf.float32
+
+
+@pytest.mark.parametrize("name", [n for n in INSTANCES if not isinstance(INSTANCES[n](), Schedule)])
+def test_a_graph_takes_any_batch_size(name):
+    vae = make_model(INSTANCES[name]())
+    call = tf.function(lambda x: vae(x, training=True), input_signature=[tf.TensorSpec([None, 5])])
+    for size in (6, 1, 3):
+        assert call(tf.constant(X[:size])).shape[0] == size
+
+
+def test_schedules_in_a_model_do_not_share_their_state(tmp_path):
+    """A schedule is a pure function: one object in two blocks is as good as two."""
+    shared = Linear(start=0.0, stop=1.0, steps=4)
+    joint = JointLatent([GaussianLatent(size=1, kl_weight=shared, name=name) for name in "ab"])
+    vae = make_model(joint)
+    vae.train_on_batch(X)
+    assert vae.latent.scheduled_values() == {"kl_weight_a": 0.25, "kl_weight_b": 0.25}
+
+
+@pytest.mark.parametrize("base", [Latent])
+def test_the_base_class_implements_nothing_of_a_block(base):
+    latent = base("block")
+    calls = [
+        lambda: latent.posterior(None),
+        latent.prior,
+        lambda: latent.sample(None, None),
+        lambda: latent.kl(None, None),
+        lambda: latent.mean(None),
+        lambda: latent.mode(None),
+        lambda: latent.describe(None),
+        lambda: latent.draw(1, None),
+        lambda: latent.traverse(None, 2),
+    ]
+    for call in calls:
+        with pytest.raises(NotImplementedError):
+            call()

@@ -1,0 +1,143 @@
+"""Likelihoods against scipy; grey values against the cross-entropy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import special, stats
+
+from vae_tf.models import BernoulliLikelihood, GaussianLikelihood, Likelihood
+
+SHAPES = [(5,), (2, 3, 2)]
+
+
+def _values(shape, seed=0):
+    return np.random.default_rng(seed).normal(size=(4, *shape)).astype(np.float32)
+
+
+def _uniform(shape):
+    return np.random.default_rng(9).random((4, *shape)).astype(np.float32)
+
+
+def _sum(values):
+    return values.reshape(len(values), -1).sum(axis=-1)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bernoulli_log_prob_equals_scipy(shape):
+    likelihood, logits = BernoulliLikelihood(shape), 3.0 * _values(shape)
+    x = (_uniform(shape) < 0.5).astype(np.float32)
+    expected = stats.bernoulli.logpmf(x, special.expit(logits.astype(np.float64)))
+    np.testing.assert_allclose(likelihood.log_prob(likelihood(logits), x), _sum(expected), rtol=1e-5)
+    np.testing.assert_allclose(likelihood.mean(likelihood(logits)), special.expit(logits), rtol=1e-5)
+
+
+def test_bernoulli_log_prob_of_grey_values_is_the_negative_cross_entropy():
+    likelihood, logits, x = BernoulliLikelihood((5,)), _values((5,)), _uniform((5,))
+    probs = special.expit(logits.astype(np.float64))
+    expected = x * np.log(probs) + (1.0 - x) * np.log1p(-probs)
+    np.testing.assert_allclose(likelihood.log_prob(logits, x), _sum(expected), rtol=1e-5)
+
+
+def test_bernoulli_logits_of_100_stay_finite_with_finite_gradients():
+    likelihood, logits = BernoulliLikelihood((2,)), tf.Variable([[100.0, -100.0], [-100.0, 100.0]])
+    with tf.GradientTape() as tape:
+        log_prob = likelihood.log_prob(logits, np.array([[1.0, 0.0], [1.0, 0.0]], np.float32))
+    np.testing.assert_allclose(log_prob, [0.0, -200.0], atol=1e-5)
+    assert np.all(np.isfinite(tape.gradient(log_prob, logits)))
+
+
+def test_bernoulli_draws_are_zeros_and_ones_with_the_right_mean(assert_mean):
+    likelihood, logits = BernoulliLikelihood((3,)), np.array([[-1.0, 0.0, 2.0]], np.float32)
+    draws = likelihood.distribution(logits).sample(4000, seed=(1, 2)).numpy()[:, 0]
+    assert set(np.unique(draws)) == {0.0, 1.0}
+    assert_mean(draws, special.expit(logits[0]), num_stderr=4)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gaussian_log_prob_with_a_fixed_scale_equals_scipy(shape):
+    likelihood, loc, x = GaussianLikelihood(shape, scale_kind="fixed", scale=0.3), _values(shape), _values(shape, 1)
+    np.testing.assert_allclose(likelihood.log_prob(likelihood(loc), x), _sum(stats.norm.logpdf(x, loc, 0.3)), rtol=1e-4)
+    assert likelihood.params_shape == shape
+    assert likelihood.weights == []
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("raw", [0.0, 1.5])
+def test_gaussian_log_prob_with_a_shared_scale_equals_scipy(shape, raw):
+    likelihood, loc, x = GaussianLikelihood(shape, scale_kind="shared", scale=0.5), _values(shape), _values(shape, 1)
+    likelihood.build(None)
+    likelihood.raw_scale.assign(raw)
+    scale = 0.01 + np.log1p(np.exp(raw + np.log(np.expm1(0.49))))
+    np.testing.assert_allclose(likelihood.log_prob(likelihood(loc), x), _sum(stats.norm.logpdf(x, loc, scale)), rtol=1e-4)
+    assert likelihood.params_shape == shape
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gaussian_log_prob_with_elementwise_scales_equals_scipy(shape):
+    likelihood = GaussianLikelihood(shape, scale_kind="elementwise", scale=2.0, min_scale=0.1)
+    loc, raw, x = (_values(shape, seed) for seed in range(3))
+    scale = 0.1 + np.log1p(np.exp(raw + np.log(np.expm1(1.9))))
+    params = likelihood(np.concatenate([loc, raw], axis=-1))
+    np.testing.assert_allclose(likelihood.log_prob(params, x), _sum(stats.norm.logpdf(x, loc, scale)), rtol=1e-4)
+    np.testing.assert_allclose(likelihood.mean(params), loc)
+    assert likelihood.params_shape == (*shape[:-1], 2 * shape[-1])
+
+
+@pytest.mark.parametrize("scale_kind", ["shared", "elementwise"])
+def test_learning_starts_from_the_given_scale(scale_kind):
+    likelihood = GaussianLikelihood((3,), scale_kind=scale_kind, scale=0.7, min_scale=0.05)
+    features = np.zeros([1, *likelihood.params_shape], np.float32)
+    np.testing.assert_allclose(likelihood.distribution(likelihood(features)).stddev(), 0.7, rtol=1e-5)
+
+
+@settings(max_examples=40, deadline=None, database=None, derandomize=True)
+@given(arrays(np.float32, (2, 4), elements=st.floats(-1000, 1000, width=32)))
+def test_learned_scales_never_fall_below_the_floor(features):
+    likelihood = GaussianLikelihood((2,), scale_kind="elementwise", min_scale=0.05)
+    scales = likelihood.distribution(likelihood(features)).stddev().numpy()
+    assert np.all(scales >= np.float32(0.05))
+    assert np.all(np.isfinite(scales))
+
+
+def test_the_shared_scale_learns_the_data_s_spread():
+    likelihood = GaussianLikelihood((1,), scale_kind="shared")
+    x = tf.constant(0.2 * np.random.default_rng(0).normal(size=(2000, 1)).astype(np.float32))
+    likelihood.build(None)
+    for _ in range(60):
+        with tf.GradientTape() as tape:
+            loss = -tf.reduce_mean(likelihood.log_prob(likelihood(tf.zeros_like(x)), x))
+        gradient = tape.gradient(loss, likelihood.raw_scale.value)
+        likelihood.raw_scale.assign_sub(0.5 * gradient)
+    scale = float(likelihood.distribution(likelihood(tf.zeros([1, 1]))).stddev()[0, 0])
+    assert scale == pytest.approx(float(np.std(x)), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"scale_kind": "full"}, "scale_kind must be 'fixed', 'shared' or 'elementwise'. Received: 'full'"),
+        ({"scale_kind": "shared", "scale": 0.01}, r"scale must be > min_scale \(0.01\). Received: 0.01"),
+    ],
+)
+def test_wrong_arguments_are_refused(settings_, message):
+    with pytest.raises(ValueError, match=message):
+        GaussianLikelihood((2,), **settings_)
+
+
+def test_a_small_fixed_scale_needs_no_floor():
+    assert GaussianLikelihood((2,), scale_kind="fixed", scale=1e-3).scale == 1e-3
+
+
+@pytest.mark.parametrize("likelihood", [BernoulliLikelihood((2, 3)), GaussianLikelihood((2, 3), scale_kind="elementwise")])
+def test_sample_axes_in_front_of_the_batch_are_kept(likelihood):
+    params = likelihood(np.zeros([7, 5, *likelihood.params_shape], np.float32))
+    assert likelihood.log_prob(params, np.zeros([5, 2, 3], np.float32)).shape == (7, 5)
+    assert likelihood.mean(params).shape == (7, 5, 2, 3)
+
+
+def test_the_base_class_has_no_distribution():
+    with pytest.raises(NotImplementedError):
+        Likelihood((2,)).distribution(None)

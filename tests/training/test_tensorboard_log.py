@@ -1,0 +1,68 @@
+"""What TensorBoard will show, read back with its own reader."""
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from vae_tf.training import describe_model
+
+TERMS = {"loss", "negative_elbo", "reconstruction_nll", "kl", "kl_gaussian", "kl_categorical"}
+
+
+@pytest.fixture(scope="module")
+def events(make_config, start, tmp_path_factory):
+    config = make_config("joint", epochs=3, pictures_every=2)
+    run, _ = start(config, tmp_path_factory.mktemp("runs") / "a")
+    readers = {name: EventAccumulator(str(run.tensorboard / name)) for name in ("train", "validation")}
+    for reader in readers.values():
+        reader.Reload()
+    return readers
+
+
+def _steps(reader, tag):
+    return [event.step for event in reader.Tensors(tag)]
+
+
+def test_scalars_are_written_every_epoch_at_the_step(events):
+    schedules = {"kl_weight_gaussian", "kl_weight_categorical", "temperature_categorical", "learning_rate"}
+    expected = {f"bounds/{term}" for term in TERMS} | {f"schedules/{name}" for name in schedules}
+    tags = set(events["train"].Tags()["tensors"])
+    assert tags == expected | {"speed/examples_per_second"}
+    assert all(_steps(events["train"], tag) == [4, 8, 12] for tag in tags)
+
+
+def test_validation_has_the_same_scalars_and_what_is_seen(events):
+    tags = set(events["validation"].Tags()["tensors"])
+    pictures = {"reconstructions", "samples", "traversal"}
+    histograms = {"latent means/gaussian", "latent means/categorical"}
+    nll = {"bounds/nll (50 samples, first 16 examples)"}
+    assert tags == {f"bounds/{term}" for term in TERMS} | pictures | histograms | nll
+    for tag in pictures | histograms | nll:
+        assert _steps(events["validation"], tag) == [4, 8]  # the first epoch, then every second
+    for term in TERMS:
+        assert _steps(events["validation"], f"bounds/{term}") == [4, 8, 12]
+
+
+def test_the_kinds_of_data_are_what_tensorboard_s_tabs_look_for(events):
+    def plugin(tag):
+        return events["validation"].SummaryMetadata(tag).plugin_data.plugin_name
+
+    assert plugin("reconstructions") == "images"
+    assert plugin("latent means/gaussian") == "histograms"
+    assert plugin("bounds/negative_elbo") == "scalars"
+
+
+def test_the_nll_is_below_the_negative_elbo(events):
+    nll = events["validation"].Tensors("bounds/nll (50 samples, first 16 examples)")[-1].tensor_proto.float_val
+    elbo = events["validation"].Tensors("bounds/negative_elbo")[1].tensor_proto.float_val
+    if nll and elbo:  # TensorBoard stores scalars as tensor_content or float_val
+        assert nll[0] < elbo[0] + 1.0
+
+
+def test_a_model_is_described_by_its_networks_and_its_size(make_vae):
+    vae = make_vae({"kind": "gaussian", "size": 2}, likelihood={"kind": "gaussian"})
+    text = describe_model(vae)
+    total = sum(int(np.prod(weight.shape)) for weight in vae.trainable_weights)
+    assert 'Model: "encoder"' in text
+    assert 'Model: "decoder"' in text
+    assert text.splitlines()[-1] == f"Trainable parameters in all: {total:,}"
