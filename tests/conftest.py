@@ -112,12 +112,12 @@ def make_config() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def start(make_dataset: Callable[..., Any]) -> Callable[..., Any]:
-    """Train a configuration in a folder; return the run and the outcome. Eager code saves seconds of tracing."""
+    """Train a configuration in a folder; return the run and the outcome. Eager code and no pictures save seconds of tracing."""
     from rich.console import Console
 
     from vae_tf.artifacts import RunDirectory
     from vae_tf.models import VAE
-    from vae_tf.training import train
+    from vae_tf.training import TensorBoardLog, train
 
     compile_in_graph = VAE.compile
 
@@ -129,10 +129,22 @@ def start(make_dataset: Callable[..., Any]) -> Callable[..., Any]:
         directory.write_config(config, resume)
         console = Console(file=io.StringIO())
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(VAE, "compile", compile_eagerly if eager else compile_in_graph)
+            if eager:
+                patch.setattr(VAE, "compile", compile_eagerly)
+                patch.setattr(TensorBoardLog, "_write_pictures", lambda *_: None)
             return directory, train(config, dataset or make_dataset(), directory, console, resume)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def finished(make_config: Any, start: Any, make_dataset: Any, tmp_path_factory: Any) -> tuple[Any, Any, Any, Any]:
+    """A joint model, trained for three epochs and measured: run, outcome, results, configuration."""
+    from vae_tf.training import finish_run
+
+    config = make_config("joint", epochs=3, pictures_every=2)
+    run, outcome = start(config, tmp_path_factory.mktemp("runs") / "a")
+    return run, outcome, finish_run(outcome, config, make_dataset(), run), config
 
 
 @pytest.fixture(scope="session")

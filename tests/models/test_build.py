@@ -8,7 +8,7 @@ import pytest
 
 from vae_tf.config import ElboConfig, ModelConfig
 from vae_tf.errors import UserValueError
-from vae_tf.models import build_vae, settle_model
+from vae_tf.models import ConvNetwork, build_vae, settle_model
 
 IMAGES = [(8, 8, 1), (20, 28, 1), (28, 28, 1), (32, 32, 3), (64, 64, 3), (13, 7, 1)]
 MLP = {"kind": "mlp", "widths": [8]}
@@ -49,7 +49,7 @@ def test_every_normalization_and_two_layers_a_stage(shape, network, normalizatio
     assert len(found) >= stages or kind is None
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 3), (13, 7, 1), (5,)])
+@pytest.mark.parametrize("shape", [(13, 7, 3), (5,)])
 @pytest.mark.parametrize("scale_kind", ["fixed", "shared", "elementwise"])
 def test_gaussian_likelihoods_get_the_parameters_they_need(shape, scale_kind, make_vae):
     network = CONV if len(shape) == 3 else MLP
@@ -60,10 +60,10 @@ def test_gaussian_likelihoods_get_the_parameters_they_need(shape, scale_kind, ma
 
 @pytest.mark.parametrize("widths", [[3], [3, 3, 3, 3, 3], [2, 4, 8]])
 @pytest.mark.parametrize("kernel_size", [1, 2, 5])
-def test_stages_beyond_one_pixel_and_any_kernel_size_fit(widths, kernel_size, make_vae):
-    network = {**CONV, "widths": widths, "kernel_size": kernel_size}
-    vae = make_vae(event_shape=(7, 3, 1), network=network)
-    assert vae.decoder.output_shape == (None, 7, 3, 1)
+def test_stages_beyond_one_pixel_and_any_kernel_size_fit(widths, kernel_size):
+    network = ConvNetwork(widths, 1, hidden_size=4, kernel_size=kernel_size, activation="relu", normalization="none")
+    assert network.encoder((7, 3, 1), params_size=4).output_shape == (None, 4)
+    assert network.decoder(2, (7, 3, 1)).output_shape == (None, 7, 3, 1)
 
 
 def test_batch_normalization_uses_moving_averages_outside_training(make_vae):

@@ -131,7 +131,7 @@ def test_equal_models_train_to_equal_weights(make_vae):
     for _ in range(2):
         vae = make_vae(GAUSSIAN, CATEGORICAL, seed=5)
         vae.compile(optimizer=keras.optimizers.Adam(0.01), run_eagerly=True)
-        vae.fit(X, epochs=2, batch_size=8, shuffle=False, verbose=0)
+        vae.fit(X, epochs=1, batch_size=16, shuffle=False, verbose=0)
         weights.append([weight.numpy() for weight in vae.weights])
     for a, b in zip(*weights, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -10,9 +10,8 @@ TERMS = {"loss", "negative_elbo", "reconstruction_nll", "kl", "kl_gaussian", "kl
 
 
 @pytest.fixture(scope="module")
-def events(make_config, start, tmp_path_factory):
-    config = make_config("joint", epochs=3, pictures_every=2)
-    run, _ = start(config, tmp_path_factory.mktemp("runs") / "a")
+def events(finished):
+    run, *_ = finished
     readers = {name: EventAccumulator(str(run.tensorboard / name)) for name in ("train", "validation")}
     for reader in readers.values():
         reader.Reload()

@@ -27,16 +27,8 @@ from vae_tf.training import (
 AUTOENCODER = [{"kind": "deterministic", "size": 2}]
 
 
-@pytest.fixture(scope="module")
-def finished(make_config, start, make_dataset, tmp_path_factory):
-    """A joint model, trained and measured: run, outcome, results, configuration."""
-    config = make_config("joint", epochs=2)
-    run, outcome = start(config, tmp_path_factory.mktemp("runs") / "a")
-    return run, outcome, finish_run(outcome, config, make_dataset(), run), config
-
-
 def test_a_finished_run_has_these_files(finished):
-    run, *_ = finished
+    run, outcome, *_ = finished
     files = {str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file()}
     events = {name for name in files if "events.out.tfevents" in name}
     projector = {"latent_labels.tsv", "latent_means.tsv", "latent_sprite.png", "projector_config.pbtxt"}
@@ -48,8 +40,7 @@ def test_a_finished_run_has_these_files(finished):
         "metrics.jsonl",
         "results.json",
         "model.keras",
-        "checkpoints/epoch-00001.npz",
-        "checkpoints/epoch-00002.npz",
+        *(f"checkpoints/epoch-{epoch:05d}.npz" for epoch in {2, 3, outcome.state.best_epoch}),
         "pictures/reconstructions.png",
         "pictures/samples.png",
         "pictures/traversal.png",
@@ -63,11 +54,11 @@ def test_metrics_have_a_line_an_epoch_with_terms_schedules_and_speed(finished):
     terms = {"loss", "negative_elbo", "reconstruction_nll", "kl", "kl_gaussian", "kl_categorical"}
     schedules = {"kl_weight_gaussian", "kl_weight_categorical", "temperature_categorical", "learning_rate"}
     expected = {"epoch", "step", "examples_per_second"} | terms | {f"val_{term}" for term in terms} | schedules
-    assert [(line["epoch"], line["step"]) for line in lines] == [(1, 4), (2, 8)]
+    assert [(line["epoch"], line["step"]) for line in lines] == [(1, 4), (2, 8), (3, 12)]
     for line in lines:
         assert set(line) == expected
         assert line["val_negative_elbo"] == pytest.approx(line["val_reconstruction_nll"] + line["val_kl"], rel=1e-5)
-    assert [line["kl_weight_gaussian"] for line in lines] == pytest.approx([0.4, 0.8])
+    assert [line["kl_weight_gaussian"] for line in lines] == pytest.approx([0.4, 0.8, 1.0])
 
 
 def test_the_results_are_what_was_returned_and_name_the_split_and_the_best_epoch(finished):
@@ -90,7 +81,7 @@ def test_the_results_are_what_was_returned_and_name_the_split_and_the_best_epoch
         "best_val_negative_elbo",
         "seconds",
     ]
-    assert (results["split"], results["num_examples"], results["num_samples"], results["epochs"]) == ("test", 16, 5, 2)
+    assert (results["split"], results["num_examples"], results["num_samples"], results["epochs"]) == ("test", 16, 5, 3)
     assert set(results["kl_blocks"]) == {"gaussian", "categorical"}
     assert results["best_epoch"] == outcome.state.best_epoch
     assert results["nll"] < results["negative_elbo"]
