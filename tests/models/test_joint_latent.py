@@ -68,7 +68,8 @@ def test_draws_are_the_blocks_draws_side_by_side(hard):
 def test_blocks_of_the_same_kind_draw_independently():
     joint = JointLatent([GaussianLatent(size=2, name="a", seed=5), GaussianLatent(size=2, name="b", seed=5)])
     params = np.zeros([200, 8], np.float32)
-    for z in (joint(params, training=True), joint(params, training=False), joint.draw(200, SEED)):
+    sampled, _ = joint.sample(joint.posterior(params), SEED)
+    for z in (joint(params, training=True), joint(params, training=False), joint.draw(200, SEED), sampled):
         first, second = z[:, :2].numpy().ravel(), z[:, 2:].numpy().ravel()
         assert abs(np.corrcoef(first, second)[0, 1]) < 4.0 / np.sqrt(400)
 
