@@ -22,7 +22,7 @@ def _check(vae, shape, params_shape):
     assert vae.encoder.output_shape == (None, vae.latent.params_size)
     assert vae.decoder.output_shape == (None, *params_shape)
     assert vae.reconstruct(x).shape == (2, *shape)
-    vae.compile(optimizer="adam", run_eagerly=True)
+    vae.compile(optimizer=keras.optimizers.SGD(1e-3), run_eagerly=True)
     before = [weight.numpy() for weight in vae.trainable_weights]
     logs = vae.train_on_batch(x, return_dict=True)
     assert all(np.isfinite(value) for value in logs.values())
@@ -37,7 +37,7 @@ def test_networks_fit_the_shape_of_the_data(shape, network, make_vae):
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
-@pytest.mark.parametrize(("shape", "network"), [((13, 7, 1), MLP), ((13, 7, 1), CONV), ((5,), MLP)])
+@pytest.mark.parametrize(("shape", "network"), [((5,), MLP), ((13, 7, 1), CONV)])
 def test_every_normalization_and_two_layers_a_stage(shape, network, normalization, make_vae):
     settings = {**network, "depth": 2, "normalization": normalization, "activation": "silu"}
     vae = make_vae(event_shape=shape, network=settings)
