@@ -1,8 +1,11 @@
 """One root seed, many independent streams: `derive(seed, purpose)`."""
 
 import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["derive", "derive_pair"]
+__all__ = ["derive", "derive_pair", "initial_weights"]
 
 
 def derive(seed: int, *purpose: str | int) -> int:
@@ -41,3 +44,22 @@ def derive_pair(seed: int, *purpose: str | int) -> tuple[int, int]:
         2
     """
     return derive(seed, *purpose, "high"), derive(seed, *purpose, "low")
+
+
+@contextmanager
+def initial_weights(seed: int) -> Iterator[None]:
+    """Let Keras' initializers, which seed themselves from Python's generator, draw from a seed; restore the generator.
+
+    Example:
+        >>> with initial_weights(0):
+        ...     first = random.random()
+        >>> with initial_weights(0):
+        ...     first == random.random()
+        True
+    """
+    before = random.getstate()
+    random.seed(derive(seed, "initial weights"))
+    try:
+        yield
+    finally:
+        random.setstate(before)

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from vae_tf.cli import (
+    compare,
     datasets,
     encode,
     evaluate,
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 _COMMANDS = {
     "Train": (train,),
-    "Measure": (evaluate,),
+    "Measure": (evaluate, compare),
     "Look": (generate, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
     "Serve": (export,),
     "List": (runs, show, presets, datasets),

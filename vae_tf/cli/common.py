@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from vae_tf.data.pipeline import Dataset
+    from vae_tf.evaluation.assessment import Subject
     from vae_tf.training.runs import LoadedRun
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "numbers_table",
     "open_data",
     "open_run",
+    "open_subject",
     "progress",
     "quiet_tensorflow",
     "warn",
@@ -103,6 +105,15 @@ def open_data(loaded: "LoadedRun") -> "Dataset":
     return dataset
 
 
+def open_subject(path: str, name: str | None = None) -> "Subject":
+    """Open a run with its model and the data it was trained on, to be measured."""
+    loaded = open_run(path)
+    from vae_tf.evaluation.assessment import Subject
+
+    dataset = open_data(loaded)
+    return Subject(name or loaded.run.name, loaded.vae, dataset, loaded.config.seed, loaded.run.read_metrics())
+
+
 def check_suffix(path: Path, *suffixes: str) -> None:
     """Check an output file's type before any work is done.
 
@@ -124,8 +135,8 @@ def numbers_table(title: str, rows: dict[str, str]) -> "Table":
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on stderr; give the function that advances it."""
+def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on stderr, or that work goes on where no total is known; give the function that advances it."""
     from rich.progress import Progress
 
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -12,7 +12,7 @@ from vae_tf.data.splits import ArraySplit, Split
 from vae_tf.errors import UserValueError
 from vae_tf.seeding import derive_pair
 
-__all__ = ["Dataset", "eval_batches", "gather_examples", "scale_inputs", "to_inputs", "train_batches"]
+__all__ = ["Dataset", "eval_batches", "gather_examples", "random_examples", "scale_inputs", "to_inputs", "train_batches"]
 
 _CHUNK = 100
 """Examples that share one seed of the fixed binarisation, whatever the batch size."""
@@ -154,3 +154,19 @@ def gather_examples(dataset: Dataset, split: str, count: int) -> tuple[np.ndarra
     """Return the first `count` model inputs of a split and their labels, as arrays."""
     batches = list(eval_batches(dataset, split, _CHUNK, limit=count).as_numpy_iterator())
     return np.concatenate([x for x, _ in batches]), np.concatenate([labels for _, labels in batches])
+
+
+def random_examples(dataset: Dataset, split: str, count: int, seed: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return a random choice of a split's model inputs and their labels, as arrays; streamed splits as far as they shuffle.
+
+    Args:
+        dataset: the data.
+        split: `train`, `validation` or `test`.
+        count: at most so many.
+        seed: of the choice, the order and the binarisation.
+    """
+    spec, examples = dataset.spec, dataset.split(split)
+    num_batches = -(-min(count, examples.num_examples) // _CHUNK)
+    batches = examples.batches(_CHUNK, tf.constant(seed, tf.int32)).take(num_batches).enumerate()
+    chosen = [(_binarize(spec, scale_inputs(spec, raw), _fold(seed, index)), labels) for index, (raw, labels) in batches]
+    return np.concatenate([x for x, _ in chosen])[:count], np.concatenate([labels for _, labels in chosen])[:count]

@@ -1,8 +1,8 @@
 """Bounds on log p(x): one definition of every number, for training, validation, evaluation and reports."""
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from vae_tf.models.vae import VAE
 
-__all__ = ["BoundEstimates", "BoundEstimator", "ExampleBounds"]
+__all__ = ["BoundEstimates", "BoundEstimator", "ExampleBounds", "stderr"]
 
 _CHUNK_VALUES = 4_000_000
 """Decoded values held at once: bounds the memory, whatever the number of samples."""
@@ -25,12 +25,14 @@ class ExampleBounds:
         nll: negative importance-weighted bound with all samples; NaN for an autoencoder.
         reconstruction_nll: mean over the samples of -log p(x|z).
         kl: block name to its KL term.
+        nll_at: number of samples k to the same bound with the first k samples, for k = 1, 10, 100, ... and all.
     """
 
     negative_elbo: np.ndarray
     nll: np.ndarray
     reconstruction_nll: np.ndarray
     kl: dict[str, np.ndarray]
+    nll_at: dict[int, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class BoundEstimates:
         bits_per_dim: nll in bits, divided by the number of dimensions; None where nll is.
         num_examples: examples measured.
         num_samples: importance samples an example.
+        nll_at: the NLL with the first 1, 10, 100, ... samples, `{num_samples, nll, nll_stderr}` each: whether it has
+            converged.
     """
 
     negative_elbo: float
@@ -60,6 +64,7 @@ class BoundEstimates:
     bits_per_dim: float | None
     num_examples: int
     num_samples: int
+    nll_at: tuple[dict[str, float], ...] = ()
 
     @classmethod
     def from_examples(cls, examples: ExampleBounds, num_dims: int, num_samples: int) -> "BoundEstimates":
@@ -68,21 +73,42 @@ class BoundEstimates:
         nll = float(np.mean(examples.nll)) if has_nll else None
         return cls(
             negative_elbo=float(np.mean(examples.negative_elbo)),
-            negative_elbo_stderr=_stderr(examples.negative_elbo),
+            negative_elbo_stderr=stderr(examples.negative_elbo),
             nll=nll,
-            nll_stderr=_stderr(examples.nll) if has_nll else None,
+            nll_stderr=stderr(examples.nll) if has_nll else None,
             reconstruction_nll=float(np.mean(examples.reconstruction_nll)),
             kl=float(sum(np.mean(values) for values in examples.kl.values())),
             kl_blocks={name: float(np.mean(values)) for name, values in examples.kl.items()},
             bits_per_dim=None if nll is None else nll / math.log(2.0) / num_dims,
             num_examples=len(examples.negative_elbo),
             num_samples=num_samples,
+            nll_at=tuple(
+                {"num_samples": k, "nll": float(np.mean(values)), "nll_stderr": stderr(values)}
+                for k, values in examples.nll_at.items()
+            )
+            if has_nll
+            else (),
         )
 
 
-def _stderr(values: np.ndarray) -> float:
-    """Standard error of the mean; 0 where one example leaves it unknown."""
+def stderr(values: np.ndarray) -> float:
+    """Return the standard error of the mean of values [N]; 0 where one example leaves it unknown."""
     return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def _milestones(num_samples: int) -> list[int]:
+    """Return 1, 10, 100, ... and the number itself."""
+    return [10**k for k in range(len(str(num_samples))) if 10**k < num_samples] + [num_samples]
+
+
+def _chunks(num_samples: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut range(num_samples) into (first, stop) of at most `size`, and at every milestone."""
+    first = 0
+    for milestone in _milestones(num_samples):
+        while first < milestone:
+            stop = min(first + size, milestone)
+            yield first, stop
+            first = stop
 
 
 class BoundEstimator:
@@ -140,8 +166,10 @@ class BoundEstimator:
         columns = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
         kl = {block.name: columns[f"kl/{block.name}"] for block in self.vae.latent.blocks()}
         negative_elbo = columns["reconstruction_nll"] + np.sum(list(kl.values()), axis=0)
-        nll = columns["nll"] if self.vae.latent.has_density else np.full_like(negative_elbo, np.nan)
-        return ExampleBounds(negative_elbo, nll, columns["reconstruction_nll"], kl)
+        nll_at = {k: columns[f"nll/{k}"] for k in _milestones(num_samples)}
+        if not self.vae.latent.has_density:
+            nll_at = {k: np.full_like(negative_elbo, np.nan) for k in nll_at}
+        return ExampleBounds(negative_elbo, nll_at[num_samples], columns["reconstruction_nll"], kl, nll_at)
 
     def _batch(self, x: tf.Tensor, num_samples: int, seed: tuple[int, int, int]) -> dict[str, np.ndarray]:
         """Estimate one batch: stream log-sum-exp and sums over chunks of samples, in float64."""
@@ -149,14 +177,14 @@ class BoundEstimator:
         chunk = max(1, min(num_samples, _CHUNK_VALUES // (num_rows * num_dims)))
         log_sum: np.ndarray = np.full(num_rows, -np.inf)
         sums: dict[str, np.ndarray] = {}
-        for first in range(0, num_samples, chunk):
+        columns: dict[str, np.ndarray] = {}
+        for first, stop in _chunks(num_samples, chunk):
             pair = np.random.SeedSequence([*seed, first]).generate_state(2) >> 1
-            count = tf.constant(min(chunk, num_samples - first))
-            chunk_log_sum, terms = self._accumulate(x, tf.constant(pair.astype(np.int32)), count)
+            chunk_log_sum, terms = self._accumulate(x, tf.constant(pair.astype(np.int32)), tf.constant(stop - first))
             log_sum = np.logaddexp(log_sum, chunk_log_sum.numpy().astype(np.float64))
             sums = {key: sums.get(key, 0.0) + value.numpy().astype(np.float64) for key, value in terms.items()}
-        means = {key: value / num_samples for key, value in sums.items()}
-        return {"nll": math.log(num_samples) - log_sum, **means}
+            columns[f"nll/{stop}"] = math.log(stop) - log_sum
+        return {**columns, **{key: value / num_samples for key, value in sums.items()}}
 
     def log_weight_sums(self, x: tf.Tensor, seed: Any, num_samples: Any) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Draw S samples an example; return the log of the sum of their weights, and sums of every term.

@@ -1,6 +1,5 @@
 """From a ModelConfig to Keras objects: the only place that knows which class a `kind` names."""
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +18,7 @@ from vae_tf.models.networks import ConvNetwork, MlpNetwork
 from vae_tf.models.vae import VAE
 from vae_tf.objectives.elbo import Elbo
 from vae_tf.objectives.schedules import Constant, Cosine, Exponential, Linear, Schedule
-from vae_tf.seeding import derive
+from vae_tf.seeding import initial_weights
 
 __all__ = ["build_schedule", "build_vae", "settle_model"]
 
@@ -99,7 +98,7 @@ def build_vae(
     likelihood = LIKELIHOODS[config.likelihood.kind](
         event_shape=spec.event_shape, **config.likelihood.model_dump(exclude={"kind"})
     )
-    with _dtype_policy(precision), _initial_weights(seed):
+    with _dtype_policy(precision), initial_weights(seed):
         encoder = network.encoder(spec.event_shape, latent.params_size)
         decoder = network.decoder(latent.size, likelihood.params_shape)
     chosen = OBJECTIVES[objective.kind](**objective.model_dump(exclude={"kind"})) if objective else None
@@ -115,17 +114,6 @@ def _build_block(config: Any, seed: int) -> Latent:
     settings = {key: getattr(config, key) for key in type(config).model_fields if key != "kind"}
     schedules = {key: build_schedule(value) for key, value in settings.items() if getattr(value, "kind", None) in SCHEDULES}
     return LATENTS[config.kind](**{**settings, **schedules}, seed=seed)
-
-
-@contextmanager
-def _initial_weights(seed: int) -> Iterator[None]:
-    """Let Keras' initializers, which seed themselves from Python's generator, draw from a seed; restore the generator."""
-    before = random.getstate()
-    random.seed(derive(seed, "initial weights"))
-    try:
-        yield
-    finally:
-        random.setstate(before)
 
 
 @contextmanager

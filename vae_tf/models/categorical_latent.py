@@ -11,7 +11,7 @@ from tensorflow_probability.python.distributions import (
     kl_divergence,
 )
 
-from vae_tf.models.latent import Latent
+from vae_tf.models.latent import Factors, Latent
 from vae_tf.objectives.schedules import as_schedule
 
 __all__ = ["CategoricalLatent"]
@@ -108,6 +108,10 @@ class CategoricalLatent(Latent):
     def kl_is_exact(self) -> bool:
         """Whether `kl` is a closed form, not an estimate."""
         return self.kl_kind == "categorical"
+
+    def factors(self, q: Independent) -> Factors:
+        """Return one one-hot categorical distribution a variable, unrelaxed."""
+        return Factors(self.discrete(q).distribution, self.prior().distribution)
 
     def mean(self, q: Independent) -> tf.Tensor:
         """Return the class probabilities, [B, N * K]."""

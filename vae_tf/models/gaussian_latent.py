@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability.python.distributions import Independent, Normal, VectorDeterministic, kl_divergence
 
-from vae_tf.models.latent import Latent
+from vae_tf.models.latent import Factors, Latent
 
 __all__ = ["DeterministicLatent", "GaussianLatent"]
 
@@ -92,6 +92,10 @@ class GaussianLatent(Latent):
     def kl_is_exact(self) -> bool:
         """Whether `kl` is a closed form, not an estimate."""
         return self.kl_kind == "closed_form"
+
+    def factors(self, q: Independent) -> Factors:
+        """Return one normal a dimension."""
+        return Factors(q.distribution, self.prior().distribution)
 
     def mean(self, q: Independent) -> tf.Tensor:
         """Return loc, [B, size]."""

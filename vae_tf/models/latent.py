@@ -1,15 +1,43 @@
 """Latent: one block of z. It is the sampling layer of the model and adds its KL term by `add_loss`."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow_probability.python.distributions import kl_divergence
 
 from vae_tf.objectives.metrics import TermMean
 from vae_tf.objectives.schedules import as_schedule
 from vae_tf.seeding import derive_pair
 
-__all__ = ["Latent"]
+__all__ = ["Factors", "Latent"]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A block's posterior and prior as independent axes: what KL an axis, total correlation and log q(z) are made of.
+
+    Attributes:
+        q: one distribution an axis, batch [B, A]; discrete where draws can be hard.
+        p: the same of the prior, batch [A].
+    """
+
+    q: Any
+    p: Any
+
+    @property
+    def num_axes(self) -> int:
+        """A."""
+        return int(self.p.batch_shape[0])
+
+    def kl(self) -> tf.Tensor:
+        """Return KL(q || p) of every axis in nats, [B, A]: exact, whatever kind of KL is optimised."""
+        return kl_divergence(self.q, self.p)
+
+    def split(self, z: tf.Tensor) -> tf.Tensor:
+        """Cut z, [..., size], into axes, [..., A, *event]."""
+        return tf.reshape(z, tf.concat([tf.shape(z)[:-1], [self.num_axes], self.p.event_shape], axis=0))
 
 
 class Latent(keras.layers.Layer):
@@ -84,6 +112,10 @@ class Latent(keras.layers.Layer):
     def mean(self, q: Any) -> tf.Tensor:
         """Return E[z|x], [B, size]: what is projected, probed and plotted."""
         raise NotImplementedError
+
+    def factors(self, q: Any) -> Factors | None:
+        """Return posterior and prior axis by axis, or None where the posterior does not factorise or has no density."""
+        return None
 
     def mode(self, q: Any) -> tf.Tensor:
         """Return the most probable z, [B, size]: what is decoded when no randomness is wanted."""

@@ -1,0 +1,171 @@
+"""What the numbers mean, in plain sentences, each with the setting to change."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vae_tf.evaluation.bounds import BoundEstimates
+from vae_tf.evaluation.generation import Generation
+from vae_tf.evaluation.latent_statistics import BlockStatistics, LatentStatistics
+
+__all__ = ["Finding", "collapse_findings", "collapsed_blocks", "diagnose_bounds", "diagnose_generation", "diagnose_latent"]
+
+COLLAPSED_NATS = 0.1
+"""A block with less KL than this tells the decoder nothing."""
+_UNUSED_NATS = 0.1
+_RELAXED_GAP = 1.0
+_FALLING_NATS = 0.3
+_OVERFIT_SHARE = 0.05
+_COPIES = 0.02
+
+_WARM_UP = (
+    "Let the KL weight start at 0 and rise slowly: --set 'model.latents[{index}].kl_weight={{kind: linear, start: 0, stop: 1, "
+    "steps: 5000}}'; if that is not enough, lower training.learning_rate."
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a reader should know.
+
+    Attributes:
+        level: `good`, `note`, or `warning`: something to mend.
+        text: what was found.
+        advice: what to do about it; empty where there is nothing to do.
+    """
+
+    level: Literal["good", "note", "warning"]
+    text: str
+    advice: str = ""
+
+
+def collapsed_blocks(kl_blocks: Mapping[str, float]) -> list[str]:
+    """Return the names of blocks with a mean KL under 0.1 nats.
+
+    Example:
+        >>> collapsed_blocks({"gaussian": 12.0, "categorical": 0.002})
+        ['categorical']
+    """
+    return [name for name, kl in kl_blocks.items() if kl < COLLAPSED_NATS]
+
+
+def collapse_findings(bounds: BoundEstimates) -> list[Finding]:
+    """Return a warning for every collapsed block; none for an autoencoder, which has no KL."""
+    if bounds.nll is None:
+        return []
+    names = list(bounds.kl_blocks)
+    return [
+        Finding(
+            "warning",
+            f"Block {name} has collapsed: its KL is {bounds.kl_blocks[name]:.3f} nats, so codes tell next to nothing of x.",
+            _WARM_UP.format(index=names.index(name)),
+        )
+        for name in collapsed_blocks(bounds.kl_blocks)
+    ]
+
+
+def diagnose_bounds(
+    bounds: BoundEstimates, relaxed: BoundEstimates | None, split: str, records: Sequence[Mapping[str, Any]]
+) -> list[Finding]:
+    """Read the bounds.
+
+    Args:
+        bounds: with hard draws.
+        relaxed: with relaxed draws, where the latent has such.
+        split: what was measured.
+        records: the epochs' metrics of the training.
+    """
+    found = [*_about_split(split), *collapse_findings(bounds)]
+    if bounds.nll is None:
+        text = "This is an autoencoder: it has no prior and no bound on log p(x). Its negative ELBO is the reconstruction error"
+        found.append(Finding("note", f"{text} alone, which does not compare with a VAE's."))
+    found += _about_convergence(bounds)
+    if relaxed is not None and abs(relaxed.negative_elbo - bounds.negative_elbo) > _RELAXED_GAP:
+        found.append(
+            Finding(
+                "note",
+                f"Relaxed draws give {relaxed.negative_elbo:.2f} nats, hard ones {bounds.negative_elbo:.2f}: the decoder was "
+                "trained on codes that the discrete model does not have. Compare models by the hard number.",
+                "Lower the temperature at which training ends (model.latents[i].temperature).",
+            )
+        )
+    return [*found, *_about_fit(records)]
+
+
+def _about_split(split: str) -> list[Finding]:
+    said = {
+        "train": "The model was trained on this split: these numbers say nothing about new data.",
+        "validation": "The best epoch was selected on this split: these numbers are a little too good.",
+    }
+    return [Finding("note", said[split], "Use --split test for numbers to publish.")] if split in said else []
+
+
+def _about_convergence(bounds: BoundEstimates) -> list[Finding]:
+    if len(bounds.nll_at) < 3:
+        return []
+    before, last = bounds.nll_at[-2], bounds.nll_at[-1]
+    fall = before["nll"] - last["nll"]
+    if fall <= _FALLING_NATS:
+        return []
+    text = f"The NLL still fell by {fall:.2f} nats from {before['num_samples']} to {last['num_samples']} samples"
+    return [Finding("note", f"{text}: the true one is lower.", f"Use more: --num-samples {10 * bounds.num_samples}.")]
+
+
+def _about_fit(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Compare training and validation at the best epoch."""
+    complete = [record for record in records if {"negative_elbo", "val_negative_elbo"} <= set(record)]
+    if not complete:
+        return []
+    best = min(complete, key=lambda record: float(record["val_negative_elbo"]))
+    gap = best["val_negative_elbo"] - best["negative_elbo"]
+    if gap <= _OVERFIT_SHARE * abs(best["negative_elbo"]):
+        return []
+    return [
+        Finding(
+            "note",
+            f"At the best epoch validation is {gap:.2f} nats worse than training: the model learns training examples by heart.",
+            "Set training.patience, use a smaller network, or more data (data.binarization=dynamic where data are grey).",
+        )
+    ]
+
+
+def diagnose_latent(latent: LatentStatistics) -> list[Finding]:
+    """Read which axes are used, and whether the decoder uses them."""
+    return [finding for index, block in enumerate(latent.blocks) for finding in _about_block(index, block)]
+
+
+def _about_block(index: int, block: BlockStatistics) -> list[Finding]:
+    if block.kl is None:
+        return []
+    if block.decoder_use < _UNUSED_NATS:
+        text = f"The decoder does not use block {block.name}: with another example's draw reconstructions get only"
+        return [Finding("warning", f"{text} {block.decoder_use:.3f} nats worse.", _WARM_UP.format(index=index))]
+    if block.kl < COLLAPSED_NATS:
+        return []
+    num_axes, noun = len(block.axes), "axes" if len(block.axes) > 1 else "axis"
+    used = f"Block {block.name}: {block.num_active} of {num_axes} {noun} active, {block.kl:.2f} nats;"
+    worth = f"{used} with another example's draw reconstructions get {block.decoder_use:.1f} nats worse."
+    if block.num_active == num_axes:
+        return [Finding("good", worth, "")]
+    return [
+        Finding(
+            "note",
+            f"{worth} The other {num_axes - block.num_active} stay at the prior: the model needs no more than it uses.",
+            f"Nothing to mend; a smaller latent would give the same bound (about {max(1, block.num_active)} axes).",
+        )
+    ]
+
+
+def diagnose_generation(generation: Generation) -> list[Finding]:
+    """Read whether the model repeats training examples."""
+    memory = generation.memorization
+    if memory.copies <= memory.held_out_copies + _COPIES:
+        return []
+    return [
+        Finding(
+            "warning",
+            f"{memory.copies:.1%} of the generated examples are near-copies of a training example; of test examples "
+            f"{memory.held_out_copies:.1%} are.",
+            "Use a smaller network, more data, or stop earlier (training.patience).",
+        )
+    ]
