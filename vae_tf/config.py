@@ -36,6 +36,7 @@ __all__ = [
     "TrainingConfig",
 ]
 
+Text = Annotated[str, BeforeValidator(str)]
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -120,6 +121,7 @@ class DataConfig(_Part):
     test_fraction: float = Field(0.1, gt=0, lt=1, description="share held out where the source has no such split")
     resize: tuple[PositiveInt, PositiveInt] | None = Field(None, description="height and width; images only")
     label_column: str | None = Field(None, description="csv only: the column that is a label, not an input")
+    classes: tuple[Text, ...] | None = Field(None, min_length=1, description="use only examples with these labels")
     limit: PositiveInt | None = Field(None, description="use only the first N examples of every split")
     memory_limit_mb: PositiveInt = Field(4096, description="larger decoded data are streamed, not held in memory")
     shuffle_buffer: PositiveInt = Field(20_000, description="streaming only: examples in the shuffle buffer")

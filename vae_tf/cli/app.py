@@ -16,7 +16,9 @@ from vae_tf.cli import (
     manifold,
     presets,
     reconstruct,
+    report,
     runs,
+    score,
     show,
     tensorboard,
     train,
@@ -36,7 +38,7 @@ app = typer.Typer(
 )
 _COMMANDS = {
     "Train": (train,),
-    "Measure": (evaluate, compare),
+    "Measure": (evaluate, compare, report, score),
     "Look": (generate, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
     "Serve": (export,),
     "List": (runs, show, presets, datasets),

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from vae_tf.cli.common import JsonOption, LimitOption, RunArgument, SplitOption, console, emit, open_run, open_subject, progress
-from vae_tf.cli.tables import assessment_tables, finding_lines
+from vae_tf.cli.tables import assessment_lines
 
 __all__ = ["PartsOption", "evaluate", "parse_parts"]
 
@@ -50,7 +50,5 @@ def parse_parts(text: str | None) -> dict[str, Any]:
 
 
 def _show(run: str, assessment: Any) -> None:
-    for table in assessment_tables(f"{assessment.split} split of {run}", assessment):
-        console.print(table, highlight=False)
-    for line in finding_lines(assessment.findings):
+    for line in assessment_lines(run, assessment):
         console.print(line, highlight=False)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-_COLLAPSED_NATS = 0.1
-
 
 def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     preset: Annotated[str | None, typer.Option(help="Where to start from; see `run.py presets`.")] = None,
@@ -131,17 +129,15 @@ def _announce(config: "RunConfig", dataset: "Dataset", run: "RunDirectory") -> N
 
 
 def _report(run: "RunDirectory", outcome: "TrainingOutcome", results: dict[str, Any] | None, as_json: bool) -> None:
+    from vae_tf.evaluation.findings import collapse_findings
+
     if results is None:
         console.print(
             f"Stopped after epoch {outcome.state.epoch}. Go on with: python run.py train --resume --run-dir {run.path}"
         )
         raise typer.Exit(1)
-    collapsed = [name for name, kl in results["kl_blocks"].items() if kl < _COLLAPSED_NATS and results["nll"] is not None]
-    for name in collapsed:
-        warn(
-            f"block {name} has collapsed: its KL is {results['kl_blocks'][name]:.3f} nats, so the decoder ignores it. "
-            "Lengthen the KL warm-up (model.latents[i].kl_weight.steps) or lower the learning rate."
-        )
+    for finding in collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None):
+        warn(f"{finding.text} {finding.advice}")
     emit({"run": str(run.path), **results}, as_json, lambda: _show(run, results))
 
 

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vae_tf.data.catalog import list_datasets
-    from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples, scale_inputs, to_inputs, train_batches
+    from vae_tf.data.pipeline import (
+        Dataset,
+        eval_batches,
+        gather_examples,
+        random_examples,
+        scale_inputs,
+        to_inputs,
+        train_batches,
+    )
     from vae_tf.data.probing import probe
-    from vae_tf.data.sources import load_dataset
+    from vae_tf.data.sources import load_dataset, load_examples
     from vae_tf.data.spec import DatasetSpec
     from vae_tf.data.splits import NO_LABEL, ArraySplit, Split, StreamSplit
 
@@ -25,7 +33,9 @@ __all__ = [
     "gather_examples",
     "list_datasets",
     "load_dataset",
+    "load_examples",
     "probe",
+    "random_examples",
     "scale_inputs",
     "to_inputs",
     "train_batches",
@@ -39,6 +49,7 @@ _MODULES = {
     "StreamSplit": "splits",
     "list_datasets": "catalog",
     "load_dataset": "sources",
+    "load_examples": "sources",
     "probe": "probing",
 }
 

@@ -41,6 +41,8 @@ def load_folder(config: DataConfig) -> Dataset:
     layout = _layout(root, found) if has_splits else {"train": found}
     paths = [path for parts in layout.values() for path in parts]
     rows = _rows([len(parts) for parts in layout.values()], list(layout))
+    if not config.validation_fraction:  # everything is wanted, in the order of the files
+        rows = {name: np.sort(numbers) for name, numbers in rows.items()}
     filled = fill_splits(rows, config)
     ids, names = _classes(root, paths, has_splits)
     event_shape = check_headers(paths, config.resize, config.dataset)

@@ -46,11 +46,16 @@ class FileSplit:
         """How many examples there are."""
         return len(self.paths)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files' paths."""
+        return tuple(map(str, self.paths))
+
     @cached_property
     def _tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Return paths and labels as tensors, made once and outside any graph."""
         with tf.init_scope(), tf.device("CPU:0"):
-            return tf.constant([str(path) for path in self.paths]), tf.constant(self.labels, tf.int64)
+            return tf.constant([str(path) for path in self.paths], tf.string), tf.constant(self.labels, tf.int64)
 
     def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False) -> tf.data.Dataset:
         """Return one pass over the examples; see `Split.batches`. What cannot be decoded is named in the error."""
@@ -96,7 +101,7 @@ class FileSplit:
         except tf.errors.OpError as error:
             found = re.search(rf"assertion failed: \[(.*?{re.escape(_DAMAGED)})", error.message, re.DOTALL)
             raise UserFileError(found[1] if found else " ".join(error.message.split())) from error
-        return ArraySplit(x, self.labels)
+        return ArraySplit(x, self.labels, self.names)
 
 
 @contextmanager

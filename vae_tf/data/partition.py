@@ -39,7 +39,8 @@ def held_out_sizes(num_train: int, missing: tuple[str, ...], config: DataConfig)
     Args:
         num_train: examples that there are.
         missing: names among `validation` and `test`.
-        config: its `validation_fraction` and `test_fraction` are shares of `num_train`; at least one example each.
+        config: its `validation_fraction` and `test_fraction` are shares of `num_train`; at least one example each, but
+            none for a share of 0.
 
     Raises:
         UserValueError: no training example would be left.
@@ -49,7 +50,7 @@ def held_out_sizes(num_train: int, missing: tuple[str, ...], config: DataConfig)
         {'validation': 6, 'test': 12}
     """
     fractions = {"validation": config.validation_fraction, "test": config.test_fraction}
-    sizes = {name: max(1, round(num_train * fractions[name])) for name in missing}
+    sizes = {name: max(1, round(num_train * fractions[name])) if fractions[name] else 0 for name in missing}
     if sum(sizes.values()) >= num_train:
         shares = ", ".join(f"data.{name}_fraction={fractions[name]:g}" for name in missing)
         raise UserValueError(
@@ -67,7 +68,7 @@ def fill_splits(rows: Mapping[str, np.ndarray], config: DataConfig) -> dict[str,
         config: the shares that are held out.
 
     Returns:
-        Row numbers of `train`, `validation` and `test`, disjoint; unchanged where nothing was missing.
+        Row numbers of `train`, `validation` and `test`, disjoint; unchanged where nothing was missing or held out.
 
     Raises:
         UserValueError: no training example would be left.
@@ -77,11 +78,11 @@ def fill_splits(rows: Mapping[str, np.ndarray], config: DataConfig) -> dict[str,
         {'train': 8, 'validation': 1, 'test': 1}
     """
     missing = tuple(name for name in SPLIT_NAMES[1:] if name not in rows)
-    train = rows["train"]
-    if missing:
+    train, filled = rows["train"], dict(rows)
+    sizes = held_out_sizes(len(train), missing, config) if missing else {}
+    if any(sizes.values()):
         train = train[permutation(len(train))]
-    filled = dict(rows)
-    for name, size in held_out_sizes(len(train), missing, config).items() if missing else ():
-        train, filled[name] = train[:-size], train[-size:]
+    for name, size in sizes.items():
+        train, filled[name] = train[: len(train) - size], train[len(train) - size :]
     filled["train"] = train
     return {name: filled[name] for name in SPLIT_NAMES}

@@ -1,7 +1,7 @@
 """load_dataset: from a configuration to a Dataset, whatever the source."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from vae_tf.config import DataConfig
 from vae_tf.data.arrays import load_npz
 from vae_tf.data.digits import prepare_digits
 from vae_tf.data.folder import load_folder
+from vae_tf.data.image_files import FileSplit
+from vae_tf.data.numeric import standardization
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
@@ -16,7 +18,7 @@ from vae_tf.data.table import load_csv
 from vae_tf.data.tfds_source import load_tfds
 from vae_tf.errors import UserValueError
 
-__all__ = ["load_dataset"]
+__all__ = ["class_ids", "load_dataset", "load_examples"]
 
 
 def _load_digits(config: DataConfig) -> Dataset:
@@ -57,7 +59,7 @@ def load_dataset(config: DataConfig) -> Dataset:
     _refuse_settings(form, config)
     if form in _SOURCES and colon and not argument:
         raise UserValueError(f"data.dataset must have something after the colon. Received: {config.dataset!r}.")
-    dataset = _SOURCES.get(form, load_tfds)(config)
+    dataset = _of_classes(_SOURCES.get(form, load_tfds)(config), config)
     splits = {name: _limited(split, config.limit) for name, split in dataset.splits.items()}
     spec = dataset.spec
     if spec.value_support == "real" and config.binarization != "none":
@@ -68,6 +70,60 @@ def load_dataset(config: DataConfig) -> Dataset:
     counts = {f"num_{name}": split.num_examples for name, split in splits.items()}
     update = {**counts, "binarization": config.binarization, "fingerprint": _fingerprint(spec, splits)}
     return Dataset(spec.model_copy(update=update), splits)
+
+
+def load_examples(config: DataConfig) -> Dataset:
+    """Load the examples of a folder or file for scoring: all of them, in their own order, nothing held out.
+
+    What the source does not divide is the split `train`; the others are empty. TFDS names are loaded as ever.
+
+    Raises:
+        UserValueError: as `load_dataset`.
+        UserFileError: as `load_dataset`.
+    """
+    is_file = config.dataset.partition(":")[0] in ("folder", "npz", "csv")
+    return load_dataset(config.model_copy(update={"validation_fraction": 0.0, "test_fraction": 0.0}) if is_file else config)
+
+
+def _of_classes(dataset: Dataset, config: DataConfig) -> Dataset:
+    """Keep the examples of the wanted classes; standardise anew where the statistics were those of all."""
+    if config.classes is None:
+        return dataset
+    spec, wanted = dataset.spec, class_ids(dataset.spec, config.classes, "data.classes")
+    splits: dict[str, Split] = {}
+    for name, split in dataset.splits.items():
+        if not isinstance(split, (ArraySplit, FileSplit)):
+            raise UserValueError("data.classes needs data that fit in memory. Raise data.memory_limit_mb or set data.limit.")
+        splits[name] = split.rows(np.flatnonzero(np.isin(split.labels, wanted)))
+    train = splits["train"]
+    if spec.value_support == "real" and isinstance(train, ArraySplit) and train.num_examples:
+        spec = spec.model_copy(update=standardization(train.x))
+    return Dataset(spec.model_copy(update={"fingerprint": _with_classes(spec.fingerprint, config.classes)}), splits)
+
+
+def _with_classes(fingerprint: str, classes: tuple[str, ...]) -> str:
+    """Tell a choice of classes from the whole; an empty fingerprint means that the arrays themselves tell."""
+    return f"{fingerprint} classes {', '.join(classes)}" if fingerprint else ""
+
+
+def class_ids(spec: DatasetSpec, classes: Iterable[str], what: str) -> list[int]:
+    """Return the label ids of classes by name, or by number where the data have no names.
+
+    Args:
+        spec: its label_names.
+        classes: names or numbers.
+        what: the setting, for the message.
+
+    Raises:
+        UserValueError: there is no such class.
+    """
+    ids = {name: index for index, name in enumerate(spec.label_names)}
+    known = [int(name) if not ids and name.isdigit() else ids.get(name) for name in classes]
+    if None in known:
+        unknown = [name for name, number in zip(classes, known, strict=True) if number is None]
+        have = ", ".join(spec.label_names) or "numbers only"
+        raise UserValueError(f"{what} must name labels of {spec.name} ({have}). Received: {', '.join(unknown)}.")
+    return [number for number in known if number is not None]
 
 
 def _refuse_settings(form: str, config: DataConfig) -> None:

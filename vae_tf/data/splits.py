@@ -41,6 +41,11 @@ class Split(Protocol):
 class ArraySplit:
     """Examples in memory, in the dtype they came in; shuffled exactly, by gathering a permutation.
 
+    Attributes:
+        x: [N, *event_shape].
+        labels: [N].
+        names: of the examples (their files), or none.
+
     Example:
         >>> split = ArraySplit(np.arange(6, dtype=np.uint8).reshape(3, 2), np.arange(3))
         >>> [labels.numpy().tolist() for _, labels in split.batches(2)]
@@ -49,6 +54,7 @@ class ArraySplit:
 
     x: np.ndarray
     labels: np.ndarray
+    names: tuple[str, ...] = ()
 
     @property
     def num_examples(self) -> int:
@@ -82,7 +88,12 @@ class ArraySplit:
 
     def take(self, count: int) -> "ArraySplit":
         """Return the first `count` examples as a split."""
-        return ArraySplit(self.x[:count], self.labels[:count])
+        return self.rows(np.arange(min(count, self.num_examples)))
+
+    def rows(self, numbers: np.ndarray) -> "ArraySplit":
+        """Return the numbered examples as a split, in that order."""
+        names = tuple(self.names[number] for number in numbers) if self.names else ()
+        return ArraySplit(self.x[numbers], self.labels[numbers], names)
 
 
 @dataclass(frozen=True, eq=False)

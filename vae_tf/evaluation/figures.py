@@ -1,10 +1,11 @@
 """Figures of measured numbers, drawn by matplotlib on a clear ground: for PNG files and for pages, light or dark."""
 
+import functools
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
@@ -27,10 +28,12 @@ __all__ = [
     "learning_figure",
     "save_figure",
     "scatter_figure",
+    "score_figure",
     "to_svg",
 ]
 
 PALETTE = ("#3b82c4", "#e07b39", "#3a9d6e", "#c2559a", "#8a6fc9", "#b8902a", "#2ca6a4", "#d1504f", "#7a8794", "#94ab3b")
+_P = ParamSpec("_P")
 _INK = "#010203"
 """Stands for the colour of the text around a figure; no other element has it."""
 _STYLE = {
@@ -51,15 +54,19 @@ _STYLE = {
 }
 
 
-def _new(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
-    """Return a figure and its axes: one, or an array of them."""
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height))
-        axes = figure.subplots(1, columns)
-    figure.patch.set_alpha(0.0)
-    for axis in np.ravel(axes):
-        axis.patch.set_alpha(0.0)
-    return figure, axes
+def _styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
+    """Draw in this module's style on a clear ground, whatever the user's own matplotlib settings."""
+
+    @functools.wraps(draw)
+    def drawn(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
+        with mpl.rc_context(_STYLE):
+            figure = draw(*args, **kwargs)
+        figure.patch.set_alpha(0.0)
+        for axis in figure.axes:
+            axis.patch.set_alpha(0.0)
+        return figure
+
+    return drawn
 
 
 def to_svg(figure: Figure) -> str:
@@ -84,9 +91,11 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         figure.savefig(temporary, format="png", dpi=150, facecolor="white", metadata={"Software": None})
 
 
+@_styled
 def learning_figure(records: Sequence[Mapping[str, Any]], best_epoch: int) -> Figure:
     """Draw negative ELBO and its two terms over the epochs, training and validation."""
-    figure, axes = _new(9.0, 2.8, columns=3)
+    figure = Figure(figsize=(9.0, 2.8))
+    axes = figure.subplots(1, 3)
     titles = {"negative_elbo": "negative ELBO", "reconstruction_nll": "reconstruction NLL", "kl": "KL"}
     for axis, (key, title) in zip(axes, titles.items(), strict=True):
         for prefix, label in (("", "training"), ("val_", "validation")):
@@ -99,10 +108,12 @@ def learning_figure(records: Sequence[Mapping[str, Any]], best_epoch: int) -> Fi
     return figure
 
 
+@_styled
 def kl_figure(block: BlockStatistics) -> Figure:
     """Draw the KL of every axis, largest first; inactive axes are pale."""
     axes_by_kl = sorted(block.axes, key=lambda axis: -axis.kl)
-    figure, axis = _new(max(4.0, min(9.0, 0.22 * len(axes_by_kl) + 1.5)), 2.6)
+    figure = Figure(figsize=(max(4.0, min(9.0, 0.22 * len(axes_by_kl) + 1.5)), 2.6))
+    axis = figure.subplots()
     colors = [PALETTE[0] if entry.is_active else "#b9c4cf" for entry in axes_by_kl]
     axis.bar(range(len(axes_by_kl)), [entry.kl for entry in axes_by_kl], color=colors, width=0.8)
     if len(axes_by_kl) <= 40:
@@ -113,9 +124,11 @@ def kl_figure(block: BlockStatistics) -> Figure:
     return figure
 
 
+@_styled
 def convergence_figure(bounds: BoundEstimates) -> Figure:
     """Draw the NLL over the number of importance samples, with standard errors."""
-    figure, axis = _new(4.2, 2.6)
+    figure = Figure(figsize=(4.2, 2.6))
+    axis = figure.subplots()
     samples = [row["num_samples"] for row in bounds.nll_at]
     values, errors = ([row[key] for row in bounds.nll_at] for key in ("nll", "nll_stderr"))
     axis.errorbar(samples, values, errors, marker="o", markersize=4, capsize=3)
@@ -125,9 +138,11 @@ def convergence_figure(bounds: BoundEstimates) -> Figure:
     return figure
 
 
+@_styled
 def calibration_figure(calibration: Calibration) -> Figure:
     """Draw observed over predicted frequencies; the size of a point is the share of values in it."""
-    figure, axis = _new(3.6, 3.2)
+    figure = Figure(figsize=(3.6, 3.2))
+    axis = figure.subplots()
     axis.plot([0, 1], [0, 1], color=_INK, alpha=0.3, linestyle="--")
     sizes = 12.0 + 300.0 * np.sqrt(calibration.weight) if calibration.weight else 24.0
     axis.plot(calibration.predicted, calibration.observed, linewidth=1)
@@ -138,9 +153,11 @@ def calibration_figure(calibration: Calibration) -> Figure:
     return figure
 
 
+@_styled
 def scatter_figure(points: np.ndarray, labels: np.ndarray, names: Sequence[str], axis_names: tuple[str, str]) -> Figure:
     """Draw two-dimensional codes [N, 2], coloured by label; -1 is no label."""
-    figure, axis = _new(5.4, 4.2)
+    figure = Figure(figsize=(5.4, 4.2))
+    axis = figure.subplots()
     for place, label in enumerate(np.unique(labels)):
         rows, label_color = points[labels == label], PALETTE[place % len(PALETTE)]
         name = "" if label < 0 else (names[label] if label < len(names) else str(label))
@@ -151,12 +168,32 @@ def scatter_figure(points: np.ndarray, labels: np.ndarray, names: Sequence[str],
     return figure
 
 
+@_styled
+def score_figure(values: np.ndarray, truth: np.ndarray | None, odd: np.ndarray) -> Figure:
+    """Draw the distribution of scores [N] in nats, apart by `truth` (1 anomaly, 0 normal) if known, and the oddest examples.
+
+    Args:
+        values: scores.
+        truth: [N] or None.
+        odd: the oddest examples as a picture, bytes [height, width, channels].
+    """
+    figure = Figure(figsize=(9.0, 4.0))
+    axes = figure.subplots(2, 1, height_ratios=[3, 1])
+    kinds = {"all": np.ones(len(values), bool)} if truth is None else {"normal": truth == 0, "anomalies": truth == 1}
+    bins = np.histogram_bin_edges(np.clip(values, None, np.quantile(values, 0.995)), 60)
+    for name, rows in kinds.items():
+        axes[0].hist(np.clip(values[rows], None, bins[-1]), bins, alpha=0.6, density=True, label=f"{name} ({rows.sum():,})")
+    axes[0].set(xlabel="nats", yticks=[], title="score of every example")
+    axes[0].legend()
+    _draw_picture(axes[1], odd, "the highest scores")
+    return figure
+
+
+@_styled
 def hole_figure(scores: Mapping[str, Sequence[HoleScore]]) -> Figure:
     """Draw, for every run, how confident a classifier is of decoded points and how far from data they lie."""
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(9.0, 3.4))
-        _draw_holes(figure, scores)
-    figure.patch.set_alpha(0.0)
+    figure = Figure(figsize=(9.0, 3.4))
+    _draw_holes(figure, scores)
     return figure
 
 
@@ -169,7 +206,6 @@ def _draw_holes(figure: Any, scores: Mapping[str, Sequence[HoleScore]]) -> None:
     origins = list(dict.fromkeys(score.origin for rows in scores.values() for score in rows))
     height = 0.8 / len(scores)
     for axis, (key, label) in zip(axes, panels.items(), strict=True):
-        axis.patch.set_alpha(0.0)
         for place, (name, rows) in enumerate(scores.items()):
             values = {score.origin: getattr(score, key) for score in rows}
             places = [index + (place - (len(scores) - 1) / 2) * height for index in range(len(origins))]
@@ -181,18 +217,18 @@ def _draw_holes(figure: Any, scores: Mapping[str, Sequence[HoleScore]]) -> None:
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=min(4, len(scores)))
 
 
+@_styled
 def figure_with_pictures(columns: Mapping[str, Mapping[str, np.ndarray]], scores: Mapping[str, Sequence[HoleScore]]) -> Figure:
     """Draw a column of pictures a run, bytes [height, width, channels] by title, and the hole test below them."""
     titles = list(dict.fromkeys(title for pictures in columns.values() for title in pictures))
     heights = [0.4 + 4.0 * max(_aspect(pictures.get(title)) for pictures in columns.values()) for title in titles]
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(max(7.5, 4.2 * len(columns)), sum(heights) + 3.6))
-        top, bottom = figure.subfigures(2, 1, height_ratios=[sum(heights), 3.6], squeeze=False)[:, 0]
-        axes = top.subplots(len(titles), len(columns), height_ratios=heights, squeeze=False)
-        for place, (name, pictures) in enumerate(columns.items()):
-            for row, title in enumerate(titles):
-                _draw_picture(axes[row, place], pictures.get(title), f"{name}\n{title}" if row == 0 else title)
-        _draw_holes(bottom, scores)
+    figure = Figure(figsize=(max(7.5, 4.2 * len(columns)), sum(heights) + 3.6))
+    top, bottom = figure.subfigures(2, 1, height_ratios=[sum(heights), 3.6], squeeze=False)[:, 0]
+    axes = top.subplots(len(titles), len(columns), height_ratios=heights, squeeze=False)
+    for place, (name, pictures) in enumerate(columns.items()):
+        for row, title in enumerate(titles):
+            _draw_picture(axes[row, place], pictures.get(title), f"{name}\n{title}" if row == 0 else title)
+    _draw_holes(bottom, scores)
     return figure
 
 

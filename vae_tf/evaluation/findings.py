@@ -49,18 +49,18 @@ def collapsed_blocks(kl_blocks: Mapping[str, float]) -> list[str]:
     return [name for name, kl in kl_blocks.items() if kl < COLLAPSED_NATS]
 
 
-def collapse_findings(bounds: BoundEstimates) -> list[Finding]:
-    """Return a warning for every collapsed block; none for an autoencoder, which has no KL."""
-    if bounds.nll is None:
+def collapse_findings(kl_blocks: Mapping[str, float], has_density: bool = True) -> list[Finding]:
+    """Return a warning for every collapsed block; none for an autoencoder (no density), which has no KL."""
+    if not has_density:
         return []
-    names = list(bounds.kl_blocks)
+    names = list(kl_blocks)
     return [
         Finding(
             "warning",
-            f"Block {name} has collapsed: its KL is {bounds.kl_blocks[name]:.3f} nats, so codes tell next to nothing of x.",
+            f"Block {name} has collapsed: its KL is {kl_blocks[name]:.3f} nats, so codes tell next to nothing of x.",
             _WARM_UP.format(index=names.index(name)),
         )
-        for name in collapsed_blocks(bounds.kl_blocks)
+        for name in collapsed_blocks(kl_blocks)
     ]
 
 
@@ -75,7 +75,7 @@ def diagnose_bounds(
         split: what was measured.
         records: the epochs' metrics of the training.
     """
-    found = [*_about_split(split), *collapse_findings(bounds)]
+    found = [*_about_split(split), *collapse_findings(bounds.kl_blocks, bounds.nll is not None)]
     if bounds.nll is None:
         text = "This is an autoencoder: it has no prior and no bound on log p(x). Its negative ELBO is the reconstruction error"
         found.append(Finding("note", f"{text} alone, which does not compare with a VAE's."))

@@ -1,0 +1,36 @@
+"""`run.py report`: one HTML page about runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vae_tf.cli.common import LimitOption, SplitOption, check_suffix, console, open_subject, progress
+
+__all__ = ["report"]
+
+
+def report(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN [RUN...]", help="One or more run directories.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.html")] = Path("report.html"),
+    split: SplitOption = "test",
+    num_samples: Annotated[int, typer.Option(help="Importance samples an example.", min=1)] = 500,
+    limit: LimitOption = 1000,
+) -> None:
+    """Write a report that opens anywhere: numbers with standard errors, curves, pictures, a verdict, and how to reproduce it.
+
+    The page holds everything in itself: no network, no scripts. Several runs are compared side by side.
+    """
+    check_suffix(output, ".html")
+    with console.status("Opening the runs"):
+        names = [Path(run).resolve().name for run in runs]
+        subjects = [open_subject(run, name) for run, name in zip(runs, names, strict=True)]
+        from vae_tf.artifacts import RunDirectory, write_text
+        from vae_tf.evaluation.assessment import AssessmentSettings
+        from vae_tf.evaluation.report import ReportedRun, render_report
+
+        directories = [RunDirectory.open(run) for run in runs]
+        pairs = zip(subjects, directories, strict=True)
+        reported = [ReportedRun(subject, directory, directory.read_config()) for subject, directory in pairs]
+    write_text(output, render_report(reported, AssessmentSettings(split, num_samples, limit), progress))
+    typer.echo(str(output))

@@ -1,0 +1,198 @@
+"""`run.py score`: how unlikely every example is under a run's model."""
+
+import csv
+import io
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vae_tf.cli.common import (
+    JsonOption,
+    LimitOption,
+    RunArgument,
+    check_suffix,
+    console,
+    emit,
+    open_run,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from vae_tf.data.pipeline import Dataset
+    from vae_tf.evaluation.anomaly import Detection, Scores
+    from vae_tf.training.runs import LoadedRun
+
+__all__ = ["score"]
+
+_BATCH = 500
+_SPLITS = ("train", "validation", "test")
+
+
+def score(  # noqa: PLR0913, PLR0917 - the options of the command line
+    run: RunArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.csv: one row an example.")],
+    data: Annotated[str | None, typer.Option(help="What to score: as --dataset of train; default: the run's data.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where TFDS data sets are prepared.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="The label's column in a csv file.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, validation, test or all; default: test, or all of --data.")] = None,
+    anomalies: Annotated[
+        str | None, typer.Option(metavar="LABELS", help="Labels that are anomalies; default: those not in data.classes.")
+    ] = None,
+    num_samples: Annotated[int, typer.Option(help="Importance samples an example.", min=1)] = 100,
+    limit: LimitOption = None,
+    picture: Annotated[Path | None, typer.Option(help="FILE.png: the scores' distribution and the oddest examples.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score every example by its negative ELBO and importance-weighted NLL, in nats; high means unusual.
+
+    Where labels say which examples are anomalies, prints ROC AUC and average precision. To train on some classes and score
+    the others: `run.py train --set 'data.classes=[0,1,2]'`, then `run.py score RUN -o scores.csv`.
+    """
+    check_suffix(output, ".csv")
+    if picture:
+        check_suffix(picture, ".png")
+    with console.status("Opening the run"):
+        loaded = open_run(run)
+        examples = _limited(_load(loaded, data, data_dir, label_column), limit)
+    from vae_tf.evaluation.anomaly import measure_detection, score_examples
+
+    splits = _splits(examples, split, own=data is None)
+    total = sum(examples.split(name).num_examples for name in splits)
+    is_anomaly = _anomalous(loaded, examples, anomalies)
+    with progress("Scoring", total) as advance:
+        scores = score_examples(loaded.vae, examples, splits, num_samples, loaded.config.seed, advance)
+    truth = is_anomaly(scores.labels) if is_anomaly else None
+    detections = measure_detection(scores, truth) if truth is not None and {0.0, 1.0} <= set(truth.tolist()) else ()
+    _write(output, examples, scores, truth)
+    if picture:
+        _draw(picture, examples, scores, truth)
+    _report(scores, detections, output, as_json)
+
+
+def _load(loaded: "LoadedRun", data: str | None, data_dir: Path | None, label_column: str | None) -> "Dataset":
+    """Load what is to be scored, described as the model wants it."""
+    from vae_tf.data import load_dataset, load_examples
+    from vae_tf.evaluation.anomaly import as_model_inputs
+
+    own = loaded.config.data
+    if data is None:
+        return as_model_inputs(loaded.spec, load_dataset(own.model_copy(update={"classes": None})))
+    shape = loaded.spec.event_shape
+    update = {
+        "dataset": data,
+        "data_dir": str(data_dir) if data_dir else own.data_dir,
+        "label_column": label_column if data.startswith("csv:") else None,
+        "splits": None,
+        "classes": None,
+        "limit": None,
+        "binarization": "none",
+        "resize": shape[:2] if own.resize and not data.startswith(("npz:", "csv:")) else None,
+    }
+    return as_model_inputs(loaded.spec, load_examples(own.model_copy(update=update)))
+
+
+def _limited(examples: "Dataset", limit: int | None) -> "Dataset":
+    from vae_tf.data.pipeline import Dataset
+
+    taken = {name: split.take(limit or split.num_examples) for name, split in examples.splits.items()}
+    return Dataset(examples.spec, taken)
+
+
+def _splits(examples: "Dataset", split: str | None, own: bool) -> list[str]:
+    """Return the splits to score: by default the test split of the run's own data, and all of other data."""
+    chosen = split or ("test" if own else "all")
+    if chosen != "all":
+        examples.split(chosen)
+        return [chosen]
+    return list(_SPLITS)
+
+
+def _anomalous(loaded: "LoadedRun", examples: "Dataset", anomalies: str | None) -> Any:
+    """Return the function from labels to 1 (anomaly), 0 (normal) or NaN (no label); None where nothing is known."""
+    import numpy as np
+
+    from vae_tf.data.sources import class_ids
+    from vae_tf.data.splits import NO_LABEL
+
+    normal = loaded.config.data.classes
+    if anomalies is not None:
+        named, inside = class_ids(examples.spec, [name.strip() for name in anomalies.split(",")], "--anomalies"), 1.0
+    elif normal is not None:
+        known = [name for name in normal if name in examples.spec.label_names or not examples.spec.label_names]
+        named, inside = class_ids(examples.spec, known, "data.classes"), 0.0
+    else:
+        return None
+    return lambda labels: np.where(labels == NO_LABEL, np.nan, np.where(np.isin(labels, named), inside, 1.0 - inside))
+
+
+def _write(output: Path, examples: "Dataset", scores: "Scores", truth: Any) -> None:
+    from vae_tf.artifacts import write_text
+    from vae_tf.evaluation.projector import label_texts
+
+    columns: dict[str, Any] = {"split": scores.splits, "row": scores.rows}
+    if scores.names:
+        columns["file"] = scores.names
+    columns["label"] = ["" if text == "-" else text for text in label_texts(examples.spec, scores.labels)]
+    if truth is not None:
+        columns["is_anomaly"] = ["" if math.isnan(value) else int(value) for value in truth]
+    columns |= {name: [f"{value:.6g}" for value in values] for name, values in scores.columns.items()}
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    write_text(output, buffer.getvalue())
+
+
+def _draw(picture: Path, examples: "Dataset", scores: "Scores", truth: Any) -> None:
+    """Draw the distribution of the scores, and the oddest examples."""
+    import numpy as np
+
+    from vae_tf.data.pipeline import eval_batches
+    from vae_tf.evaluation.figures import save_figure, score_figure
+    from vae_tf.evaluation.pictures import grid_pixels
+
+    values = scores.columns.get("nll", scores.columns["negative_elbo"])
+    order = np.argsort(-values)[:16]
+    places = {(scores.splits[row], int(scores.rows[row])): rank for rank, row in enumerate(order)}
+    odd: dict[int, Any] = {}
+    for split in dict.fromkeys(scores.splits):
+        for batch, (x, _) in enumerate(eval_batches(examples, split, _BATCH).as_numpy_iterator()):
+            rows = {(split, batch * _BATCH + row): row for row in range(len(x))}
+            odd |= {places[place]: x[rows[place]] for place in rows.keys() & places.keys()}
+    grid = np.stack([odd[rank] for rank in sorted(odd)])[np.newaxis]
+    save_figure(score_figure(values, truth, grid_pixels(examples.spec, grid)), picture)
+
+
+def _report(scores: "Scores", detections: "tuple[Detection, ...]", output: Path, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    means = {name: float(values.mean()) for name, values in scores.columns.items()}
+    result = {"path": str(output), "num_examples": len(scores.labels), "mean": means}
+    emit({**result, "detection": [asdict(one) for one in detections]}, as_json, lambda: _show(means, detections, output))
+
+
+def _show(means: dict[str, float], detections: "tuple[Detection, ...]", output: Path) -> None:
+    from vae_tf.cli.tables import table
+
+    console.print(table("Mean scores", ["score", "nats"], [(name, f"{value:.3f}") for name, value in means.items()]))
+    if detections:
+        header = ["score", "ROC AUC", "average precision"]
+        rows = [
+            (
+                one.score,
+                f"{one.roc_auc:.4f} ± {one.roc_auc_stderr:.4f}",
+                f"{one.average_precision:.4f} ± {one.average_precision_stderr:.4f}",
+            )
+            for one in detections
+        ]
+        first = detections[0]
+        title = f"Finding {first.num_anomalies:,} anomalies among {first.num_anomalies + first.num_normal:,} examples"
+        console.print(table(title, header, rows), highlight=False)
+    else:
+        console.print(
+            "No ROC AUC: it takes labelled anomalies and normal examples (--anomalies, or a run with data.classes).",
+            highlight=False,
+        )
+    typer.echo(str(output))

@@ -1,0 +1,108 @@
+"""Measured numbers as rows of text: one wording for the terminal and for pages."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from vae_tf.evaluation.assessment import Assessment
+from vae_tf.evaluation.bounds import BoundEstimates
+from vae_tf.evaluation.generation import Generation
+from vae_tf.evaluation.latent_statistics import BlockStatistics, InformationEstimates
+from vae_tf.evaluation.representation import Representation
+
+__all__ = ["Rows", "assessment_tables", "convergence_rows"]
+
+Rows = dict[str, str]
+"""Name to value."""
+_MAX_AXES = 10
+
+
+def assessment_tables(assessment: Assessment) -> Iterator[tuple[str, Rows]]:
+    """Give the title and the rows of one table a part that was measured."""
+    yield f"Bounds on the {assessment.split} split", _bound_rows(assessment.bounds)
+    if assessment.relaxed is not None:
+        title = "Relaxed draws: the NLL is the relaxed model's; with kl_kind categorical the negative ELBO is no bound"
+        yield title, {**_bound_rows(assessment.relaxed), "relaxed minus hard": f"{assessment.relaxed_gap:+.3f} nats"}
+    if assessment.latent:
+        yield from ((f"Block {block.name}", _block_rows(block)) for block in assessment.latent.blocks)
+        if len(assessment.latent.blocks) > 1 and assessment.latent.information:
+            yield "All blocks together", _information_rows(assessment.latent.information)
+    if assessment.representation:
+        yield "Use of the codes (posterior means)", _representation_rows(assessment.representation)
+    if assessment.generation:
+        yield "Generated examples against the test split", _generation_rows(assessment.generation)
+
+
+def convergence_rows(bounds: BoundEstimates) -> list[tuple[str, str]]:
+    """Return the NLL by the number of samples."""
+    return [(f"{row['num_samples']:,}", f"{row['nll']:.3f} ± {row['nll_stderr']:.3f}") for row in bounds.nll_at]
+
+
+def _bound_rows(bounds: BoundEstimates) -> Rows:
+    has_nll = bounds.nll is not None
+    return {
+        "negative ELBO": f"{bounds.negative_elbo:.3f} ± {bounds.negative_elbo_stderr:.3f} nats",
+        f"NLL ({bounds.num_samples:,} samples)": f"{bounds.nll:.3f} ± {bounds.nll_stderr:.3f} nats"
+        if has_nll
+        else "none: an autoencoder has no density",
+        "reconstruction NLL": f"{bounds.reconstruction_nll:.3f} nats",
+        "KL": f"{bounds.kl:.3f} nats",
+        **{f"KL of {name}": f"{value:.3f} nats" for name, value in bounds.kl_blocks.items()},
+        "bits/dim": f"{bounds.bits_per_dim:.4f}" if has_nll else "-",
+        "examples": f"{bounds.num_examples:,}",
+    }
+
+
+def _block_rows(block: BlockStatistics) -> Rows:
+    use = {"shuffled draws (another example's)": f"{block.decoder_use:+.2f} nats of reconstruction NLL"}
+    if not block.axes:
+        return use
+    return {
+        "active axes (variance of the posterior mean > 0.01)": f"{block.num_active} of {len(block.axes)}",
+        f"KL, exact (training uses {block.kl_kind})": f"{block.kl:.3f} nats",
+        "KL by axis": _most(block.axes),
+        **use,
+        **(_information_rows(block.information) if block.information else {}),
+    }
+
+
+def _most(axes: Sequence[Any]) -> str:
+    ranked = sorted(axes, key=lambda axis: -axis.kl)
+    more = f", ... ({len(axes)} in all)" if len(axes) > _MAX_AXES else ""
+    return ", ".join(f"{axis.name.rpartition('[')[2][:-1]}: {axis.kl:.2f}" for axis in ranked[:_MAX_AXES]) + more
+
+
+def _information_rows(information: InformationEstimates) -> Rows:
+    def span(bracket: Any) -> str:
+        return f"{bracket.lower:.2f} to {bracket.upper:.2f} nats"
+
+    ceiling = f"(the lower is at most log {information.num_examples:,} = {information.ceiling:.2f})"
+    return {
+        "mutual information I(x; z)": f"{span(information.mutual_information)} {ceiling}",
+        "aggregate posterior to prior, KL(q(z) || p(z))": span(information.aggregate_kl),
+        "  of it total correlation": span(information.total_correlation),
+        "  of it the axes' own KL": f"{information.axes_kl:.2f} nats",
+    }
+
+
+def _representation_rows(found: Representation) -> Rows:
+    rows = {
+        "5 nearest neighbours": f"{found.knn_accuracy:.2%} (PCA of the same size: {found.pca_knn_accuracy:.2%})",
+        "logistic regression": f"{found.linear_accuracy:.2%} (PCA of the same size: {found.pca_linear_accuracy:.2%})",
+    }
+    for clustering in found.clusterings:
+        scores = f"accuracy {clustering.accuracy:.2%}, NMI {clustering.nmi:.3f}, ARI {clustering.ari:.3f}"
+        rows[f"{clustering.block}: {clustering.method}, {clustering.num_clusters} clusters"] = scores
+    return {**rows, "fitted on, scored on": f"{found.num_train:,} train, {found.num_examples:,} other examples"}
+
+
+def _generation_rows(found: Generation) -> Rows:
+    memory = found.memorization
+    accuracy = f"; its accuracy {found.classifier_accuracy:.2%}" if found.classifier_accuracy is not None else ""
+    return {
+        "features (not Inception's)": f"{found.features}{accuracy}",
+        "Frechet distance": f"{found.frechet_distance:.2f} (training against test examples: {found.frechet_floor:.2f})",
+        "precision, recall": f"{found.precision:.3f}, {found.recall:.3f}",
+        "distance to nearest training example": f"{memory.sample_distance:.2f} (test examples: {memory.held_out_distance:.2f})",
+        "near-copies of training examples": f"{memory.copies:.2%} (test examples: {memory.held_out_copies:.2%})",
+        "generated": f"{found.num_generated:,} {found.decoded_as}",
+    }
