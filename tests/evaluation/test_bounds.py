@@ -166,3 +166,31 @@ def test_more_samples_give_a_lower_nll(vae):
     estimator = BoundEstimator(vae)
     means = [estimator.per_example(rows, num_samples, SEED).nll.mean() for num_samples in (1, 10, 100)]
     assert means == sorted(means, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("num_samples", "expected"), [(1, [1]), (5, [1, 5]), (10, [1, 10]), (12, [1, 10, 12]), (100, [1, 10, 100])]
+)
+def test_the_nll_is_told_at_powers_of_ten_and_at_the_end(num_samples, expected, vae):
+    examples = BoundEstimator(vae).per_example(_batches(12), num_samples, SEED)
+    assert list(examples.nll_at) == expected
+    np.testing.assert_array_equal(examples.nll_at[num_samples], examples.nll)
+    rows = BoundEstimates.from_examples(examples, 16, num_samples).nll_at
+    assert [row["num_samples"] for row in rows] == expected
+    assert rows[-1]["nll"] == pytest.approx(examples.nll.mean())
+
+
+def test_the_nll_at_k_is_that_of_the_first_k_samples(vae):
+    estimator = BoundEstimator(vae)
+    many, few = (estimator.per_example(_batches(12), num_samples, SEED) for num_samples in (100, 10))
+    np.testing.assert_array_equal(many.nll_at[1], few.nll_at[1])
+    np.testing.assert_array_equal(many.nll_at[10], few.nll)
+
+
+def test_an_autoencoder_has_no_nll_at_any_k(make_vae):
+    assert BoundEstimator(make_vae({"kind": "deterministic", "size": 2})).means(_batches(12), 3, SEED).nll_at == ()
+
+
+def test_batches_of_different_sizes_may_be_cut_into_different_chunks(vae, monkeypatch):
+    monkeypatch.setattr(bounds, "_CHUNK_VALUES", 7 * 16 * 3)  # 3 samples of 7 examples, 4 of 5
+    assert list(BoundEstimator(vae).per_example(_batches(7), 20, SEED).nll_at) == [1, 10, 20]

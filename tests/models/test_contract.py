@@ -268,3 +268,19 @@ def test_the_base_class_implements_nothing_of_a_block(base):
     for call in calls:
         with pytest.raises(NotImplementedError):
             call()
+
+
+@pytest.mark.parametrize("name", [name for name in LATENTS if INSTANCES[name]().has_density])
+def test_factors_make_up_the_block(name):
+    """KL and densities of the axes add up to the block's own, with hard draws."""
+    latent = INSTANCES[name]()
+    latent.build((None, latent.params_size))
+    q = latent.posterior(tf.constant(np.random.default_rng(0).normal(size=(7, latent.params_size)), tf.float32))
+    draws = latent.sample_blocks(q, (1, 2), (3,), hard=True)
+    for (block, block_q), (z, log_ratio) in zip(latent.split_posterior(q), draws, strict=True):
+        factors = block.factors(block_q)
+        axes = factors.split(z)
+        ratio = tf.reduce_sum(factors.q.log_prob(axes) - factors.p.log_prob(axes), axis=-1)
+        np.testing.assert_allclose(ratio, log_ratio, rtol=1e-4, atol=1e-4)
+        if block.kl_is_exact:
+            np.testing.assert_allclose(tf.reduce_sum(factors.kl(), axis=-1), block.kl(block_q, None), rtol=1e-4, atol=1e-5)

@@ -178,12 +178,14 @@ class BoundEstimator:
         log_sum: np.ndarray = np.full(num_rows, -np.inf)
         sums: dict[str, np.ndarray] = {}
         columns: dict[str, np.ndarray] = {}
+        milestones = _milestones(num_samples)
         for first, stop in _chunks(num_samples, chunk):
             pair = np.random.SeedSequence([*seed, first]).generate_state(2) >> 1
             chunk_log_sum, terms = self._accumulate(x, tf.constant(pair.astype(np.int32)), tf.constant(stop - first))
             log_sum = np.logaddexp(log_sum, chunk_log_sum.numpy().astype(np.float64))
             sums = {key: sums.get(key, 0.0) + value.numpy().astype(np.float64) for key, value in terms.items()}
-            columns[f"nll/{stop}"] = math.log(stop) - log_sum
+            if stop in milestones:
+                columns[f"nll/{stop}"] = math.log(stop) - log_sum
         return {**columns, **{key: value / num_samples for key, value in sums.items()}}
 
     def log_weight_sums(self, x: tf.Tensor, seed: Any, num_samples: Any) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:

@@ -43,7 +43,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        own = {"name": self.name, "dataset": self.dataset, "latent": self.latent, "num_parameters": self.num_parameters}
+        own = {"name": self.name, "dataset": self.dataset, "blocks": self.latent, "num_parameters": self.num_parameters}
         return {**own, **self.assessment.to_json(), "holes": [asdict(score) for score in self.holes]}
 
 

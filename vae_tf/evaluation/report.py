@@ -154,7 +154,7 @@ def _pictures(reported: ReportedRun, comparison: Comparison, settings: Assessmen
     subject, vae = reported.subject, reported.subject.vae
     x, _ = gather_examples(subject.dataset, settings.split, 500)
     pairs = min(4, len(x) // 2)
-    traversal, labels = pictures.traversal_grid(vae, x, 9, max_rows=9)
+    traversal, labels = pictures.traversal_grid(vae, x, 10, max_rows=11)
     two_dimensional = vae.latent.size == 2 and not vae.latent.is_relaxed
     manifold = pictures.manifold_grid(vae, 16) if two_dimensional else None
     seed = derive_pair(subject.seed, "pictures")

@@ -1,11 +1,13 @@
 """How useful the codes are: probes and clusterings scored against labels that the model never saw."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -94,10 +96,12 @@ def measure_representation(vae: VAE, train: LabelledExamples, test: LabelledExam
     own = _probe(codes, train.labels, test_codes, test.labels)
     baseline = _probe(pca.transform(flat), train.labels, pca.transform(test_flat), test.labels)
     ends = np.cumsum([block.size for block in vae.latent.blocks()])
-    clusterings = tuple(
-        _cluster(block, codes[:, end - block.size : end], test_codes[:, end - block.size : end], test.labels, seed)
-        for block, end in zip(vae.latent.blocks(), ends, strict=True)
-    )
+    with warnings.catch_warnings():  # a collapsed block has fewer distinct codes than clusters
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        clusterings = tuple(
+            _cluster(block, codes[:, end - block.size : end], test_codes[:, end - block.size : end], test.labels, seed)
+            for block, end in zip(vae.latent.blocks(), ends, strict=True)
+        )
     return Representation(*own, *baseline, clusterings, len(codes), len(test_codes))
 
 
