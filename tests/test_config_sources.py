@@ -57,7 +57,7 @@ BAD_SETTINGS = [
     ({"data": {"dataset": ""}}, "data.dataset must have at least 1 character. Received: ''."),
     (
         {"data": {"binarization": "on"}},
-        "data.binarization must be 'none', 'threshold' or 'dynamic'. Received: 'on'.",
+        "data.binarization must be 'none', 'threshold', 'dynamic' or 'static'. Received: 'on'.",
     ),
     (
         {"data": {"splits": {"dev": "train"}}},
@@ -70,7 +70,7 @@ BAD_SETTINGS = [
     ({"training": {"learning_rate": 0}}, "training.learning_rate must be > 0 at some step. Received: 0."),
     (
         {"training": {"learning_rate": {"start": 1}}},
-        "training.learning_rate must say its kind, one of 'constant', 'linear', 'exponential', 'cosine'. "
+        "training.learning_rate must say its kind, one of 'constant', 'linear', 'exponential', 'cosine', 'stepwise'. "
         "Received: {'start': 1}.",
     ),
     ({"training": {"learning_rate": float("nan")}}, "training.learning_rate.value must be a finite number. Received: nan."),

@@ -28,7 +28,12 @@ __all__ = [
 
 DEFAULT_PRESET = "digits"
 
-_LATENT_SIZES = {"gaussian": ("size",), "deterministic": ("size",), "categorical": ("num_variables", "num_classes")}
+_LATENT_SIZES = {
+    "gaussian": ("size",),
+    "bernoulli": ("size",),
+    "deterministic": ("size",),
+    "categorical": ("num_variables", "num_classes"),
+}
 
 
 def list_presets() -> dict[str, str]:

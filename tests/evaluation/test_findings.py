@@ -57,7 +57,7 @@ def test_an_autoencoder_is_called_one():
 @pytest.mark.parametrize(("last", "speaks"), [(95.0, True), (95.9, False)])
 def test_an_nll_that_still_falls(last, speaks):
     rows = [{"num_samples": k, "nll": value, "nll_stderr": 1.0} for k, value in ((1, 99.0), (10, 96.0), (100, last))]
-    found = diagnose_bounds(replace(BOUNDS, nll_at=tuple(rows)), None, "test", [])
+    found = diagnose_bounds(replace(BOUNDS, nll_at=rows), None, "test", [])
     assert bool(found) == speaks
     assert not speaks or "--num-samples 1000" in found[0].advice
 

@@ -76,6 +76,7 @@ def test_the_results_are_what_was_returned_and_name_the_split_and_the_best_epoch
         "bits_per_dim",
         "num_examples",
         "num_samples",
+        "nll_at",
         "epochs",
         "best_epoch",
         "best_val_negative_elbo",

@@ -73,7 +73,7 @@ def _binarize(spec: DatasetSpec, x: tf.Tensor, seed: Any, num_rows: int | None =
     """Apply the dataset's binarisation to [B, *event_shape]; draws are shaped as for `num_rows` rows, then cut."""
     if spec.binarization == "none":
         return x
-    if spec.binarization == "threshold":
+    if spec.binarization in ("threshold", "static"):  # what is static was drawn when it was loaded
         return tf.cast(x > 0.5, tf.float32)
     shape = tf.shape(x) if num_rows is None else [num_rows, *spec.event_shape]
     uniform = tf.random.stateless_uniform(shape, seed)[: tf.shape(x)[0]]

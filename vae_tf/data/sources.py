@@ -11,7 +11,7 @@ from vae_tf.data.digits import prepare_digits
 from vae_tf.data.folder import load_folder
 from vae_tf.data.image_files import FileSplit
 from vae_tf.data.numeric import standardization
-from vae_tf.data.pipeline import Dataset
+from vae_tf.data.pipeline import Dataset, gather_examples
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
 from vae_tf.data.table import load_csv
@@ -67,6 +67,8 @@ def load_dataset(config: DataConfig) -> Dataset:
             f"data.binarization must be none for {config.dataset}, which has values outside [0, 1]. "
             f"Received: {config.binarization!r}."
         )
+    if config.binarization == "static":
+        splits = {name: _drawn_once(spec, splits, name) for name in splits}
     counts = {f"num_{name}": split.num_examples for name, split in splits.items()}
     update = {**counts, "binarization": config.binarization, "fingerprint": _fingerprint(spec, splits)}
     return Dataset(spec.model_copy(update=update), splits)
@@ -133,6 +135,17 @@ def _refuse_settings(form: str, config: DataConfig) -> None:
             raise UserValueError(
                 f"data.{name} does not go with {config.dataset}: leave it out. Received: {getattr(config, name)!r}."
             )
+
+
+def _drawn_once(spec: DatasetSpec, splits: Mapping[str, Split], name: str) -> Split:
+    """Replace raw values by the ends of their range, drawn once: the same for all runs, and as `dynamic` is evaluated."""
+    split, drawn = splits[name], Dataset(spec.model_copy(update={"binarization": "dynamic"}), splits)
+    if not isinstance(split, ArraySplit):
+        raise UserValueError("data.binarization=static needs data that fit in memory. Raise data.memory_limit_mb.")
+    if not split.num_examples:
+        return split
+    x, _ = gather_examples(drawn, name, split.num_examples)
+    return ArraySplit(spec.to_raw(x).round(6).astype(split.x.dtype), split.labels, split.names)
 
 
 def _limited(split: Split, limit: int | None) -> Split:

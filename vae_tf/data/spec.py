@@ -20,7 +20,8 @@ class DatasetSpec(BaseModel):
         raw_range: least and greatest raw value there can be; None where unbounded.
         shift: subtracted from raw values: one number, or one a feature.
         scale: divides afterwards: one number, or one a feature.
-        binarization: `none`, `threshold` (x > 0.5) or `dynamic` (Bernoulli draws with probability x).
+        binarization: `none`, `threshold` (x > 0.5), or Bernoulli draws with probability x: `dynamic`, anew each time an
+            example is trained on, or `static`, once and for all with a fixed seed.
         num_train: examples in the training split; likewise num_validation, num_test.
         label_names: names of the classes; empty where there are no labels.
         feature_names: names of a table's columns; empty otherwise.
@@ -42,7 +43,7 @@ class DatasetSpec(BaseModel):
     raw_range: tuple[float, float] | None = None
     shift: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
-    binarization: Literal["none", "threshold", "dynamic"] = "none"
+    binarization: Literal["none", "threshold", "dynamic", "static"] = "none"
     num_train: int = 0
     num_validation: int = 0
     num_test: int = 0

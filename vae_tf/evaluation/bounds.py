@@ -64,7 +64,7 @@ class BoundEstimates:
     bits_per_dim: float | None
     num_examples: int
     num_samples: int
-    nll_at: tuple[dict[str, float], ...] = ()
+    nll_at: list[dict[str, float]] = field(default_factory=list)
 
     @classmethod
     def from_examples(cls, examples: ExampleBounds, num_dims: int, num_samples: int) -> "BoundEstimates":
@@ -82,12 +82,11 @@ class BoundEstimates:
             bits_per_dim=None if nll is None else nll / math.log(2.0) / num_dims,
             num_examples=len(examples.negative_elbo),
             num_samples=num_samples,
-            nll_at=tuple(
+            nll_at=[
                 {"num_samples": k, "nll": float(np.mean(values)), "nll_stderr": stderr(values)}
                 for k, values in examples.nll_at.items()
-            )
-            if has_nll
-            else (),
+                if has_nll
+            ],
         )
 
 

@@ -1,20 +1,26 @@
 """Latents, likelihoods, networks, and the model that composes them."""
 
+from vae_tf.models.bernoulli_latent import BernoulliLatent
 from vae_tf.models.build import build_schedule, build_vae, settle_model
 from vae_tf.models.categorical_latent import CategoricalLatent
+from vae_tf.models.discrete_latent import DiscreteLatent
 from vae_tf.models.gaussian_latent import DeterministicLatent, GaussianLatent
 from vae_tf.models.joint_latent import JointLatent
-from vae_tf.models.latent import Latent
+from vae_tf.models.latent import Draw, Factors, Latent
 from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood
 from vae_tf.models.networks import ConvNetwork, MlpNetwork
 from vae_tf.models.vae import VAE
 
 __all__ = [
     "VAE",
+    "BernoulliLatent",
     "BernoulliLikelihood",
     "CategoricalLatent",
     "ConvNetwork",
     "DeterministicLatent",
+    "DiscreteLatent",
+    "Draw",
+    "Factors",
     "GaussianLatent",
     "GaussianLikelihood",
     "JointLatent",

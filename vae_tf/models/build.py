@@ -9,6 +9,7 @@ import keras
 from vae_tf.config import ModelConfig, ObjectiveConfig
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
+from vae_tf.models.bernoulli_latent import BernoulliLatent
 from vae_tf.models.categorical_latent import CategoricalLatent
 from vae_tf.models.gaussian_latent import DeterministicLatent, GaussianLatent
 from vae_tf.models.joint_latent import JointLatent
@@ -17,18 +18,41 @@ from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from vae_tf.models.networks import ConvNetwork, MlpNetwork
 from vae_tf.models.vae import VAE
 from vae_tf.objectives.elbo import Elbo
-from vae_tf.objectives.schedules import Constant, Cosine, Exponential, Linear, Schedule
+from vae_tf.objectives.pathwise import GumbelSoftmax, StGumbelSoftmax, StraightThrough
+from vae_tf.objectives.schedules import Constant, Cosine, Exponential, Learned, Linear, Schedule, Stepwise
+from vae_tf.objectives.score import Exact, Rebar, ScoreFunction, Vimco
 from vae_tf.seeding import initial_weights
 
 __all__ = ["build_schedule", "build_vae", "settle_model"]
 
 _SMALLEST_CONV_SIDE = 16
 
-SCHEDULES = {"constant": Constant, "linear": Linear, "exponential": Exponential, "cosine": Cosine}
-LATENTS = {"gaussian": GaussianLatent, "categorical": CategoricalLatent, "deterministic": DeterministicLatent}
+SCHEDULES = {
+    "constant": Constant,
+    "linear": Linear,
+    "exponential": Exponential,
+    "cosine": Cosine,
+    "stepwise": Stepwise,
+    "learned": Learned,
+}
+LATENTS = {
+    "gaussian": GaussianLatent,
+    "categorical": CategoricalLatent,
+    "bernoulli": BernoulliLatent,
+    "deterministic": DeterministicLatent,
+}
 NETWORKS = {"mlp": MlpNetwork, "conv": ConvNetwork}
 LIKELIHOODS = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
-OBJECTIVES = {"elbo": Elbo}
+OBJECTIVES = {
+    "elbo": Elbo,
+    "gumbel_softmax": GumbelSoftmax,
+    "st_gumbel_softmax": StGumbelSoftmax,
+    "straight_through": StraightThrough,
+    "score_function": ScoreFunction,
+    "vimco": Vimco,
+    "rebar": Rebar,
+    "exact": Exact,
+}
 
 
 def settle_model(config: ModelConfig, spec: DatasetSpec) -> ModelConfig:
@@ -60,7 +84,19 @@ def build_schedule(config: Any) -> Schedule:
         >>> float(build_schedule(LinearConfig(start=0, stop=1, steps=2))(1))
         0.5
     """
-    return SCHEDULES[config.kind](**config.model_dump(exclude={"kind"}))
+    return SCHEDULES[config.kind](**_settings(config))
+
+
+def _settings(config: Any) -> dict[str, Any]:
+    """Return the constructor's arguments that a part of the configuration holds, schedules made."""
+    values = {key: getattr(config, key) for key in type(config).model_fields if key != "kind"}
+    return {key: _made(value) for key, value in values.items()}
+
+
+def _made(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _made(one) for key, one in value.items()}
+    return build_schedule(value) if getattr(value, "kind", None) in SCHEDULES else value
 
 
 def build_vae(
@@ -80,7 +116,7 @@ def build_vae(
         precision: Keras dtype policy of the networks; latents and likelihood stay in float32.
 
     Raises:
-        UserValueError: a convolutional network was asked for data that are not images.
+        UserValueError: a convolutional network was asked for data that are not images, or the objective needs other blocks.
 
     Example:
         >>> spec = DatasetSpec(name="toy", event_shape=(4, 4, 1), value_support="binary")
@@ -101,8 +137,12 @@ def build_vae(
     with _dtype_policy(precision), initial_weights(seed):
         encoder = network.encoder(spec.event_shape, latent.params_size)
         decoder = network.decoder(latent.size, likelihood.params_shape)
-    chosen = OBJECTIVES[objective.kind](**objective.model_dump(exclude={"kind"})) if objective else None
-    return VAE(encoder, latent, decoder, likelihood, objective=chosen)
+        chosen = OBJECTIVES[objective.kind](**_settings(objective)) if objective else Elbo()
+        try:
+            chosen.check(latent)
+        except ValueError as error:
+            raise UserValueError(f"objective.kind {objective.kind if objective else 'elbo'}: {error}") from error
+        return VAE(encoder, latent, decoder, likelihood, objective=chosen)
 
 
 def _build_latent(configs: Any, seed: int) -> Latent:
@@ -111,9 +151,7 @@ def _build_latent(configs: Any, seed: int) -> Latent:
 
 
 def _build_block(config: Any, seed: int) -> Latent:
-    settings = {key: getattr(config, key) for key in type(config).model_fields if key != "kind"}
-    schedules = {key: build_schedule(value) for key, value in settings.items() if getattr(value, "kind", None) in SCHEDULES}
-    return LATENTS[config.kind](**{**settings, **schedules}, seed=seed)
+    return LATENTS[config.kind](**_settings(config), seed=seed)
 
 
 @contextmanager

@@ -11,30 +11,32 @@ from tensorflow_probability.python.distributions import (
     kl_divergence,
 )
 
-from vae_tf.models.latent import Factors, Latent
-from vae_tf.objectives.schedules import as_schedule
+from vae_tf.models.discrete_latent import DiscreteLatent
+from vae_tf.models.latent import Factors
+from vae_tf.models.samplers import gumbel_max, gumbel_pair, gumbel_softmax
 
 __all__ = ["CategoricalLatent"]
 
 
 @keras.saving.register_keras_serializable("vae_tf")
-class CategoricalLatent(Latent):
-    """N categorical variables of K classes with a uniform prior (Jang, Gu, Poole 2017; Maddison, Mnih, Teh 2017).
+class CategoricalLatent(DiscreteLatent):
+    """N categorical variables of K classes (Jang, Gu, Poole 2017; Maddison, Mnih, Teh 2017).
 
-    In training z is a relaxed one-hot draw, differentiable in the logits; otherwise a hard one. z has the N variables one
-    after another, size N * K.
+    z has the N one-hot variables one after another, size N * K. In training it is a relaxed draw, differentiable in the
+    logits, unless the objective wants another; otherwise a hard one.
 
     The KL term is one of two. `categorical`: the exact KL of the underlying one-hot variables; low variance, but with
     relaxed draws not a bound of any model. `relaxed`: the log ratio of the relaxed densities at the draw; a bound of the
     relaxed model. With hard draws both give a bound of the discrete model, the first exactly, the second by sampling.
 
-    Relaxed draws are scored as logarithms (`ExpRelaxedOneHotCategorical`): at low temperatures draws underflow to 0.
+    Relaxed draws are made and scored as logarithms (`ExpRelaxedOneHotCategorical`): at low temperatures draws underflow to 0.
 
     Args:
         num_variables: N.
         num_classes: K.
-        temperature: a positive number or a schedule of the training step.
+        temperature: a positive number, a schedule of the training step, or `Learned`.
         kl_kind: `categorical` or `relaxed`.
+        prior: `uniform`, or `learned` with the weights.
         kl_weight: a number or a schedule.
         seed: root of the layer's random streams.
         name: the block's name.
@@ -47,7 +49,7 @@ class CategoricalLatent(Latent):
         ([1, 6], 2.0)
     """
 
-    is_relaxed = True
+    exact_kind = "categorical"
 
     def __init__(  # noqa: PLR0913 - the block's settings, all keywords in practice
         self,
@@ -55,59 +57,64 @@ class CategoricalLatent(Latent):
         num_classes: int,
         temperature: Any = 1.0,
         kl_kind: str = "categorical",
+        prior: str = "uniform",
         kl_weight: Any = 1.0,
         seed: int = 0,
         name: str = "categorical",
     ) -> None:
-        super().__init__(name=name, kl_weight=kl_weight, seed=seed)
-        if kl_kind not in ("categorical", "relaxed"):
-            raise ValueError(f"kl_kind must be 'categorical' or 'relaxed'. Received: {kl_kind!r}.")
+        super().__init__((num_variables, num_classes), temperature, kl_kind, prior, kl_weight, seed, name)
         self.num_variables = num_variables
         self.num_classes = num_classes
-        self.temperature = as_schedule(temperature)
-        self.kl_kind = kl_kind
-        self.size = self.params_size = num_variables * num_classes
 
     def posterior(self, params: tf.Tensor) -> Independent:
         """Return the relaxed posterior at the current temperature, batch [B], event [N, K]."""
         logits = tf.reshape(params, [-1, self.num_variables, self.num_classes])
-        step = self.step.value if self.built else 0
-        return Independent(RelaxedOneHotCategorical(self.temperature(step), logits=logits), 1)
+        return Independent(RelaxedOneHotCategorical(self.current_temperature(), logits=logits), 1)
 
     def prior(self) -> Independent:
-        """Return the uniform distribution over one-hot vectors, event [N, K]."""
-        return Independent(OneHotCategorical(logits=tf.zeros([self.num_variables, self.num_classes])), 1)
+        """Return the distribution over one-hot vectors, event [N, K]."""
+        return Independent(OneHotCategorical(logits=self.prior_logits, dtype=tf.float32), 1)
 
     def discrete(self, q: Independent) -> Independent:
         """Return the one-hot distribution that a relaxed posterior relaxes."""
-        return Independent(OneHotCategorical(logits=q.distribution.logits), 1)
+        return Independent(OneHotCategorical(logits=q.distribution.logits, dtype=tf.float32), 1)
 
     def sample(
         self, q: Independent, seed: Any, num_samples: tuple[int, ...] = (), hard: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draw z, relaxed or hard, and its log ratio; see `Latent.sample`."""
+        """Draw z, relaxed or hard (by Gumbel-Max, from the same noise), and its log ratio; see `Latent.sample`."""
+        logits = q.distribution.logits
         if hard:
-            discrete = self.discrete(q)
-            one_hot = tf.cast(discrete.sample(num_samples, seed=seed), tf.float32)
-            return self._flat(one_hot), discrete.log_prob(one_hot) - self.prior().log_prob(one_hot)
+            one_hot = gumbel_max(logits, seed, num_samples)
+            return self.flat(one_hot), self.discrete(q).log_prob(one_hot) - self.prior().log_prob(one_hot)
         relaxed = q.distribution.distribution
-        log_z = relaxed.sample(num_samples, seed=seed)
-        prior = relaxed.copy(logits=tf.zeros_like(relaxed.logits))
+        log_z = gumbel_softmax(logits, relaxed.temperature, seed, num_samples)
+        prior = relaxed.copy(logits=self.prior_logits + tf.zeros_like(logits))
         log_ratio = relaxed.log_prob(log_z) - prior.log_prob(log_z)
-        return self._flat(tf.exp(log_z)), tf.reduce_sum(log_ratio, axis=-1)
+        return self.flat(tf.exp(log_z)), tf.reduce_sum(log_ratio, axis=-1)
 
-    def _flat(self, variables: tf.Tensor) -> tf.Tensor:
-        """Join the last two axes, [..., N, K] to [..., N * K]."""
-        return tf.reshape(variables, tf.concat([tf.shape(variables)[:-2], [self.size]], axis=0))
+    def harden(self, z: tf.Tensor) -> tf.Tensor:
+        """Return the one-hot vectors nearest to relaxed ones, [..., N * K]."""
+        return self.flat(tf.one_hot(tf.argmax(self.unflat(z), axis=-1), self.num_classes))
+
+    def num_states(self) -> int:
+        """Return K^N."""
+        return int(self.num_classes**self.num_variables)
+
+    def states(self) -> tf.Tensor:
+        """Return all one-hot vectors, [K^N, N * K]."""
+        grids = tf.meshgrid(*[tf.range(self.num_classes)] * self.num_variables, indexing="ij")
+        classes = tf.stack([tf.reshape(grid, [-1]) for grid in grids], axis=-1)
+        return self.flat(tf.one_hot(classes, self.num_classes))
+
+    def coupled_draws(self, q: Independent, seed: Any, temperature: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Draw a hard z, its relaxation, and a relaxation drawn given z, each [B, N * K]."""
+        b, z, z_given_b = gumbel_pair(q.distribution.logits, seed)
+        return self.flat(b), *(self.flat(tf.nn.softmax(draw / temperature)) for draw in (z, z_given_b))
 
     def kl(self, q: Independent, log_ratio: tf.Tensor) -> tf.Tensor:
         """Return the KL term [B] in nats of the kind that `kl_kind` says."""
         return kl_divergence(self.discrete(q), self.prior()) if self.kl_kind == "categorical" else log_ratio
-
-    @property
-    def kl_is_exact(self) -> bool:
-        """Whether `kl` is a closed form, not an estimate."""
-        return self.kl_kind == "categorical"
 
     def factors(self, q: Independent) -> Factors:
         """Return one one-hot categorical distribution a variable, unrelaxed."""
@@ -115,11 +122,11 @@ class CategoricalLatent(Latent):
 
     def mean(self, q: Independent) -> tf.Tensor:
         """Return the class probabilities, [B, N * K]."""
-        return self._flat(tf.nn.softmax(q.distribution.logits))
+        return self.flat(tf.nn.softmax(q.distribution.logits))
 
     def mode(self, q: Independent) -> tf.Tensor:
         """Return the one-hot vectors of the most probable classes, [B, N * K]."""
-        return self._flat(tf.one_hot(tf.argmax(q.distribution.logits, axis=-1), self.num_classes))
+        return self.flat(tf.one_hot(tf.argmax(q.distribution.logits, axis=-1), self.num_classes))
 
     def describe(self, q: Independent) -> dict[str, tf.Tensor]:
         """Return the class probabilities, [B, N, K]."""
@@ -127,8 +134,7 @@ class CategoricalLatent(Latent):
 
     def draw(self, num: int, seed: Any, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
         """Draw one-hot vectors [num, N * K] from the prior, its logits divided by the temperature."""
-        logits = self.prior().distribution.logits / temperature
-        return self._flat(tf.cast(OneHotCategorical(logits=logits).sample(num, seed=seed), tf.float32))
+        return self.flat(gumbel_max(self.prior_logits / temperature, seed, (num,)))
 
     def traverse(self, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
         """Set one variable at a time to each of its classes; as many steps as classes."""
@@ -138,28 +144,13 @@ class CategoricalLatent(Latent):
         for i in range(self.num_variables):
             mask = tf.one_hot(i, self.num_variables)[:, tf.newaxis]
             path = variables * (1.0 - mask) + classes[:, tf.newaxis, :] * mask
-            paths.append((f"{self.name}[{i}]", self._flat(path)))
+            paths.append((f"{self.name}[{i}]", self.flat(path)))
         return paths
 
     def interpolate(self, start: tf.Tensor, stop: tf.Tensor, num_steps: int, spherical: bool) -> tf.Tensor:
         """Switch from the classes of one code to those of the other, variable by variable."""
-        num_switched = tf.cast(tf.round(tf.linspace(0.0, float(self.num_variables), num_steps)), tf.int32)
-        switched = tf.range(self.num_variables) < num_switched[:, tf.newaxis]
-        mask = tf.repeat(tf.cast(switched, tf.float32), self.num_classes, axis=-1)
-        mask = tf.reshape(mask, [num_steps] + [1] * (len(start.shape) - 1) + [self.size])
-        return start * (1.0 - mask) + stop * mask
-
-    def scheduled_values(self) -> dict[str, float]:
-        """Return the KL weight and the temperature."""
-        temperature = float(self.temperature(self.step.value))
-        return {**super().scheduled_values(), f"temperature_{self.name}": temperature}
+        return self.switch(start, stop, num_steps)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "num_variables": self.num_variables,
-            "num_classes": self.num_classes,
-            "temperature": keras.saving.serialize_keras_object(self.temperature),
-            "kl_kind": self.kl_kind,
-        }
+        return {**super().get_config(), "num_variables": self.num_variables, "num_classes": self.num_classes}

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability.python.distributions import JointDistributionSequential
 from tensorflow_probability.python.random import split_seed
 
-from vae_tf.models.latent import Latent
+from vae_tf.models.latent import Draw, Latent
 
 __all__ = ["JointLatent"]
 
@@ -136,7 +136,9 @@ class JointLatent(Latent):
     def call(self, params: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Draw one z an example, [B, size]; every block adds its own loss and updates its own metric."""
         pieces = zip(self.parts, self._split_params(params), strict=True)
-        return tf.concat([part(piece, training=training) for part, piece in pieces], axis=-1)
+        z = tf.concat([part(piece, training=training) for part, piece in pieces], axis=-1)
+        self.last_draw = Draw(params, z, tf.add_n([part.last_draw.log_ratio for part in self.parts]))
+        return z
 
     def scheduled_values(self) -> dict[str, float]:
         """Return every block's schedules."""

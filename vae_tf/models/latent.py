@@ -11,7 +11,22 @@ from vae_tf.objectives.metrics import TermMean
 from vae_tf.objectives.schedules import as_schedule
 from vae_tf.seeding import derive_pair
 
-__all__ = ["Factors", "Latent"]
+__all__ = ["Draw", "Factors", "Latent"]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a latent layer drew when it was called last.
+
+    Attributes:
+        params: the encoder's output, [B, params_size].
+        z: [B, size].
+        log_ratio: log q(z|x) - log p(z) at the draw, [B], in nats.
+    """
+
+    params: tf.Tensor
+    z: tf.Tensor
+    log_ratio: tf.Tensor
 
 
 @dataclass(frozen=True)
@@ -56,10 +71,14 @@ class Latent(keras.layers.Layer):
         seed: root of the layer's random streams.
         has_density: whether log q and log p exist, so that bounds can be computed.
         is_relaxed: whether soft draws differ from hard ones.
+        training_draw: the draw that the objective wants in training; `relaxed` is the differentiable one.
+        last_draw: what the last call drew; gradient estimators go on from it.
     """
 
     has_density = True
     is_relaxed = False
+    training_draw = "relaxed"
+    last_draw: "Draw"
 
     def __init__(self, name: str, kl_weight: Any = 1.0, seed: int = 0) -> None:
         super().__init__(name=name, dtype="float32")
@@ -138,6 +157,15 @@ class Latent(keras.layers.Layer):
         fractions = tf.reshape(tf.linspace(0.0, 1.0, num_steps), [num_steps] + [1] * len(start.shape))
         return start + fractions * (stop - start)
 
+    def training_sample(self, q: Any, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draw one z an example for training, and its log ratio; `training_draw` hard: without a gradient through z."""
+        z, log_ratio = self.sample(q, seed)
+        return (tf.stop_gradient(z), log_ratio) if self.training_draw == "hard" else (z, log_ratio)
+
+    def log_prob(self, q: Any, z: tf.Tensor) -> tf.Tensor:
+        """Return log q(z|x) of hard draws z [..., B, size] in nats, [..., B]."""
+        return q.log_prob(z)
+
     # --- the layer ---
 
     def call(self, params: tf.Tensor, training: bool | None = None) -> tf.Tensor:
@@ -147,7 +175,9 @@ class Latent(keras.layers.Layer):
         validation measures a bound of the model that is used.
         """
         q = self.posterior(params)
-        z, log_ratio = self.sample(q, self._next_seed(bool(training)), hard=not training)
+        seed = self._next_seed(bool(training))
+        z, log_ratio = self.training_sample(q, seed) if training else self.sample(q, seed, hard=True)
+        self.last_draw = Draw(params, z, log_ratio)
         kl = self.kl(q, log_ratio)
         self.kl_metric.update_state(kl)
         self.add_loss(self.kl_weight(self.step.value) * tf.reduce_mean(kl))
@@ -167,6 +197,11 @@ class Latent(keras.layers.Layer):
     def scheduled_values(self) -> dict[str, float]:
         """Return the current value of every schedule of the block, by a name fit for a log."""
         return {f"kl_weight_{self.name}": float(self.kl_weight(self.step.value))}
+
+    def extra_seed(self, purpose: str) -> tf.Tensor:
+        """Return a stateless seed for more draws in this training step, other than the layer's own."""
+        pair = tf.constant(derive_pair(self.seed, self.name, purpose), tf.int32)
+        return tf.random.experimental.stateless_fold_in(pair, tf.cast(self.step.value, tf.int32))
 
     def blocks(self) -> "list[Latent]":
         """The latent's blocks: itself, or the parts of a joint one."""

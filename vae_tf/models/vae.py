@@ -53,6 +53,10 @@ class VAE(keras.Model):
         self.decoder = decoder
         self.likelihood = likelihood
         self.objective = objective or Elbo()
+        self.objective.check(latent)
+        for block in latent.blocks():
+            block.training_draw = self.objective.draw_of(block)
+        self.objective_state = self.objective.make_state(likelihood.event_shape)
         self.reconstruction_nll = TermMean(name="reconstruction_nll")
         if not latent.built:
             latent.build((None, latent.params_size))
@@ -78,9 +82,9 @@ class VAE(keras.Model):
         """Return p(x|z), batch [...], for z [..., size]."""
         return self.likelihood.distribution(self.decode_params(z))
 
-    def decode_params(self, z: tf.Tensor) -> tf.Tensor:
+    def decode_params(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return the likelihood's parameters for z [..., size]."""
-        params = self.likelihood(self.decoder(tf.reshape(z, [-1, self.latent.size]), training=False))
+        params = self.likelihood(self.decoder(tf.reshape(z, [-1, self.latent.size]), training=training))
         return tf.reshape(params, tf.concat([tf.shape(z)[:-1], tf.shape(params)[1:]], axis=0))
 
     def reconstruct(self, x: tf.Tensor) -> tf.Tensor:
@@ -118,7 +122,7 @@ class VAE(keras.Model):
                 f"Targets must have the shape of x, {self.event_shape}. Received: {tuple(target.shape[1:])}. "
                 "Call fit(x), without labels."
             )
-        return self.objective.loss(self, target, y_pred)
+        return (self.objective if training else Elbo()).loss(self, target, y_pred)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, serialised."""

@@ -2,17 +2,29 @@
 
 from vae_tf.objectives.elbo import Elbo, Objective
 from vae_tf.objectives.metrics import SumOfMetrics, TermMean
-from vae_tf.objectives.schedules import Constant, Cosine, Exponential, Linear, Schedule, as_schedule
+from vae_tf.objectives.pathwise import GumbelSoftmax, StGumbelSoftmax, StraightThrough
+from vae_tf.objectives.schedules import Constant, Cosine, Exponential, Learned, Linear, Schedule, Stepwise, as_schedule
+from vae_tf.objectives.score import Exact, MovingAverage, Rebar, ScoreFunction, Vimco
 
 __all__ = [
     "Constant",
     "Cosine",
     "Elbo",
+    "Exact",
     "Exponential",
+    "GumbelSoftmax",
+    "Learned",
     "Linear",
+    "MovingAverage",
     "Objective",
+    "Rebar",
     "Schedule",
+    "ScoreFunction",
+    "StGumbelSoftmax",
+    "Stepwise",
+    "StraightThrough",
     "SumOfMetrics",
     "TermMean",
+    "Vimco",
     "as_schedule",
 ]

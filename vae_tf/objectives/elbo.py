@@ -19,10 +19,31 @@ class _Model(Protocol):
 class Objective:
     """The bound that one training step minimises; a subclass is one bound or one gradient estimator.
 
-    An objective has no weights. `loss` gets the decoder parameters of the ordinary forward pass; a bound that needs other
-    draws makes them with `model.encode`, `model.latent` and `model.decode`, and the unused part of the pass is pruned
-    from the graph.
+    `loss` gets the decoder parameters of the ordinary forward pass, made with the draw that `draw_of` asks for; the draw
+    itself is `model.latent.last_draw`. A bound that needs other draws makes them from its parameters. Validation always
+    measures the ELBO. Weights of an objective (a baseline) are in the layer that `make_state` returns, which the model
+    keeps, trains and saves as `objective_state`.
+
+    Attributes:
+        training_draw: the draw of discrete blocks in training; see `DiscreteLatent`.
     """
+
+    training_draw = "relaxed"
+
+    def draw_of(self, block: Any) -> str:
+        """Return the training draw of a block."""
+        return self.training_draw if block.is_relaxed else "relaxed"
+
+    def check(self, latent: Any) -> None:
+        """Check that the objective is one for the latent.
+
+        Raises:
+            ValueError: it needs other blocks.
+        """
+
+    def make_state(self, event_shape: tuple[int, ...]) -> keras.layers.Layer | None:
+        """Return the layer that holds the objective's own weights, built; None without weights."""
+        return None
 
     def loss(self, model: Any, x: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """Return the scalar to minimise, in nats an example.

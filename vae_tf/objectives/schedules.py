@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import keras
 import tensorflow as tf
 
-__all__ = ["Constant", "Cosine", "Exponential", "Linear", "Schedule", "as_schedule"]
+__all__ = ["Constant", "Cosine", "Exponential", "Learned", "Linear", "Schedule", "Stepwise", "as_schedule"]
 
 Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 
@@ -100,6 +100,48 @@ class Exponential(_Schedule):
     def __call__(self, step: Any) -> tf.Tensor:
         """Return the value at a step, float32 scalar."""
         return tf.maximum(float(self.floor), self.start * tf.exp(-self.rate * tf.cast(step, tf.float32)))
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class Stepwise(Schedule):
+    """Another schedule, looked at only every so many steps (Jang, Gu, Poole 2017, section 4.2: every 500 or 1,000).
+
+    Example:
+        >>> stepwise = Stepwise(Linear(start=1.0, stop=0.0, steps=100), every=10)
+        >>> round(float(stepwise(19)), 4), round(float(stepwise(20)), 4)
+        (0.9, 0.8)
+    """
+
+    def __init__(self, schedule: Any, every: int) -> None:
+        super().__init__()
+        self.schedule = as_schedule(schedule)
+        self.every = every
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the value at the last step that is a multiple of `every`, float32 scalar."""
+        step = tf.cast(step, tf.int64)
+        return self.schedule(step - step % self.every)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "every": self.every}
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class Learned(_Schedule):
+    """No schedule: a weight of the layer, learned with the others, that starts here.
+
+    Example:
+        >>> float(Learned(start=1.0)(500))
+        1.0
+    """
+
+    def __init__(self, start: float) -> None:
+        super().__init__(start=start)
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return where learning starts, float32 scalar."""
+        return tf.constant(self.start, tf.float32)
 
 
 def as_schedule(value: Any) -> Schedule:

@@ -1,0 +1,28 @@
+"""Data: which examples, how they are split, what is done to them."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from vae_tf.config.base import Part, PositiveInt, Text
+
+__all__ = ["DataConfig"]
+
+
+class DataConfig(Part):
+    """Which examples, how they are split, and what is done to them before the model sees them."""
+
+    dataset: str = Field("digits", min_length=1, description="digits, a TFDS name, folder:PATH, npz:PATH or csv:PATH")
+    data_dir: str | None = Field(None, description="where TFDS data sets are prepared; default: TFDS' own folder")
+    splits: dict[Literal["train", "validation", "test"], str] | None = Field(
+        None, description="TFDS split expressions, e.g. train: 'train[:50000]'; they must not overlap"
+    )
+    binarization: Literal["none", "threshold", "dynamic", "static"] = "none"
+    validation_fraction: float = Field(0.1, gt=0, lt=1, description="share held out where the source has no such split")
+    test_fraction: float = Field(0.1, gt=0, lt=1, description="share held out where the source has no such split")
+    resize: tuple[PositiveInt, PositiveInt] | None = Field(None, description="height and width; images only")
+    label_column: str | None = Field(None, description="csv only: the column that is a label, not an input")
+    classes: tuple[Text, ...] | None = Field(None, min_length=1, description="use only examples with these labels")
+    limit: PositiveInt | None = Field(None, description="use only the first N examples of every split")
+    memory_limit_mb: PositiveInt = Field(4096, description="larger decoded data are streamed, not held in memory")
+    shuffle_buffer: PositiveInt = Field(20_000, description="streaming only: examples in the shuffle buffer")

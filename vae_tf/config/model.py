@@ -1,0 +1,176 @@
+"""The model: networks, latent blocks, likelihood."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from vae_tf.config.base import Activation, Part, PositiveFloat, PositiveInt
+from vae_tf.config.schedules import ExponentialConfig, LinearConfig, ScheduleConfig, TemperatureConfig, lowest
+
+__all__ = [
+    "AutoLikelihoodConfig",
+    "AutoNetworkConfig",
+    "BernoulliLatentConfig",
+    "BernoulliLikelihoodConfig",
+    "CategoricalLatentConfig",
+    "ConvConfig",
+    "DeterministicLatentConfig",
+    "GaussianLatentConfig",
+    "GaussianLikelihoodConfig",
+    "LatentConfig",
+    "LikelihoodConfig",
+    "MlpConfig",
+    "ModelConfig",
+    "NetworkConfig",
+]
+
+
+class MlpConfig(Part):
+    """Dense layers; the decoder mirrors the encoder."""
+
+    kind: Literal["mlp"] = "mlp"
+    widths: tuple[PositiveInt, ...] = Field((400,), min_length=1, description="units, one number a stage")
+    depth: PositiveInt = Field(1, description="layers a stage")
+    activation: Activation = "relu"
+    normalization: Literal["none", "batch", "layer"] = "none"
+
+
+class ConvConfig(Part):
+    """Convolutions with one halving of the image a stage; the decoder mirrors the encoder and fits any image size."""
+
+    kind: Literal["conv"] = "conv"
+    widths: tuple[PositiveInt, ...] = Field((32, 64), min_length=1, description="filters, one number a stage")
+    depth: PositiveInt = Field(1, description="convolutions a stage")
+    hidden_size: PositiveInt = Field(256, description="units of the dense layer between the image and the latent")
+    kernel_size: PositiveInt = 3
+    activation: Activation = "relu"
+    normalization: Literal["none", "batch", "layer"] = "none"
+
+
+class AutoNetworkConfig(Part):
+    """`conv` for images of 16 pixels or more a side, else `mlp`; settled when the data are known."""
+
+    kind: Literal["auto"] = "auto"
+
+
+NetworkConfig = Annotated[MlpConfig | ConvConfig | AutoNetworkConfig, Field(discriminator="kind")]
+
+BlockName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+KL_WARM_UP = LinearConfig(start=0.0, stop=1.0, steps=1000)
+
+
+class GaussianLatentConfig(Part):
+    """A diagonal Gaussian block with a standard normal prior (Kingma and Welling 2014)."""
+
+    kind: Literal["gaussian"] = "gaussian"
+    name: BlockName | None = None
+    size: PositiveInt = 20
+    kl_kind: Literal["closed_form", "monte_carlo"] = "closed_form"
+    kl_weight: ScheduleConfig = KL_WARM_UP
+
+
+class _DiscreteLatentConfig(Part):
+    """What categorical and binary blocks have in common."""
+
+    name: BlockName | None = None
+    temperature: TemperatureConfig = ExponentialConfig()
+    prior: Literal["uniform", "learned"] = "uniform"
+    kl_weight: ScheduleConfig = KL_WARM_UP
+
+    @field_validator("temperature")
+    @classmethod
+    def _positive(cls, value: Any) -> Any:
+        if lowest(value) <= 0:
+            raise ValueError(f"must be > 0 at every step. Received: {lowest(value)}")
+        return value
+
+
+class CategoricalLatentConfig(_DiscreteLatentConfig):
+    """N categorical variables of K classes, relaxed in training (Jang, Gu, Poole 2017)."""
+
+    kind: Literal["categorical"] = "categorical"
+    num_variables: PositiveInt = 30
+    num_classes: int = Field(10, ge=2)
+    kl_kind: Literal["categorical", "relaxed"] = "categorical"
+
+
+class BernoulliLatentConfig(_DiscreteLatentConfig):
+    """Bits, relaxed in training (Maddison, Mnih, Teh 2017)."""
+
+    kind: Literal["bernoulli"] = "bernoulli"
+    size: PositiveInt = 200
+    kl_kind: Literal["bernoulli", "relaxed"] = "bernoulli"
+
+
+class DeterministicLatentConfig(Part):
+    """A point instead of a distribution: the model is a plain autoencoder, without a KL term."""
+
+    kind: Literal["deterministic"] = "deterministic"
+    name: BlockName | None = None
+    size: PositiveInt = 20
+
+
+LatentConfig = Annotated[
+    GaussianLatentConfig | CategoricalLatentConfig | BernoulliLatentConfig | DeterministicLatentConfig,
+    Field(discriminator="kind"),
+]
+
+
+class BernoulliLikelihoodConfig(Part):
+    """Independent binary values, by logits."""
+
+    kind: Literal["bernoulli"] = "bernoulli"
+
+
+class GaussianLikelihoodConfig(Part):
+    """Independent normal values: a fixed scale, one learned scale, or a learned scale for every element."""
+
+    kind: Literal["gaussian"] = "gaussian"
+    scale_kind: Literal["fixed", "shared", "elementwise"] = "shared"
+    scale: PositiveFloat = Field(1.0, description="the fixed scale, or the one that learning starts from")
+    min_scale: PositiveFloat = Field(1e-2, description="learned scales stay above it, so that densities stay finite")
+
+
+class AutoLikelihoodConfig(Part):
+    """`bernoulli` for values in [0, 1], `gaussian` for other numbers; settled when the data are known."""
+
+    kind: Literal["auto"] = "auto"
+
+
+LikelihoodConfig = Annotated[
+    BernoulliLikelihoodConfig | GaussianLikelihoodConfig | AutoLikelihoodConfig, Field(discriminator="kind")
+]
+
+
+def _named(latents: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Name the blocks that have no name after their kind, with a number where a kind repeats."""
+    kinds = [block.kind for block in latents if block.name is None]
+    counts: dict[str, int] = {}
+    named = []
+    for block in latents:
+        if block.name is None:
+            counts[block.kind] = counts.get(block.kind, 0) + 1
+            suffix = f"_{counts[block.kind]}" if kinds.count(block.kind) > 1 else ""
+            named.append(block.model_copy(update={"name": block.kind + suffix}))
+        else:
+            named.append(block)
+    return tuple(named)
+
+
+class ModelConfig(Part):
+    """Encoder and decoder networks, the blocks of the latent, and the likelihood."""
+
+    network: NetworkConfig = AutoNetworkConfig()
+    latents: tuple[LatentConfig, ...] = Field((GaussianLatentConfig(),), min_length=1)
+    likelihood: LikelihoodConfig = AutoLikelihoodConfig()
+
+    @field_validator("latents")
+    @classmethod
+    def _distinct_names(cls, latents: tuple[Any, ...]) -> tuple[Any, ...]:
+        latents = _named(latents)
+        names = [block.name for block in latents]
+        if len(set(names)) < len(names):
+            raise ValueError(f"must have distinct block names. Received: {names}")
+        if len(latents) > 1 and any(isinstance(block, DeterministicLatentConfig) for block in latents):
+            raise ValueError(f"must hold a deterministic block alone: it has no density. Received: {names}")
+        return latents

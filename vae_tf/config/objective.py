@@ -1,0 +1,118 @@
+"""The objective: the bound that is optimised, and by which gradient estimator."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from vae_tf.config.base import NonNegativeFloat, Part, PositiveFloat, PositiveInt
+from vae_tf.config.schedules import LinearConfig, ScheduleConfig
+
+__all__ = [
+    "CapacityConfig",
+    "ElboConfig",
+    "ExactConfig",
+    "GumbelSoftmaxConfig",
+    "ObjectiveConfig",
+    "RebarConfig",
+    "ScoreFunctionConfig",
+    "SemiSupervisedConfig",
+    "StGumbelSoftmaxConfig",
+    "StraightThroughConfig",
+    "VimcoConfig",
+]
+
+
+class ElboConfig(Part):
+    """The evidence lower bound with one sample an example (Kingma and Welling 2014, equation 3).
+
+    Discrete blocks are drawn relaxed: `gumbel_softmax` is another name for it.
+    """
+
+    kind: Literal["elbo"] = "elbo"
+
+
+class GumbelSoftmaxConfig(Part):
+    """Relaxed draws of discrete blocks: low variance, biased (Jang, Gu, Poole 2017; Maddison, Mnih, Teh 2017)."""
+
+    kind: Literal["gumbel_softmax"] = "gumbel_softmax"
+
+
+class StGumbelSoftmaxConfig(Part):
+    """Hard draws with the gradient of the relaxed draw (Jang, Gu, Poole 2017, section 2.2)."""
+
+    kind: Literal["st_gumbel_softmax"] = "st_gumbel_softmax"
+
+
+class StraightThroughConfig(Part):
+    """Hard draws with the gradient of the probabilities (Bengio, Leonard, Courville 2013)."""
+
+    kind: Literal["straight_through"] = "straight_through"
+
+
+class ScoreFunctionConfig(Part):
+    """Hard draws and the score function, unbiased (Williams 1992; Mnih and Gregor 2014)."""
+
+    kind: Literal["score_function"] = "score_function"
+    baseline: Literal["none", "moving_average", "learned"] = "learned"
+    blocks: Literal["discrete", "all"] = Field("discrete", description="all: Gaussian blocks too, to compare estimators")
+
+
+class VimcoConfig(Part):
+    """The importance-weighted bound of K hard draws, each the baseline of the others (Mnih and Rezende 2016)."""
+
+    kind: Literal["vimco"] = "vimco"
+    num_samples: int = Field(5, ge=2)
+
+
+class RebarConfig(Part):
+    """The score function with a relaxed draw as its control variate, unbiased (Tucker et al. 2017)."""
+
+    kind: Literal["rebar"] = "rebar"
+    temperature: PositiveFloat = 0.5
+    scale: NonNegativeFloat = Field(1.0, description="of the control variate (eta in the paper)")
+
+
+class ExactConfig(Part):
+    """The expectation over every state of the discrete blocks: no variance, for small latents."""
+
+    kind: Literal["exact"] = "exact"
+
+
+class CapacityConfig(Part):
+    """Every block's KL is held at a capacity that grows (Burgess et al. 2018; Dupont 2018, equation 7)."""
+
+    kind: Literal["capacity"] = "capacity"
+    weight: PositiveFloat = Field(30.0, description="nats of loss a nat away from the capacity (gamma in the paper)")
+    capacities: dict[str, ScheduleConfig] = Field(
+        default_factory=dict, description="block name to nats; others have a KL weight as ever"
+    )
+
+
+class SemiSupervisedConfig(Part):
+    """A categorical block of one variable is the class, known for a few examples (Kingma et al. 2014; Jang et al. 2017)."""
+
+    kind: Literal["semi_supervised"] = "semi_supervised"
+    num_labels: PositiveInt = Field(100, description="labelled training examples, equally many of every class")
+    class_block: str = Field("categorical", description="name of the block that is the class")
+    unlabelled: Literal["gumbel_softmax", "marginalized"] = "gumbel_softmax"
+    classification_weight: NonNegativeFloat = Field(
+        1.0, description="of the labelled cross-entropy, an unlabelled example's worth"
+    )
+    warm_up: ScheduleConfig = Field(
+        LinearConfig(start=0.0, stop=1.0, steps=2000), description="weight of the unlabelled examples"
+    )
+
+
+ObjectiveConfig = Annotated[
+    ElboConfig
+    | GumbelSoftmaxConfig
+    | StGumbelSoftmaxConfig
+    | StraightThroughConfig
+    | ScoreFunctionConfig
+    | VimcoConfig
+    | RebarConfig
+    | ExactConfig
+    | CapacityConfig
+    | SemiSupervisedConfig,
+    Field(discriminator="kind"),
+]

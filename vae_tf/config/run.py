@@ -1,0 +1,60 @@
+"""RunConfig, training and evaluation."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from vae_tf.config.base import Part, PositiveFloat, PositiveInt
+from vae_tf.config.data import DataConfig
+from vae_tf.config.model import ModelConfig
+from vae_tf.config.objective import ElboConfig, ObjectiveConfig
+from vae_tf.config.schedules import ConstantConfig, ScheduleConfig
+
+__all__ = ["EvaluationConfig", "RunConfig", "TrainingConfig"]
+
+
+class TrainingConfig(Part):
+    """How long, how fast, in what precision."""
+
+    epochs: PositiveInt = 20
+    batch_size: PositiveInt = 128
+    learning_rate: ScheduleConfig = ConstantConfig(value=1e-3)
+    clip_norm: PositiveFloat | None = Field(None, description="limit of the gradient's global norm")
+    patience: PositiveInt | None = Field(None, description="epochs without a better val_negative_elbo before stopping")
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    jit_compile: bool = Field(False, description="XLA; slower on CPUs, and it draws other random numbers")
+    steps_per_execution: PositiveInt | None = Field(None, description="default: chosen from the steps of an epoch")
+    pictures_every: PositiveInt | None = Field(None, description="epochs between picture grids; default: ten a run")
+
+    @field_validator("learning_rate")
+    @classmethod
+    def _some_learning(cls, value: Any) -> Any:
+        if max(getattr(value, name, 0.0) for name in ("value", "start", "stop")) <= 0:
+            raise ValueError("must be > 0 at some step. Received: 0")
+        return value
+
+
+class EvaluationConfig(Part):
+    """What is measured on the test split when training ends."""
+
+    num_samples: PositiveInt = Field(100, description="importance samples an example for the NLL")
+    batch_size: PositiveInt = 500
+    num_projected: PositiveInt = Field(2000, description="test examples shown in TensorBoard's projector")
+
+
+class RunConfig(Part):
+    """Everything that decides a run: equal configurations and data give equal weights.
+
+    Example:
+        >>> config = RunConfig(seed=3)
+        >>> RunConfig.model_validate(config.model_dump(mode="json")) == config
+        True
+    """
+
+    preset: str | None = Field(None, description="the preset it started from, for the record")
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    objective: ObjectiveConfig = ElboConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
