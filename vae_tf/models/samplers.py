@@ -112,8 +112,9 @@ def gumbel_pair(logits: tf.Tensor, seed: Any) -> tuple[tf.Tensor, tf.Tensor, tf.
     exponential = -tf.math.log(_uniform(tf.shape(logits), second))
     top = tf.reduce_sum(b * exponential, axis=-1, keepdims=True)  # -log v_k of the winner: the minimum of all races
     # The winner's perturbed logit is -log(top); the others are truncated to lie below it.
-    below = -tf.math.log(tf.exp(tf.math.log(exponential) - log_probs) + top)
-    return b, z, tf.where(b > 0, -tf.math.log(top), below)
+    log_top = tf.math.log(top)
+    below = -(log_top + tf.nn.softplus(tf.math.log(exponential) - log_probs - log_top))  # -log(exponential / probs + top)
+    return b, z, tf.where(b > 0, -log_top, below)
 
 
 def bernoulli_pair(logits: tf.Tensor, seed: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

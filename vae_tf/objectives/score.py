@@ -232,7 +232,11 @@ class Rebar(_ForDiscrete, Elbo):
         coupled_cost, coupled_path = self._along(cost, coupled)
         _, soft_path = self._along(cost, soft)
         log_q = tf.add_n([block.log_prob(pairs[index][1], hard[index]) for index, block in scored])
-        signal = tf.stop_gradient(hard_cost) - self.scale * coupled_cost + _estimated_kl(model, scored)
+        signal = tf.stop_gradient(hard_cost) - self.scale * coupled_cost
+        for index, block in scored:
+            if not block.kl_is_exact:  # its log ratio at the draw b, not at the layer's own
+                ratio = block.log_prob(pairs[index][1], hard[index]) - block.prior().log_prob(block.unflat(hard[index]))
+                signal += block.kl_weight(block.step.value) * ratio
         kl = tf.add_n([tf.convert_to_tensor(term) for term in model.losses])
         surrogate = tf.stop_gradient(signal) * log_q + self.scale * (soft_path - coupled_path)
         return tf.reduce_mean(hard_cost) + kl + gradient_only(tf.reduce_mean(surrogate))
