@@ -95,9 +95,8 @@ class SemiSupervisedConfig(Part):
     num_labels: PositiveInt = Field(100, description="labelled training examples, equally many of every class")
     class_block: str = Field("categorical", description="name of the block that is the class")
     unlabelled: Literal["gumbel_softmax", "marginalized"] = "gumbel_softmax"
-    classification_weight: NonNegativeFloat = Field(
-        1.0, description="of the labelled cross-entropy, an unlabelled example's worth"
-    )
+    classification_weight: NonNegativeFloat = Field(10.0, description="of the labels' cross-entropy")
+    labelled_weight: NonNegativeFloat = Field(0.1, description="of the labelled examples' ELBO")
     warm_up: ScheduleConfig = Field(
         LinearConfig(start=0.0, stop=1.0, steps=2000), description="weight of the unlabelled examples"
     )

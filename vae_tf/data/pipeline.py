@@ -10,9 +10,18 @@ import tensorflow as tf
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
 from vae_tf.errors import UserValueError
-from vae_tf.seeding import derive_pair
+from vae_tf.seeding import derive, derive_pair
 
-__all__ = ["Dataset", "eval_batches", "gather_examples", "random_examples", "scale_inputs", "to_inputs", "train_batches"]
+__all__ = [
+    "Dataset",
+    "eval_batches",
+    "gather_examples",
+    "labelled_examples",
+    "random_examples",
+    "scale_inputs",
+    "to_inputs",
+    "train_batches",
+]
 
 _CHUNK = 100
 """Examples that share one seed of the fixed binarisation, whatever the batch size."""
@@ -170,3 +179,35 @@ def random_examples(dataset: Dataset, split: str, count: int, seed: tuple[int, i
     batches = examples.batches(_CHUNK, tf.constant(seed, tf.int32)).take(num_batches).enumerate()
     chosen = [(_binarize(spec, scale_inputs(spec, raw), _fold(seed, index)), labels) for index, (raw, labels) in batches]
     return np.concatenate([x for x, _ in chosen])[:count], np.concatenate([labels for _, labels in chosen])[:count]
+
+
+def labelled_examples(dataset: Dataset, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return training examples to be trained on with their labels, equally many of every class: before drawn binarisation.
+
+    Args:
+        dataset: the data, in memory.
+        count: how many; a multiple of the number of classes.
+        seed: of the choice.
+
+    Returns:
+        float32 [count, *event_shape] and int64 [count].
+
+    Raises:
+        UserValueError: the data are streamed, have no labels, or too few of a class.
+    """
+    spec, split = dataset.spec, dataset.split("train")
+    if not isinstance(split, ArraySplit):
+        raise UserValueError("Labelled examples need data in memory. Raise data.memory_limit_mb or set data.limit.")
+    classes = np.unique(split.labels[split.labels >= 0])
+    if not len(classes) or count % len(classes):
+        raise UserValueError(
+            f"objective.num_labels must be a multiple of the number of classes. Received: {count} for {len(classes)} classes."
+        )
+    order = np.random.default_rng(derive(seed, "labelled")).permutation(split.num_examples)
+    each = count // len(classes)
+    chosen = [order[split.labels[order] == label][:each] for label in classes]
+    if min(map(len, chosen)) < each:
+        raise UserValueError(f"objective.num_labels asks for {each} examples a class. Received: a class with fewer.")
+    rows = np.concatenate(chosen)
+    x = scale_inputs(spec, split.x[rows]).numpy()
+    return (x > 0.5).astype(np.float32) if spec.binarization in ("threshold", "static") else x, split.labels[rows]

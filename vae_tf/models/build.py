@@ -17,10 +17,12 @@ from vae_tf.models.latent import Latent
 from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from vae_tf.models.networks import ConvNetwork, MlpNetwork
 from vae_tf.models.vae import VAE
+from vae_tf.objectives.capacity import Capacity
 from vae_tf.objectives.elbo import Elbo
 from vae_tf.objectives.pathwise import GumbelSoftmax, StGumbelSoftmax, StraightThrough
 from vae_tf.objectives.schedules import Constant, Cosine, Exponential, Learned, Linear, Schedule, Stepwise
 from vae_tf.objectives.score import Exact, Rebar, ScoreFunction, Vimco
+from vae_tf.objectives.semi_supervised import SemiSupervised
 from vae_tf.seeding import initial_weights
 
 __all__ = ["build_schedule", "build_vae", "settle_model"]
@@ -52,6 +54,8 @@ OBJECTIVES = {
     "vimco": Vimco,
     "rebar": Rebar,
     "exact": Exact,
+    "capacity": Capacity,
+    "semi_supervised": SemiSupervised,
 }
 
 

@@ -1,18 +1,22 @@
 """The bounds that are optimised, and the schedules of their weights."""
 
+from vae_tf.objectives.capacity import Capacity
 from vae_tf.objectives.elbo import Elbo, Objective
 from vae_tf.objectives.metrics import SumOfMetrics, TermMean
 from vae_tf.objectives.pathwise import GumbelSoftmax, StGumbelSoftmax, StraightThrough
 from vae_tf.objectives.schedules import Constant, Cosine, Exponential, Learned, Linear, Schedule, Stepwise, as_schedule
 from vae_tf.objectives.score import Exact, MovingAverage, Rebar, ScoreFunction, Vimco
+from vae_tf.objectives.semi_supervised import LabelledSet, SemiSupervised
 
 __all__ = [
+    "Capacity",
     "Constant",
     "Cosine",
     "Elbo",
     "Exact",
     "Exponential",
     "GumbelSoftmax",
+    "LabelledSet",
     "Learned",
     "Linear",
     "MovingAverage",
@@ -20,6 +24,7 @@ __all__ = [
     "Rebar",
     "Schedule",
     "ScoreFunction",
+    "SemiSupervised",
     "StGumbelSoftmax",
     "Stepwise",
     "StraightThrough",

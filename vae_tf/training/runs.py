@@ -18,7 +18,7 @@ from rich.console import Console
 from vae_tf import __version__
 from vae_tf.artifacts import RunDirectory, atomic_file, read_json, write_json
 from vae_tf.config import RunConfig
-from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples, train_batches
+from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples, labelled_examples, train_batches
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.evaluation.bounds import BoundEstimator
@@ -26,6 +26,7 @@ from vae_tf.evaluation.pictures import reconstruction_grid, sample_grid, save_gr
 from vae_tf.evaluation.projector import write_projector
 from vae_tf.models.build import build_schedule, build_vae
 from vae_tf.models.vae import VAE
+from vae_tf.objectives.semi_supervised import LabelledSet
 from vae_tf.seeding import derive_pair
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
@@ -149,6 +150,9 @@ def _prepare(config: RunConfig, dataset: Dataset) -> tuple[VAE, int, Callable[[i
     per_execution = min(training.steps_per_execution or choose_steps_per_execution(available), available)
     steps = available // per_execution * per_execution
     vae = build_vae(config.model, dataset.spec, config.seed, config.objective, training.precision)
+    if isinstance(vae.objective_state, LabelledSet):
+        examples = labelled_examples(dataset, vae.objective_state.num_labels, config.seed)
+        vae.objective_state.set_examples(*examples, is_drawn=dataset.spec.binarization == "dynamic")
     optimizer = FusedAdam(build_schedule(training.learning_rate), global_clipnorm=training.clip_norm)
     vae.compile(optimizer=optimizer, steps_per_execution=per_execution, jit_compile=training.jit_compile)
     optimizer.build(vae.trainable_variables)

@@ -1,0 +1,59 @@
+"""The capacity objective: every block's KL is held at a target that grows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from vae_tf.objectives.elbo import Objective
+from vae_tf.objectives.schedules import as_schedule
+
+__all__ = ["Capacity"]
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class Capacity(Objective):
+    """Reconstruction + weight * sum over blocks of |KL - C(step)| (Burgess et al. 2018; Dupont 2018, equation 7).
+
+    A block that is given a capacity must use it: this is what makes a categorical block beside a Gaussian one find classes.
+    Blocks without one have their KL weight as ever.
+
+    Args:
+        weight: gamma in the paper, nats of loss a nat away from the capacity.
+        capacities: block name to a schedule of nats.
+    """
+
+    def __init__(self, weight: float = 30.0, capacities: Mapping[str, Any] | None = None) -> None:
+        self.weight = weight
+        self.capacities = {name: as_schedule(value) for name, value in (capacities or {}).items()}
+
+    def check(self, latent: Any) -> None:
+        """Check that every capacity is a block's.
+
+        Raises:
+            ValueError: there is no such block.
+        """
+        names = [block.name for block in latent.blocks()]
+        unknown = sorted(set(self.capacities) - set(names))
+        if unknown:
+            raise ValueError(f"capacities must name blocks ({', '.join(names)}). Received: {', '.join(unknown)}.")
+
+    def loss(self, model: Any, x: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
+        """Return the loss, in nats an example."""
+        reconstruction = -model.likelihood.log_prob(params, x)
+        model.reconstruction_nll.update_state(reconstruction)
+        pairs = model.latent.split_posterior(model.latent.posterior(model.latent.last_draw.params))
+        terms = [self._term(block, tf.reduce_mean(block.kl(q, block.last_draw.log_ratio))) for block, q in pairs]
+        return tf.reduce_mean(reconstruction) + tf.add_n(terms)
+
+    def _term(self, block: Any, kl: tf.Tensor) -> tf.Tensor:
+        step = block.step.value
+        if block.name not in self.capacities:
+            return block.kl_weight(step) * kl
+        return self.weight * tf.abs(kl - self.capacities[block.name](step))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        capacities = {name: keras.saving.serialize_keras_object(value) for name, value in self.capacities.items()}
+        return {"weight": self.weight, "capacities": capacities}
