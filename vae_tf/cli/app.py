@@ -9,6 +9,7 @@ from vae_tf.cli import (
     compare,
     datasets,
     encode,
+    estimators,
     evaluate,
     export,
     generate,
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 _COMMANDS = {
     "Train": (train,),
-    "Measure": (evaluate, compare, report, score),
+    "Measure": (evaluate, compare, report, score, estimators),
     "Look": (generate, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
     "Serve": (export,),
     "List": (runs, show, presets, datasets),

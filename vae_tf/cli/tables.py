@@ -44,7 +44,7 @@ def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> "
 
     made = Table(title=title, title_justify="left")
     for index, name in enumerate(header):
-        made.add_column(name, justify="right" if index else "left")
+        made.add_column(name, justify="right" if index else "left", no_wrap=not index)
     for row in rows:
         made.add_row(*row)
     return made

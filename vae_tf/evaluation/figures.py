@@ -29,6 +29,7 @@ __all__ = [
     "save_figure",
     "scatter_figure",
     "score_figure",
+    "styled",
     "to_svg",
 ]
 
@@ -54,7 +55,7 @@ _STYLE = {
 }
 
 
-def _styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
+def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
     """Draw in this module's style on a clear ground, whatever the user's own matplotlib settings."""
 
     @functools.wraps(draw)
@@ -91,7 +92,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         figure.savefig(temporary, format="png", dpi=150, facecolor="white", metadata={"Software": None})
 
 
-@_styled
+@styled
 def learning_figure(records: Sequence[Mapping[str, Any]], best_epoch: int) -> Figure:
     """Draw negative ELBO and its two terms over the epochs, training and validation."""
     figure = Figure(figsize=(9.0, 2.8))
@@ -108,7 +109,7 @@ def learning_figure(records: Sequence[Mapping[str, Any]], best_epoch: int) -> Fi
     return figure
 
 
-@_styled
+@styled
 def kl_figure(block: BlockStatistics) -> Figure:
     """Draw the KL of every axis, largest first; inactive axes are pale."""
     axes_by_kl = sorted(block.axes, key=lambda axis: -axis.kl)
@@ -124,7 +125,7 @@ def kl_figure(block: BlockStatistics) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def convergence_figure(bounds: BoundEstimates) -> Figure:
     """Draw the NLL over the number of importance samples, with standard errors."""
     figure = Figure(figsize=(4.2, 2.6))
@@ -138,7 +139,7 @@ def convergence_figure(bounds: BoundEstimates) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def calibration_figure(calibration: Calibration) -> Figure:
     """Draw observed over predicted frequencies; the size of a point is the share of values in it."""
     figure = Figure(figsize=(3.6, 3.2))
@@ -153,7 +154,7 @@ def calibration_figure(calibration: Calibration) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def scatter_figure(points: np.ndarray, labels: np.ndarray, names: Sequence[str], axis_names: tuple[str, str]) -> Figure:
     """Draw two-dimensional codes [N, 2], coloured by label; -1 is no label."""
     figure = Figure(figsize=(5.4, 4.2))
@@ -168,7 +169,7 @@ def scatter_figure(points: np.ndarray, labels: np.ndarray, names: Sequence[str],
     return figure
 
 
-@_styled
+@styled
 def score_figure(values: np.ndarray, truth: np.ndarray | None, odd: np.ndarray) -> Figure:
     """Draw the distribution of scores [N] in nats, apart by `truth` (1 anomaly, 0 normal) if known, and the oddest examples.
 
@@ -189,7 +190,7 @@ def score_figure(values: np.ndarray, truth: np.ndarray | None, odd: np.ndarray) 
     return figure
 
 
-@_styled
+@styled
 def hole_figure(scores: Mapping[str, Sequence[HoleScore]]) -> Figure:
     """Draw, for every run, how confident a classifier is of decoded points and how far from data they lie."""
     figure = Figure(figsize=(9.0, 3.4))
@@ -217,7 +218,7 @@ def _draw_holes(figure: Any, scores: Mapping[str, Sequence[HoleScore]]) -> None:
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=min(4, len(scores)))
 
 
-@_styled
+@styled
 def figure_with_pictures(columns: Mapping[str, Mapping[str, np.ndarray]], scores: Mapping[str, Sequence[HoleScore]]) -> Figure:
     """Draw a column of pictures a run, bytes [height, width, channels] by title, and the hole test below them."""
     titles = list(dict.fromkeys(title for pictures in columns.values() for title in pictures))
