@@ -26,7 +26,7 @@ def estimators(  # noqa: PLR0913, PLR0917 - the options of the command line
     samples: Annotated[str, typer.Option(metavar="LIST", help="Sample counts of VIMCO.")] = "2",
     draws: Annotated[int, typer.Option(help="Draws an example.", min=40)] = 2000,
     batch: Annotated[int, typer.Option(help="Examples.", min=1)] = 16,
-    steps: Annotated[int, typer.Option(help="Training steps, with the exact gradient, before the measurement.", min=0)] = 300,
+    steps: Annotated[int, typer.Option(help="Training steps, with the exact gradient, before the measurement.", min=0)] = 60,
     epochs: Annotated[int, typer.Option("--train", help="Also train with each estimator, so many epochs.", min=0)] = 0,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A folder for the figures.")] = None,
     seed: SeedOption = 0,
@@ -122,14 +122,13 @@ def _draw(output: Path, found: Any, stages: Any, curves: Any) -> list[Path]:
 def _show(result: dict[str, Any]) -> None:
     from vae_tf.cli.tables import table
 
-    header = ["estimator", "temp.", "samples", "bias", "in stderr", "variance", "cosine", "cost"]
+    header = ["estimator", "temp.", "K", "bias, 95 %", "variance", "cosine", "cost"]
     rows = [
         (
             one["name"] + ("" if one["target"] == "elbo" else ", its bound"),
             "-" if one["temperature"] is None else f"{one['temperature']:g}",
             "-" if one["num_samples"] is None else str(one["num_samples"]),
-            f"{one['bias']:.3f}",
-            f"{one['bias_z']:.1f}",
+            "{:.2f} to {:.2f}".format(*one["bias_interval"]),
             f"{one['variance']:.3g}",
             f"{one['cosine']:.3f}",
             f"{one['relative_cost']:.2f}",

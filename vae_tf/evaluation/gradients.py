@@ -57,6 +57,7 @@ class GradientStatistics:
         bias: norm of the mean's difference from the exact gradient, as a share of its norm; corrected for the noise of the
             mean, so that it is about 0 where there is no bias.
         bias_stderr: standard error of the squared bias as a share of the squared norm, by the jackknife over 20 groups.
+        bias_interval: 95 % interval of the bias, as a share of the norm.
         bias_z: the squared bias in standard errors: above 3, the bias is real.
         variance: trace of one draw's covariance, as a share of the squared norm.
         cosine: mean cosine between one draw and the exact gradient.
@@ -71,6 +72,7 @@ class GradientStatistics:
     target: str
     bias: float
     bias_stderr: float
+    bias_interval: tuple[float, float]
     bias_z: float
     variance: float
     cosine: float
@@ -152,6 +154,7 @@ class Laboratory:
             target=point.target,
             bias=float(np.sqrt(max(squared_bias, 0.0) / norm)),
             bias_stderr=stderr / norm,
+            bias_interval=_root_interval(squared_bias / norm, stderr / norm),
             bias_z=squared_bias / max(stderr, 1e-30),
             variance=float(np.mean(np.sum(found.var(axis=0, ddof=1), axis=-1)) / norm),
             cosine=float(np.mean(dots)),
@@ -203,6 +206,12 @@ def _squared_bias(found: np.ndarray, exact: np.ndarray) -> tuple[float, float]:
     left_out = np.array([estimate(np.delete(means, index, axis=0)) for index in range(len(means))])
     stderr = np.sqrt((len(means) - 1) * np.mean((left_out - left_out.mean()) ** 2))
     return estimate(means), float(stderr)
+
+
+def _root_interval(square: float, stderr: float) -> tuple[float, float]:
+    """Return the 95 % interval of the root of an estimated square."""
+    low, high = (float(np.sqrt(max(0.0, square + sign * 1.96 * stderr))) for sign in (-1, 1))
+    return low, high
 
 
 def _exact_bound(vae: VAE, x: tf.Tensor, num_samples: int) -> tf.Tensor:

@@ -123,19 +123,24 @@ def _label(point: GridPoint) -> str:
 
 @styled
 def grid_figure(found: Sequence[GradientStatistics]) -> Figure:
-    """Draw bias and variance over the temperature; estimators without one are level lines."""
-    figure = Figure(figsize=(9.0, 3.6))
+    """Draw bias, with its 95 % interval, and variance over the temperature; estimators without one stand at the left."""
+    figure = Figure(figsize=(9.0, 3.8))
     axes = figure.subplots(1, 2)
     names = list(dict.fromkeys(one.name for one in found if one.target == "elbo"))
+    lowest = min((one.temperature for one in found if one.temperature), default=1.0)
+    place = 0.7 * lowest
     for color, name in zip(PALETTE, names, strict=False):
         rows = sorted((one for one in found if one.name == name), key=lambda one: one.temperature or 0.0)
-        for axis, values in zip(axes, ([one.bias for one in rows], [one.variance for one in rows]), strict=True):
-            if rows[0].temperature is None:
-                axis.axhline(values[0], color=color, linestyle="--", linewidth=1.2, label=name)
-            else:
-                axis.plot([one.temperature for one in rows], values, marker="o", markersize=4, color=color, label=name)
-    axes[0].set(xscale="log", xlabel="temperature", title="bias (share of the gradient's norm)")
-    axes[1].set(xscale="log", yscale="log", xlabel="temperature", title="variance (share of the squared norm)")
+        if rows[0].temperature is None:
+            place *= 0.85
+        x = [one.temperature or place for one in rows]
+        marker = "o" if rows[0].temperature else "D"
+        ends = np.abs(np.array([one.bias_interval for one in rows]).T - [one.bias for one in rows])
+        axes[0].errorbar(x, [one.bias for one in rows], ends, marker=marker, markersize=4, capsize=2, color=color, label=name)
+        axes[1].plot(x, [one.variance for one in rows], marker=marker, markersize=4, color=color)
+    axes[0].set(xscale="log", xlabel="temperature (diamonds: none)", title="bias (share of the gradient's norm)")
+    axes[0].set_ylim(0.0, 1.15 * max((one.bias for one in found if one.bias_z > 3), default=1.0))
+    axes[1].set(xscale="log", yscale="log", xlabel="temperature (diamonds: none)", title="variance (share of the squared norm)")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
