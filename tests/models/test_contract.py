@@ -29,6 +29,7 @@ from vae_tf.models import (
     Likelihood,
 )
 from vae_tf.objectives import (
+    Capacity,
     Constant,
     Cosine,
     Elbo,
@@ -41,6 +42,7 @@ from vae_tf.objectives import (
     Rebar,
     Schedule,
     ScoreFunction,
+    SemiSupervised,
     Stepwise,
     StGumbelSoftmax,
     StraightThrough,
@@ -81,6 +83,10 @@ INSTANCES = {
     "vimco": lambda: Vimco(num_samples=3),
     "rebar": lambda: Rebar(temperature=0.4, scale=0.9),
     "exact": Exact,
+    "capacity": lambda: Capacity(7.0, {"categorical": Linear(start=0.0, stop=1.0, steps=7), "gaussian": 0.5}),
+    "semi_supervised": lambda: SemiSupervised(
+        num_labels=3, unlabelled="marginalized", warm_up=Linear(start=0.0, stop=1.0, steps=7)
+    ),
 }
 ABSTRACT = {DiscreteLatent}
 LATENTS = [name for name, make in INSTANCES.items() if isinstance(make(), Latent)]
