@@ -170,7 +170,7 @@ def test_a_figure_is_saved_on_white(tmp_path):
 
     figures.save_figure(DRAWN["one axis"](), tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
-        assert image.convert("RGB").getpixel((2, 2)) == (255, 255, 255)
+        assert image.convert("RGBA").getpixel((2, 2)) == (255, 255, 255, 255)
 
 
 def test_the_random_choice_of_examples_is_seeded_and_whole(make_dataset):

@@ -88,6 +88,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     Raises:
         UserFileError: the folder cannot be written.
     """
+    figure.patch.set_alpha(1.0)
     with atomic_file(path) as temporary, mpl.rc_context(_STYLE):
         figure.savefig(temporary, format="png", dpi=150, facecolor="white", metadata={"Software": None})
 
