@@ -46,7 +46,7 @@ BAD_SETTINGS = [
     ),
     (
         {"model": {"network": {"kind": "mlp", "hidden_size": 1}}},
-        "model.network.hidden_size is not a known key; known: kind, widths, depth, activation, normalization.",
+        "model.network.hidden_size is not a known key; known: kind, widths, depth, activation, normalization, dropout.",
     ),
     ({"trainning": {}, "seed": -1}, "trainning is not a known key; did you mean 'training'?"),
     ({"training": {"learning_rate": {"kind": "constant"}}}, "training.learning_rate.value is missing."),
@@ -180,6 +180,18 @@ def test_every_preset_has_a_description_and_the_default_is_one():
 
 def test_with_nothing_said_the_default_preset_holds():
     assert resolve_config() == validate_config(load_preset(DEFAULT_PRESET))
+
+
+def test_a_file_may_name_the_preset_it_starts_from(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("preset: mnist_conv\ntraining: {epochs: 7}\n")
+    config = resolve_config(file=file)
+    assert (config.preset, config.training.epochs) == ("mnist_conv", 7)
+    assert config.model.network.kind == "conv"
+    assert resolve_config(preset="digits", file=file).model.network == resolve_config(preset="digits").model.network
+    file.write_text("preset: mnist_con\n")
+    with pytest.raises(UserValueError, match="did you mean 'mnist_conv'"):
+        resolve_config(file=file)
 
 
 def test_a_file_alone_starts_from_defaults_not_from_the_preset(tmp_path):

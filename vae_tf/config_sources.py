@@ -181,7 +181,7 @@ def resolve_config(
     """Lay preset, file, options, latent specification and overrides over each other, in that order, and validate.
 
     Args:
-        preset: a shipped preset; default: `digits`, or none at all where a file or other data are given.
+        preset: a shipped preset; default: the one the file names, else `digits`, or none where a file or other data are given.
         file: a YAML file with any part of a RunConfig.
         options: settings of the command line, by dotted path; `None` values are left out.
         latent: a specification that replaces `model.latents`.
@@ -196,9 +196,10 @@ def resolve_config(
         3
     """
     other_data = (options or {}).get("data.dataset") not in (None, DEFAULT_PRESET)
+    written = load_config_file(file) if file else {}
+    preset = preset or written.pop("preset", None)
     settings = load_preset(preset or DEFAULT_PRESET) if preset or not (file or other_data) else {}
-    if file:
-        settings = merge(settings, load_config_file(file))
+    settings = merge(settings, written)
     given = {path: value for path, value in (options or {}).items() if value is not None}
     for path, value in given.items():
         settings = _set(settings, tuple(path.split(".")), value)

@@ -15,6 +15,9 @@ from vae_tf.objectives import Constant, Cosine, Exponential, Linear, as_schedule
 VALUES = [
     (Constant(0.25), {0: 0.25, 10**6: 0.25}),
     (Linear(start=0.0, stop=1.0, steps=100), {0: 0.0, 25: 0.25, 100: 1.0, 10**6: 1.0}),
+    (Linear(start=0.0, stop=1.0, steps=10, after=5), {0: 0.0, 5: 0.0, 10: 0.5, 15: 1.0, 99: 1.0}),
+    (Cosine(start=1.0, stop=0.0, steps=10, after=5), {4: 1.0, 10: 0.5, 15: 0.0}),
+    (Exponential(start=1.0, rate=0.1, floor=0.1, after=5), {5: 1.0, 6: math.exp(-0.1), 10**6: 0.1}),
     (Linear(start=2.0, stop=1.0, steps=4), {0: 2.0, 1: 1.75, 4: 1.0, 5: 1.0}),
     (Cosine(start=1.0, stop=0.0, steps=100), {0: 1.0, 25: 0.5 + math.sqrt(0.125), 50: 0.5, 100: 0.0, 500: 0.0}),
     (Cosine(start=0.0, stop=3.0, steps=10), {0: 0.0, 5: 1.5, 10: 3.0, 11: 3.0}),

@@ -33,6 +33,7 @@ class MlpConfig(Part):
     depth: PositiveInt = Field(1, description="layers a stage")
     activation: Activation = "relu"
     normalization: Literal["none", "batch", "layer"] = "none"
+    dropout: float = Field(0.0, ge=0.0, lt=1.0, description="share of the hidden units left out in training")
 
 
 class ConvConfig(Part):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from vae_tf.config.base import NonNegativeFloat, Part, PositiveFloat, PositiveInt
+from vae_tf.config.base import NonNegativeFloat, NonNegativeInt, Part, PositiveFloat, PositiveInt
 
 __all__ = [
     "ConstantConfig",
@@ -27,6 +27,9 @@ class ConstantConfig(Part):
     value: NonNegativeFloat
 
 
+_AFTER = Field(0, description="step at which it begins to move")
+
+
 class LinearConfig(Part):
     """From `start` to `stop` in `steps` training steps, then `stop`."""
 
@@ -34,15 +37,17 @@ class LinearConfig(Part):
     start: NonNegativeFloat = 0.0
     stop: NonNegativeFloat = 1.0
     steps: PositiveInt = 1000
+    after: NonNegativeInt = _AFTER
 
 
 class ExponentialConfig(Part):
-    """`max(floor, start * exp(-rate * step))` (Jang, Gu, Poole 2017, section 4.2)."""
+    """`max(floor, start * exp(-rate * (step - after)))` (Jang, Gu, Poole 2017, section 4.2)."""
 
     kind: Literal["exponential"] = "exponential"
     start: PositiveFloat = 1.0
     rate: NonNegativeFloat = 1e-4
     floor: PositiveFloat = 0.5
+    after: NonNegativeInt = _AFTER
 
 
 class CosineConfig(Part):
@@ -52,6 +57,7 @@ class CosineConfig(Part):
     start: NonNegativeFloat = 1.0
     stop: NonNegativeFloat = 0.0
     steps: PositiveInt = 10_000
+    after: NonNegativeInt = _AFTER
 
 
 def _number_is_constant(value: Any) -> Any:

@@ -33,6 +33,7 @@ class MlpNetwork:
         depth: layers a stage.
         activation: name of the activation.
         normalization: `none`, `batch` or `layer`.
+        dropout: share of the hidden units left out in training (Srivastava et al. 2014), in both networks.
 
     Example:
         >>> network = MlpNetwork(widths=(8,), depth=1, activation="relu", normalization="none")
@@ -44,6 +45,7 @@ class MlpNetwork:
     depth: int
     activation: str
     normalization: str
+    dropout: float = 0.0
 
     def encoder(self, event_shape: Sequence[int], params_size: int) -> keras.Model:
         """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]."""
@@ -65,6 +67,8 @@ class MlpNetwork:
         for width in widths:
             for _ in range(self.depth):
                 x = _dense(x, width, self.normalization, self.activation)
+                if self.dropout:
+                    x = keras.layers.Dropout(self.dropout)(x)
         return x
 
 

@@ -45,14 +45,19 @@ class Constant(_Schedule):
         return tf.constant(self.value, tf.float32)
 
 
-class _Ramp(_Schedule):
-    """From `start` to `stop` in `steps` steps."""
+def _since(after: int, step: Any) -> tf.Tensor:
+    """Return the steps since a schedule began to move, float32 scalar."""
+    return tf.maximum(tf.cast(step, tf.float32) - float(after), 0.0)
 
-    def __init__(self, start: float, stop: float, steps: int) -> None:
-        super().__init__(start=start, stop=stop, steps=steps)
+
+class _Ramp(_Schedule):
+    """From `start` to `stop` in `steps` steps, the first of them the step `after`."""
+
+    def __init__(self, start: float, stop: float, steps: int, after: int = 0) -> None:
+        super().__init__(start=start, stop=stop, steps=steps, after=after)
 
     def _progress(self, step: Any) -> tf.Tensor:
-        return tf.clip_by_value(tf.cast(step, tf.float32) / float(self.steps), 0.0, 1.0)
+        return tf.minimum(_since(self.after, step) / float(self.steps), 1.0)
 
 
 @keras.saving.register_keras_serializable("vae_tf")
@@ -75,8 +80,9 @@ class Cosine(_Ramp):
     """From `start` to `stop` along half a cosine in `steps` steps, then `stop`.
 
     Example:
-        >>> round(float(Cosine(start=1.0, stop=0.0, steps=100)(50)), 6)
-        0.5
+        >>> cosine = Cosine(start=1.0, stop=0.0, steps=100, after=1000)
+        >>> float(cosine(1000)), round(float(cosine(1050)), 6)
+        (1.0, 0.5)
     """
 
     def __call__(self, step: Any) -> tf.Tensor:
@@ -86,7 +92,7 @@ class Cosine(_Ramp):
 
 @keras.saving.register_keras_serializable("vae_tf")
 class Exponential(_Schedule):
-    """`max(floor, start * exp(-rate * step))` (Jang, Gu, Poole 2017, section 4.2).
+    """`max(floor, start * exp(-rate * (step - after)))`, at first `start` (Jang, Gu, Poole 2017, section 4.2).
 
     Example:
         >>> annealed = Exponential(start=1.0, rate=0.01, floor=0.5)
@@ -94,12 +100,12 @@ class Exponential(_Schedule):
         (0.9048, 0.5)
     """
 
-    def __init__(self, start: float, rate: float, floor: float) -> None:
-        super().__init__(start=start, rate=rate, floor=floor)
+    def __init__(self, start: float, rate: float, floor: float, after: int = 0) -> None:
+        super().__init__(start=start, rate=rate, floor=floor, after=after)
 
     def __call__(self, step: Any) -> tf.Tensor:
         """Return the value at a step, float32 scalar."""
-        return tf.maximum(float(self.floor), self.start * tf.exp(-self.rate * tf.cast(step, tf.float32)))
+        return tf.maximum(float(self.floor), self.start * tf.exp(-self.rate * _since(self.after, step)))
 
 
 @keras.saving.register_keras_serializable("vae_tf")
