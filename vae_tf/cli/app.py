@@ -15,11 +15,13 @@ from vae_tf.cli import (
     generate,
     interpolate,
     manifold,
+    predict,
     presets,
     reconstruct,
     report,
     runs,
     score,
+    serve,
     show,
     tensorboard,
     train,
@@ -30,7 +32,7 @@ from vae_tf.errors import UserError
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    help="Take data to a served variational autoencoder: train, look, measure, export.\n\n"
+    help="Take data to a served variational autoencoder: train, look, measure, export, serve.\n\n"
     "Start with `python run.py train`: it trains on embedded digits in under a minute.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -41,7 +43,7 @@ _COMMANDS = {
     "Train": (train,),
     "Measure": (evaluate, compare, report, score, estimators),
     "Look": (generate, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
-    "Serve": (export,),
+    "Serve": (export, serve, predict),
     "List": (runs, show, presets, datasets),
 }
 for _panel, _modules in _COMMANDS.items():

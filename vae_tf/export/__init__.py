@@ -1,6 +1,24 @@
-"""From a run to a servable: signatures and version folders."""
+"""From a run to a servable: signatures, version folders, warm-up, and the check that others can run it."""
 
-from vae_tf.export.servable import export_run, list_versions
-from vae_tf.export.signatures import SCORE_SAMPLES, Signature, make_signatures
+from vae_tf.export.check import ServableMismatchError, SignatureCheck, check_servable, random_request
+from vae_tf.export.servable import Exported, export_run, list_versions, prune_versions
+from vae_tf.export.signatures import IMPUTE_STEPS, SCORE_SAMPLES, Input, Signature, example_request, make_signatures
+from vae_tf.export.warmup import write_warmup
 
-__all__ = ["SCORE_SAMPLES", "Signature", "export_run", "list_versions", "make_signatures"]
+__all__ = [
+    "IMPUTE_STEPS",
+    "SCORE_SAMPLES",
+    "Exported",
+    "Input",
+    "ServableMismatchError",
+    "Signature",
+    "SignatureCheck",
+    "check_servable",
+    "example_request",
+    "export_run",
+    "list_versions",
+    "make_signatures",
+    "prune_versions",
+    "random_request",
+    "write_warmup",
+]

@@ -1,6 +1,10 @@
 """Servable: a SavedModel in `saved_models/<name>/<version>/`, whole or not there at all."""
 
+import inspect
 import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -9,10 +13,12 @@ import keras
 
 from vae_tf.artifacts import atomic_directory, write_json
 from vae_tf.errors import UserFileError, UserValueError
-from vae_tf.export.signatures import describe_signature, make_signatures
+from vae_tf.export.check import SignatureCheck, check_servable
+from vae_tf.export.signatures import Signature, describe_signature, make_signatures
+from vae_tf.export.warmup import write_warmup
 from vae_tf.training.runs import LoadedRun, describe_environment
 
-__all__ = ["export_run", "list_versions"]
+__all__ = ["Exported", "export_run", "list_versions", "prune_versions"]
 
 _ATTEMPTS = 20
 
@@ -23,7 +29,24 @@ def list_versions(folder: str | Path) -> list[int]:
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.is_dir() else []
 
 
-def export_run(loaded: LoadedRun, output: str | Path, name: str | None = None) -> Path:
+@dataclass(frozen=True)
+class Exported:
+    """A version that was written.
+
+    Attributes:
+        path: its folder.
+        checks: one comparison a signature, if it was checked.
+        removed: versions that were pruned.
+    """
+
+    path: Path
+    checks: list[SignatureCheck]
+    removed: list[int]
+
+
+def export_run(
+    loaded: LoadedRun, output: str | Path, name: str | None = None, check: bool = False, keep: int | None = None
+) -> Exported:
     """Write a run's best model as the next version of a servable.
 
     The SavedModel is written beside its place and renamed when it is complete, so that a server that watches the folder
@@ -33,13 +56,13 @@ def export_run(loaded: LoadedRun, output: str | Path, name: str | None = None) -
         loaded: the run.
         output: the folder of all servables.
         name: the servable's name; default: the dataset's.
-
-    Returns:
-        The version's folder.
+        check: compare every signature, run in a process of its own, with the live model before the version appears.
+        keep: remove the oldest versions beyond so many.
 
     Raises:
         UserValueError: the name is not fit for a URL.
         UserFileError: the folder cannot be written.
+        ServableMismatchError: the check failed; nothing was written.
     """
     name = name or _default_name(loaded.spec.name)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
@@ -48,11 +71,26 @@ def export_run(loaded: LoadedRun, output: str | Path, name: str | None = None) -
     for _ in range(_ATTEMPTS):
         version = max(list_versions(folder), default=0) + 1
         try:
-            return _write_version(loaded, folder / str(version))
+            checks = _write_version(loaded, folder / str(version), check)
         except UserFileError:
             if not (folder / str(version)).exists():
                 raise
+        else:
+            return Exported(folder / str(version), checks, prune_versions(folder, keep) if keep else [])
     raise UserFileError(f"Cannot write {folder}: other processes keep taking the next version.")
+
+
+def prune_versions(folder: Path, keep: int) -> list[int]:
+    """Remove all but the newest versions of a servable, and return those removed.
+
+    A version disappears at once, by a rename, before its files are deleted: a server never loads a part of it.
+    """
+    removed = list_versions(folder)[:-keep]
+    for version in removed:
+        hidden = folder / f".{version}.removed"
+        (folder / str(version)).rename(hidden)
+        shutil.rmtree(hidden)
+    return removed
 
 
 def _default_name(dataset: str) -> str:
@@ -61,17 +99,31 @@ def _default_name(dataset: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("_.-") or "model"
 
 
-def _write_version(loaded: LoadedRun, path: Path) -> Path:
+def _write_version(loaded: LoadedRun, path: Path, check: bool) -> list[SignatureCheck]:
     signatures = make_signatures(loaded.vae, loaded.spec)
     with atomic_directory(path) as temporary:
         archive = keras.export.ExportArchive()
         archive.track(loaded.vae)
         for signature in signatures:
-            archive.add_endpoint(signature.name, signature.function, [signature.input])
+            archive.add_endpoint(signature.name, _endpoint(signature), [field.spec for field in signature.inputs])
         archive.write_out(str(temporary), verbose=False)
         manifest = _manifest(loaded, {signature.name: describe_signature(signature) for signature in signatures})
         write_json(temporary / "assets.extra" / "manifest.json", manifest)
-    return path
+        write_warmup(temporary, signatures)
+        return check_servable(temporary, signatures) if check else []
+
+
+def _endpoint(signature: Signature) -> Callable[..., Any]:
+    """Return the signature as a function with one named argument an input: TensorFlow names the feeds after them."""
+    names = [field.name for field in signature.inputs]
+
+    def endpoint(*tensors: Any) -> Any:
+        return signature(*tensors)
+
+    endpoint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    )
+    return endpoint
 
 
 def _manifest(loaded: LoadedRun, signatures: dict[str, Any]) -> dict[str, Any]:

@@ -127,10 +127,6 @@ class BernoulliLatent(DiscreteLatent):
         values = tf.constant([[0.0], [1.0]])
         return [(f"{self.name}[{i}]", z * (1.0 - masks[i]) + values * masks[i]) for i in range(self.size)]
 
-    def interpolate(self, start: tf.Tensor, stop: tf.Tensor, num_steps: int, spherical: bool) -> tf.Tensor:
-        """Switch from the bits of one code to those of the other, one by one."""
-        return self.switch(start, stop, num_steps)
-
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "size": self.size}

@@ -147,10 +147,6 @@ class CategoricalLatent(DiscreteLatent):
             paths.append((f"{self.name}[{i}]", self.flat(path)))
         return paths
 
-    def interpolate(self, start: tf.Tensor, stop: tf.Tensor, num_steps: int, spherical: bool) -> tf.Tensor:
-        """Switch from the classes of one code to those of the other, variable by variable."""
-        return self.switch(start, stop, num_steps)
-
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "num_variables": self.num_variables, "num_classes": self.num_classes}

@@ -128,14 +128,11 @@ class DiscreteLatent(Latent):
             return straight_through(z, self.mean(q)), log_ratio
         return straight_through(self.harden(z), z), log_ratio
 
-    def switch(self, start: tf.Tensor, stop: tf.Tensor, num_steps: int) -> tf.Tensor:
-        """Return the path [num_steps, ..., size] on which variable after variable changes from one code's to the other's."""
+    def blend(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor, spherical: bool) -> tf.Tensor:
+        """Return a code whose first variables, as many as the fraction says, are the second code's: no code is a mixture."""
         num_variables = self.logits_shape[0]
-        num_switched = tf.cast(tf.round(tf.linspace(0.0, float(num_variables), num_steps)), tf.int32)
-        switched = tf.cast(tf.range(num_variables) < num_switched[:, tf.newaxis], tf.float32)
-        mask = tf.repeat(switched, self.size // num_variables, axis=-1)
-        mask = tf.reshape(mask, [num_steps] + [1] * (len(start.shape) - 1) + [self.size])
-        return start * (1.0 - mask) + stop * mask
+        switched = tf.cast(tf.range(num_variables), tf.float32) < tf.round(fraction * float(num_variables))
+        return tf.where(tf.repeat(switched, self.size // num_variables, axis=-1), stop, start)
 
     @property
     def kl_is_exact(self) -> bool:

@@ -113,12 +113,9 @@ class GaussianLatent(Latent):
         """Move one coordinate at a time from -3 to 3."""
         return _traverse_axes(self.name, z, num_steps)
 
-    def interpolate(self, start: tf.Tensor, stop: tf.Tensor, num_steps: int, spherical: bool) -> tf.Tensor:
-        """Return a straight path, or one along the sphere that the prior's mass lies near."""
-        if not spherical:
-            return super().interpolate(start, stop, num_steps, spherical)
-        fractions = tf.reshape(tf.linspace(0.0, 1.0, num_steps), [num_steps] + [1] * len(start.shape))
-        return _slerp(start, stop, fractions)
+    def blend(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor, spherical: bool) -> tf.Tensor:
+        """Return a point of the straight path, or of one along the sphere that the prior's mass lies near."""
+        return _slerp(start, stop, fraction) if spherical else super().blend(start, stop, fraction, spherical)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

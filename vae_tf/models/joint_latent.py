@@ -128,10 +128,10 @@ class JointLatent(Latent):
                 paths.append((label, tf.concat([*others[:i], path, *others[i + 1 :]], axis=-1)))
         return paths
 
-    def interpolate(self, start: tf.Tensor, stop: tf.Tensor, num_steps: int, spherical: bool) -> tf.Tensor:
-        """Interpolate every block in its own way, all at once."""
+    def blend(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor, spherical: bool) -> tf.Tensor:
+        """Blend every block in its own way, all at once."""
         pieces = zip(self.parts, self._split(start), self._split(stop), strict=True)
-        return tf.concat([part.interpolate(a, b, num_steps, spherical) for part, a, b in pieces], axis=-1)
+        return tf.concat([part.blend(a, b, fraction, spherical) for part, a, b in pieces], axis=-1)
 
     def call(self, params: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Draw one z an example, [B, size]; every block adds its own loss and updates its own metric."""

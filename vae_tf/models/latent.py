@@ -152,10 +152,14 @@ class Latent(keras.layers.Layer):
         """Return (label, path [steps, size]) for every axis of the block, each path varying z, [size], along that axis."""
         raise NotImplementedError
 
+    def blend(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor, spherical: bool) -> tf.Tensor:
+        """Return the point [..., size] that lies a fraction [..., 1] of the way between two points [..., size]."""
+        return start + fraction * (stop - start)
+
     def interpolate(self, start: tf.Tensor, stop: tf.Tensor, num_steps: int, spherical: bool) -> tf.Tensor:
         """Return the path [num_steps, ..., size] between two points [..., size] of the block's space."""
         fractions = tf.reshape(tf.linspace(0.0, 1.0, num_steps), [num_steps] + [1] * len(start.shape))
-        return start + fractions * (stop - start)
+        return self.blend(start, stop, fractions, spherical)
 
     def training_sample(self, q: Any, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Draw one z an example for training, and its log ratio; `training_draw` hard: without a gradient through z."""

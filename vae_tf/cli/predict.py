@@ -1,0 +1,147 @@
+"""`run.py predict`: ask a model server."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vae_tf.cli.common import check_suffix, console, emit
+from vae_tf.errors import UserFileError, UserValueError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vae_tf.serving import Client
+
+__all__ = ["predict"]
+
+_IMAGES = (".png", ".jpg", ".jpeg")
+_SHOWN = 8
+
+
+def predict(  # noqa: PLR0913 - options of the command line
+    signature: Annotated[
+        str, typer.Argument(metavar="SIGNATURE", help="encode, decode, reconstruct, sample, score, interpolate, impute, ...")
+    ],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="PNG or JPEG images, or one .npz/.npy with the inputs by name."),
+    ] = None,
+    *,
+    model: Annotated[str, typer.Option(help="The model's name; default: the only one that makes sense, `mnist`.")] = "mnist",
+    server: Annotated[str, typer.Option(help="http://HOST:PORT or grpc://HOST:PORT.")] = "http://127.0.0.1:8501",
+    version: Annotated[int | None, typer.Option(help="A version; default: the newest.")] = None,
+    label: Annotated[str | None, typer.Option(help="A version's label.")] = None,
+    num: Annotated[int, typer.Option(help="Draws of `sample`.", min=1)] = 16,
+    seed: Annotated[int, typer.Option(help="Seed of the first row of `sample` and `impute`; the next rows count on.")] = 0,
+    temperature: Annotated[float, typer.Option(help="Of `sample`: below 1 keeps to the more probable.", min=0.0)] = 1.0,
+    timeout: Annotated[float, typer.Option(help="Seconds, retries included.", min=0.001)] = 30.0,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write answers to .npz, or pictures to .png.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as one JSON object on stdout.")] = False,
+) -> None:
+    """Ask a running server; start one with `python run.py serve saved_models/NAME`.
+
+    Examples: `predict reconstruct a.png b.png -o seen.png`, `predict sample --num 64 -o draws.png`,
+    `predict encode data.npz -o codes.npz`, `predict score a.png --json`. Nothing here needs TensorFlow.
+    """
+    from vae_tf.serving import Client, ServingError
+
+    if output:
+        check_suffix(output, ".npz", ".png")
+    with Client(server, model, version, label, timeout) as client:
+        try:
+            answers = _ask(client, signature, files or [], num, seed, temperature)
+        except ServingError as error:
+            raise UserValueError(f"{server} says {error}") from error
+    if output:
+        _write(output, answers)
+    result = {name: _plain(value) for name, value in answers.items()} if as_json else {}
+    emit(result, as_json, lambda: _show(answers, output))
+
+
+def _ask(
+    client: "Client", signature: str, files: list[Path], num: int, seed: int, temperature: float
+) -> "dict[str, np.ndarray]":
+    import numpy as np
+
+    if signature == "sample" and not files:
+        seeds = np.arange(seed, seed + num)
+        return client.predict("sample", {"seed": seeds, "temperature": np.full(num, temperature)})
+    if not files:
+        raise UserValueError(f"{signature} needs a FILE: images, or .npz/.npy with its inputs.")
+    if all(path.suffix.lower() in _IMAGES for path in files):
+        contents = np.empty(len(files), object)
+        contents[:] = [_read(path) for path in files]
+        name = signature if signature.endswith("_encoded") else f"{signature}_encoded"
+        return client.predict(name, {"image": contents})
+    if len(files) > 1:
+        raise UserValueError("Give images, or one .npz or .npy file.")
+    inputs = _load(files[0], client, signature)
+    if "seed" in client.signatures().get(signature, client).__dict__.get("inputs", {}) and "seed" not in inputs:
+        inputs["seed"] = np.arange(seed, seed + len(next(iter(inputs.values()))))
+    return client.predict(signature, inputs)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def _load(path: Path, client: "Client", signature: str) -> "dict[str, np.ndarray]":
+    """Return a file's arrays by input name; an array alone is the signature's first input."""
+    import numpy as np
+
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserFileError(f"Cannot read {path} as .npz, .npy, PNG or JPEG: {error}.") from error
+    arrays = {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else {"": loaded}
+    fields = client.signatures().get(signature)
+    if fields is None:
+        raise UserValueError(f"The model has no signature {signature!r}; it has {', '.join(sorted(client.signatures()))}.")
+    wanted = [name for name in fields.inputs if name != "seed"]
+    if len(arrays) == 1 and len(wanted) == 1:
+        return {wanted[0]: next(iter(arrays.values()))}
+    return {name: value for name, value in arrays.items() if name in fields.inputs} or arrays
+
+
+def _write(path: Path, answers: "dict[str, np.ndarray]") -> None:
+    import numpy as np
+
+    from vae_tf.artifacts import atomic_file, write_arrays
+
+    if path.suffix == ".npz":
+        write_arrays(path, {name: value for name, value in answers.items() if value.dtype != object})
+        return
+    pictures = next((value for value in answers.values() if value.ndim == 4 and value.shape[-1] in (1, 3)), None)
+    if pictures is None:
+        raise UserValueError("The answer holds no pictures; write it to .npz.")
+    from PIL import Image
+
+    columns = int(np.ceil(np.sqrt(len(pictures))))
+    height, width, channels = pictures.shape[1:]
+    rows = -(-len(pictures) // columns)
+    grid = np.zeros((rows * height, columns * width, channels), np.float32)
+    for index, picture in enumerate(pictures):
+        row, column = divmod(index, columns)
+        grid[row * height : (row + 1) * height, column * width : (column + 1) * width] = picture
+    top = 255.0 if grid.max() > 1.0 else 1.0
+    pixels = np.clip(grid * (255.0 / top), 0.0, 255.0).round().astype(np.uint8)
+    with atomic_file(path) as temporary:
+        Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(temporary, format="PNG")
+
+
+def _plain(value: "np.ndarray") -> Any:
+    return [item.hex() for item in value.ravel().tolist()] if value.dtype == object else value.tolist()
+
+
+def _show(answers: "dict[str, np.ndarray]", output: Path | None) -> None:
+    for name, value in answers.items():
+        shape = " x ".join(map(str, value.shape))
+        few = f": {json.dumps([round(float(v), 4) for v in value])}" if value.ndim == 1 and len(value) <= _SHOWN else ""
+        typer.echo(f"{name}  {shape} {value.dtype}{few}")
+    if output:
+        console.print(f"Wrote {output}", highlight=False)

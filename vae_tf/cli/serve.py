@@ -1,0 +1,116 @@
+"""`run.py serve`: answer requests for a servable."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vae_tf.cli.common import console, quiet_tensorflow
+from vae_tf.errors import UserFileError, UserValueError
+
+if TYPE_CHECKING:
+    from vae_tf.serving.model_config import ModelConfig
+
+__all__ = ["serve"]
+
+
+def serve(  # noqa: PLR0913 - options of the command line
+    servables: Annotated[
+        list[Path] | None, typer.Argument(metavar="[SERVABLE]...", help="Folders of versions, e.g. saved_models/mnist.")
+    ] = None,
+    *,
+    config_file: Annotated[
+        Path | None, typer.Option("--config-file", help="A ModelServerConfig in text form instead: labels, version policies.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="auto, model-server, docker or embedded.")] = "auto",
+    host: Annotated[str, typer.Option(help="The interface; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    rest_port: Annotated[int, typer.Option(help="REST; 0 takes a free port (embedded only).", min=0, max=65535)] = 8501,
+    grpc_port: Annotated[int, typer.Option(help="gRPC; 0 takes a free port (embedded only).", min=0, max=65535)] = 8500,
+    batching: Annotated[bool, typer.Option(help="Merge requests that wait at the same time.")] = True,
+    max_batch_size: Annotated[int, typer.Option(help="Rows in one computation.", min=1)] = 64,
+    batch_timeout: Annotated[int, typer.Option(help="Microseconds that a request waits for others.", min=0)] = 0,
+    max_request_mb: Annotated[int, typer.Option(help="Largest request, MiB (embedded).", min=1, max=2047)] = 64,
+    max_requests: Annotated[int, typer.Option(help="Requests at the same time; more get 503 (embedded).", min=1)] = 512,
+    timeout: Annotated[float, typer.Option(help="Seconds for one REST request (embedded).", min=0.001)] = 30.0,
+    poll: Annotated[float, typer.Option(help="Seconds between looks for new versions (embedded).", min=0.05)] = 1.0,
+    cors: Annotated[bool, typer.Option(help="Let web pages of other origins ask (embedded).")] = False,
+    access_log: Annotated[bool, typer.Option(help="One JSON line a request on stderr (embedded).")] = True,
+) -> None:
+    """Serve SavedModels by REST and gRPC, as TensorFlow Serving does; new versions are picked up as they appear.
+
+    `auto` takes tensorflow_model_server if it is on the PATH, else Docker's tensorflow/serving if a daemon answers, else the
+    embedded server, which keeps the same contract. SIGTERM or Ctrl-C ends it when running requests are answered.
+
+    Ask it: `curl -d '{"signature_name": "sample", "instances": [{"seed": 1, "temperature": 1.0}]}'
+    http://127.0.0.1:8501/v1/models/NAME:predict`, or use `python run.py predict`.
+    """
+    from vae_tf.serving.engines import Launch, choose_engine, docker_command, model_server_command
+
+    models = _models(servables or [], config_file)
+    kind, why = choose_engine(engine)
+    console.print(f"Serving {', '.join(model.name for model in models)} with the {kind} engine: {why}.", highlight=False)
+    threads = max(1, os.cpu_count() or 1)
+    launch = Launch(models, host, rest_port, grpc_port, max_batch_size if batching else 0, batch_timeout, threads)
+    if kind != "embedded":
+        folder = Path(tempfile.mkdtemp(prefix="vae_tf-serving-"))
+        command = (model_server_command if kind == "model-server" else docker_command)(folder, launch)
+        console.print(" ".join(command), highlight=False, soft_wrap=True)
+        os.execvp(command[0], command)  # noqa: S606 - the server takes this process' place, and its signals
+    quiet_tensorflow()
+    from vae_tf.serving.batching import BatchingOptions
+    from vae_tf.serving.codes import ServingError
+    from vae_tf.serving.core import Limits
+    from vae_tf.serving.manager import ManagerOptions
+    from vae_tf.serving.server import EmbeddedServer, ServerOptions
+    from vae_tf.serving.server import serve as run_server
+
+    options = ServerOptions(
+        host=host,
+        rest_port=rest_port,
+        grpc_port=grpc_port,
+        batching=BatchingOptions(max_batch_size, batch_timeout / 1e6, num_threads=threads, enabled=batching),
+        limits=Limits(max_request_mb * 2**20, max_requests, timeout),
+        manager=ManagerOptions(poll_seconds=poll, config_poll_seconds=poll if config_file else 0.0),
+        access_log=access_log,
+        cors=cors,
+    )
+    server = EmbeddedServer(models, options, config_file)
+
+    def announce() -> None:
+        base = f"http://{host}:{server.rest_port}/v1/models"
+        for model in models:
+            console.print(f"REST {base}/{model.name}   gRPC {host}:{server.grpc_port}", highlight=False, soft_wrap=True)
+
+    try:
+        run_server(server, announce)
+    except ServingError as error:
+        raise UserFileError(f"Cannot load the model: {error.message}") from error
+
+
+def _models(servables: list[Path], config_file: Path | None) -> "list[ModelConfig]":
+    """Return what to serve, checked before anything is started."""
+    from vae_tf.serving.model_config import ModelConfig, read_model_config
+
+    if bool(servables) == bool(config_file):
+        raise UserValueError("Give servables, e.g. saved_models/mnist, or --config-file; one of the two.")
+    if config_file:
+        return read_model_config(config_file)
+    for path in servables:
+        if not path.is_dir():
+            raise UserFileError(f"There is no servable {path}. Write one with `python run.py export RUN`.")
+        if not any(child.name.isdecimal() for child in path.iterdir()):
+            raise UserFileError(f"{path} must hold versions, folders with numbers for names. {_hint(path)}")
+    models = [ModelConfig(path.resolve().name, path.resolve()) for path in servables]
+    if len({model.name for model in models}) < len(models):
+        raise UserValueError("Servables must have different names, the names of their folders.")
+    return models
+
+
+def _hint(path: Path) -> str:
+    """Guess which folder was meant."""
+    if (path / "saved_model.pb").exists():
+        return f"Did you mean {path.parent}?"
+    inner = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
+    return f"Did you mean {inner[0]}?" if inner else "Write one with `python run.py export RUN`."

@@ -1,0 +1,104 @@
+"""Compare a SavedModel, run by a process that knows nothing of this package, with the live model."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from vae_tf.errors import UserError
+from vae_tf.export import standalone
+from vae_tf.export.signatures import Signature, example_request
+from vae_tf.seeding import derive
+
+__all__ = ["ServableMismatchError", "SignatureCheck", "check_servable", "random_request"]
+
+_ROWS = 4
+_RELATIVE, _ABSOLUTE = 1e-4, 1e-4
+
+
+class ServableMismatchError(UserError):
+    """A SavedModel cannot be run alone, or gives other answers than the model it was made from."""
+
+
+@dataclass(frozen=True)
+class SignatureCheck:
+    """How one signature compares.
+
+    Attributes:
+        name: the signature's name.
+        num_rows: rows compared.
+        largest_difference: between served and live values, in their own units.
+    """
+
+    name: str
+    num_rows: int
+    largest_difference: float
+
+
+def random_request(signature: Signature, num_rows: int = _ROWS) -> dict[str, np.ndarray]:
+    """Return a request with different rows: examples with noise on numbers, other seeds, some values missing."""
+    rng = np.random.default_rng(derive(0, "servable check", signature.name))
+    request = example_request(signature, num_rows)
+    for name, value in request.items():
+        if value.dtype == np.bool_:
+            request[name] = rng.random(value.shape) < 0.5
+        elif value.dtype.kind in "iu":
+            request[name] = rng.integers(0, 256, value.shape).astype(value.dtype)
+        elif value.dtype.kind == "f":
+            request[name] = value + rng.random(value.shape).astype(value.dtype)
+    if signature.name == "impute":
+        request["x"] = np.where(rng.random(request["x"].shape) < 0.5, request["x"], np.float32("nan"))
+    return request
+
+
+def check_servable(path: Path, signatures: Iterable[Signature]) -> list[SignatureCheck]:
+    """Run every signature in a fresh process and here, and compare.
+
+    Args:
+        path: the SavedModel's folder.
+        signatures: of the live model.
+
+    Raises:
+        ServableMismatchError: the process failed, or an answer differs by more than 1e-4 (relative and absolute).
+    """
+    signatures = list(signatures)
+    requests = {signature.name: random_request(signature) for signature in signatures}
+    served = _run_alone(path, requests)
+    return [_compare(signature, requests[signature.name], served) for signature in signatures]
+
+
+def _run_alone(path: Path, requests: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder) / "requests.npz", Path(folder) / "answers.npz"
+        arrays = {f"{name}/{key}": _plain(value) for name, request in requests.items() for key, value in request.items()}
+        np.savez(files[0], **arrays)  # type: ignore[arg-type]
+        command = [sys.executable, "-I", standalone.__file__, str(path), *map(str, files)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)  # noqa: S603 - our own script
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no message"]
+            raise ServableMismatchError(f"The SavedModel does not run in a process of its own: {lines[-1]}")
+        with np.load(files[1]) as answers:
+            return {key: answers[key] for key in answers.files}
+
+
+def _plain(value: np.ndarray) -> np.ndarray:
+    """Return strings in a form that npz files hold without pickling."""
+    return value.astype(np.bytes_) if value.dtype == object else value
+
+
+def _compare(signature: Signature, request: dict[str, np.ndarray], served: dict[str, np.ndarray]) -> SignatureCheck:
+    live = signature(*[tf.constant(request[field.name]) for field in signature.inputs])
+    largest = 0.0
+    for key, value in live.items():
+        answer = served[f"{signature.name}/{key}"]
+        if not np.allclose(answer, value.numpy(), rtol=_RELATIVE, atol=_ABSOLUTE, equal_nan=True):
+            raise ServableMismatchError(
+                f"{signature.name} answers otherwise when served: output {key} differs. Nothing was written."
+            )
+        largest = max(largest, float(np.max(np.abs(answer - value.numpy()), initial=0.0)))
+    return SignatureCheck(signature.name, len(next(iter(request.values()))), largest)

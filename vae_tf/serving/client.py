@@ -1,0 +1,216 @@
+"""A typed client of a served VAE, over REST or gRPC; it imports no TensorFlow."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.serving.codes import Code, ServingError
+from vae_tf.serving.transports import GrpcTransport, ModelVersion, RestTransport, SignatureFields, Transport
+
+__all__ = ["Client"]
+
+Images = Sequence[Any] | np.ndarray
+
+
+class Client:
+    """Asks a model server (TensorFlow Serving, or the embedded one) about one model.
+
+    Inputs are raw values, as the training data had them, or images: paths or contents of PNG and JPEG files.
+
+    Args:
+        server: `http://host:8501` for REST, `grpc://host:8500` for gRPC.
+        model: the model's name.
+        version: a version; default: the newest.
+        label: a version's label, instead of its number.
+        timeout: seconds for one call, retries included.
+        num_retries: how often a call is tried again when the server is not reachable or too busy; waits 0.1, 0.2, 0.4 ... s.
+
+    Raises:
+        UserValueError: the address has another form.
+
+    Example:
+        >>> with Client("http://127.0.0.1:8501", "mnist") as client:  # doctest: +SKIP
+        ...     digits = client.sample(16, seed=0)
+    """
+
+    def __init__(
+        self,
+        server: str,
+        model: str,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float = 30.0,
+        num_retries: int = 3,
+    ) -> None:
+        if version is not None and label is not None:
+            raise UserValueError("Give a version or a label, not both.")
+        wanted = ModelVersion(model, version, label)
+        scheme, separator, rest = server.partition("://")
+        if not separator or not rest or scheme not in ("http", "https", "grpc"):
+            raise UserValueError(f"The server must be http://HOST:PORT or grpc://HOST:PORT. Received: {server!r}.")
+        self._transport: Transport = (
+            GrpcTransport(rest, wanted, num_retries) if scheme == "grpc" else RestTransport(server, wanted, num_retries)
+        )
+        self._timeout = timeout
+        self._signatures: dict[str, SignatureFields] | None = None
+
+    def __enter__(self) -> "Client":
+        """Return the client."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    # --- what the model does ---
+
+    def encode(self, x: Images) -> dict[str, np.ndarray]:
+        """Return the posterior's mean [B, size] and its parameters, by name."""
+        return self._of_x("encode", x)
+
+    def reconstruct(self, x: Images) -> np.ndarray:
+        """Return what the model makes of x, [B, *event_shape], raw values."""
+        return self._of_x("reconstruct", x, "reconstruction")["reconstruction"]
+
+    def score(self, x: Images) -> np.ndarray:
+        """Return the negative ELBO of every x, [B], in nats: high for what is unlike the training data."""
+        return self._of_x("score", x)["negative_elbo"]
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """Return the mean of p(x|z) for z [B, size], raw values."""
+        return self.predict("decode", {"z": z})["x"]
+
+    def sample(self, num: int, seed: int = 0, temperature: float = 1.0) -> np.ndarray:
+        """Draw from the model, [num, *event_shape]; row i is drawn by the number `seed + i`."""
+        return self.sample_seeds(np.arange(seed, seed + num), temperature)
+
+    def sample_seeds(self, seeds: Sequence[int] | np.ndarray, temperature: float = 1.0) -> np.ndarray:
+        """Draw one x a seed, [B, *event_shape]; equal seeds give equal draws."""
+        seeds = np.asarray(seeds, np.int64)
+        return self.predict("sample", {"seed": seeds, "temperature": np.full(seeds.shape, temperature)}, ["x"])["x"]
+
+    def interpolate(self, start: np.ndarray, stop: np.ndarray, num_steps: int = 8) -> np.ndarray:
+        """Walk from one x to another, both [*event_shape], through the latent space: [num_steps, *event_shape]."""
+        ends = [np.repeat(np.asarray(x)[np.newaxis], num_steps, axis=0) for x in (start, stop)]
+        inputs = {"start": ends[0], "stop": ends[1], "fraction": np.linspace(0.0, 1.0, num_steps)}
+        return self.predict("interpolate", inputs, ["x"])["x"]
+
+    def impute(self, x: np.ndarray, observed: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+        """Fill in missing values of x [B, *event_shape]: where `observed` is false, or NaN if it is not given."""
+        x = np.asarray(x)
+        inputs = {"x": x, "seed": np.arange(seed, seed + len(x))}
+        if observed is None:
+            return self.predict("impute", inputs)["x"]
+        return self.predict("impute_masked", {**inputs, "observed": np.asarray(observed, bool)})["x"]
+
+    # --- what any model does ---
+
+    def predict(
+        self, signature: str, inputs: Mapping[str, Any], outputs: Sequence[str] = (), timeout: float | None = None
+    ) -> dict[str, np.ndarray]:
+        """Run a signature.
+
+        Args:
+            signature: its name.
+            inputs: name to array; values are converted to the declared types.
+            outputs: names wanted; default: all.
+            timeout: seconds; default: the client's.
+
+        Raises:
+            UserValueError: the signature, or one of the names, is not there, or a value does not fit; nothing was sent.
+            ServingError: what the server answered, or that it did not.
+        """
+        fields = self._fields(signature)
+        if set(inputs) != set(fields.inputs):
+            raise UserValueError(f"{signature} takes {', '.join(sorted(fields.inputs))}. Received: {', '.join(inputs) or 'nothing'}.")
+        unknown = [name for name in outputs if name not in fields.outputs]
+        if unknown:
+            raise UserValueError(f"{signature} has outputs {', '.join(sorted(fields.outputs))}. Received: {unknown[0]}.")
+        arrays = {name: _fit(f"{signature}: {name}", value, fields.inputs[name]) for name, value in inputs.items()}
+        return self._transport.predict(signature, fields, arrays, outputs, timeout or self._timeout)
+
+    def signatures(self) -> dict[str, SignatureFields]:
+        """Return what can be asked: signature name to inputs and outputs."""
+        if self._signatures is None:
+            found = self._transport.signatures(self._timeout)
+            self._signatures = {name: fields for name, fields in found.items() if fields.inputs}
+        return self._signatures
+
+    def states(self) -> dict[int, str]:
+        """Return every known version's state, e.g. `{2: "AVAILABLE", 1: "END"}`."""
+        return self._transport.states(self._timeout)
+
+    def wait_until_ready(self, timeout: float = 60.0) -> int:
+        """Wait until a version answers, and return it.
+
+        Raises:
+            ServingError: none did in time.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                ready = [version for version, state in self.states().items() if state == "AVAILABLE"]
+                if ready:
+                    return max(ready)
+                failure = ServingError(Code.UNAVAILABLE, f"No version was available within {timeout:g} s")
+            except ServingError as error:
+                failure = error
+            if time.monotonic() >= deadline:
+                raise failure
+            time.sleep(0.2)
+
+    def _fields(self, signature: str) -> SignatureFields:
+        found = self.signatures()
+        if signature not in found:
+            raise UserValueError(f"The model has no signature {signature!r}; it has {', '.join(sorted(found))}.")
+        return found[signature]
+
+    def _of_x(self, signature: str, x: Images, *outputs: str) -> dict[str, np.ndarray]:
+        files = _as_files(x)
+        if files is not None:
+            return self.predict(f"{signature}_encoded", {"image": files}, outputs)
+        x = np.asarray(x)
+        form = "_uint8" if x.dtype == np.uint8 and f"{signature}_uint8" in self.signatures() else ""
+        return self.predict(signature + form, {"x": x}, outputs)
+
+
+def _as_files(x: Images) -> np.ndarray | None:
+    """Return the contents of image files, or None where x holds numbers."""
+    if isinstance(x, (str, bytes, Path)):
+        raise UserValueError("Give a list of images, even of one.")
+    items = x if not isinstance(x, np.ndarray) else x.tolist() if x.dtype.kind in "OSU" else []
+    if not items or not all(isinstance(item, (str, bytes, Path)) for item in items):
+        return None
+    files = np.empty(len(items), object)
+    files[:] = [item if isinstance(item, bytes) else _read(Path(item)) for item in items]
+    return files
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def _fit(what: str, value: Any, field: Any) -> np.ndarray:
+    """Convert a value to the declared type, and check its shape."""
+    try:
+        array = np.asarray(value, field.dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserValueError(f"{what} must be {np.dtype(field.dtype).name}. Received: {error}.") from error
+    wanted = field.shape
+    fits = array.ndim == len(wanted) and all(b in (None, a) for a, b in zip(array.shape, wanted, strict=True))
+    if not fits:
+        text = ", ".join("N" if length is None else str(length) for length in wanted)
+        raise UserValueError(f"{what} must have shape ({text}). Received: {array.shape}.")
+    return array

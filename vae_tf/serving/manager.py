@@ -1,0 +1,337 @@
+"""Models and their versions: found in folders, loaded, announced, unloaded; a request holds on to the version it uses.
+
+The policy is TensorFlow Serving's availability-preserving one: the newest wanted version is loaded first, and what is no longer
+wanted goes only when something wanted is there.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from vae_tf.errors import UserError
+from vae_tf.serving.codes import Code, ServingError, invalid
+from vae_tf.serving.loaded_model import LoadedModel, replay_warmup
+from vae_tf.serving.model_config import ModelConfig, read_model_config
+
+__all__ = ["ManagerOptions", "ModelManager", "State", "Version", "log_event"]
+
+_LOG = logging.getLogger("vae_tf.serving")
+
+
+def log_event(event: str, **fields: object) -> None:
+    """Log one line of JSON."""
+    _LOG.info(json.dumps({"event": event, **fields}, default=str))
+
+
+class State(IntEnum):
+    """States of a version, by TensorFlow Serving's numbers."""
+
+    START = 10
+    LOADING = 20
+    AVAILABLE = 30
+    UNLOADING = 40
+    END = 50
+
+
+@dataclass(eq=False)
+class Version:
+    """One version of a model.
+
+    Attributes:
+        name: the model's name.
+        number: the version.
+        state: where it is between start and end.
+        error: why loading failed.
+        model: what runs requests; None before and after.
+    """
+
+    name: str
+    number: int
+    state: State = State.START
+    error: ServingError | None = None
+    model: LoadedModel | None = None
+    num_users: int = 0
+    num_attempts: int = 0
+    next_attempt: float = 0.0
+
+    def loaded(self) -> LoadedModel:
+        """Return the model of a version in use.
+
+        Raises:
+            ServingError: NOT_FOUND; the version is not loaded.
+        """
+        if self.model is None:
+            raise ServingError(Code.NOT_FOUND, f"Servable not found for request: Specific({self.name}, {self.number})")
+        return self.model
+
+
+@dataclass(frozen=True)
+class ManagerOptions:
+    """How folders are watched.
+
+    Attributes:
+        poll_seconds: between looks at the folders; 0 looks once.
+        config_poll_seconds: between looks at the configuration file; 0 looks once.
+        num_retries: how often a failed load is tried again.
+        retry_seconds: time between.
+        warm_up: whether warm-up requests are replayed before a version is announced.
+    """
+
+    poll_seconds: float = 1.0
+    config_poll_seconds: float = 0.0
+    num_retries: int = 5
+    retry_seconds: float = 60.0
+    warm_up: bool = True
+
+
+@dataclass(eq=False)
+class _Served:
+    config: ModelConfig
+    versions: dict[int, Version] = field(default_factory=dict)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def available(self) -> list[int]:
+        """Return the versions that answer, in order."""
+        return sorted(number for number, version in self.versions.items() if version.state is State.AVAILABLE)
+
+
+class ModelManager:
+    """Keeps the wanted versions of models loaded; its methods are called in one event loop.
+
+    Args:
+        models: what to serve.
+        options: how folders are watched.
+        config_file: read again from time to time, if that is wanted.
+        load: loads a version's folder; runs in a thread.
+    """
+
+    def __init__(
+        self,
+        models: Iterable[ModelConfig],
+        options: ManagerOptions | None = None,
+        config_file: Path | None = None,
+        load: Callable[[Path], LoadedModel] = LoadedModel,
+    ) -> None:
+        self.options = options or ManagerOptions()
+        self._served = {model.name: _Served(model) for model in models}
+        self._config_file = config_file
+        self._config_read = time.monotonic()
+        self._load = load
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- requests ---
+
+    @contextmanager
+    def use(self, name: str, number: int | None = None, label: str | None = None) -> Iterator[Version]:
+        """Give a version that answers, and keep it loaded while the block runs; without number or label, the newest.
+
+        Raises:
+            ServingError: NOT_FOUND; INVALID_ARGUMENT for an unknown label.
+        """
+        version = self._find(name, number, label)
+        version.num_users += 1
+        try:
+            yield version
+        finally:
+            version.num_users -= 1
+
+    def _find(self, name: str, number: int | None, label: str | None) -> Version:
+        served = self._served.get(name)
+        if label is not None:
+            if served is None or label not in served.config.labels:
+                raise invalid(f"Unrecognized servable version label: {label}")
+            number = served.config.labels[label]
+        available = served.available() if served else []
+        if number is None and available:
+            number = available[-1]
+        if served is None or number not in available:
+            wanted = f"Latest({name})" if number is None else f"Specific({name}, {number})"
+            raise ServingError(Code.NOT_FOUND, f"Servable not found for request: {wanted}")
+        return served.versions[number]
+
+    def status(self, name: str, number: int | None = None) -> list[Version]:
+        """Return what is known of a model's versions, newest first.
+
+        Raises:
+            ServingError: NOT_FOUND.
+        """
+        served = self._served.get(name)
+        versions = sorted(served.versions.values(), key=lambda version: -version.number) if served else []
+        if number is not None:
+            versions = [version for version in versions if version.number == number]
+            if not versions:
+                raise ServingError(Code.NOT_FOUND, f"Could not find version {number} of model {name}")
+        if not versions:
+            raise ServingError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
+        return versions
+
+    # --- versions ---
+
+    async def start(self) -> None:
+        """Load what is wanted, and return when every model has a version that answers.
+
+        Raises:
+            ServingError: a model's newest version cannot be loaded.
+        """
+        while True:
+            await self._reconcile_all()
+            lacking = [served for served in self._served.values() if not served.available()]
+            if not lacking:
+                return
+            for served in lacking:
+                failed = [version for version in served.versions.values() if version.error]
+                if failed:
+                    raise failed[-1].error or AssertionError
+            log_event("waiting", models=[served.config.name for served in lacking])
+            await asyncio.sleep(self.options.poll_seconds or 1.0)
+
+    async def watch(self) -> None:
+        """Look at the folders and the configuration file until cancelled."""
+        while self.options.poll_seconds:
+            await asyncio.sleep(self.options.poll_seconds)
+            try:
+                self._reread_config()
+                await self._reconcile_all()
+            except Exception:  # one bad look must not end all looking
+                _LOG.exception("watching failed")
+
+    def apply(self, models: Iterable[ModelConfig]) -> None:
+        """Replace the configuration: models left out are unloaded, labels move.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT for a label of a version that does not answer; nothing is changed then.
+        """
+        models = list(models)
+        for model in models:
+            available = self._served[model.name].available() if model.name in self._served else []
+            for label, number in model.labels.items():
+                if number not in available:
+                    raise ServingError(
+                        Code.FAILED_PRECONDITION,
+                        f"Request to assign label {label} to version {number} of model {model.name}, "
+                        "which is not currently available",
+                    )
+        wanted = {model.name: model for model in models}
+        for name, served in self._served.items():
+            served.config = wanted.pop(name, ModelConfig(name, Path(), specific=(-1,)))
+        self._served |= {name: _Served(model) for name, model in wanted.items()}
+
+    def _reread_config(self) -> None:
+        due = self.options.config_poll_seconds and time.monotonic() - self._config_read >= self.options.config_poll_seconds
+        if not (due and self._config_file):
+            return
+        self._config_read = time.monotonic()
+        try:
+            self.apply(read_model_config(self._config_file))
+        except (UserError, ServingError) as error:
+            log_event("bad configuration", file=self._config_file, error=str(error))
+
+    async def _reconcile_all(self) -> None:
+        await asyncio.gather(*[self._reconcile(served) for served in list(self._served.values())])
+
+    async def _reconcile(self, served: _Served) -> None:
+        """Compare the folder with what is loaded, and move one towards the other."""
+        if served.lock.locked():
+            return  # the look before is still loading
+        async with served.lock:
+            removed = served.config.specific == (-1,)
+            found = [] if removed else _list_versions(served.config.base_path)
+            if found is None:
+                return  # a missing folder changes nothing
+            wanted = served.config.select(found)
+            for number in sorted(wanted, reverse=True):
+                await self._ensure(served, number)
+            if served.available() and not (wanted & set(served.available())) and wanted:
+                return  # what is loaded stays until something wanted answers
+            for number in served.available():
+                if number not in wanted:
+                    self._spawn(self._unload(served.versions[number]))
+            for number, version in list(served.versions.items()):
+                if number not in wanted and version.error:
+                    version.state = State.END
+                    version.num_attempts = 0
+
+    async def _ensure(self, served: _Served, number: int) -> None:
+        version = served.versions.get(number)
+        if version is None or (version.state is State.END and not (version.error and version.num_attempts)):
+            version = served.versions[number] = Version(served.config.name, number)
+        if version.state not in (State.START, State.LOADING) or time.monotonic() < version.next_attempt:
+            return
+        version.state, version.error = State.LOADING, None
+        version.num_attempts += 1
+        began = time.perf_counter()
+        try:
+            version.model = await asyncio.get_running_loop().run_in_executor(
+                self._loader, self._load_version, _folder_of(served.config.base_path, number)
+            )
+        except ServingError as error:
+            version.error = error
+            is_last = version.num_attempts > self.options.num_retries
+            version.state = State.END if is_last else State.LOADING
+            version.next_attempt = time.monotonic() + self.options.retry_seconds
+            log_event("load failed", model=version.name, version=number, error=str(error), attempt=version.num_attempts)
+        else:
+            version.state = State.AVAILABLE
+            log_event("available", model=version.name, version=number, seconds=round(time.perf_counter() - began, 3))
+
+    def _load_version(self, path: Path) -> LoadedModel:
+        model = self._load(path)
+        try:
+            if self.options.warm_up:
+                replay_warmup(model)
+        except BaseException:
+            model.close()
+            raise
+        return model
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _unload(self, version: Version) -> None:
+        """Free a version when its last request is answered."""
+        if version.state is not State.AVAILABLE:
+            return
+        version.state = State.UNLOADING
+        while version.num_users:
+            await asyncio.sleep(0.01)
+        model, version.model = version.model, None
+        if model:
+            await asyncio.get_running_loop().run_in_executor(self._loader, model.close)
+        version.state = State.END
+        log_event("unloaded", model=version.name, version=version.number)
+
+    async def close(self) -> None:
+        """Unload everything."""
+        for served in self._served.values():
+            for version in served.versions.values():
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._unload(version), 5.0)
+        self._loader.shutdown(wait=False, cancel_futures=True)
+
+
+def _list_versions(folder: Path) -> list[int] | None:
+    """Return the children whose names are integers, None where the folder is not there."""
+    try:
+        return [int(path.name) for path in folder.iterdir() if path.name.isdecimal() and path.name.isascii()]
+    except OSError:
+        return None
+
+
+def _folder_of(folder: Path, number: int) -> Path:
+    """Return a version's folder, whose name may have leading zeros."""
+    if (folder / str(number)).exists():
+        return folder / str(number)
+    names = (path for path in folder.iterdir() if path.name.isdecimal() and path.name.isascii() and int(path.name) == number)
+    return next(names, folder / str(number))

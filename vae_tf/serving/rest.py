@@ -1,0 +1,237 @@
+"""The REST door: TensorFlow Serving's paths, bodies and errors, as an ASGI application."""
+
+import asyncio
+import re
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from vae_tf.serving.codes import Code, ServingError, http_status, invalid
+from vae_tf.serving.core import Request, ServingCore
+from vae_tf.serving.json_parser import parse_json
+from vae_tf.serving.manager import Version
+from vae_tf.serving.metadata import metadata_json
+from vae_tf.serving.predict_request import parse_predict, read_inputs
+from vae_tf.serving.tensors import dump_outputs
+
+__all__ = ["METRICS_PATH", "RestApp"]
+
+METRICS_PATH = "/monitoring/prometheus/metrics"
+_MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
+_POST = re.compile(rf"{_MODEL}:(?P<verb>classify|regress|predict)", re.IGNORECASE)
+_GET = re.compile(rf"{_MODEL}(?P<metadata>/metadata)?", re.IGNORECASE)
+_LARGE = 256 * 2**10
+"""Bodies above so many bytes are read by a thread, so that others are answered meanwhile."""
+_MOST_UNPACKED = 100 * 2**20
+_NOT_FOUND = b"<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n"
+_PAYLOAD_TOO_LARGE = 413
+_JSON = b"application/json"
+_MOST_DIGITS = 20
+
+Answer = tuple[int, bytes, bytes]
+"""HTTP status, content type, body."""
+
+
+class RestApp:
+    """The ASGI application.
+
+    Args:
+        core: computes.
+        cors: whether pages of other origins may ask.
+        has_metrics: whether the metrics page is served.
+    """
+
+    def __init__(self, core: ServingCore, cors: bool = False, has_metrics: bool = True) -> None:
+        self._core = core
+        self._cors = cors
+        self._has_metrics = has_metrics
+
+    async def __call__(
+        self, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        path = scope["raw_path"].decode("latin-1")
+        target = path + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
+        client = scope["client"][0] if scope.get("client") else ""
+        request = Request("REST", "", f"{scope['method']} {target}", client)
+        try:
+            with self._core.admit(request):
+                status, kind, body = await self._answer(request, scope, target, receive)
+                request.http_status = status
+        except ServingError as error:  # refused at the door
+            status, kind, body = _error(error)
+        except asyncio.CancelledError:  # the client has gone, or the server goes
+            raise
+        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        if self._cors:
+            headers += [
+                (b"access-control-allow-origin", b"*"),
+                (b"access-control-allow-methods", b"POST, GET"),
+                (b"access-control-allow-headers", b"Content-Type"),
+            ]
+        if status == _PAYLOAD_TOO_LARGE:
+            headers.append((b"connection", b"close"))  # the rest of the body is not read
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, request: Request, scope: Mapping[str, Any], target: str, receive: Any) -> Answer:
+        try:
+            return await self._route(request, scope, target, receive)
+        except ServingError as error:
+            request.code = error.code
+            return _error(error)
+        except _TooLargeError as error:
+            request.code = Code.RESOURCE_EXHAUSTED
+            return _PAYLOAD_TOO_LARGE, _JSON, orjson.dumps({"error": str(error)})
+
+    async def _route(self, request: Request, scope: Mapping[str, Any], target: str, receive: Any) -> Answer:
+        method = scope["method"]
+        path, _, query = target.partition("?")
+        if self._has_metrics and path == METRICS_PATH and method == "GET":
+            if query:
+                raise invalid(f"Unexpected path: {target}")
+            return 200, b"text/plain", self._core.metrics.render()
+        if not target.lower().startswith("/v1/"):
+            return 404, b"text/html", _NOT_FOUND
+        if method == "OPTIONS":
+            origin = dict(scope["headers"]).get(b"origin", b"")
+            return (200 if b"http://" in origin or b"https://" in origin else 400), _JSON, b""
+        return await self._model_route(request, scope, target, receive)
+
+    async def _model_route(self, request: Request, scope: Mapping[str, Any], target: str, receive: Any) -> Answer:
+        method = scope["method"]
+        pattern = {"POST": _POST, "GET": _GET}.get(method)
+        match = pattern.fullmatch(target) if pattern else None
+        verb = match["verb"] if match and method == "POST" else ""
+        if match is None or verb != verb.lower():  # the path's case does not count, the verb's does
+            if method == "GET" and target.lower() == "/v1/models":
+                raise invalid("Missing model name in request.")
+            raise invalid(f"Malformed request: {method} {target}")
+        asked = _Asked(unquote(match["model"]), *_version_of(match))
+        if asked.number is not None and asked.number >= 2**63:
+            return 400, _JSON, b""  # TensorFlow Serving fails here before it has a message
+        if method == "GET":
+            return 200, _JSON, self._describe(asked, match["metadata"] == "/metadata")
+        request.model, request.api = asked.name, verb
+        body = await self._read_body(request, scope, receive)
+        return 200, _JSON, await self._predict(body, asked) if verb == "predict" else self._refuse_examples(verb, body, asked)
+
+    def _describe(self, asked: "_Asked", wants_metadata: bool) -> bytes:
+        if not wants_metadata:
+            return _status_json(self._core.manager.status(asked.name, asked.number))
+        with self._core.manager.use(asked.name, asked.number, asked.label) as version:
+            return metadata_json(version)
+
+    # --- predict ---
+
+    async def _predict(self, body: bytes, asked: "_Asked") -> bytes:
+        document, signature_name = await self._off_loop(len(body), parse_predict, body)
+        with self._core.manager.use(asked.name, asked.number, asked.label) as version:
+            signature = version.loaded().find(signature_name)
+            if signature is None:
+                raise invalid(f'Serving signature name: "{signature_name or "serving_default"}" not found in signature def')
+            predict = await self._off_loop(len(body), read_inputs, document, signature)
+            outputs = await self._core.compute(version, signature, predict.inputs, None, self._core.limits.timeout)
+        size = sum(value.nbytes for value in outputs.values())
+        answer: bytes = await self._off_loop(2 * size, dump_outputs, outputs, predict.is_row)
+        return answer
+
+    def _refuse_examples(self, verb: str, body: bytes, asked: "_Asked") -> bytes:
+        """Refuse classify and regress: the signatures of these models are all for predict."""
+        document = parse_json(body)
+        if not isinstance(document, dict):
+            raise invalid("JSON Value: [] Is not object")
+        with self._core.manager.use(asked.name, asked.number, asked.label):
+            if "examples" not in document:
+                raise invalid(f"When method is {verb}, key 'examples' is expected and was not found")
+            raise invalid("No classification inputs found in SignatureDef: the models here are for predict")
+
+    async def _off_loop(self, size: int, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function here if it is quick, else in a thread."""
+        if size <= _LARGE:
+            return function(*arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._core.executor, function, *arguments)
+
+    async def _read_body(self, request: Request, scope: Mapping[str, Any], receive: Any) -> bytes:
+        """Read the body within the limits of size and time; undo gzip."""
+        limit, chunks, size = self._core.limits.request_bytes, [], 0
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > limit:
+            raise _TooLargeError(limit)
+        deadline = asyncio.get_running_loop().time() + self._core.limits.timeout
+        while True:
+            left = deadline - asyncio.get_running_loop().time()
+            try:
+                message = await asyncio.wait_for(receive(), max(left, 0.0))
+            except asyncio.TimeoutError as error:
+                raise ServingError(Code.DEADLINE_EXCEEDED, "The request's body did not arrive in time") from error
+            if message["type"] == "http.disconnect":
+                raise ServingError(Code.CANCELLED, "The client has gone")
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > limit:
+                raise _TooLargeError(limit)
+            if not message.get("more_body"):
+                break
+        request.num_bytes = size
+        body = b"".join(chunks)
+        return _unpacked(body) if headers.get(b"content-encoding", b"").lower() == b"gzip" else body
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which model a URL names."""
+
+    name: str
+    number: int | None
+    label: str | None
+
+
+def _version_of(match: re.Match[str]) -> tuple[int | None, str | None]:
+    """Return version and label; digits beyond any 64-bit number are cut, and stay beyond."""
+    digits = (match["version"] or "").lstrip("0")[:_MOST_DIGITS]
+    return (int(digits or "0") if match["version"] else None), (unquote(match["label"]) if match["label"] else None)
+
+
+class _TooLargeError(Exception):
+    """A body above the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request is larger than {limit} bytes, this server's limit")
+
+
+def _unpacked(body: bytes) -> bytes:
+    """Undo gzip; what does not unpack, or unpacks to too much, counts as empty."""
+    try:
+        stream = zlib.decompressobj(wbits=31)
+        unpacked = stream.decompress(body, _MOST_UNPACKED)
+    except zlib.error:
+        return b""
+    return b"" if stream.unconsumed_tail or not stream.eof else unpacked
+
+
+def _error(error: ServingError) -> Answer:
+    body = orjson.dumps({"error": error.message.encode("utf-8", "replace").decode()}, option=orjson.OPT_INDENT_2)
+    return http_status(error.code), _JSON, body
+
+
+def _status_json(versions: list[Version]) -> bytes:
+    entries = [
+        {
+            "version": str(version.number),
+            "state": version.state.name,
+            "status": {
+                "error_code": version.error.code.name if version.error else "OK",
+                "error_message": version.error.message if version.error else "",
+            },
+        }
+        for version in versions
+    ]
+    return orjson.dumps({"model_version_status": entries}, option=orjson.OPT_INDENT_2)

@@ -1,0 +1,220 @@
+"""The embedded server: both doors, one event loop, a clean end."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import uvicorn
+
+from vae_tf.errors import UserValueError
+from vae_tf.serving.batching import BatchingOptions
+from vae_tf.serving.core import Limits, ServingCore
+from vae_tf.serving.grpc_services import add_services
+from vae_tf.serving.manager import ManagerOptions, ModelManager, log_event
+from vae_tf.serving.model_config import ModelConfig
+from vae_tf.serving.rest import RestApp
+
+__all__ = ["EmbeddedServer", "ServerOptions", "serve"]
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """Where and how the server answers.
+
+    Attributes:
+        host: the interface; 127.0.0.1 lets only this machine in.
+        rest_port: 0 takes a free one.
+        grpc_port: 0 takes a free one.
+        batching: how requests are merged.
+        limits: what clients may ask for.
+        manager: how folders are watched.
+        access_log: whether every request is logged.
+        cors: whether pages of other origins may ask.
+        metrics: whether the Prometheus page is served.
+        drain_seconds: how long running requests may take when the server ends.
+    """
+
+    host: str = "127.0.0.1"
+    rest_port: int = 8501
+    grpc_port: int = 8500
+    batching: BatchingOptions = field(default_factory=BatchingOptions)
+    limits: Limits = field(default_factory=Limits)
+    manager: ManagerOptions = field(default_factory=ManagerOptions)
+    access_log: bool = True
+    cors: bool = False
+    metrics: bool = True
+    drain_seconds: float = 30.0
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its own signal handlers: one place decides how the server ends."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+class EmbeddedServer:
+    """A server for SavedModels that speaks TensorFlow Serving's REST and gRPC.
+
+    Args:
+        models: what to serve.
+        options: where and how.
+        config_file: a ModelServerConfig that is read again from time to time, if that is wanted.
+
+    Example:
+        >>> server = EmbeddedServer([ModelConfig("m", Path("saved_models/m"))], ServerOptions(rest_port=0, grpc_port=0))
+        >>> server.is_running
+        False
+    """
+
+    def __init__(
+        self, models: Iterable[ModelConfig], options: ServerOptions | None = None, config_file: Path | None = None
+    ) -> None:
+        self.options = options or ServerOptions()
+        self.rest_port = self.options.rest_port
+        self.grpc_port = self.options.grpc_port
+        self.is_running = False
+        self._manager = ModelManager(models, self.options.manager, config_file)
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let running requests end, take no new ones, and end; called in the server's event loop."""
+        self._stop.set()
+
+    async def run(self, on_ready: Any = None) -> None:
+        """Load the models, open the ports, answer until `stop`.
+
+        Args:
+            on_ready: called without arguments when both ports are open.
+
+        Raises:
+            UserValueError: a port is taken.
+            ServingError: a model cannot be loaded.
+        """
+        options = self.options
+        sockets = [_bind(options.host, options.rest_port)]
+        self.rest_port = sockets[0].getsockname()[1]
+        core = ServingCore(self._manager, options.batching, options.limits, options.access_log)
+        grpc_server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", options.limits.request_bytes),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.so_reuseport", 0),
+            ]
+        )
+        add_services(grpc_server, core)
+        try:
+            self.grpc_port = grpc_server.add_insecure_port(f"{options.host}:{options.grpc_port}")
+        except RuntimeError as error:
+            sockets[0].close()
+            raise _port_taken(options.grpc_port, "--grpc-port") from error
+        try:
+            await self._until_stopped(core, grpc_server, sockets, on_ready)
+        finally:
+            sockets[0].close()
+            core.executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _until_stopped(self, core: ServingCore, grpc_server: Any, sockets: list[socket.socket], on_ready: Any) -> None:
+        stopping = asyncio.ensure_future(self._stop.wait())
+        starting = asyncio.ensure_future(self._manager.start())
+        await asyncio.wait({stopping, starting}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            return
+        starting.result()
+        app = RestApp(core, self.options.cors, self.options.metrics)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=True,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=int(self.options.drain_seconds),
+            ws="none",
+        )
+        http = _Uvicorn(config)
+        await grpc_server.start()
+        serving = asyncio.ensure_future(http.serve(sockets=sockets))
+        watching = asyncio.ensure_future(self._manager.watch())
+        while not http.started and not serving.done():
+            await asyncio.sleep(0.005)
+        self.is_running = True
+        log_event("ready", rest_port=self.rest_port, grpc_port=self.grpc_port)
+        if on_ready:
+            on_ready()
+        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+        log_event("draining")
+        watching.cancel()
+        http.should_exit = True
+        await asyncio.gather(serving, grpc_server.stop(self.options.drain_seconds))
+        await self._manager.close()
+        self.is_running = False
+        log_event("stopped")
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket: a taken port is found before anything is loaded."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    except socket.gaierror as error:
+        raise UserValueError(f"--host must be an address of this machine. Received: {host!r}.") from error
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, so that asyncio turns Nagle off
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise _port_taken(port, "--rest-port") from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _port_taken(port: int, option: str) -> UserValueError:
+    return UserValueError(f"Port {port} cannot be opened: another program has it. Choose another with {option}.")
+
+
+def serve(server: EmbeddedServer, on_ready: Any = None) -> None:
+    """Run a server until SIGTERM or Ctrl-C, then drain it; logs are lines of JSON on stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines())
+    logger = logging.getLogger("vae_tf.serving")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.INFO)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(number, server.stop)
+        await server.run(on_ready)
+
+    asyncio.run(main())
+
+
+class _JsonLines(logging.Formatter):
+    """Puts the time in front of an event; tracebacks stay in one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line of JSON."""
+        import json
+        from datetime import datetime, timezone
+
+        moment = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
+        message = record.getMessage()
+        fields = json.loads(message) if message.startswith("{") else {"event": "error", "message": message}
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps({"time": moment, **fields})

@@ -1,0 +1,234 @@
+"""JSON values to arrays and back, by the rules of TensorFlow Serving's REST API."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import orjson
+
+from vae_tf.serving.codes import Code, ServingError, invalid
+from vae_tf.serving.json_parser import encode_text
+
+__all__ = ["SignatureInfo", "TensorInfo", "array_from_json", "dump_outputs"]
+
+_FLOATS = ("float", "double")
+_INT32_STAGE = ("int8", "int16", "int32", "uint8")
+_RANGES = dict.fromkeys(_INT32_STAGE, (-2 ** 31, 2 ** 31 - 1)) | {
+    "int64": (-(2**63), 2**63 - 1),
+    "uint32": (0, 2**32 - 1),
+    "uint64": (0, 2**64 - 1),
+}
+_LONGEST_ECHO = 256
+_JSON_TYPES = {dict: "Object", list: "Array", str: "String", type(None): "Null"}
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One input or output of a signature.
+
+    Attributes:
+        alias: its name for clients.
+        tensor: its name in the graph.
+        dtype: TensorFlow's name of the type, e.g. `float`, `int64`, `string`.
+        numpy_dtype: the same for NumPy; object for strings.
+        shape: lengths, None where unknown; None as a whole for unknown rank.
+    """
+
+    alias: str
+    tensor: str
+    dtype: str
+    numpy_dtype: Any
+    shape: tuple[int | None, ...] | None
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Compare a value's shape with the declared one: kernels do not always, and some die of it.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT.
+        """
+        if self.shape is None:
+            return
+        fits = len(shape) == len(self.shape) and all(b in (None, a) for a, b in zip(shape, self.shape, strict=True))
+        if not fits:
+            wanted = ",".join("?" if length is None else str(length) for length in self.shape)
+            received = ",".join(map(str, shape))
+            raise invalid(f"Tensor {self.alias}, shape [{received}] is not compatible with expected shape [{wanted}]")
+
+
+@dataclass(frozen=True)
+class SignatureInfo:
+    """A signature as a SavedModel declares it.
+
+    Attributes:
+        name: its key.
+        method_name: what it is for; `tensorflow/serving/predict`, or empty for the initialisation.
+        inputs: by alias.
+        outputs: by alias.
+    """
+
+    name: str
+    method_name: str
+    inputs: Mapping[str, TensorInfo]
+    outputs: Mapping[str, TensorInfo]
+
+    @property
+    def can_batch(self) -> bool:
+        """Whether every input and output has a leading unknown dimension."""
+        tensors = [*self.inputs.values(), *self.outputs.values()]
+        return bool(self.inputs) and all(info.shape and info.shape[0] is None for info in tensors)
+
+
+def array_from_json(value: Any, info: TensorInfo) -> np.ndarray:
+    """Return a JSON value as an array of the input's type: its shape is the value's own.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT for a wrong type, a ragged list, bad base64; UNIMPLEMENTED for types JSON has no form of.
+
+    Example:
+        >>> array_from_json([[1, 2.5]], TensorInfo("x", "x:0", "float", np.float32, None)).tolist()
+        [[1.0, 2.5]]
+    """
+    flat, shape = _flatten(value)
+    if info.dtype == "string":
+        elements = np.empty(len(flat), object)
+        elements[:] = [_text(element) for element in flat]
+        return elements.reshape(shape)
+    kinds = set(map(type, flat))
+    allowed = {int, float} if info.dtype in _FLOATS else {int} if info.dtype in _RANGES else {bool}
+    if info.dtype not in (*_FLOATS, *_RANGES, "bool"):
+        raise ServingError(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {_echo(value)} to type: {info.dtype}")
+    if not kinds <= allowed:
+        raise _wrong_type(next(element for element in flat if type(element) not in allowed), info.dtype)
+    if info.dtype in _RANGES and flat:
+        low, high = _RANGES[info.dtype]
+        if min(flat) < low or max(flat) > high:
+            raise _wrong_type(next(element for element in flat if not low <= element <= high), info.dtype)
+    with np.errstate(over="ignore"):  # 300 becomes 44 as a byte, 1e300 infinity as a float: so it is there
+        wide = np.int32 if info.dtype in _INT32_STAGE else np.float64 if info.dtype in _FLOATS else info.numpy_dtype
+        return np.array(flat, wide).astype(info.numpy_dtype, copy=False).reshape(shape)
+
+
+def _flatten(value: Any) -> tuple[list[Any], tuple[int, ...]]:
+    """Return the elements in order and the shape, level by level, so that depth costs no stack."""
+    shape: list[int] = []
+    level = [value]
+    while level and isinstance(level[0], list):
+        kinds = set(map(type, level))
+        if kinds != {list}:
+            stray = next(item for item in level if not isinstance(item, list))
+            raise invalid(
+                f"JSON Value: {_echo(stray)} found at incorrect level: {len(shape)} in the JSON DOM. "
+                f"Expected at level: {len(shape) + 1}"
+            )
+        lengths = set(map(len, level))
+        if len(lengths) > 1:
+            other = next(len(item) for item in level if len(item) != len(level[0]))
+            raise invalid(f"Encountered list at unexpected size: {other} at level: {len(shape)} expected size: {len(level[0])}")
+        shape.append(len(level[0]))
+        level = list(chain.from_iterable(level))
+    nested = next((item for item in level if isinstance(item, list)), None)
+    if nested is not None:
+        raise invalid(f"Encountered list at unexpected level: {len(shape)} expected < {len(shape)}")
+    return level, tuple(shape)
+
+
+def _text(element: Any) -> bytes:
+    if isinstance(element, str):
+        return encode_text(element)
+    if not isinstance(element, dict):
+        raise _wrong_type(element, "string")
+    if list(element) != ["b64"] or not isinstance(element["b64"], str):
+        raise invalid(f"JSON Value: {_echo(element)} not formatted correctly for base64 data")
+    letters = "".join(element["b64"].split())
+    try:
+        return base64.b64decode(letters.rstrip("=") + "=" * (-len(letters.rstrip("=")) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise invalid(f"Unable to base64 decode JSON Value: {_echo(element['b64'])}") from error
+
+
+def _wrong_type(element: Any, dtype: str) -> ServingError:
+    kind = _JSON_TYPES.get(type(element), "Number")
+    if isinstance(element, bool):
+        kind = str(element)
+    return invalid(f"JSON Value: {_echo(element)} Type: {kind} is not of expected type: {dtype}")
+
+
+def _echo(value: Any) -> str:
+    """Return a value as text, cut: deep or long ones are not written out."""
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    try:
+        text = json.dumps(value, default=repr)
+    except (RecursionError, ValueError):
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _LONGEST_ECHO else text[:_LONGEST_ECHO] + "..."
+
+
+def dump_outputs(outputs: Mapping[str, np.ndarray], is_row: bool) -> bytes:
+    """Return the answer's body: `predictions`, a row an element, or `outputs`; a single output goes without its name.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT where outputs have no common leading dimension, or a type JSON has no form of.
+
+    Example:
+        >>> dump_outputs({"y": np.float32([[1.0], [float("nan")]])}, is_row=True)
+        b'{"predictions":[[1.0],[NaN]]}'
+    """
+    if is_row:
+        _check_rows(outputs)
+    values = {alias: _jsonable(alias, value) for alias, value in outputs.items()}
+    if len(values) == 1:
+        (answer,) = values.values()
+    elif is_row:
+        names, columns = list(values), [list(value) for value in values.values()]
+        answer = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    else:
+        answer = values
+    document = {"predictions" if is_row else "outputs": answer}
+    if all(np.isfinite(value).all() for value in outputs.values() if value.dtype.kind == "f"):
+        return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY, default=_as_list)
+    return json.dumps(document, default=_as_list, separators=(",", ":")).encode()
+
+
+def _check_rows(outputs: Mapping[str, np.ndarray]) -> None:
+    num_rows = None
+    for alias, value in outputs.items():
+        if value.ndim == 0:
+            raise invalid(f"Tensor name: {alias} has no shape information ")
+        if num_rows not in (None, len(value)):
+            raise invalid(f"Tensor name: {alias} has inconsistent batch size: {len(value)} expecting: {num_rows}")
+        num_rows = len(value)
+
+
+def _jsonable(alias: str, value: np.ndarray) -> Any:
+    """Return an array that orjson takes, or nested lists of strings."""
+    if value.dtype.name in ("float16", "bfloat16", "uint16", "complex64", "complex128"):
+        name = {"float16": "half"}.get(value.dtype.name, value.dtype.name)
+        raise invalid(f"Failed to write JSON value for tensor type: {name}")
+    if value.dtype.kind not in "OS":
+        return value if value.flags.c_contiguous else value.copy()
+    flat = [_json_text(alias, element) for element in value.ravel().tolist()]
+    shaped = np.empty(len(flat), object)
+    shaped[:] = flat
+    return shaped.reshape(value.shape).tolist()
+
+
+def _json_text(alias: str, element: bytes) -> Any:
+    if alias.endswith("_bytes"):
+        return {"b64": base64.b64encode(element).decode()}
+    return element.decode("utf-8", "replace")
+
+
+def _as_list(value: Any) -> Any:
+    """Return what a JSON writer does not know as plain lists; float32 by its shortest digits, which read back exactly."""
+    if not isinstance(value, (np.ndarray, np.generic)):
+        raise TypeError(type(value).__name__)
+    if value.dtype == np.float32:
+        shortest = np.array([float(str(number)) for number in np.ravel(value)])
+        return shortest.reshape(np.shape(value)).tolist()
+    return value.tolist()
