@@ -1,10 +1,11 @@
 """A servable gives the same answers in a process that cannot import vae_tf, by its signatures alone."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,37 +13,17 @@ import tensorflow as tf
 
 from vae_tf.data.pipeline import gather_examples, to_inputs
 from vae_tf.evaluation.bounds import BoundEstimator
+from vae_tf.export import standalone
+from vae_tf.export.check import ServableMismatchError, check_servable, random_request
 from vae_tf.export.servable import export_run, list_versions
 from vae_tf.export.signatures import SCORE_SAMPLES, make_signatures
 from vae_tf.seeding import derive_pair
 from vae_tf.training.runs import load_run
 
-NAMES = {"serving_default", "reconstruct", "encode", "decode", "sample", "score"}
-
-CLIENT = """
-import sys
-import numpy as np
-import tensorflow as tf
-
-assert not any("main" in path or "vae" in path for path in sys.path if "site-packages" not in path and ".pyenv" not in path)
-try:
-    import vae_tf
-except ImportError:
-    pass
-else:
-    raise SystemExit("vae_tf can be imported")
-path, inputs, outputs = sys.argv[1:]
-inputs = np.load(inputs)
-results = {}
-with tf.compat.v1.Session(graph=tf.Graph()) as session:
-    meta = tf.compat.v1.saved_model.load(session, ["serve"], path)
-    for name in inputs.files:
-        signature = meta.signature_def[name]
-        (info,) = signature.inputs.values()
-        fetched = session.run({key: out.name for key, out in signature.outputs.items()}, {info.name: inputs[name]})
-        results.update({f"{name}/{key}": value for key, value in fetched.items()})
-np.savez(outputs, **results)
-"""
+OF_X = {"reconstruct", "encode", "score"}
+NAMES = {"serving_default", "decode", "sample", "interpolate", "impute", "impute_masked"} | OF_X
+NAMES |= {f"{name}_{form}" for name in OF_X for form in ("uint8", "encoded")}
+OF_DENSITIES = {name for name in NAMES if name.startswith(("score", "impute"))}
 
 
 @pytest.fixture(scope="module")
@@ -50,55 +31,66 @@ def exported(tiny_runs, tmp_path_factory):
     """Return every tiny run with its exported folder."""
     output = tmp_path_factory.mktemp("saved_models")
     loaded = {name: load_run(path) for name, path in tiny_runs.items()}
-    return {name: (run, export_run(run, output, name)) for name, run in loaded.items()}
+    return {name: (run, export_run(run, output, name).path) for name, run in loaded.items()}
 
 
-def _request(signature, loaded, count=5) -> np.ndarray:
-    """Make an input of a signature: raw values as a client has them."""
-    rng = np.random.default_rng(1)
-    raw = rng.integers(0, 256, (count, *loaded.spec.event_shape)).astype(np.float32)
-    z = rng.normal(size=(count, loaded.vae.latent.size)).astype(np.float32)
-    return {"x": raw, "z": z, "seed": np.array([0, 1, -3, 2**40, 7][:count], np.int64)}[signature.input.name]
+def _raw(loaded, count=5):
+    """Return pictures as a client has them."""
+    return np.random.default_rng(1).integers(0, 256, (count, *loaded.spec.event_shape)).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", ["gaussian", "joint", "autoencoder"])
-def test_served_equals_local_without_the_package(exported, tmp_path, name):
+def test_served_equals_local_without_the_package(exported, name):
     loaded, path = exported[name]
     signatures = make_signatures(loaded.vae, loaded.spec)
-    np.savez(tmp_path / "in.npz", **{signature.name: _request(signature, loaded) for signature in signatures})
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    (tmp_path / "client.py").write_text(CLIENT)
-    command = [sys.executable, "-I", "client.py", str(path), "in.npz", "out.npz"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    served = np.load(tmp_path / "out.npz")
-    for signature in signatures:
-        for key, value in signature.function(tf.constant(_request(signature, loaded))).items():
-            np.testing.assert_allclose(served[f"{signature.name}/{key}"], value, rtol=1e-5, atol=1e-5)
+    checks = check_servable(path, signatures)
+    assert [check.name for check in checks] == [signature.name for signature in signatures]
+    assert all(check.num_rows == 4 for check in checks)
+
+
+def test_the_script_refuses_the_package(tmp_path):
+    code = f"import runpy, sys; sys.argv = ['x', 'a', 'b', 'c']; runpy.run_path({standalone.__file__!r})\nimport vae_tf"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(standalone.__file__).parents[2], check=False).returncode == 0
+    hidden = code.replace("runpy.run_path(", "sys.meta_path.insert(0, runpy.run_path(").replace(")\nimport", ")['_Refuse']())\nimport")
+    done = subprocess.run(
+        [sys.executable, "-c", hidden], cwd=Path(standalone.__file__).parents[2], capture_output=True, text=True, check=False
+    )
+    assert "a servable must not need vae_tf" in done.stderr
+
+
+def test_a_servable_of_another_model_is_refused(exported):
+    (loaded, path), (other, _) = exported["gaussian"], exported["joint"]
+    with pytest.raises(ServableMismatchError, match="does not run in a process of its own"):
+        check_servable(path.parent, make_signatures(loaded.vae, loaded.spec))
+    reconstruct = make_signatures(other.vae, other.spec)[:1]
+    with pytest.raises(ServableMismatchError, match="serving_default answers otherwise"):
+        check_servable(path, reconstruct)
 
 
 @pytest.mark.parametrize("name", ["gaussian", "joint", "autoencoder"])
 def test_signatures_are_batchable(exported, name):
     loaded, path = exported[name]
     servable = tf.saved_model.load(str(path))
-    assert set(servable.signatures) == (NAMES if loaded.vae.latent.has_density else NAMES - {"score"})
+    assert set(servable.signatures) == (NAMES if loaded.vae.latent.has_density else NAMES - OF_DENSITIES)
     for signature in make_signatures(loaded.vae, loaded.spec):
         served = servable.signatures[signature.name]
-        (spec,) = served.structured_input_signature[1].values()
-        assert spec.shape[0] is None and spec.shape.rank >= 1
+        specs = served.structured_input_signature[1]
+        assert set(specs) == {field.name for field in signature.inputs}
+        assert all(spec.shape.rank >= 1 and spec.shape[0] is None for spec in specs.values())
         assert all(output.shape[0] is None for output in served.structured_outputs.values())
-        batch = _request(signature, loaded)
-        merged = served(**{signature.input.name: tf.constant(batch)})
-        for row in range(len(batch)):
-            alone = served(**{signature.input.name: tf.constant(batch[row : row + 1])})
+        request = random_request(signature, 3)
+        merged = served(**{key: tf.constant(value) for key, value in request.items()})
+        for row in range(3):
+            alone = served(**{key: tf.constant(value[row : row + 1]) for key, value in request.items()})
             for key, value in alone.items():
                 np.testing.assert_allclose(value[0], merged[key][row], rtol=1e-4, atol=1e-3)
 
 
 def test_the_first_operation_checks_the_shape(exported):
     loaded, path = exported["gaussian"]
+    servable = tf.saved_model.load(str(path))
     for name in NAMES:
-        function = tf.saved_model.load(str(path)).signatures[name]
+        function = servable.signatures[name]
         operations = [node.op for body in function.graph.as_graph_def().library.function for node in body.node_def]
         assert "EnsureShape" in operations
         assert not {"PyFunc", "EagerPyFunc", "PyFuncStateless", "XlaLaunch"} & set(operations)
@@ -122,13 +114,62 @@ def test_a_wrong_shape_is_refused_by_the_session_itself(exported):
 def test_sample_follows_its_seed(exported):
     _, path = exported["joint"]
     sample = tf.saved_model.load(str(path)).signatures["sample"]
-    z = sample(seed=tf.constant([4, 5, 4], tf.int64))["z"].numpy()
+    z = sample(seed=tf.constant([4, 5, 4, 4], tf.int64), temperature=tf.constant([1.0, 1.0, 1.0, 0.1]))["z"].numpy()
     assert np.array_equal(z[0], z[2]) and not np.array_equal(z[0], z[1])
+    assert np.linalg.norm(z[3, :2]) < np.linalg.norm(z[0, :2])
+
+
+def test_forms_of_the_same_picture_have_the_same_answers(exported):
+    loaded, path = exported["gaussian"]
+    served = tf.saved_model.load(str(path)).signatures
+    raw = _raw(loaded, 2)
+    files = [tf.io.encode_png(picture.astype(np.uint8)).numpy() for picture in raw]
+    expected = served["encode"](x=tf.constant(raw))["mean"].numpy()
+    np.testing.assert_allclose(served["encode_uint8"](x=tf.constant(raw, tf.uint8))["mean"], expected, rtol=1e-5)
+    np.testing.assert_allclose(served["encode_encoded"](image=tf.constant(files))["mean"], expected, rtol=1e-5)
+    large = tf.io.encode_jpeg(np.zeros([30, 50, 3], np.uint8)).numpy()
+    assert served["encode_encoded"](image=tf.constant([large]))["mean"].shape == (1, 2)
+
+
+def test_interpolation_begins_and_ends_where_it_should(exported):
+    for name in ("gaussian", "joint", "autoencoder"):
+        loaded, path = exported[name]
+        served = tf.saved_model.load(str(path)).signatures
+        start, stop = (tf.constant(_raw(loaded, 2)[index : index + 1]) for index in (0, 1))
+        walk = served["interpolate"](
+            start=tf.repeat(start, 4, 0), stop=tf.repeat(stop, 4, 0), fraction=tf.constant([-1.0, 0.0, 1.0, 9.0])
+        )["x"].numpy()
+        for index, end in enumerate((start, start, stop, stop)):
+            np.testing.assert_allclose(walk[index], served["reconstruct"](x=end)["reconstruction"][0], rtol=1e-4, atol=1e-3)
+
+
+def test_imputation_keeps_what_is_observed_and_fills_the_rest(exported):
+    loaded, path = exported["gaussian"]
+    served = tf.saved_model.load(str(path)).signatures
+    raw, seed = _raw(loaded, 3), tf.constant([1, 2, 1], tf.int64)
+    observed = np.random.default_rng(2).random(raw.shape) < 0.5
+    holes = tf.constant(np.where(observed, raw, np.float32("nan")))
+    filled = served["impute"](x=holes, seed=seed)["x"].numpy()
+    np.testing.assert_array_equal(filled[observed], raw[observed])
+    assert np.isfinite(filled).all() and (filled[~observed] >= 0).all() and (filled[~observed] <= 255).all()
+    masked = served["impute_masked"](x=tf.constant(raw), observed=tf.constant(observed), seed=seed)["x"].numpy()
+    np.testing.assert_allclose(masked, filled, rtol=1e-5)
+    everything = served["impute"](x=tf.constant(raw), seed=seed)["x"].numpy()
+    np.testing.assert_array_equal(everything, raw)
+
+
+def test_warm_up_requests_are_one_a_signature(exported):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    _, path = exported["gaussian"]
+    file = path / "assets.extra" / "tf_serving_warmup_requests"
+    records = [prediction_log_pb2.PredictionLog.FromString(r) for r in tf.data.TFRecordDataset(str(file)).as_numpy_iterator()]
+    assert {record.predict_log.request.model_spec.signature_name for record in records} == NAMES
 
 
 def test_score_is_the_negative_elbo(exported):
     loaded, path = exported["joint"]
-    raw = _request(make_signatures(loaded.vae, loaded.spec)[0], loaded)
+    raw = _raw(loaded)
     served = tf.saved_model.load(str(path)).signatures["score"](x=tf.constant(raw))["negative_elbo"].numpy()
     inputs = to_inputs(loaded.spec, raw)
     estimates = [BoundEstimator(loaded.vae).per_example([inputs], SCORE_SAMPLES, (9, n)).negative_elbo for n in range(40)]
@@ -138,7 +179,7 @@ def test_score_is_the_negative_elbo(exported):
 def test_reconstructions_are_in_raw_units(exported):
     loaded, path = exported["gaussian"]
     served = tf.saved_model.load(str(path)).signatures["serving_default"]
-    raw = _request(make_signatures(loaded.vae, loaded.spec)[0], loaded)
+    raw = _raw(loaded)
     reconstruction = served(x=tf.constant(raw))["reconstruction"].numpy()
     np.testing.assert_allclose(reconstruction, 255 * loaded.vae.reconstruct(to_inputs(loaded.spec, raw)), rtol=1e-5)
 
@@ -164,13 +205,31 @@ def test_versions_count_up_and_none_is_half_there(run_cli, parse, tmp_path, tiny
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        results = [run_cli("export", tiny_run, "--name", "m", "--output", tmp_path, "--json") for _ in range(3)]
+        options = ([], ["--check"], ["--keep", "2"])
+        results = [run_cli("export", tiny_run, "--name", "m", "--output", tmp_path, "--json", *more) for more in options]
     finally:
         stop.set()
         watcher.join()
     assert [parse(out)["version"] for _, out, _ in results] == [1, 2, 3]
     assert seen and all(seen)
-    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["1", "2", "3"]
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["2", "3"]
+    assert [len(parse(out)["checks"]) > 0 for _, out, _ in results] == [False, True, False]
+    assert parse(results[2][1])["removed_versions"] == [1]
+
+
+def test_killing_an_export_leaves_only_whole_versions(tmp_path, tiny_run):
+    folder = tmp_path / "m"
+    command = [sys.executable, "run.py", "export", str(tiny_run), "--name", "m", "--output", str(tmp_path)]
+    for delay in (0.0, 0.3):
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not list(folder.glob(".*.partial")) and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+    assert list(folder.glob(".*.partial"))  # what a server ignores
+    assert all((folder / str(version) / "assets.extra" / "manifest.json").exists() for version in list_versions(folder))
+    assert export_run(load_run(tiny_run), tmp_path, "m").path.is_dir()
 
 
 def test_a_failed_export_leaves_nothing(tmp_path, tiny_run, monkeypatch):
