@@ -215,8 +215,7 @@ class _Functions:
             _, sums = self.estimator.log_weight_sums(row[tf.newaxis], seed, SCORE_SAMPLES)
             return tf.add_n(list(sums.values()))[0] / SCORE_SAMPLES
 
-        scores = tf.map_fn(negative_elbo, to_inputs(self.spec, x), fn_output_signature=tf.TensorSpec([], tf.float32))
-        return {"negative_elbo": scores}
+        return {"negative_elbo": tf.vectorized_map(negative_elbo, to_inputs(self.spec, x))}
 
     def impute(self, x: tf.Tensor, seed: tf.Tensor) -> Tensors:
         """Fill in what is NaN."""

@@ -85,7 +85,13 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(
-        self, owner: Any, run: Run, signature: SignatureInfo, inputs: Arrays, outputs: Sequence[str] | None = None
+        self,
+        owner: Any,
+        run: Run,
+        signature: SignatureInfo,
+        inputs: Arrays,
+        outputs: Sequence[str] | None = None,
+        timeout: float | None = None,
     ) -> Arrays:
         """Compute a request, alone or with others.
 
@@ -95,9 +101,10 @@ class Batcher:
             signature: which function.
             inputs: alias to array.
             outputs: aliases wanted; None for all.
+            timeout: seconds to wait for the answer.
 
         Raises:
-            ServingError: UNAVAILABLE when too much waits; INVALID_ARGUMENT where inputs differ in rows; else what `run` raises.
+            ServingError: DEADLINE_EXCEEDED; UNAVAILABLE when too much waits; INVALID_ARGUMENT where inputs differ in rows; else what `run` raises.
         """
         if self._num_waiting >= self.options.max_enqueued_rows:
             raise ServingError(Code.UNAVAILABLE, "The batch scheduling queue to which this task was submitted is full")
@@ -107,7 +114,9 @@ class Batcher:
             key: Any = (owner, signature.name, tuple(outputs or ()), shapes)
         else:
             key = object()  # a queue of its own
-        task = _Task(inputs, num_rows, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        task = _Task(inputs, num_rows, loop.create_future())
+        timer = None if timeout is None else loop.call_later(timeout, _expire, task.answer)
         self._queues.setdefault(key, _Queue(run, signature, outputs)).tasks.append(task)
         self._num_waiting += num_rows
         try:
@@ -115,6 +124,8 @@ class Batcher:
             return await task.answer
         finally:
             self._num_waiting -= num_rows
+            if timer:
+                timer.cancel()
 
     def _start(self) -> None:
         """Start as many computations as threads are free for, queue after queue."""
@@ -159,6 +170,11 @@ class Batcher:
             else:
                 task.answer.set_result(answer)
         self._start()
+
+
+def _expire(answer: "asyncio.Future[Arrays]") -> None:
+    if not answer.done():
+        answer.set_exception(ServingError(Code.DEADLINE_EXCEEDED, "Timed out waiting for notification"))
 
 
 def _count_rows(inputs: Arrays) -> int:

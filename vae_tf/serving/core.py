@@ -1,6 +1,5 @@
 """What both doors of the server share: find the version, compute with a deadline, count and log."""
 
-import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -126,8 +125,4 @@ class ServingCore:
         """
         for alias, info in signature.inputs.items():
             info.check_shape(inputs[alias].shape)
-        work = self._batcher.run(version, version.loaded().run, signature, dict(inputs), outputs)
-        try:
-            return await asyncio.wait_for(work, timeout)
-        except asyncio.TimeoutError as error:
-            raise ServingError(Code.DEADLINE_EXCEEDED, "Timed out waiting for notification") from error
+        return await self._batcher.run(version, version.loaded().run, signature, dict(inputs), outputs, timeout)

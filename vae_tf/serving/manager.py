@@ -6,6 +6,7 @@ wanted goes only when something wanted is there.
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import time
@@ -281,6 +282,8 @@ class ModelManager:
             version.next_attempt = time.monotonic() + self.options.retry_seconds
             log_event("load failed", model=version.name, version=number, error=str(error), attempt=version.num_attempts)
         else:
+            gc.collect()
+            gc.freeze()  # a graph is a million objects: the collector, set off by long requests, need not look at them again
             version.state = State.AVAILABLE
             log_event("available", model=version.name, version=number, seconds=round(time.perf_counter() - began, 3))
 

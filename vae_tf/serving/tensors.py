@@ -93,12 +93,11 @@ def array_from_json(value: Any, info: TensorInfo) -> np.ndarray:
         >>> array_from_json([[1, 2.5]], TensorInfo("x", "x:0", "float", np.float32, None)).tolist()
         [[1.0, 2.5]]
     """
-    flat, shape = _flatten(value)
+    flat, shape, kinds = _flatten(value)
     if info.dtype == "string":
         elements = np.empty(len(flat), object)
         elements[:] = [_text(element) for element in flat]
         return elements.reshape(shape)
-    kinds = set(map(type, flat))
     allowed = {int, float} if info.dtype in _FLOATS else {int} if info.dtype in _RANGES else {bool}
     if info.dtype not in (*_FLOATS, *_RANGES, "bool"):
         raise ServingError(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {_echo(value)} to type: {info.dtype}")
@@ -113,12 +112,11 @@ def array_from_json(value: Any, info: TensorInfo) -> np.ndarray:
         return np.array(flat, wide).astype(info.numpy_dtype, copy=False).reshape(shape)
 
 
-def _flatten(value: Any) -> tuple[list[Any], tuple[int, ...]]:
-    """Return the elements in order and the shape, level by level, so that depth costs no stack."""
+def _flatten(value: Any) -> tuple[list[Any], tuple[int, ...], set[type]]:
+    """Return the elements in order, the shape, and the elements' types; level by level, so that depth costs no stack."""
     shape: list[int] = []
-    level = [value]
+    level, kinds = [value], {type(value)}
     while level and isinstance(level[0], list):
-        kinds = set(map(type, level))
         if kinds != {list}:
             stray = next(item for item in level if not isinstance(item, list))
             raise invalid(
@@ -131,10 +129,10 @@ def _flatten(value: Any) -> tuple[list[Any], tuple[int, ...]]:
             raise invalid(f"Encountered list at unexpected size: {other} at level: {len(shape)} expected size: {len(level[0])}")
         shape.append(len(level[0]))
         level = list(chain.from_iterable(level))
-    nested = next((item for item in level if isinstance(item, list)), None)
-    if nested is not None:
+        kinds = set(map(type, level))
+    if list in kinds:
         raise invalid(f"Encountered list at unexpected level: {len(shape)} expected < {len(shape)}")
-    return level, tuple(shape)
+    return level, tuple(shape), kinds
 
 
 def _text(element: Any) -> bytes:

@@ -1,0 +1,82 @@
+"""The deployment files are what their programs read: schemas for YAML, the official messages for configuration."""
+
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+from compose_pydantic import ComposeSpecification
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from vae_tf.serving.model_config import from_message, read_model_config
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+MANIFESTS = [
+    (path.name, document["kind"], document)
+    for path in sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    for document in yaml.safe_load_all(path.read_text())
+]
+
+
+@pytest.mark.parametrize("document", [m[2] for m in MANIFESTS], ids=[f"{m[0]}-{m[1]}" for m in MANIFESTS])
+def test_kubernetes_manifests(document):
+    kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_a_wrong_manifest_is_found():
+    document = yaml.safe_load(yaml.safe_dump(MANIFESTS[2][2]))
+    document["spec"]["template"]["spec"]["containers"][0]["readinessProb"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_the_manifests_fit_together():
+    kinds = {kind: document for _, kind, document in MANIFESTS}
+    pod = kinds["Deployment"]["spec"]["template"]
+    assert kinds["Service"]["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert kinds["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"] == kinds["Deployment"]["metadata"]["name"]
+    files = {f"--{flag}=/config/{name}" for flag, name in (
+        ("model_config_file", "models.config"),
+        ("batching_parameters_file", "batching.config"),
+        ("monitoring_config_file", "monitoring.config"),
+    )}
+    assert files <= set(pod["spec"]["containers"][0]["args"])
+    data = kinds["ConfigMap"]["data"]
+    config = text_format.Parse(data["models.config"], model_server_config_pb2.ModelServerConfig())
+    assert [model.name for model in from_message(config)] == ["mnist"]
+    for name in ("batching.config", "models.config", "monitoring.config"):
+        assert _settings(data[name]) == _settings((DEPLOY / "serving" / name).read_text())
+
+
+def test_the_compose_file():
+    document = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    assert set(ComposeSpecification.model_validate(document).services) == {"serving", "prometheus"}
+    for service in document["services"].values():
+        for volume in service["volumes"]:
+            source = volume.split(":")[0]
+            assert not source.startswith(".") or (DEPLOY / source).exists()
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+
+
+def test_the_scrape_configuration():
+    (job,) = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["scrape_configs"]
+    assert job["metrics_path"] == "/monitoring/prometheus/metrics"
+    assert job["static_configs"] == [{"targets": ["serving:8501"]}]
+
+
+def test_the_model_configuration():
+    (model,) = read_model_config(DEPLOY / "serving" / "models.config")
+    assert (model.name, str(model.base_path), model.num_latest) == ("mnist", "/models/mnist", 1)
+
+
+def test_the_last_allowed_batch_size_is_the_largest():
+    settings = _settings((DEPLOY / "serving" / "batching.config").read_text())
+    sizes = [int(part) for part in settings.split("allowed_batch_sizes:")[1:]]
+    assert sizes == sorted(sizes)
+    assert f"max_batch_size{{value:{sizes[-1]}}}" in settings
+
+
+def _settings(text):
+    """Return a text-form message without comments and spaces."""
+    return "".join("".join(line.partition("#")[0].split()) for line in text.splitlines())
