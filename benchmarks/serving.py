@@ -74,7 +74,11 @@ class RestCaller:
 
     def __init__(self, url: str, model: str, signature: str, inputs: dict[str, np.ndarray]) -> None:
         names = list(inputs)
-        rows = inputs[names[0]] if len(names) == 1 else [dict(zip(names, row, strict=True)) for row in zip(*inputs.values(), strict=True)]
+        rows = (
+            inputs[names[0]]
+            if len(names) == 1
+            else [dict(zip(names, row, strict=True)) for row in zip(*inputs.values(), strict=True)]
+        )
         document = {"signature_name": signature, "instances": rows}
         body = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY, default=lambda value: value.tolist())
         self.host, self.port = urlsplit(url).hostname, urlsplit(url).port
@@ -111,7 +115,11 @@ class GrpcCaller:
 
     async def open(self) -> None:
         """Connect."""
-        options = [("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
+        options = [
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.enable_http_proxy", 0),
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
         self.channel = grpc.aio.insecure_channel(self.address, options=options)
         self.predict = unary(self.channel, "predict")
 
@@ -265,7 +273,9 @@ def in_process(servable: Path, options: argparse.Namespace) -> list[Result]:
     results = []
     for batch in options.batch:
         command = [sys.executable, "-c", code, str(version), options.signature, str(batch), str(options.seconds)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        )
         times = json.loads(done.stdout)
         results.append(summarize("in process", "-", 1, batch, None, (times, 0, sum(times))))
         show(results[-1])
@@ -320,7 +330,12 @@ def main() -> None:
         results += load("server", options.rest, options.grpc, options)
     if options.output:
         machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-        document = {"command": sys.argv, "signature": options.signature, "machine": machine, "results": [asdict(r) for r in results]}
+        document = {
+            "command": sys.argv,
+            "signature": options.signature,
+            "machine": machine,
+            "results": [asdict(r) for r in results],
+        }
         options.output.write_text(json.dumps(document, indent=1) + "\n")
 
 

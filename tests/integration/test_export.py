@@ -51,7 +51,9 @@ def test_served_equals_local_without_the_package(exported, name):
 def test_the_script_refuses_the_package(tmp_path):
     code = f"import runpy, sys; sys.argv = ['x', 'a', 'b', 'c']; runpy.run_path({standalone.__file__!r})\nimport vae_tf"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(standalone.__file__).parents[2], check=False).returncode == 0
-    hidden = code.replace("runpy.run_path(", "sys.meta_path.insert(0, runpy.run_path(").replace(")\nimport", ")['_Refuse']())\nimport")
+    hidden = code.replace("runpy.run_path(", "sys.meta_path.insert(0, runpy.run_path(").replace(
+        ")\nimport", ")['_Refuse']())\nimport"
+    )
     done = subprocess.run(
         [sys.executable, "-c", hidden], cwd=Path(standalone.__file__).parents[2], capture_output=True, text=True, check=False
     )

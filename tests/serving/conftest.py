@@ -90,7 +90,7 @@ class Rest:
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
-            return response.status, dict((k.lower(), v) for k, v in response.getheaders()), response.read()
+            return response.status, {key.lower(): value for key, value in response.getheaders()}, response.read()
         finally:
             connection.close()
 

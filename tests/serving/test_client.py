@@ -47,11 +47,11 @@ def test_every_kind_of_value(client):
 def test_what_is_wrong_is_said_before_anything_is_sent(client):
     with pytest.raises(UserValueError, match="no signature 'none'; it has bool, bytes"):
         client.predict("none", {})
-    with pytest.raises(UserValueError, match="two takes a, b. Received: a"):
+    with pytest.raises(UserValueError, match=r"two takes a, b\. Received: a"):
         client.predict("two", {"a": [1]})
     with pytest.raises(UserValueError, match=r"serving_default: x must have shape \(N, 2\). Received: \(3,\)"):
         client.predict("serving_default", {"x": [1, 2, 3]})
-    with pytest.raises(UserValueError, match="has outputs y. Received: z"):
+    with pytest.raises(UserValueError, match=r"has outputs y\. Received: z"):
         client.predict("serving_default", {"x": [[1, 2]]}, ["z"])
     with pytest.raises(UserValueError, match="two: b must be int32"):
         client.predict("two", {"a": [1], "b": ["text"]})
@@ -100,7 +100,11 @@ def test_retries_wait_for_a_busy_server():
     class Busy(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             times.append(self.path)
-            body = b'{"model_version_status": [{"version": "4", "state": "AVAILABLE"}]}' if len(times) == 3 else b'{"error": "busy"}'
+            body = (
+                b'{"model_version_status": [{"version": "4", "state": "AVAILABLE"}]}'
+                if len(times) == 3
+                else b'{"error": "busy"}'
+            )
             self.send_response(answers[len(times) - 1])
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -36,11 +36,14 @@ def test_the_manifests_fit_together():
     pod = kinds["Deployment"]["spec"]["template"]
     assert kinds["Service"]["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
     assert kinds["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"] == kinds["Deployment"]["metadata"]["name"]
-    files = {f"--{flag}=/config/{name}" for flag, name in (
-        ("model_config_file", "models.config"),
-        ("batching_parameters_file", "batching.config"),
-        ("monitoring_config_file", "monitoring.config"),
-    )}
+    files = {
+        f"--{flag}=/config/{name}"
+        for flag, name in (
+            ("model_config_file", "models.config"),
+            ("batching_parameters_file", "batching.config"),
+            ("monitoring_config_file", "monitoring.config"),
+        )
+    }
     assert files <= set(pod["spec"]["containers"][0]["args"])
     data = kinds["ConfigMap"]["data"]
     config = text_format.Parse(data["models.config"], model_server_config_pb2.ModelServerConfig())

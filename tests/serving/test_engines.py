@@ -70,12 +70,19 @@ def test_docker_publishes_on_the_host_alone_and_mounts_read_only(tmp_path):
 def test_the_command_becomes_the_model_server(programs, tmp_path):
     versions = tmp_path / "mnist" / "1"
     versions.mkdir(parents=True)
-    programs("tensorflow_model_server", f'echo "$@" > {tmp_path}/called; while [ "$1" ]; do case $1 in --model_config_file=*) '
-             f'while read line; do echo "$line"; done < ${{1#*=}} > {tmp_path}/config;; esac; shift; done')
+    programs(
+        "tensorflow_model_server",
+        f'echo "$@" > {tmp_path}/called; while [ "$1" ]; do case $1 in --model_config_file=*) '
+        f'while read line; do echo "$line"; done < ${{1#*=}} > {tmp_path}/config;; esac; shift; done',
+    )
     environment = {**os.environ, "COLUMNS": "200"}
     done = subprocess.run(
         [sys.executable, "run.py", "serve", str(tmp_path / "mnist"), "--rest-port", "4321"],
-        cwd=ROOT, capture_output=True, text=True, env=environment, check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "with the model-server engine" in done.stderr

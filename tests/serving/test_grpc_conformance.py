@@ -184,7 +184,10 @@ def test_status(models):
 
 
 def test_the_other_calls_refuse_predict_signatures(predictions):
-    for call, kind in ((predictions.Classify, classification_pb2.ClassificationRequest), (predictions.Regress, regression_pb2.RegressionRequest)):
+    for call, kind in (
+        (predictions.Classify, classification_pb2.ClassificationRequest),
+        (predictions.Regress, regression_pb2.RegressionRequest),
+    ):
         ask = kind()
         ask.model_spec.name = "conformance"
         ask.input.example_list.examples.add()

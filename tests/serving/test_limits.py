@@ -103,8 +103,9 @@ def test_cors_only_if_wanted(model, start_server):
 def test_taken_ports_are_said(model, start_server):
     with start_server(model) as server:
         for option in ("rest_port", "grpc_port"):
-            with pytest.raises(UserValueError, match="another program has it"), start_server(
-                model, **{option: getattr(server, option)}
+            with (
+                pytest.raises(UserValueError, match="another program has it"),
+                start_server(model, **{option: getattr(server, option)}),
             ):
                 pass
 

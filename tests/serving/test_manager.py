@@ -81,8 +81,10 @@ def test_a_new_version_takes_over_and_deleting_it_rolls_back(tmp_path):
         tmp_path,
         [
             lambda _: versions_in(tmp_path, 2),
-            lambda manager: (states(manager) == {2: "AVAILABLE", 1: "END"} or pytest.fail(str(states(manager))))
-            and shutil.rmtree(tmp_path / "2"),
+            lambda manager: (
+                (states(manager) == {2: "AVAILABLE", 1: "END"} or pytest.fail(str(states(manager))))
+                and shutil.rmtree(tmp_path / "2")
+            ),
             lambda manager: states(manager) == {2: "END", 1: "AVAILABLE"} or pytest.fail(str(states(manager))),
         ],
     )
@@ -142,7 +144,9 @@ def test_a_missing_folder_changes_nothing_and_an_empty_one_unloads(tmp_path):
 
 def test_policies(tmp_path):
     versions_in(tmp_path, 1, 2, 3)
-    manage(tmp_path, [lambda manager: states(manager) == dict.fromkeys((3, 2, 1), "AVAILABLE") or pytest.fail()], num_latest=None)
+    manage(
+        tmp_path, [lambda manager: states(manager) == dict.fromkeys((3, 2, 1), "AVAILABLE") or pytest.fail()], num_latest=None
+    )
     manage(tmp_path, [lambda manager: states(manager) == dict.fromkeys((3, 2), "AVAILABLE") or pytest.fail()], num_latest=2)
     manage(tmp_path, [lambda manager: states(manager) == {1: "AVAILABLE"} or pytest.fail()], specific=(1,))
 

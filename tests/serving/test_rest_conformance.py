@@ -119,7 +119,9 @@ class TestHttp:
                 while b"\r\n\r\n" not in head:
                     head += connection.recv(65536)
                 assert status in head.split(b"\r\n")[0]
-                length = int(next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split(b":")[1])
+                length = int(
+                    next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split(b":")[1]
+                )
                 rest_of_body = head.split(b"\r\n\r\n", 1)[1]
                 while len(rest_of_body) < length:
                     rest_of_body += connection.recv(65536)
@@ -178,7 +180,10 @@ class TestRows:
             ({"instances": [{}]}, "keys must be equal to: x"),
             ({"signature_name": "two", "instances": [1, 2]}, "instances is a plain list, but expecting list of objects"),
             ({"signature_name": "two", "instances": [{"a": 1}]}, "keys must be equal to: a,b"),
-            ({"signature_name": "two", "instances": [{"a": 1, "b": 1.0}]}, "Failed to process element: 0 key: b of 'instances'"),
+            (
+                {"signature_name": "two", "instances": [{"a": 1, "b": 1.0}]},
+                "Failed to process element: 0 key: b of 'instances'",
+            ),
             ({"signature_name": "half_input", "instances": [1]}, "Conversion of JSON Value"),
         ],
     )
@@ -229,14 +234,18 @@ class TestColumns:
 
 class TestValues:
     def test_floats_keep_their_bits(self, rest):
-        values = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32) * np.float32(10.0) ** np.arange(-25, 25)[:, None]
+        values = (
+            np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32) * np.float32(10.0) ** np.arange(-25, 25)[:, None]
+        )
         status, body = rest.post({"instances": values.astype(np.float64).tolist()})
         assert status == 200
         np.testing.assert_array_equal(np.array(body["predictions"], np.float32), values.astype(np.float32) * np.float32(2))
 
     def test_doubles_keep_their_bits(self, rest):
         values = np.random.default_rng(1).normal(size=20)
-        assert rest.post({"signature_name": "double", "instances": values.tolist()})[1]["predictions"] == (values * 0.1).tolist()
+        assert (
+            rest.post({"signature_name": "double", "instances": values.tolist()})[1]["predictions"] == (values * 0.1).tolist()
+        )
 
     def test_floats_look_like_decimals(self, rest):
         _, _, body = rest.ask("POST", PREDICT, b'{"instances": [[1, 4500000]]}')

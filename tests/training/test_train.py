@@ -1,6 +1,7 @@
 """A run from start to end: what is written, when it stops, what is refused."""
 
 import json
+import shutil
 import signal
 
 import keras
@@ -9,12 +10,14 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from vae_tf.artifacts import RunDirectory
+from vae_tf.artifacts import RunDirectory, write_text
+from vae_tf.config_sources import dump_yaml
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.training import (
     CheckpointStore,
     NonFiniteLossError,
+    TrainingState,
     check_same_data,
     choose_steps_per_execution,
     describe_environment,
@@ -79,6 +82,7 @@ def test_the_results_are_what_was_returned_and_name_the_split_and_the_best_epoch
         "nll_at",
         "epochs",
         "best_epoch",
+        "model_epoch",
         "best_val_negative_elbo",
         "seconds",
     ]
@@ -104,6 +108,19 @@ def test_the_saved_model_and_the_loaded_run_are_the_best_epoch_s(finished):
     for index, weights in enumerate(zip(outcome.vae.weights, saved.weights, loaded.weights, strict=True)):
         for weight in weights:
             np.testing.assert_array_equal(weight, best[f"v{index}"])
+
+
+def test_the_model_is_of_the_epoch_that_the_configuration_selects(finished, tmp_path, monkeypatch):
+    run, *_ = finished
+    shutil.copytree(run.path, tmp_path / "run")
+    config = run.read_config()
+    monkeypatch.setattr(CheckpointStore, "read_state", lambda _: TrainingState(3, 2, 0.0))
+    for select, epoch in (("best", 2), ("last", 3)):
+        selecting = config.model_copy(update={"training": config.training.model_copy(update={"select": select})})
+        write_text(tmp_path / "run" / "config.yaml", dump_yaml(selecting))
+        arrays = np.load(CheckpointStore(run.checkpoints).path(epoch))
+        for index, weight in enumerate(load_run(tmp_path / "run").vae.weights):
+            np.testing.assert_array_equal(weight, arrays[f"v{index}"])
 
 
 def test_a_loaded_run_knows_its_configuration_data_and_state(finished, make_dataset):

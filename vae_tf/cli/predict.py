@@ -29,7 +29,7 @@ def predict(  # noqa: PLR0913 - options of the command line
         typer.Argument(metavar="[FILE]...", help="PNG or JPEG images, or one .npz/.npy with the inputs by name."),
     ] = None,
     *,
-    model: Annotated[str, typer.Option(help="The model's name; default: the only one that makes sense, `mnist`.")] = "mnist",
+    model: Annotated[str, typer.Option("--model", "-m", help="The model's name: its folder's below saved_models.")],
     server: Annotated[str, typer.Option(help="http://HOST:PORT or grpc://HOST:PORT.")] = "http://127.0.0.1:8501",
     version: Annotated[int | None, typer.Option(help="A version; default: the newest.")] = None,
     label: Annotated[str | None, typer.Option(help="A version's label.")] = None,

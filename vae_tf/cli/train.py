@@ -149,7 +149,7 @@ def _show(run: "RunDirectory", results: dict[str, Any]) -> None:
         if results["nll"] is not None
         else "none: an autoencoder has no density",
         "KL": f"{results['kl']:.2f} nats",
-        "best epoch": f"{results['best_epoch']} of {results['epochs']}, {results['seconds']:.0f} s",
+        "model": f"of epoch {results['model_epoch']} of {results['epochs']}, {results['seconds']:.0f} s",
     }
     console.print(numbers_table("Done", rows), highlight=False)
     print(  # noqa: T201

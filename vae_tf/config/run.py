@@ -21,6 +21,7 @@ class TrainingConfig(Part):
     learning_rate: ScheduleConfig = ConstantConfig(value=1e-3)
     clip_norm: PositiveFloat | None = Field(None, description="limit of the gradient's global norm")
     patience: PositiveInt | None = Field(None, description="epochs without a better val_negative_elbo before stopping")
+    select: Literal["best", "last"] = Field("best", description="epoch of the model: least val_negative_elbo, or the last")
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     jit_compile: bool = Field(False, description="XLA; slower on CPUs, and it draws other random numbers")
     steps_per_execution: PositiveInt | None = Field(None, description="default: chosen from the steps of an epoch")

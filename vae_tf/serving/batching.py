@@ -104,7 +104,7 @@ class Batcher:
             timeout: seconds to wait for the answer.
 
         Raises:
-            ServingError: DEADLINE_EXCEEDED; UNAVAILABLE when too much waits; INVALID_ARGUMENT where inputs differ in rows; else what `run` raises.
+            ServingError: DEADLINE_EXCEEDED; UNAVAILABLE when too much waits; else what `run` raises.
         """
         if self._num_waiting >= self.options.max_enqueued_rows:
             raise ServingError(Code.UNAVAILABLE, "The batch scheduling queue to which this task was submitted is full")

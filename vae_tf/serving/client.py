@@ -131,7 +131,9 @@ class Client:
         """
         fields = self._fields(signature)
         if set(inputs) != set(fields.inputs):
-            raise UserValueError(f"{signature} takes {', '.join(sorted(fields.inputs))}. Received: {', '.join(inputs) or 'nothing'}.")
+            raise UserValueError(
+                f"{signature} takes {', '.join(sorted(fields.inputs))}. Received: {', '.join(inputs) or 'nothing'}."
+            )
         unknown = [name for name in outputs if name not in fields.outputs]
         if unknown:
             raise UserValueError(f"{signature} has outputs {', '.join(sorted(fields.outputs))}. Received: {unknown[0]}.")

@@ -192,9 +192,10 @@ class _Expiry:
         task = asyncio.current_task()
         self._timer = asyncio.get_running_loop().call_later(self._seconds, self._fire, task)
 
-    def _fire(self, task: "asyncio.Task[Any]") -> None:
+    def _fire(self, task: "asyncio.Task[Any] | None") -> None:
         self._fired = True
-        task.cancel()
+        if task:
+            task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._timer.cancel()

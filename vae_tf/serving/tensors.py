@@ -18,7 +18,7 @@ __all__ = ["SignatureInfo", "TensorInfo", "array_from_json", "dump_outputs"]
 
 _FLOATS = ("float", "double")
 _INT32_STAGE = ("int8", "int16", "int32", "uint8")
-_RANGES = dict.fromkeys(_INT32_STAGE, (-2 ** 31, 2 ** 31 - 1)) | {
+_RANGES = dict.fromkeys(_INT32_STAGE, (-(2**31), 2**31 - 1)) | {
     "int64": (-(2**63), 2**63 - 1),
     "uint32": (0, 2**32 - 1),
     "uint64": (0, 2**64 - 1),

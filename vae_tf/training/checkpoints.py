@@ -41,6 +41,15 @@ class TrainingState:
             return TrainingState(epoch, epoch, value)
         return TrainingState(epoch, self.best_epoch, self.best_value)
 
+    def selected(self, select: str) -> int:
+        """Return the epoch whose weights are the run's model: the `best` one, or the `last`.
+
+        Example:
+            >>> TrainingState(5, 3, 90.0).selected("best"), TrainingState(5, 3, 90.0).selected("last")
+            (3, 5)
+        """
+        return self.epoch if select == "last" else self.best_epoch
+
 
 @dataclass(frozen=True)
 class CheckpointStore:

@@ -138,7 +138,7 @@ def _train_locked(config: RunConfig, dataset: Dataset, run: RunDirectory, consol
         finally:
             progress.close()
             stop.restore()
-    store.restore(vae, checkpointing.state.best_epoch, with_optimizer=False)
+    store.restore(vae, checkpointing.state.selected(config.training.select), with_optimizer=False)
     interrupted = stop.requested and checkpointing.state.epoch < config.training.epochs
     return TrainingOutcome(vae, checkpointing.state, interrupted, time.perf_counter() - started)
 
@@ -233,7 +233,7 @@ def _version(name: str) -> str:
 
 
 def finish_run(outcome: TrainingOutcome, config: RunConfig, dataset: Dataset, run: RunDirectory) -> dict[str, Any]:
-    """Measure the best epoch's model on the test split, draw, write the projection, and save `model.keras`.
+    """Measure the selected epoch's model on the test split, draw, write the projection, and save `model.keras`.
 
     Returns:
         The final numbers, as written to `results.json`: nats an example, seconds.
@@ -251,6 +251,7 @@ def finish_run(outcome: TrainingOutcome, config: RunConfig, dataset: Dataset, ru
         **asdict(bounds),
         "epochs": outcome.state.epoch,
         "best_epoch": outcome.state.best_epoch,
+        "model_epoch": outcome.state.selected(config.training.select),
         "best_val_negative_elbo": outcome.state.best_value,
         "seconds": round(outcome.seconds, 1),
     }
@@ -265,7 +266,7 @@ def _write_pictures(vae: VAE, config: RunConfig, spec: DatasetSpec, examples: An
 
 
 def load_run(path: str | Path) -> LoadedRun:
-    """Open a run: rebuild its model from the configuration and set the weights of its best epoch.
+    """Open a run: rebuild its model from the configuration and set the weights of the selected epoch.
 
     Works on finished, interrupted and still running trainings.
 
@@ -277,5 +278,5 @@ def load_run(path: str | Path) -> LoadedRun:
     config, spec, store = run.read_config(), read_spec(run), CheckpointStore(run.checkpoints)
     state = store.read_state()
     vae = build_vae(config.model, spec, config.seed, config.objective, config.training.precision)
-    store.restore(vae, state.best_epoch, with_optimizer=False)
+    store.restore(vae, state.selected(config.training.select), with_optimizer=False)
     return LoadedRun(run, config, spec, vae, state)
