@@ -7,7 +7,6 @@ wanted goes only when something wanted is there.
 import asyncio
 import contextlib
 import gc
-import json
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -17,6 +16,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from vae_tf.errors import UserError
 from vae_tf.serving.codes import Code, ServingError, invalid
@@ -30,7 +31,11 @@ _LOG = logging.getLogger("vae_tf.serving")
 
 def log_event(event: str, **fields: object) -> None:
     """Log one line of JSON."""
-    _LOG.info(json.dumps({"event": event, **fields}, default=str))
+    _LOG.info(orjson.dumps({"event": event, **fields}, default=_as_text).decode())
+
+
+def _as_text(value: object) -> object:
+    return list(value) if isinstance(value, (set, tuple)) else str(value)
 
 
 class State(IntEnum):

@@ -225,7 +225,7 @@ class _JsonLines(logging.Formatter):
         """Return one line of JSON."""
         moment = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
         message = record.getMessage()
-        fields = json.loads(message) if message.startswith("{") else {"event": "error", "message": message}
-        if record.exc_info:
-            fields["traceback"] = self.formatException(record.exc_info)
-        return json.dumps({"time": moment, **fields})
+        if message.startswith("{"):
+            return f'{{"time":"{moment}",{message[1:]}'
+        trace = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
+        return json.dumps({"time": moment, "event": "error", "message": message, **trace})
