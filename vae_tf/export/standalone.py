@@ -8,6 +8,8 @@ import os
 import sys
 from typing import Any
 
+__all__ = ["run"]
+
 
 class _Refuse:
     """A module finder that hides the package."""

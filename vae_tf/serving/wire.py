@@ -9,7 +9,7 @@ import grpc
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-__all__ = ["DTYPES", "METHODS", "Wire", "read_tensor", "write_tensor"]
+__all__ = ["DTYPES", "METHODS", "Wire", "read_tensor", "unary", "write_tensor"]
 
 DTYPES = {
     1: ("float", np.float32, "float_val"),
