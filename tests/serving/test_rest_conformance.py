@@ -104,7 +104,7 @@ class TestHttp:
         packed = gzip.compress(json.dumps(GOOD).encode())
         assert rest.ask("POST", PREDICT, packed, {"Content-Encoding": "gzip"})[0] == 200
 
-    @pytest.mark.parametrize("broken", [b"nonsense", gzip.compress(b"{}")[:-9]])
+    @pytest.mark.parametrize("broken", [b"nonsense", gzip.compress(b"{}")[:-9]], ids=["nonsense", "cut"])
     def test_what_does_not_unpack_is_empty(self, rest, broken):
         status, _, body = rest.ask("POST", PREDICT, broken, {"Content-Encoding": "gzip"})
         assert status == 400
@@ -343,6 +343,7 @@ class TestParser:
             b'{"a": "\\x"}',
             b'{"a": "\\u12"}',
         ],
+        ids=lambda body: f"{len(body)} bytes {body[:12]!r}",
     )
     def test_refused(self, rest, body):
         answer = rest.post(body)
