@@ -77,7 +77,7 @@ def _run_alone(path: Path, requests: dict[str, dict[str, np.ndarray]]) -> dict[s
         files = Path(folder) / "requests.npz", Path(folder) / "answers.npz"
         arrays = {f"{name}/{key}": _plain(value) for name, request in requests.items() for key, value in request.items()}
         np.savez(files[0], **arrays)  # type: ignore[arg-type]
-        command = [sys.executable, "-I", standalone.__file__, str(path), *map(str, files)]
+        command = [sys.executable, "-I", standalone.__file__, str(path.resolve()), *map(str, files)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)  # noqa: S603 - our own script
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no message"]
