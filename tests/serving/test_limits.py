@@ -133,7 +133,13 @@ class TestProcess:
             answers = []
             big = np.ones([20_000, 2]).tolist()
             rest = Rest(f"http://127.0.0.1:{port}")
-            assert rest.post(GOOD)[0] == 200
+            together = [threading.Thread(target=lambda: answers.append(rest.post(GOOD)[0])) for _ in range(32)]
+            for thread in together:
+                thread.start()
+            for thread in together:
+                thread.join()
+            assert answers == [200] * 32  # many at once wait for each other, and nobody is refused
+            answers.clear()
             threads = [threading.Thread(target=lambda: answers.append(rest.post({"inputs": big})[0])) for _ in range(4)]
             for thread in threads:
                 thread.start()

@@ -121,15 +121,16 @@ def _write(path: Path, answers: "dict[str, np.ndarray]") -> None:
         raise UserValueError("The answer holds no pictures; write it to .npz.")
     from PIL import Image
 
+    gap = 0 if len(pictures) == 1 else 1
     columns = int(np.ceil(np.sqrt(len(pictures))))
-    height, width, channels = pictures.shape[1:]
+    height, width, channels = (pictures.shape[1] + gap, pictures.shape[2] + gap, pictures.shape[3])
     rows = -(-len(pictures) // columns)
-    grid = np.zeros((rows * height, columns * width, channels), np.float32)
+    grid = np.full((rows * height - gap, columns * width - gap, channels), pictures.max() / 2, np.float32)
     for index, picture in enumerate(pictures):
-        row, column = divmod(index, columns)
-        grid[row * height : (row + 1) * height, column * width : (column + 1) * width] = picture
-    top = 255.0 if grid.max() > 1.0 else 1.0
-    pixels = np.clip(grid * (255.0 / top), 0.0, 255.0).round().astype(np.uint8)
+        top, left = index // columns * height, index % columns * width
+        grid[top : top + height - gap, left : left + width - gap] = picture
+    white = 255.0 if grid.max() > 1.0 else 1.0
+    pixels = np.clip(grid * (255.0 / white), 0.0, 255.0).round().astype(np.uint8)
     with atomic_file(path) as temporary:
         Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(temporary, format="PNG")
 

@@ -72,8 +72,10 @@ def serve(  # noqa: PLR0913 - options of the command line
         host=host,
         rest_port=rest_port,
         grpc_port=grpc_port,
-        batching=BatchingOptions(max_batch_size, batch_timeout / 1e6, num_threads, enabled=batching),
-        limits=Limits(max_request_mb * 2**20, max_requests, timeout),
+        batching=BatchingOptions(
+            max_batch_size=max_batch_size, batch_timeout=batch_timeout / 1e6, num_threads=num_threads, enabled=batching
+        ),
+        limits=Limits(request_bytes=max_request_mb * 2**20, num_requests=max_requests, timeout=timeout),
         manager=ManagerOptions(poll_seconds=poll, config_poll_seconds=poll if config_file else 0.0),
         access_log=access_log,
         cors=cors,

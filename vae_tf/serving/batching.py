@@ -20,7 +20,7 @@ Arrays = dict[str, np.ndarray]
 Run = Callable[[SignatureInfo, Arrays, Sequence[str] | None], Arrays]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BatchingOptions:
     """How requests are merged.
 

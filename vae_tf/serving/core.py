@@ -17,7 +17,7 @@ from vae_tf.serving.tensors import SignatureInfo
 __all__ = ["Limits", "Request", "ServingCore"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """What a client may ask for.
 
