@@ -225,14 +225,19 @@ def test_killing_an_export_leaves_only_whole_versions(tmp_path, tiny_run):
     command = [sys.executable, "run.py", "export", str(tiny_run), "--name", "m", "--output", str(tmp_path)]
     for delay in (0.0, 0.3):
         process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not list(folder.glob(".*.partial")) and process.poll() is None:
+        before = set(folder.glob(".*.partial"))
+        while set(folder.glob(".*.partial")) == before and process.poll() is None:
             time.sleep(0.005)
         time.sleep(delay)
         process.kill()
         process.wait()
     assert list(folder.glob(".*.partial"))  # what a server ignores
     assert all((folder / str(version) / "assets.extra" / "manifest.json").exists() for version in list_versions(folder))
+    two_days_ago = time.time() - 2 * 86400
+    for remains in folder.glob(".*.partial"):
+        os.utime(remains, (two_days_ago, two_days_ago))
     assert export_run(load_run(tiny_run), tmp_path, "m").path.is_dir()
+    assert not list(folder.glob(".*.partial"))
 
 
 def test_a_failed_export_leaves_nothing(tmp_path, tiny_run, monkeypatch):

@@ -3,6 +3,7 @@
 import inspect
 import re
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,6 +22,7 @@ from vae_tf.training.runs import LoadedRun, describe_environment
 __all__ = ["Exported", "export_run", "list_versions", "prune_versions"]
 
 _ATTEMPTS = 20
+_OLD_SECONDS = 86400.0
 
 
 def list_versions(folder: str | Path) -> list[int]:
@@ -68,6 +70,7 @@ def export_run(
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise UserValueError(f"--name takes letters, digits, '_', '-' and '.'. Received: {name!r}.")
     folder = Path(output) / name
+    _remove_remains(folder)
     for _ in range(_ATTEMPTS):
         version = max(list_versions(folder), default=0) + 1
         try:
@@ -78,6 +81,13 @@ def export_run(
         else:
             return Exported(folder / str(version), checks, prune_versions(folder, keep) if keep else [])
     raise UserFileError(f"Cannot write {folder}: other processes keep taking the next version.")
+
+
+def _remove_remains(folder: Path) -> None:
+    """Remove what killed exports left behind, once it is so old that nobody can be writing it."""
+    for path in [*folder.glob(".*.partial"), *folder.glob(".*.removed")]:
+        if time.time() - path.stat().st_mtime > _OLD_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def prune_versions(folder: Path, keep: int) -> list[int]:
