@@ -15,7 +15,8 @@ from conftest import Rest
 from vae_tf.artifacts import write_text
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.serving import Client, Code, ServingError
-from vae_tf.serving.manager import ManagerOptions, ModelManager, State
+from vae_tf.serving.codes import State
+from vae_tf.serving.manager import ManagerOptions, ModelManager
 from vae_tf.serving.model_config import ModelConfig, from_message, read_model_config, to_text
 
 FAST = ManagerOptions(poll_seconds=0.05, config_poll_seconds=0.05, num_retries=1, retry_seconds=0.05)
@@ -326,7 +327,7 @@ def test_half_a_saved_model_is_refused(tmp_path, start_server):
 
 
 def test_log_lines_are_json(caplog):
-    from vae_tf.serving.manager import log_event
+    from vae_tf.serving.log import log_event
 
     with caplog.at_level("INFO", "vae_tf.serving"):
         log_event("request", path="/a", model=("x",))

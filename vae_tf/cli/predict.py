@@ -71,27 +71,18 @@ def _ask(
     if not files:
         raise UserValueError(f"{signature} needs a FILE: images, or .npz/.npy with its inputs.")
     if all(path.suffix.lower() in _IMAGES for path in files):
-        contents = np.empty(len(files), object)
-        contents[:] = [_read(path) for path in files]
-        name = signature if signature.endswith("_encoded") else f"{signature}_encoded"
-        return client.predict(name, {"image": contents})
+        return client.of_images(signature.removesuffix("_encoded"), files)
     if len(files) > 1:
         raise UserValueError("Give images, or one .npz or .npy file.")
-    inputs = _load(files[0], client, signature)
-    if "seed" in client.signatures().get(signature, client).__dict__.get("inputs", {}) and "seed" not in inputs:
+    wanted = client.fields(signature).inputs
+    inputs = _load(files[0], [name for name in wanted if name != "seed"])
+    if "seed" in wanted and "seed" not in inputs:
         inputs["seed"] = np.arange(seed, seed + len(next(iter(inputs.values()))))
     return client.predict(signature, inputs)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
-
-
-def _load(path: Path, client: "Client", signature: str) -> "dict[str, np.ndarray]":
-    """Return a file's arrays by input name; an array alone is the signature's first input."""
+def _load(path: Path, wanted: list[str]) -> "dict[str, np.ndarray]":
+    """Return a file's arrays by input name; an array alone is the only input wanted."""
     import numpy as np
 
     try:
@@ -99,13 +90,9 @@ def _load(path: Path, client: "Client", signature: str) -> "dict[str, np.ndarray
     except (OSError, ValueError, EOFError) as error:
         raise UserFileError(f"Cannot read {path} as .npz, .npy, PNG or JPEG: {error}.") from error
     arrays = {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else {"": loaded}
-    fields = client.signatures().get(signature)
-    if fields is None:
-        raise UserValueError(f"The model has no signature {signature!r}; it has {', '.join(sorted(client.signatures()))}.")
-    wanted = [name for name in fields.inputs if name != "seed"]
     if len(arrays) == 1 and len(wanted) == 1:
         return {wanted[0]: next(iter(arrays.values()))}
-    return {name: value for name, value in arrays.items() if name in fields.inputs} or arrays
+    return {name: value for name, value in arrays.items() if name in (*wanted, "seed")} or arrays
 
 
 def _write(path: Path, answers: "dict[str, np.ndarray]") -> None:

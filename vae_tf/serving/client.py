@@ -10,6 +10,7 @@ import numpy as np
 
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.serving.codes import Code, ServingError
+from vae_tf.serving.tensors import has_shape, object_array
 from vae_tf.serving.transports import GrpcTransport, ModelVersion, RestTransport, SignatureFields, Transport
 
 __all__ = ["Client"]
@@ -75,15 +76,15 @@ class Client:
 
     def encode(self, x: Images) -> dict[str, np.ndarray]:
         """Return the posterior's mean [B, size] and its parameters, by name."""
-        return self._of_x("encode", x)
+        return self.of_images("encode", x)
 
     def reconstruct(self, x: Images) -> np.ndarray:
         """Return what the model makes of x, [B, *event_shape], raw values."""
-        return self._of_x("reconstruct", x, "reconstruction")["reconstruction"]
+        return self.of_images("reconstruct", x, "reconstruction")["reconstruction"]
 
     def score(self, x: Images) -> np.ndarray:
         """Return the negative ELBO of every x, [B], in nats: high for what is unlike the training data."""
-        return self._of_x("score", x)["negative_elbo"]
+        return self.of_images("score", x)["negative_elbo"]
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """Return the mean of p(x|z) for z [B, size], raw values."""
@@ -129,7 +130,7 @@ class Client:
             UserValueError: the signature, or one of the names, is not there, or a value does not fit; nothing was sent.
             ServingError: what the server answered, or that it did not.
         """
-        fields = self._fields(signature)
+        fields = self.fields(signature)
         if set(inputs) != set(fields.inputs):
             raise UserValueError(
                 f"{signature} takes {', '.join(sorted(fields.inputs))}. Received: {', '.join(inputs) or 'nothing'}."
@@ -170,13 +171,19 @@ class Client:
                 raise failure
             time.sleep(0.2)
 
-    def _fields(self, signature: str) -> SignatureFields:
+    def fields(self, signature: str) -> SignatureFields:
+        """Return the inputs and outputs of a signature.
+
+        Raises:
+            UserValueError: the model has none of that name.
+        """
         found = self.signatures()
         if signature not in found:
             raise UserValueError(f"The model has no signature {signature!r}; it has {', '.join(sorted(found))}.")
         return found[signature]
 
-    def _of_x(self, signature: str, x: Images, *outputs: str) -> dict[str, np.ndarray]:
+    def of_images(self, signature: str, x: Images, *outputs: str) -> dict[str, np.ndarray]:
+        """Run `reconstruct`, `encode` or `score` in its form for what x is: files, bytes or other numbers."""
         files = _as_files(x)
         if files is not None:
             return self.predict(f"{signature}_encoded", {"image": files}, outputs)
@@ -192,9 +199,7 @@ def _as_files(x: Images) -> np.ndarray | None:
     items = x if not isinstance(x, np.ndarray) else x.tolist() if x.dtype.kind in "OSU" else []
     if not items or not all(isinstance(item, (str, bytes, Path)) for item in items):
         return None
-    files = np.empty(len(items), object)
-    files[:] = [item if isinstance(item, bytes) else _read(Path(item)) for item in items]
-    return files
+    return object_array([item if isinstance(item, bytes) else _read(Path(item)) for item in items])
 
 
 def _read(path: Path) -> bytes:
@@ -210,9 +215,7 @@ def _fit(what: str, value: Any, field: Any) -> np.ndarray:
         array = np.asarray(value, field.dtype)
     except (TypeError, ValueError, OverflowError) as error:
         raise UserValueError(f"{what} must be {np.dtype(field.dtype).name}. Received: {error}.") from error
-    wanted = field.shape
-    fits = array.ndim == len(wanted) and all(b in (None, a) for a, b in zip(array.shape, wanted, strict=True))
-    if not fits:
-        text = ", ".join("N" if length is None else str(length) for length in wanted)
+    if not has_shape(array.shape, field.shape):
+        text = ", ".join("N" if length is None else str(length) for length in field.shape)
         raise UserValueError(f"{what} must have shape ({text}). Received: {array.shape}.")
     return array

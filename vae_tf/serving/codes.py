@@ -1,8 +1,8 @@
-"""Status codes: the canonical ones of gRPC, and what TensorFlow Serving's REST API makes of them."""
+"""Status codes and states of versions: the canonical codes of gRPC, and what TensorFlow Serving's REST API makes of them."""
 
 from enum import IntEnum
 
-__all__ = ["Code", "ServingError", "http_status", "invalid"]
+__all__ = ["Code", "ServingError", "State", "http_status", "invalid"]
 
 
 class Code(IntEnum):
@@ -25,6 +25,16 @@ class Code(IntEnum):
     UNAVAILABLE = 14
     DATA_LOSS = 15
     UNAUTHENTICATED = 16
+
+
+class State(IntEnum):
+    """States of a version, by TensorFlow Serving's numbers."""
+
+    START = 10
+    LOADING = 20
+    AVAILABLE = 30
+    UNLOADING = 40
+    END = 50
 
 
 _HTTP = {

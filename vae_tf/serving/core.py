@@ -10,7 +10,8 @@ import numpy as np
 
 from vae_tf.serving.batching import Batcher, BatchingOptions
 from vae_tf.serving.codes import Code, ServingError
-from vae_tf.serving.manager import ModelManager, Version, log_event
+from vae_tf.serving.log import log_event
+from vae_tf.serving.manager import ModelManager, Version
 from vae_tf.serving.metrics import Metrics
 from vae_tf.serving.tensors import SignatureInfo
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vae_tf.artifacts import write_text
 from vae_tf.errors import UserValueError
+from vae_tf.serving.metrics import METRICS_PATH
 from vae_tf.serving.model_config import ModelConfig, to_text
 
 __all__ = ["ENGINES", "IMAGE", "Launch", "choose_engine", "docker_command", "model_server_command", "write_server_files"]
@@ -89,8 +90,7 @@ def write_server_files(folder: Path, launch: Launch) -> None:
         f"max_enqueued_batches {{ value: 100 }}\n"
         f"num_batch_threads {{ value: {launch.num_threads} }}\n",
     )
-    path = "/monitoring/prometheus/metrics"
-    write_text(folder / "monitoring.config", f'prometheus_config {{\n  enable: true\n  path: "{path}"\n}}\n')
+    write_text(folder / "monitoring.config", f'prometheus_config {{\n  enable: true\n  path: "{METRICS_PATH}"\n}}\n')
 
 
 def _flags(folder: str, launch: Launch, rest_port: int, grpc_port: int) -> list[str]:

@@ -19,7 +19,7 @@ from vae_tf.serving.codes import Code, ServingError, invalid
 from vae_tf.serving.core import Request, ServingCore
 from vae_tf.serving.metadata import metadata_response
 from vae_tf.serving.model_config import from_message
-from vae_tf.serving.tensors import SignatureInfo
+from vae_tf.serving.tensors import SignatureInfo, dtype_name
 
 __all__ = ["add_services"]
 
@@ -209,7 +209,7 @@ def _read_tensor(alias: str, index: int, proto: Any, dtype: str) -> np.ndarray:
         array: np.ndarray = tf.make_ndarray(proto)
     except (TypeError, ValueError, KeyError, OverflowError, MemoryError) as error:
         raise invalid(f"tensor parsing error: {alias}") from error
-    name = {"float32": "float", "float64": "double", "float16": "half"}.get(sent.name, sent.name)
+    name = dtype_name(sent.name)
     if name != dtype:
         raise invalid(f"Expects arg[{index}] to be {dtype} but {name} is provided")
     return array

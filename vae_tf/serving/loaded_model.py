@@ -10,7 +10,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from vae_tf.serving.codes import Code, ServingError
-from vae_tf.serving.tensors import SignatureInfo, TensorInfo
+from vae_tf.serving.tensors import SignatureInfo, TensorInfo, dtype_name
 
 __all__ = ["LoadedModel", "replay_warmup"]
 
@@ -95,8 +95,7 @@ def _infos(tensors: Any) -> dict[str, TensorInfo]:
             dims = (
                 None if info.tensor_shape.unknown_rank else tuple(None if d.size < 0 else d.size for d in info.tensor_shape.dim)
             )
-            name = {"float32": "float", "float64": "double", "float16": "half"}.get(dtype.name, dtype.name)
-            infos[alias] = TensorInfo(alias, info.name, name, dtype.as_numpy_dtype, dims)
+            infos[alias] = TensorInfo(alias, info.name, dtype_name(dtype.name), dtype.as_numpy_dtype, dims)
     return infos
 
 

@@ -7,45 +7,21 @@ wanted goes only when something wanted is there.
 import asyncio
 import contextlib
 import gc
-import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from vae_tf.errors import UserError
-from vae_tf.serving.codes import Code, ServingError, invalid
+from vae_tf.serving.codes import Code, ServingError, State, invalid
 from vae_tf.serving.loaded_model import LoadedModel, replay_warmup
+from vae_tf.serving.log import LOG, log_event
 from vae_tf.serving.model_config import ModelConfig, read_model_config
 
-__all__ = ["ManagerOptions", "ModelManager", "State", "Version", "log_event"]
-
-_LOG = logging.getLogger("vae_tf.serving")
-
-
-def log_event(event: str, **fields: object) -> None:
-    """Log one line of JSON."""
-    _LOG.info(orjson.dumps({"event": event, **fields}, default=_as_text).decode())
-
-
-def _as_text(value: object) -> object:
-    return list(value) if isinstance(value, (set, tuple)) else str(value)
-
-
-class State(IntEnum):
-    """States of a version, by TensorFlow Serving's numbers."""
-
-    START = 10
-    LOADING = 20
-    AVAILABLE = 30
-    UNLOADING = 40
-    END = 50
+__all__ = ["ManagerOptions", "ModelManager", "Version"]
 
 
 @dataclass(eq=False)
@@ -209,7 +185,7 @@ class ModelManager:
                 self._reread_config()
                 await self._reconcile_all()
             except Exception:  # one bad look must not end all looking
-                _LOG.exception("watching failed")
+                LOG.exception("watching failed")
 
     def apply(self, models: Iterable[ModelConfig]) -> None:
         """Replace the configuration: models left out are unloaded, labels move.

@@ -4,7 +4,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from vae_tf.serving.codes import Code
 
-__all__ = ["Metrics"]
+__all__ = ["METRICS_PATH", "Metrics"]
+
+METRICS_PATH = "/monitoring/prometheus/metrics"
 
 _PREFIX = ":tensorflow:serving:"
 _BUCKETS = [10 * 1.8**power for power in range(33)]

@@ -15,12 +15,12 @@ from vae_tf.serving.core import Request, ServingCore
 from vae_tf.serving.json_parser import parse_json
 from vae_tf.serving.manager import Version
 from vae_tf.serving.metadata import metadata_json
+from vae_tf.serving.metrics import METRICS_PATH
 from vae_tf.serving.predict_request import parse_predict, read_inputs
 from vae_tf.serving.tensors import dump_outputs
 
-__all__ = ["METRICS_PATH", "RestApp"]
+__all__ = ["RestApp"]
 
-METRICS_PATH = "/monitoring/prometheus/metrics"
 _MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _POST = re.compile(rf"{_MODEL}:(?P<verb>classify|regress|predict)", re.IGNORECASE)
 _GET = re.compile(rf"{_MODEL}(?P<metadata>/metadata)?", re.IGNORECASE)
@@ -66,8 +66,6 @@ class RestApp:
                 request.http_status = status
         except ServingError as error:  # refused at the door
             status, kind, body = _error(error)
-        except asyncio.CancelledError:  # the client has gone, or the server goes
-            raise
         headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
         if self._cors:
             headers += [

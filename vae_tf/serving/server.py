@@ -2,15 +2,12 @@
 
 import asyncio
 import contextlib
-import json
-import logging
 import signal
 import socket
 import sys
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,8 @@ from vae_tf.errors import UserValueError
 from vae_tf.serving.batching import BatchingOptions
 from vae_tf.serving.core import Limits, ServingCore
 from vae_tf.serving.grpc_services import add_services
-from vae_tf.serving.manager import ManagerOptions, ModelManager, log_event
+from vae_tf.serving.log import log_event, log_to_stderr
+from vae_tf.serving.manager import ManagerOptions, ModelManager
 from vae_tf.serving.model_config import ModelConfig
 from vae_tf.serving.rest import RestApp
 
@@ -191,11 +189,7 @@ def _port_taken(port: int, option: str) -> UserValueError:
 
 def serve(server: EmbeddedServer, on_ready: Any = None) -> None:
     """Run a server until SIGTERM or Ctrl-C, then drain it; logs are lines of JSON on stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines())
-    logger = logging.getLogger("vae_tf.serving")
-    logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(logging.INFO)
+    log_to_stderr()
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -216,16 +210,3 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         asyncio.run(work)
     else:
         uvloop.run(work)
-
-
-class _JsonLines(logging.Formatter):
-    """Puts the time in front of an event; tracebacks stay in one line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return one line of JSON."""
-        moment = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
-        message = record.getMessage()
-        if message.startswith("{"):
-            return f'{{"time":"{moment}",{message[1:]}'
-        trace = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
-        return json.dumps({"time": moment, "event": "error", "message": message, **trace})

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -14,7 +14,7 @@ import orjson
 from vae_tf.serving.codes import Code, ServingError, invalid
 from vae_tf.serving.json_parser import encode_text
 
-__all__ = ["SignatureInfo", "TensorInfo", "array_from_json", "dump_outputs"]
+__all__ = ["SignatureInfo", "TensorInfo", "array_from_json", "dtype_name", "dump_outputs", "has_shape", "object_array"]
 
 _FLOATS = ("float", "double")
 _INT32_STAGE = ("int8", "int16", "int32", "uint8")
@@ -24,7 +24,35 @@ _RANGES = dict.fromkeys(_INT32_STAGE, (-(2**31), 2**31 - 1)) | {
     "uint64": (0, 2**64 - 1),
 }
 _LONGEST_ECHO = 256
+_OTHER_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
 _JSON_TYPES = {dict: "Object", list: "Array", str: "String", type(None): "Null"}
+
+
+def dtype_name(name: str) -> str:
+    """Return the model server's name of a NumPy type's name.
+
+    Example:
+        >>> dtype_name("float32"), dtype_name("int64")
+        ('float', 'int64')
+    """
+    return _OTHER_NAMES.get(name, name)
+
+
+def has_shape(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
+    """Whether a shape is as declared; None fits any length.
+
+    Example:
+        >>> has_shape((5, 2), (None, 2)), has_shape((2,), (None, 2))
+        (True, False)
+    """
+    return len(shape) == len(declared) and all(b in (None, a) for a, b in zip(shape, declared, strict=True))
+
+
+def object_array(items: Sequence[Any], shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Return items as an array of objects, whatever they are: NumPy would look into lists and pad strings."""
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array if shape is None else array.reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -51,10 +79,7 @@ class TensorInfo:
         Raises:
             ServingError: INVALID_ARGUMENT.
         """
-        if self.shape is None:
-            return
-        fits = len(shape) == len(self.shape) and all(b in (None, a) for a, b in zip(shape, self.shape, strict=True))
-        if not fits:
+        if self.shape is not None and not has_shape(shape, self.shape):
             wanted = ",".join("?" if length is None else str(length) for length in self.shape)
             received = ",".join(map(str, shape))
             raise invalid(f"Tensor {self.alias}, shape [{received}] is not compatible with expected shape [{wanted}]")
@@ -95,9 +120,7 @@ def array_from_json(value: Any, info: TensorInfo) -> np.ndarray:
     """
     flat, shape, kinds = _flatten(value)
     if info.dtype == "string":
-        elements = np.empty(len(flat), object)
-        elements[:] = [_text(element) for element in flat]
-        return elements.reshape(shape)
+        return object_array([_text(element) for element in flat], shape)
     allowed = {int, float} if info.dtype in _FLOATS else {int} if info.dtype in _RANGES else {bool}
     if info.dtype not in (*_FLOATS, *_RANGES, "bool"):
         raise ServingError(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {_echo(value)} to type: {info.dtype}")
@@ -206,14 +229,10 @@ def _check_rows(outputs: Mapping[str, np.ndarray]) -> None:
 def _jsonable(alias: str, value: np.ndarray) -> Any:
     """Return an array that orjson takes, or nested lists of strings."""
     if value.dtype.name in ("float16", "bfloat16", "uint16", "complex64", "complex128"):
-        name = {"float16": "half"}.get(value.dtype.name, value.dtype.name)
-        raise invalid(f"Failed to write JSON value for tensor type: {name}")
+        raise invalid(f"Failed to write JSON value for tensor type: {dtype_name(value.dtype.name)}")
     if value.dtype.kind not in "OS":
         return value if value.flags.c_contiguous else value.copy()
-    flat = [_json_text(alias, element) for element in value.ravel().tolist()]
-    shaped = np.empty(len(flat), object)
-    shaped[:] = flat
-    return shaped.reshape(value.shape).tolist()
+    return object_array([_json_text(alias, element) for element in value.ravel().tolist()], value.shape).tolist()
 
 
 def _json_text(alias: str, element: bytes) -> Any:

@@ -13,7 +13,8 @@ import numpy as np
 import orjson
 import urllib3
 
-from vae_tf.serving.codes import Code, ServingError
+from vae_tf.serving.codes import Code, ServingError, State
+from vae_tf.serving.tensors import object_array
 from vae_tf.serving.wire import DTYPES, Wire, read_tensor, unary, write_tensor
 
 __all__ = ["Field", "GrpcTransport", "ModelVersion", "RestTransport", "SignatureFields", "Transport"]
@@ -153,9 +154,8 @@ def _failure(status: int, body: bytes, url: str) -> ServingError:
 def _jsonable(value: np.ndarray) -> Any:
     if value.dtype.kind not in "OSU":
         return value
-    flat = np.empty(value.size, object)
-    flat[:] = [{"b64": base64.b64encode(_bytes(item)).decode()} for item in value.ravel().tolist()]
-    return flat.reshape(value.shape).tolist()
+    items = [{"b64": base64.b64encode(_bytes(item)).decode()} for item in value.ravel().tolist()]
+    return object_array(items, value.shape).tolist()
 
 
 def _bytes(item: str | bytes) -> bytes:
@@ -181,9 +181,7 @@ def _array(value: Any, dtype: Any) -> np.ndarray:
     if dtype is not object:
         return np.array(value, dtype)
     items = value if isinstance(value, list) else [value]
-    array = np.empty(len(items), object)
-    array[:] = [base64.b64decode(item["b64"]) if isinstance(item, dict) else _bytes(item) for item in items]
-    return array
+    return object_array([base64.b64decode(item["b64"]) if isinstance(item, dict) else _bytes(item) for item in items])
 
 
 def _fields(tensors: Any) -> dict[str, Field]:
@@ -256,7 +254,7 @@ class GrpcTransport:
         """Return every version's state."""
         request = Wire.StatusRequest()
         request.model_spec.name = self._model.name
-        names = {0: "UNKNOWN", 10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}
+        names = {int(state): state.name for state in State}
         response = self._call("status", request, timeout)
         return {entry.version: names.get(entry.state, "UNKNOWN") for entry in response.model_version_status}
 

@@ -1,0 +1,42 @@
+"""The server's log: one line of JSON an event."""
+
+import json
+import logging
+import sys
+from datetime import datetime, timezone
+
+import orjson
+
+__all__ = ["LOG", "log_event", "log_to_stderr"]
+
+LOG = logging.getLogger("vae_tf.serving")
+
+
+def log_event(event: str, **fields: object) -> None:
+    """Log one line of JSON."""
+    LOG.info(orjson.dumps({"event": event, **fields}, default=_as_text).decode())
+
+
+def _as_text(value: object) -> object:
+    return list(value) if isinstance(value, (set, tuple)) else str(value)
+
+
+def log_to_stderr() -> None:
+    """Write events to stderr, and nowhere else."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines())
+    LOG.handlers, LOG.propagate = [handler], False
+    LOG.setLevel(logging.INFO)
+
+
+class _JsonLines(logging.Formatter):
+    """Puts the time in front of an event; tracebacks stay in one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line of JSON."""
+        moment = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
+        message = record.getMessage()
+        if message.startswith("{"):
+            return f'{{"time":"{moment}",{message[1:]}'
+        trace = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
+        return json.dumps({"time": moment, "event": "error", "message": message, **trace})
