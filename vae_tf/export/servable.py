@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -86,8 +87,9 @@ def export_run(
 def _remove_remains(folder: Path) -> None:
     """Remove what killed exports left behind, once it is so old that nobody can be writing it."""
     for path in [*folder.glob(".*.partial"), *folder.glob(".*.removed")]:
-        if time.time() - path.stat().st_mtime > _OLD_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another export cleared it first
+            if time.time() - path.stat().st_mtime > _OLD_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def prune_versions(folder: Path, keep: int) -> list[int]:
