@@ -87,6 +87,10 @@ class FileSplit:
         """Return the numbered examples as a split, in that order."""
         return replace(self, paths=tuple(self.paths[number] for number in numbers), labels=self.labels[numbers])
 
+    def followed_by(self, other: "FileSplit") -> "FileSplit":
+        """Return these files and then the other split's as one split."""
+        return replace(self, paths=self.paths + other.paths, labels=np.concatenate([self.labels, other.labels]))
+
     def in_memory(self) -> ArraySplit:
         """Decode all files now.
 

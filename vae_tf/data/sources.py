@@ -69,6 +69,8 @@ def load_dataset(config: DataConfig) -> Dataset:
         )
     if config.binarization == "static":
         splits = {name: _drawn_once(spec, splits, name) for name in splits}
+    if config.train_on_validation:
+        splits["train"] = splits["train"].followed_by(splits["validation"])
     counts = {f"num_{name}": split.num_examples for name, split in splits.items()}
     update = {**counts, "binarization": config.binarization, "fingerprint": _fingerprint(spec, splits)}
     return Dataset(spec.model_copy(update=update), splits)

@@ -36,6 +36,10 @@ class Split(Protocol):
         """Return the first `count` examples as a split."""
         ...
 
+    def followed_by(self, other: Any) -> "Split":
+        """Return these examples and those of another split of the same kind as one split."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class ArraySplit:
@@ -95,6 +99,12 @@ class ArraySplit:
         names = tuple(self.names[number] for number in numbers) if self.names else ()
         return ArraySplit(self.x[numbers], self.labels[numbers], names)
 
+    def followed_by(self, other: "ArraySplit") -> "ArraySplit":
+        """Return these examples and then the other split's as one split."""
+        return ArraySplit(
+            np.concatenate([self.x, other.x]), np.concatenate([self.labels, other.labels]), self.names + other.names
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class StreamSplit:
@@ -117,15 +127,25 @@ class StreamSplit:
 
     def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False) -> tf.data.Dataset:
         """Return one pass over the examples; see `Split.batches`."""
-        examples = self.open(None if self.limited else seed)
-        if self.limited:
-            examples = examples.take(self.num_examples)
+        examples = self._encoded(seed)
         if seed is not None:
             # tf.data wants one number; the pair's halves are independent, so one of them will do.
             number = tf.cast(seed[0], tf.int64) + 1
             examples = examples.shuffle(self.shuffle_buffer, seed=number, reshuffle_each_iteration=False)
         batches = examples.batch(batch_size, drop_remainder=drop_remainder)
         return batches.map(self.decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    def _encoded(self, seed: Any) -> tf.data.Dataset:
+        examples = self.open(None if self.limited else seed)
+        return examples.take(self.num_examples) if self.limited else examples
+
+    def followed_by(self, other: "StreamSplit") -> "StreamSplit":
+        """Return these examples and then the other split's as one split; the shuffle buffer mixes where they meet."""
+
+        def both(seed: Any) -> tf.data.Dataset:
+            return self._encoded(seed).concatenate(other._encoded(seed))
+
+        return replace(self, num_examples=self.num_examples + other.num_examples, open=both, limited=False)
 
     def take(self, count: int) -> "StreamSplit":
         """Return the first `count` examples as a split."""
