@@ -24,6 +24,7 @@ __all__ = [
     "parse_override",
     "resolve_config",
     "validate_config",
+    "with_value",
 ]
 
 DEFAULT_PRESET = "digits"
@@ -121,13 +122,17 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
         (('model', 'latents', '0', 'size'), 8)
     """
     path, equals, value = text.partition("=")
-    parts = tuple(part for part in re.split(r"[.\[\]]+", path.strip()) if part)
+    parts = _parts(path.strip())
     if not equals or not parts:
         raise UserValueError(f"--set takes PATH=VALUE, e.g. --set training.epochs=5. Received: {text!r}.")
     try:
         return parts, _number(yaml.safe_load(value))
     except yaml.YAMLError as error:
         raise UserValueError(f"--set {path}: the value is not valid YAML. Received: {value!r}.") from error
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(part for part in re.split(r"[.\[\]]+", path) if part)
 
 
 def _number(value: Any) -> Any:
@@ -209,6 +214,28 @@ def resolve_config(
     for override in overrides:
         settings = _set(settings, *parse_override(override))
     return validate_config(settings)
+
+
+def with_value(config: RunConfig, path: str, value: Any) -> RunConfig:
+    """Return a configuration with another value at a path, as `--set path=value` would.
+
+    Args:
+        config: stays as it is.
+        path: such as `model.latents[0].size`; or `latent`, for a specification as `--latent` takes it.
+        value: a number, text, list or mapping.
+
+    Raises:
+        UserValueError: the path or the value is wrong; the message names path, rule and value.
+
+    Example:
+        >>> with_value(RunConfig(), "model.latents[0].size", 3).model.latents[0].size
+        3
+    """
+    settings = config.model_dump(mode="json")
+    if path == "latent":
+        latents = parse_latents(str(value), settings["model"]["latents"])
+        return validate_config(merge(settings, {"model": {"latents": latents}}))
+    return validate_config(_set(settings, _parts(path), value))
 
 
 def _set(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:

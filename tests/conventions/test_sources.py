@@ -167,7 +167,7 @@ def test_only_the_bridge_compares_a_kind(modules):
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["vae_tf.models", "vae_tf.objectives", "vae_tf.evaluation", "vae_tf.training"])
+@pytest.mark.parametrize("name", [f"vae_tf.{part}" for part in ("models", "objectives", "evaluation", "training", "tuning")])
 def test_packages_re_export_every_public_class_of_their_modules(name, modules):
     exported = set(ast.literal_eval(_assigned_all(modules[name])))
     internal = {"Checkpointing", "FiniteGuard", "GracefulStop", "MetricsLog", "ProgressBar", "FusedAdam"}

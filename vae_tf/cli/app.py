@@ -26,6 +26,7 @@ from vae_tf.cli import (
     tensorboard,
     train,
     traverse,
+    tune,
 )
 from vae_tf.errors import UserError
 
@@ -40,7 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = {
-    "Train": (train,),
+    "Train": (train, tune),
     "Measure": (evaluate, compare, report, score, estimators),
     "Look": (generate, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
     "Serve": (export, serve, predict),

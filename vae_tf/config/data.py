@@ -22,9 +22,7 @@ class DataConfig(Part):
     test_fraction: float = Field(0.1, gt=0, lt=1, description="share held out where the source has no such split")
     resize: tuple[PositiveInt, PositiveInt] | None = Field(None, description="height and width; images only")
     label_column: str | None = Field(None, description="csv only: the column that is a label, not an input")
-    train_on_validation: bool = Field(
-        False, description="for a last fit, when nothing is left to choose on the validation split"
-    )
+    train_on_validation: bool = Field(False, description="for a last fit, when all is chosen")
     classes: tuple[Text, ...] | None = Field(None, min_length=1, description="use only examples with these labels")
     limit: PositiveInt | None = Field(None, description="use only the first N examples of every split")
     memory_limit_mb: PositiveInt = Field(4096, description="larger decoded data are streamed, not held in memory")

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         Bracket,
         InformationEstimates,
         LatentStatistics,
+        count_active,
         measure_latent,
     )
     from vae_tf.evaluation.pictures import (
@@ -132,6 +133,7 @@ __all__ = [
     "comparison_figure",
     "comparison_rows",
     "convergence_figure",
+    "count_active",
     "curve_figure",
     "diagnose_bounds",
     "diagnose_generation",
@@ -252,6 +254,7 @@ _MODULES = {
     "Bracket": "latent_statistics",
     "InformationEstimates": "latent_statistics",
     "LatentStatistics": "latent_statistics",
+    "count_active": "latent_statistics",
     "measure_latent": "latent_statistics",
     "grid_pixels": "pictures",
     "interpolation_grid": "pictures",

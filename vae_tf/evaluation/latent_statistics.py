@@ -17,6 +17,7 @@ __all__ = [
     "Bracket",
     "InformationEstimates",
     "LatentStatistics",
+    "count_active",
     "measure_latent",
 ]
 
@@ -161,6 +162,17 @@ def measure_latent(vae: VAE, batches: Iterable[Any], seed: tuple[int, int]) -> L
     every = list(range(len(blocks)))
     whole = (information[0], uses[0]) if len(every) == 1 else (paired.information(every), paired.decoder_use(every))
     return LatentStatistics(measured, *whole, num_examples=len(x))
+
+
+def count_active(vae: VAE, x: np.ndarray) -> tuple[int, int]:
+    """Return how many latent axes are active over examples [N, *event_shape], and how many there are.
+
+    Blocks without axes (of an autoencoder) count none.
+    """
+    params = tf.concat([vae.encoder(part, training=False) for part in _parts(x)], axis=0)
+    blocks = vae.latent.split_posterior(vae.latent.posterior(params))
+    axes = [axis for block, q in blocks for axis in _axes(block, q)]
+    return sum(axis.is_active for axis in axes), len(axes)
 
 
 def _parts(x: np.ndarray) -> Iterable[tf.Tensor]:

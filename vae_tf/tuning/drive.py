@@ -1,0 +1,150 @@
+"""A search from start to end: here, or as a chief with workers; then the winner, fitted again and tested once."""
+
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+from rich.console import Console
+from tensorboard.plugins.hparams import api as hparams
+
+from vae_tf.artifacts import atomic_directory, write_text
+from vae_tf.config import RunConfig
+from vae_tf.config_sources import dump_yaml
+from vae_tf.errors import UserError
+from vae_tf.training import TrainingOutcome, finish_run, load_run, train
+from vae_tf.tuning.oracles import make_hyperparameters
+from vae_tf.tuning.ranking import RankedTrial, rank_trials
+from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings
+from vae_tf.tuning.space import ChoiceParameter, IntParameter
+from vae_tf.tuning.trials import Report, RunHyperModel, RunTuner, SearchError, prepare_run
+
+__all__ = ["NoTrialError", "Winner", "finish_search", "open_tuner", "search_here", "start_search"]
+
+
+class NoTrialError(UserError):
+    """All trials failed."""
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best trial, and what its last fit measured on the test split.
+
+    Attributes:
+        trial: the trial.
+        results: as `finish_run` returns them; None where a signal ended the last fit.
+    """
+
+    trial: RankedTrial
+    results: dict[str, Any] | None
+
+
+def start_search(search: SearchDirectory, settings: SearchSettings) -> None:
+    """Check everything that can be known before the first trial, and write the settings.
+
+    Raises:
+        UserValueError: a path, type or range of the space does not fit; the model or the data do not.
+        UserFileError: the data cannot be read, or the folder cannot be written.
+    """
+    settings.space.check(settings.space.start(settings.config))
+    RunHyperModel(settings).build(make_hyperparameters(settings.space))
+    search.write_settings(settings)
+    _write_experiment(search, settings)
+
+
+def _write_experiment(search: SearchDirectory, settings: SearchSettings) -> None:
+    """Tell TensorBoard's HParams tab what is searched, and which numbers count."""
+    domains: dict[str, Any] = {}
+    for hp in make_hyperparameters(settings.space).space:
+        parameter = settings.space.parameter(hp.name)
+        if isinstance(parameter, ChoiceParameter):
+            domains[hp.name] = hparams.Discrete(parameter.labels())
+        else:
+            interval = hparams.IntInterval if isinstance(parameter, IntParameter) else hparams.RealInterval
+            domains[hp.name] = interval(parameter.min, parameter.max)
+    titles = {**OBJECTIVES, "kl": "KL", "active": "active axes", "seconds": "seconds"}
+    with tf.summary.create_file_writer(str(search.tensorboard)).as_default(step=0):
+        hparams.hparams_config(
+            hparams=[hparams.HParam(name, domain) for name, domain in domains.items()],
+            metrics=[hparams.Metric(name, display_name=title) for name, title in titles.items()],
+        )
+
+
+def open_tuner(search: SearchDirectory, console: Console, begin: Report, report: Report, is_worker: bool = False) -> RunTuner:
+    """Return the tuner of a search, with what has been done so far.
+
+    Args:
+        search: a folder whose settings are written.
+        console: where training shows its progress.
+        begin: called with every training that begins.
+        report: called with every training that has ended.
+        is_worker: leave the state to the chief.
+    """
+    tuner = RunTuner(search, console, begin, report)
+    if not is_worker and (search.oracle / "oracle.json").exists():
+        tuner.oracle.reload()
+    return tuner
+
+
+def search_here(tuner: RunTuner) -> None:
+    """Run trials until the tuner has no more; as a worker, those that the chief hands out.
+
+    Raises:
+        UserError: the settings of a trial do not fit.
+        Exception: what else ended a trial, as it was raised.
+    """
+    try:
+        tuner.search(verbose=0)
+    except SearchError as error:
+        raise (error.__cause__ or error) from None
+
+
+def finish_search(search: SearchDirectory, console: Console) -> Winner:
+    """Fit the winner, test it once, and write `best.yaml`; what is done already is not done again.
+
+    Raises:
+        NoTrialError: no trial succeeded.
+    """
+    settings = search.read_settings()
+    ranked = rank_trials(search, settings.objective)
+    if not ranked:
+        reasons = {result.failure for result in search.read_results()}
+        raise NoTrialError(f"No trial of {search.path} succeeded. {'; '.join(sorted(reasons)) or 'None has ended.'}")
+    best = ranked[0]
+    config = search.trial_run(best.trial, 1).read_config()
+    comment = f"# The best of {len(ranked)} trials by {settings.objective}: {_describe(best.values)}.\n"
+    write_text(search.best_file, comment + dump_yaml(config))
+    results = search.winner.read_results()
+    if results is None:
+        results = _refit(search, config, best, console) if settings.refit else _adopt(search, best)
+    return Winner(best, results)
+
+
+def _describe(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def _refit(search: SearchDirectory, config: RunConfig, best: RankedTrial, console: Console) -> dict[str, Any] | None:
+    """Train on training and validation split for as many steps as the trial's best epoch had; keep the last weights."""
+    spec = prepare_run(config)[1].spec
+    share = spec.num_train / (spec.num_train + spec.num_validation)
+    epochs = max(1, round(best.best_epoch * share))
+    data = config.data.model_copy(update={"train_on_validation": True})
+    training = config.training.model_copy(update={"epochs": epochs, "patience": None, "select": "last"})
+    config, dataset = prepare_run(config.model_copy(update={"data": data, "training": training}))
+    resume = search.winner.config_file.exists()
+    search.winner.write_config(config, resume)
+    outcome = train(config, dataset, search.winner, console, resume)
+    return None if outcome.interrupted else finish_run(outcome, config, dataset, search.winner)
+
+
+def _adopt(search: SearchDirectory, best: RankedTrial) -> dict[str, Any]:
+    """Copy the winner's first run, and measure it on the test split."""
+    if not search.winner.config_file.exists():
+        skipped = shutil.ignore_patterns("trial.json", "validation.npz", "hparams", ".lock")
+        with atomic_directory(search.winner.path) as folder:
+            shutil.copytree(search.trial_run(best.trial, 1).path, folder, dirs_exist_ok=True, ignore=skipped)
+    loaded = load_run(search.winner.path)
+    _, dataset = prepare_run(loaded.config)
+    outcome = TrainingOutcome(loaded.vae, loaded.state, False, best.seconds)
+    return finish_run(outcome, loaded.config, dataset, search.winner)
