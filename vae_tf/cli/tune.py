@@ -59,16 +59,14 @@ def tune(  # noqa: PLR0913, PLR0917 - the options of the command line
     On several machines with a shared folder, run the same command on all, with KERASTUNER_ORACLE_IP and
     KERASTUNER_ORACLE_PORT of the first, and KERASTUNER_TUNER_ID=chief there, tuner0, tuner1, ... elsewhere.
     """
-    with console.status("Starting TensorFlow"):
-        quiet_tensorflow()
-        from vae_tf.tuning import workers as processes
-        from vae_tf.tuning.search import SearchDirectory
+    from vae_tf.tuning.search import SearchDirectory, tuner_role
 
-    role = processes.tuner_role()
+    role = tuner_role()
     if (resume or role != "alone") and name is None:
         raise UserValueError("--resume and KERASTUNER_TUNER_ID need --name: the search to go on with, or to share.")
     search = SearchDirectory(output / (name or f"{Path(space or 'latent_size').stem}-{datetime.now():%Y%m%d-%H%M%S}"))
     if role == "worker":
+        _start_tensorflow()
         _work(search)
         return
     changes = {
@@ -90,11 +88,19 @@ def tune(  # noqa: PLR0913, PLR0917 - the options of the command line
     given = {key: value for key, value in changes.items() if value is not None}
     if resume:
         _resume(search, given)
+        _start_tensorflow()
     else:
         search.check_free()
-        _start(search, given)
+        settings = _resolve(given)
+        _start_tensorflow()
+        _start(search, settings)
     winner = _search(search, workers, role)
     _finish(search, winner, as_json)
+
+
+def _start_tensorflow() -> None:
+    with console.status("Starting TensorFlow"):
+        quiet_tensorflow()
 
 
 def _resume(search: "SearchDirectory", given: dict[str, Any]) -> None:
@@ -113,13 +119,19 @@ def _resume(search: "SearchDirectory", given: dict[str, Any]) -> None:
         search.write_settings(settings.model_copy(update={"trials": given["trials"]}))
 
 
-def _start(search: "SearchDirectory", given: dict[str, Any]) -> None:
-    """Resolve the settings of a new search, check them, and write them."""
+def _resolve(given: dict[str, Any]) -> "SearchSettings":
+    """Return the settings of a new search, as far checked as can be without the data.
+
+    Raises:
+        UserValueError: a path, type or range does not fit.
+        UserFileError: a file cannot be read.
+    """
     from vae_tf.config_sources import resolve_config
-    from vae_tf.tuning.drive import start_search
     from vae_tf.tuning.space import load_space
 
-    options = {key: given[key] for key in ("data.dataset", "data.data_dir", "training.epochs", "seed") if key in given}
+    options: dict[str, Any] = {
+        key: given[key] for key in ("data.dataset", "data.data_dir", "training.epochs", "seed") if key in given
+    }
     space = load_space(given.get("space", "latent_size"))
     config = space.start(resolve_config(given.get("preset"), given.get("config"), options, None, given.get("set", ())))
     training = config.training
@@ -132,12 +144,20 @@ def _start(search: "SearchDirectory", given: dict[str, Any]) -> None:
         space=space,
         **{key: given[key] for key in ("tuner", "objective", "trials", "executions", "refit") if key in given},
     )
+    space.check(settings.config)
     for parameter in space.parameters:
         if parameter.path.startswith(_OTHER_DATA):
             warn(f"{parameter.path} changes what is measured: the numbers of such trials do not compare.")
-    with console.status("Checking the space"):
+    return settings
+
+
+def _start(search: "SearchDirectory", settings: "SearchSettings") -> None:
+    """Check what needs the data, and write the settings."""
+    from vae_tf.tuning.drive import start_search
+
+    with console.status("Checking data, model and space"):
         start_search(search, settings)
-    names = ", ".join(parameter.name for parameter in space.parameters)
+    names = ", ".join(parameter.name for parameter in settings.space.parameters)
     console.print(
         f"Searching {names} by {settings.tuner} for the least {settings.objective}. Writing to [bold]{search.path}[/]",
         highlight=False,
@@ -245,9 +265,8 @@ def _finish(search: "SearchDirectory", winner: "Winner", as_json: bool) -> None:
     from vae_tf.tuning.report import describe_search, render_search
 
     if winner.results is None:
-        console.print(
-            f"Stopped. Go on with: python run.py tune --resume --output {search.path.parent} --name {search.path.name}"
-        )
+        folder = f"--output {search.path.parent} --name {search.path.name}"
+        console.print(f"Stopped. Go on with: python run.py tune --resume {folder}")
         raise typer.Exit(1)
     settings = search.read_settings()
     ranked = rank_trials(search, settings.objective)
@@ -274,13 +293,15 @@ def _row(trial: Any) -> dict[str, Any]:
 def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSettings") -> None:
     from rich.table import Table
 
-    from vae_tf.tuning.ranking import rank_trials
-    from vae_tf.tuning.report import trial_rows
-
-    columns, rows = trial_rows(settings, rank_trials(search, settings.objective)[:_SHOWN])
-    table = Table(*columns, title=f"Trials, the best {len(rows)} of {len(result['trials'])}", title_justify="left")
-    for row in rows:
-        table.add_row(*row)
+    parameters = [parameter.name for parameter in settings.space.parameters]
+    shown = result["trials"][:_SHOWN]
+    title = f"Trials by {settings.objective}, the best {len(shown)} of {len(result['trials'])}"
+    table = Table("trial", *parameters, "nats", "behind", "active", "s", title=title, title_justify="left")
+    for trial in shown:
+        values = [f"{value:g}" if isinstance(value, float) else str(value) for value in map(trial["values"].get, parameters)]
+        behind = f"{trial['gap']:.2f} ± {trial['gap_stderr']:.2f}" if trial["gap"] else "best"
+        numbers = [f"{trial['scores'][settings.objective]:.2f}", behind, f"{trial['active']:g}/{trial['axes']}"]
+        table.add_row(trial["trial"], *values, *numbers, f"{trial['seconds']:.0f}")
     console.print(table, highlight=False)
     for finding in result["findings"]:
         console.print(finding, highlight=False)

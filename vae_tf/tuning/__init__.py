@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         SearchDirectory,
         SearchSettings,
         TrialResult,
+        tuner_role,
     )
     from vae_tf.tuning.space import (
         ChoiceParameter,
@@ -65,7 +66,6 @@ if TYPE_CHECKING:
         WorkerError,
         search_as_chief,
         search_with_workers,
-        tuner_role,
     )
 
 __all__ = [
@@ -142,7 +142,7 @@ _MODULES = {
     "WorkerError": "workers",
     "search_as_chief": "workers",
     "search_with_workers": "workers",
-    "tuner_role": "workers",
+    "tuner_role": "search",
 }
 
 

@@ -7,12 +7,14 @@ What is added to the library's own:
 - settings that were tried are not proposed again, and small spaces are searched to their end.
 """
 
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import keras_tuner as kt
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from vae_tf.artifacts import read_json, write_json
 from vae_tf.errors import UserValueError
@@ -72,7 +74,7 @@ class _Durable(kt.Oracle):
         state["end_order"] += [name for name in ended if name not in state["end_order"]]
         waiting = [name for name in state["start_order"] if name not in ended]
         for name in waiting:
-            self.trials[name].metrics = kt.engine.metrics_tracking.MetricsTracker()
+            self.trials[name].metrics = type(self.trials[name].metrics)()
         self.set_state({**state, "ongoing_trials": {}, "retry_queue": sorted(waiting, reverse=True)})
         self.tuner_ids: set[str] = set()
 
@@ -91,7 +93,9 @@ class BayesianOracle(_Durable, kt.oracles.BayesianOptimizationOracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Return the settings of the next trial."""
         self._random_state = np.random.RandomState(derive(self.seed, "proposal", len(self.trials)))
-        response = super().populate_space(trial_id)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # of a length scale at its bound, with few trials
+            response = super().populate_space(trial_id)
         values = response.get("values")
         return response if values is None or not self._duplicate(values) else self._best_untried()
 

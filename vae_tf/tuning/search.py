@@ -1,5 +1,6 @@
 """A search as files: its settings, where its trials are, and what they measured."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from vae_tf.config_sources import dump_yaml, load_config_file
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.tuning.space import SearchSpace
 
-__all__ = ["OBJECTIVES", "SearchDirectory", "SearchSettings", "TrialResult"]
+__all__ = ["OBJECTIVES", "SearchDirectory", "SearchSettings", "TrialResult", "tuner_role"]
 
 OBJECTIVES = {"val_negative_elbo": "negative ELBO", "val_nll": "NLL"}
 
@@ -183,3 +184,18 @@ class SearchDirectory:
         """Return what all trainings so far measured, by trial and execution."""
         found = sorted((self.path / "trials").glob("*/trial.json"))
         return sorted((TrialResult.model_validate(read_json(path)) for path in found), key=lambda r: (r.trial, r.execution))
+
+
+def tuner_role() -> Literal["alone", "chief", "worker"]:
+    """Return what Keras Tuner's environment variables make of this process.
+
+    Raises:
+        UserValueError: `KERASTUNER_ORACLE_IP` is set, and not all others are.
+    """
+    names = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")
+    given = [name for name in names if os.environ.get(name)]
+    if not given:
+        return "alone"
+    if len(given) < len(names):
+        raise UserValueError(f"{', '.join(names)} must be set together. Received: {', '.join(given)} alone.")
+    return "chief" if "chief" in os.environ["KERASTUNER_TUNER_ID"] else "worker"

@@ -11,7 +11,7 @@ from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import grpc
 from keras_tuner.src import protos
@@ -21,7 +21,7 @@ from vae_tf.errors import UserError
 from vae_tf.tuning.search import SearchDirectory
 from vae_tf.tuning.trials import RunTuner
 
-__all__ = ["WorkerError", "die_with_parent", "search_as_chief", "search_with_workers", "tuner_role"]
+__all__ = ["WorkerError", "die_with_parent", "search_as_chief", "search_with_workers"]
 
 _PARENT = "VAE_TF_PARENT"
 _MAX_RESTARTS = 3
@@ -32,21 +32,6 @@ _LAST_CALLS_SECONDS = 5.0
 
 class WorkerError(UserError):
     """A worker ended and cannot be started again."""
-
-
-def tuner_role() -> Literal["alone", "chief", "worker"]:
-    """Return what Keras Tuner's environment variables make of this process.
-
-    Raises:
-        UserError: `KERASTUNER_ORACLE_IP` is set, and not all others are.
-    """
-    names = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID")
-    given = [name for name in names if os.environ.get(name)]
-    if not given:
-        return "alone"
-    if len(given) < len(names):
-        raise UserError(f"{', '.join(names)} must be set together. Received: {', '.join(given)} alone.")
-    return "chief" if "chief" in os.environ["KERASTUNER_TUNER_ID"] else "worker"
 
 
 @contextmanager
