@@ -92,7 +92,7 @@ def test_seeds_make_other_searches_and_zero_is_one_of_them(tmp_path):
 
 def test_the_least_wins_and_a_gaussian_process_finds_it(tmp_path):
     space = SearchSpace.model_validate({"parameters": [{"path": "n", "kind": "int", "min": 0, "max": 200}]})
-    oracle = make_oracle("bayesian", space, "val_nll", 14, 3, 1)
+    oracle = make_oracle("bayesian", space, "val_nll", 10, 3, 1)
     oracle._set_project_dir(str(tmp_path), "oracle")
     while (trial := oracle.create_trial("tuner0")).status != "STOPPED":
         n = trial.hyperparameters.values["n"]

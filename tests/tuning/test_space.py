@@ -88,7 +88,10 @@ def test_combinations_observe_conditions():
     grids = {"network": ["mlp", "conv"], "widths": ["[8]", "[16, 8]"], "size": [1, 2]}
     combinations = _space(NETWORK, WIDTHS, SIZE).combinations(grids, 100)
     assert len(combinations) == 6 and combinations[0] == {"network": "mlp", "widths": "[8]", "size": 1}
-    assert [c for c in combinations if c["network"] == "conv"] == [{"network": "conv", "size": 1}, {"network": "conv", "size": 2}]
+    assert [c for c in combinations if c["network"] == "conv"] == [
+        {"network": "conv", "size": 1},
+        {"network": "conv", "size": 2},
+    ]
     assert len(_space(NETWORK, WIDTHS, SIZE).combinations(grids, 4)) == 4
 
 

@@ -75,7 +75,7 @@ class _Durable(kt.Oracle):
         waiting = [name for name in state["start_order"] if name not in ended]
         for name in waiting:
             self.trials[name].metrics = type(self.trials[name].metrics)()
-        self.set_state({**state, "ongoing_trials": {}, "retry_queue": sorted(waiting, reverse=True)})
+        self.set_state({**state, "ongoing_trials": {}, "retry_queue": waiting[::-1]})
         self.tuner_ids: set[str] = set()
 
 
@@ -119,6 +119,7 @@ class GridOracle(_Durable):
         super().__init__(**settings)
         grids = {hp.name: list(hp.values) for hp in self.hyperparameters.space}
         self.combinations = space.combinations(grids, _MAX_GRID)
+        self.max_trials = min(self.max_trials or _MAX_GRID, len(self.combinations))
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Return the next combination."""

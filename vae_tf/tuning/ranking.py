@@ -84,7 +84,7 @@ def rank_trials(search: SearchDirectory, objective: str) -> list[RankedTrial]:
     for result in search.read_results():
         groups[result.trial].append(result)
     whole = [group for group in groups.values() if len(group) == executions and not any(result.failure for result in group)]
-    whole.sort(key=lambda group: (_mean(group, objective), group[0].trial))
+    whole.sort(key=lambda group: (_mean(group, objective), int(group[0].trial)))
     return [_ranked(search, objective, group, whole[0]) for group in whole]
 
 

@@ -130,7 +130,7 @@ def _choice_figure(parameter: Any, objective: str, ranked: Sequence[RankedTrial]
 @styled
 def _progress_figure(objective: str, ranked: Sequence[RankedTrial]) -> Figure:
     """Draw the objective in the order of the trials, and the best so far."""
-    trials = sorted(ranked, key=lambda trial: trial.trial)
+    trials = sorted(ranked, key=lambda trial: int(trial.trial))
     scores = [trial.scores[objective] for trial in trials]
     figure = Figure(figsize=(10.0, 2.4))
     axis = figure.subplots()

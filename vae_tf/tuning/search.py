@@ -183,7 +183,9 @@ class SearchDirectory:
     def read_results(self) -> list[TrialResult]:
         """Return what all trainings so far measured, by trial and execution."""
         found = sorted((self.path / "trials").glob("*/trial.json"))
-        return sorted((TrialResult.model_validate(read_json(path)) for path in found), key=lambda r: (r.trial, r.execution))
+        return sorted(
+            (TrialResult.model_validate(read_json(path)) for path in found), key=lambda r: (int(r.trial), r.execution)
+        )
 
 
 def tuner_role() -> Literal["alone", "chief", "worker"]:

@@ -23,7 +23,7 @@ from vae_tf.models import VAE
 from vae_tf.models.build import build_vae, settle_model
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.training import NonFiniteLossError, TrainingOutcome, train
-from vae_tf.tuning.oracles import GridOracle, make_oracle
+from vae_tf.tuning.oracles import make_oracle
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult
 
 __all__ = ["Report", "RunHyperModel", "RunTuner", "SearchError", "SearchStopped", "prepare_run"]
@@ -127,9 +127,7 @@ class RunTuner(kt.engine.base_tuner.BaseTuner):
 
     def num_trainings(self) -> int | None:
         """Return how many trainings the search will have at most; None where the tuner decides."""
-        trials = self.settings.trials or self.oracle.max_trials
-        if isinstance(self.oracle, GridOracle):
-            trials = min(trials or len(self.oracle.combinations), len(self.oracle.combinations))
+        trials = self.oracle.max_trials
         return trials * self.settings.executions if trials else None
 
     def save(self) -> None:
