@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,14 +50,45 @@ def _wait_until_read(address: str) -> None:
 @pytest.fixture
 def address(tiny_run) -> Iterator[str]:
     """Start TensorBoard by our own command on a free port; give its address."""
-    command = [sys.executable, "-u", "run.py", "tensorboard", str(tiny_run), "--port", "0"]
+    yield from _tensorboard(tiny_run, _wait_until_read)
+
+
+def _tensorboard(folder: Path, wait: Callable[[str], None] = lambda _: None) -> Iterator[str]:
+    """Start TensorBoard, give its address, and end it."""
+    command = [sys.executable, "-u", "run.py", "tensorboard", str(folder), "--port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout
     found = next(match for line in process.stdout if (match := re.search(r"http://127\.0\.0\.1:\d+", line)))
-    _wait_until_read(found.group())
+    wait(found.group())
     yield found.group()
     process.terminate()
     process.communicate(timeout=30)
+
+
+@pytest.fixture
+def search_address(tmp_path, run_cli) -> Iterator[str]:
+    """Search two latent sizes, and start TensorBoard on the search; give its address."""
+    space = tmp_path / "sizes.yaml"
+    space.write_text('parameters: [{path: "model.latents[0].size", name: size, kind: choice, values: [2, 3]}]')
+    tiny = ["--epochs", "1", "--tuner", "grid", "--set", "data.limit=100", "--no-refit"]
+    code, _, err = run_cli("tune", "--space", space, "--output", tmp_path, "--name", "a", *tiny)
+    assert code == 0, err
+    yield from _tensorboard(tmp_path / "a")
+
+
+def test_the_hparams_tab_shows_the_table_and_the_parallel_coordinates(search_address, browser):
+    browser.get(f"{search_address}/#hparams")
+    expected = ("0-1", "1-1", "size", "negative ELBO", "active axes")
+    for _ in range(60):
+        text = browser.execute_script(PROJECTOR_TEXT)
+        if all(part in text for part in expected):
+            break
+        time.sleep(0.5)
+    assert [part for part in expected if part not in text] == []
+    assert "PARALLEL COORDINATES" in text.upper()
+    folder = os.environ.get("VAE_TF_SCREENSHOTS")
+    if folder:
+        browser.save_screenshot(str(Path(folder) / "hparams.png"))
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ class GridOracle(_Durable):
         super().__init__(**settings)
         grids = {hp.name: list(hp.values) for hp in self.hyperparameters.space}
         self.combinations = space.combinations(grids, _MAX_GRID)
-        self.max_trials = min(self.max_trials or _MAX_GRID, len(self.combinations))
+        self.max_trials: int | None = min(settings.get("max_trials") or _MAX_GRID, len(self.combinations))
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Return the next combination."""

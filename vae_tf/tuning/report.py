@@ -16,6 +16,10 @@ from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings
 
 __all__ = ["describe_search", "render_search", "trial_rows"]
 
+_FASTER = 0.8
+"""Share of the best trial's time below which one as good is worth a sentence."""
+_WIDE = 20
+"""Ratio of values from which on an axis is logarithmic."""
 _KNEE_COLOR, _BEST_COLOR = PALETTE[1], PALETTE[2]
 
 
@@ -29,8 +33,8 @@ def describe_search(settings: SearchSettings, ranked: Sequence[RankedTrial]) -> 
     knee = find_knee(settings.space, ranked)
     findings = [_about_knee(knee, settings)] if knee else []
     as_good = [trial for trial in ranked if trial.is_as_good]
-    if len(as_good) > 1:
-        fastest = min(as_good, key=lambda trial: trial.seconds)
+    fastest = min(as_good, key=lambda trial: trial.seconds)
+    if fastest.seconds < _FASTER * ranked[0].seconds:
         findings.append(
             Finding(
                 "note",
@@ -98,8 +102,9 @@ def _parameter_figure(parameter: Any, objective: str, ranked: Sequence[RankedTri
     axes[3].plot(x, [trial.seconds for trial in trials], "o", markersize=4)
     axes[3].set(title="training", ylabel="seconds")
     for axis in axes:
-        if getattr(parameter, "sampling", "linear") == "log":
+        if min(x) > 0 and max(x) >= _WIDE * min(x):
             axis.set_xscale("log")
+            axis.xaxis.set_major_formatter("{x:g}")
         axis.set_xlabel(parameter.name.rpartition(".")[2])
         if knee and knee.name == parameter.name:
             axis.axvline(knee.value, color=_KNEE_COLOR, linestyle="--", linewidth=1.2)
@@ -228,11 +233,11 @@ def _stderr_note(executions: int) -> str:
 
 def _commands(search: SearchDirectory, best: RankedTrial) -> str:
     run = search.trial_run(best.trial, 1).path
-    return "\n".join(
-        [
-            f"python run.py train --config {search.best_file}      # the winner's settings, again",
-            f"python run.py export {search.winner.path} --name NAME  # the winner, fitted last, to be served",
-            f"python run.py tensorboard {search.path}     # HParams: all trials in a table and in parallel coordinates",
-            f"python run.py report {run}                  # any trial is a run directory",
-        ]
-    )
+    commands = {
+        f"train --config {search.best_file}": "the winner's settings, again",
+        f"export {search.winner.path} --name NAME": "the winner, fitted last, to be served",
+        f"tensorboard {search.path}": "HParams: all trials in a table and in parallel coordinates",
+        f"report {run}": "any trial is a run directory",
+    }
+    width = max(map(len, commands))
+    return "\n".join(f"python run.py {command:{width}}  # {comment}" for command, comment in commands.items())
