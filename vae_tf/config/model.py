@@ -13,8 +13,11 @@ __all__ = [
     "BernoulliLatentConfig",
     "BernoulliLikelihoodConfig",
     "CategoricalLatentConfig",
+    "CategoricalLikelihoodConfig",
+    "ContinuousBernoulliLikelihoodConfig",
     "ConvConfig",
     "DeterministicLatentConfig",
+    "DiscretizedLogisticLikelihoodConfig",
     "GaussianLatentConfig",
     "GaussianLikelihoodConfig",
     "LatentConfig",
@@ -132,6 +135,28 @@ class GaussianLikelihoodConfig(Part):
     min_scale: PositiveFloat = Field(1e-2, description="learned scales stay above it, so that densities stay finite")
 
 
+class ContinuousBernoulliLikelihoodConfig(Part):
+    """A density of independent values in [0, 1] (Loaiza-Ganem, Cunningham 2019)."""
+
+    kind: Literal["continuous_bernoulli"] = "continuous_bernoulli"
+
+
+class CategoricalLikelihoodConfig(Part):
+    """Independent values, each one of the levels that bytes have (van den Oord, Kalchbrenner, Kavukcuoglu 2016)."""
+
+    kind: Literal["categorical"] = "categorical"
+    num_levels: int | None = Field(None, ge=2, description="levels of the raw values; default: those of the data")
+
+
+class DiscretizedLogisticLikelihoodConfig(Part):
+    """Independent logistics, or mixtures of them, rounded to levels (Kingma et al. 2016; Salimans et al. 2017)."""
+
+    kind: Literal["discretized_logistic"] = "discretized_logistic"
+    num_levels: int | None = Field(None, ge=2, description="levels of the raw values; default: those of the data")
+    num_components: PositiveInt = Field(1, description="logistics in the mixture of a value")
+    min_scale: PositiveFloat = 1e-3
+
+
 class AutoLikelihoodConfig(Part):
     """`bernoulli` for values in [0, 1], `gaussian` for other numbers; settled when the data are known."""
 
@@ -139,7 +164,13 @@ class AutoLikelihoodConfig(Part):
 
 
 LikelihoodConfig = Annotated[
-    BernoulliLikelihoodConfig | GaussianLikelihoodConfig | AutoLikelihoodConfig, Field(discriminator="kind")
+    BernoulliLikelihoodConfig
+    | GaussianLikelihoodConfig
+    | ContinuousBernoulliLikelihoodConfig
+    | CategoricalLikelihoodConfig
+    | DiscretizedLogisticLikelihoodConfig
+    | AutoLikelihoodConfig,
+    Field(discriminator="kind"),
 ]
 
 

@@ -15,6 +15,7 @@ _MAX_EXAMPLES = 10_000
 _MAX_STREAMED_VALUES = 2**26
 """Values that are decoded for the look at a streamed split."""
 _FEW_EXAMPLES = 100
+_GREY_KINDS = ("continuous_bernoulli", "categorical", "discretized_logistic")
 _TOLERANCE = 1e-6
 """How far outside [0, 1] rounding may put a value."""
 
@@ -24,7 +25,7 @@ def probe(dataset: Dataset, likelihood_kind: str) -> list[str]:
 
     Args:
         dataset: the data.
-        likelihood_kind: `bernoulli`, `gaussian`, or another kind, of which nothing is known here.
+        likelihood_kind: its `kind` in the configuration.
 
     Returns:
         Warnings, each in plain sentences; none if all is well.
@@ -34,15 +35,15 @@ def probe(dataset: Dataset, likelihood_kind: str) -> list[str]:
             likelihood meets real-valued data.
     """
     spec = dataset.spec
-    if likelihood_kind == "bernoulli" and spec.value_support == "real":
+    if likelihood_kind in ("bernoulli", *_GREY_KINDS) and spec.value_support == "real":
         raise UserValueError(
-            f"A bernoulli likelihood needs values in [0, 1]; {spec.name} has other numbers. Received: "
-            f"model.likelihood.kind=bernoulli. Use model.likelihood.kind=gaussian."
+            f"A {likelihood_kind} likelihood needs values in [0, 1]; {spec.name} has other numbers. Received: "
+            f"model.likelihood.kind={likelihood_kind}. Use model.likelihood.kind=gaussian."
         )
     samples = {name: _sample(name, split, spec) for name, split in dataset.splits.items()}
     for name, x in samples.items():
         _check_values(name, x, spec)
-    findings = (_grey, _gaussian_on_binary, _constant, _few)
+    findings = (_grey, _gaussian_on_binary, _density_on_binary, _constant, _few)
     return [text for find in findings for text in find(dataset, samples["train"], likelihood_kind)]
 
 
@@ -84,7 +85,7 @@ def _grey(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str
         yield (
             f"{spec.name} has grey values and the likelihood is bernoulli: the objective is then not the log-likelihood "
             f"of a normalised model, and its numbers compare only with those of tutorials that do the same. Choose "
-            f"data.binarization=dynamic, or model.likelihood.kind=gaussian."
+            f"data.binarization=dynamic, or model.likelihood.kind=continuous_bernoulli, discretized_logistic or gaussian."
         )
 
 
@@ -95,6 +96,12 @@ def _gaussian_on_binary(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -
             f"{dataset.spec.name} has binary values and the likelihood is gaussian: a density can grow without limit on "
             f"them. Choose model.likelihood.kind=bernoulli."
         )
+
+
+def _density_on_binary(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str]:
+    del x
+    if likelihood_kind == "continuous_bernoulli" and dataset.spec.is_binary:
+        yield f"{dataset.spec.name} has binary values, which have no density. Choose model.likelihood.kind=bernoulli."
 
 
 def _constant(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability.python.distributions import Bernoulli, ContinuousBernoulli, Normal
 
 from vae_tf.models.vae import VAE
 
@@ -51,10 +52,10 @@ def measure_calibration(vae: VAE, batches: Iterable[Any], seed: tuple[int, int])
         pair = tf.random.experimental.stateless_fold_in(tf.constant(seed, tf.int32), index)
         p = vae.decode(vae.latent.sample(vae.encode(x), pair, hard=True)[0])
         base = getattr(p, "distribution", None)
-        if hasattr(base, "logits"):
+        if isinstance(base, Bernoulli):
             kind = "probability"
             sums.append(_bins(p.mean().numpy(), x.numpy()))
-        elif hasattr(base, "quantile"):
+        elif isinstance(base, Normal | ContinuousBernoulli):
             kind = "coverage"
             sums.append(_coverage(base, x))
         else:

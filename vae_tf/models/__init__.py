@@ -9,6 +9,11 @@ from vae_tf.models.joint_latent import JointLatent
 from vae_tf.models.latent import Draw, Factors, Latent
 from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood
 from vae_tf.models.networks import ConvNetwork, MlpNetwork
+from vae_tf.models.pixel_likelihoods import (
+    CategoricalLikelihood,
+    ContinuousBernoulliLikelihood,
+    DiscretizedLogisticLikelihood,
+)
 from vae_tf.models.vae import VAE
 
 __all__ = [
@@ -16,9 +21,12 @@ __all__ = [
     "BernoulliLatent",
     "BernoulliLikelihood",
     "CategoricalLatent",
+    "CategoricalLikelihood",
+    "ContinuousBernoulliLikelihood",
     "ConvNetwork",
     "DeterministicLatent",
     "DiscreteLatent",
+    "DiscretizedLogisticLikelihood",
     "Draw",
     "Factors",
     "GaussianLatent",

@@ -16,6 +16,11 @@ from vae_tf.models.joint_latent import JointLatent
 from vae_tf.models.latent import Latent
 from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from vae_tf.models.networks import ConvNetwork, MlpNetwork
+from vae_tf.models.pixel_likelihoods import (
+    CategoricalLikelihood,
+    ContinuousBernoulliLikelihood,
+    DiscretizedLogisticLikelihood,
+)
 from vae_tf.models.vae import VAE
 from vae_tf.objectives.capacity import Capacity
 from vae_tf.objectives.elbo import Elbo
@@ -44,7 +49,13 @@ LATENTS = {
     "deterministic": DeterministicLatent,
 }
 NETWORKS = {"mlp": MlpNetwork, "conv": ConvNetwork}
-LIKELIHOODS = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood}
+LIKELIHOODS = {
+    "bernoulli": BernoulliLikelihood,
+    "gaussian": GaussianLikelihood,
+    "continuous_bernoulli": ContinuousBernoulliLikelihood,
+    "categorical": CategoricalLikelihood,
+    "discretized_logistic": DiscretizedLogisticLikelihood,
+}
 OBJECTIVES = {
     "elbo": Elbo,
     "gumbel_softmax": GumbelSoftmax,
@@ -77,7 +88,19 @@ def settle_model(config: ModelConfig, spec: DatasetSpec) -> ModelConfig:
     for part, kind in settled.items():
         if settings[part]["kind"] == "auto":
             settings[part] = {"kind": kind}
+    if "num_levels" in settings["likelihood"] and settings["likelihood"]["num_levels"] is None:
+        settings["likelihood"]["num_levels"] = _num_levels(spec)
     return ModelConfig.model_validate(settings)
+
+
+def _num_levels(spec: DatasetSpec) -> int:
+    """Return how many whole numbers the raw values reach over."""
+    if spec.value_support == "real" or spec.raw_range is None:
+        raise UserValueError(
+            f"A likelihood of levels needs values between two bounds; {spec.name} has other numbers. Choose gaussian."
+        )
+    low, high = spec.raw_range
+    return 2 if spec.is_binary else round(high - low) + 1
 
 
 def build_schedule(config: Any) -> Schedule:

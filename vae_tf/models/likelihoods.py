@@ -21,7 +21,6 @@ class Likelihood(keras.layers.Layer):
 
     Attributes:
         params_shape: what the decoder must put out for one example.
-        mean_is_probability: whether the mean is a probability, in [0, 1].
     """
 
     def __init__(self, event_shape: Any, name: str = "likelihood") -> None:
