@@ -35,10 +35,13 @@ from vae_tf.objectives import (
     Capacity,
     Constant,
     Cosine,
+    Cyclical,
     Elbo,
     Exact,
     Exponential,
+    FreeBits,
     GumbelSoftmax,
+    Iwae,
     Learned,
     Linear,
     Objective,
@@ -76,6 +79,7 @@ INSTANCES = {
     "discretized logistic, mixture": lambda: DiscretizedLogisticLikelihood((5,), 4, num_components=2, min_scale=0.01),
     "constant": lambda: Constant(0.25),
     "linear": lambda: Linear(start=0.1, stop=0.9, steps=7),
+    "cyclical": lambda: Cyclical(start=0.1, stop=0.9, steps=7, ramp=0.4, cycles=2),
     "cosine": lambda: Cosine(start=0.1, stop=0.9, steps=7),
     "exponential": lambda: Exponential(start=0.9, rate=0.1, floor=0.2),
     "stepwise": lambda: Stepwise(Linear(start=0.1, stop=0.9, steps=7), every=3),
@@ -90,6 +94,8 @@ INSTANCES = {
     "vimco": lambda: Vimco(num_samples=3),
     "rebar": lambda: Rebar(temperature=0.4, scale=0.9),
     "exact": Exact,
+    "free_bits": lambda: FreeBits(nats=0.3),
+    "iwae": lambda: Iwae(num_samples=3),
     "capacity": lambda: Capacity(7.0, {"categorical": Linear(start=0.0, stop=1.0, steps=7), "gaussian": 0.5}),
     "semi_supervised": lambda: SemiSupervised(
         num_labels=3, unlabelled="marginalized", warm_up=Linear(start=0.0, stop=1.0, steps=7)
@@ -122,7 +128,9 @@ def make_model(part, run_eagerly=True):
     else:
         place = {Latent: "latent", Likelihood: "likelihood", Objective: "objective"}
         parts[next(name for base, name in place.items() if isinstance(part, base))] = part
-    if isinstance(part, Objective):
+    if isinstance(part, Iwae):
+        parts["latent"] = JointLatent([GaussianLatent(size=2, seed=1), GaussianLatent(size=1, seed=1, name="other")])
+    elif isinstance(part, Objective):
         parts["latent"] = JointLatent([GaussianLatent(size=2, seed=1), CategoricalLatent(1, 3, temperature=0.6, seed=1)])
     latent, likelihood = parts["latent"], parts["likelihood"]
     encoder = keras.Sequential([keras.Input((5,)), keras.layers.Dense(latent.params_size)], name="encoder")

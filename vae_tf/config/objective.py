@@ -11,7 +11,9 @@ __all__ = [
     "CapacityConfig",
     "ElboConfig",
     "ExactConfig",
+    "FreeBitsConfig",
     "GumbelSoftmaxConfig",
+    "IwaeConfig",
     "ObjectiveConfig",
     "RebarConfig",
     "ScoreFunctionConfig",
@@ -102,6 +104,21 @@ class SemiSupervisedConfig(Part):
     )
 
 
+class IwaeConfig(Part):
+    """The importance-weighted bound of K reparameterised draws (Burda, Grosse, Salakhutdinov 2016)."""
+
+    kind: Literal["iwae"] = "iwae"
+    num_samples: PositiveInt = 8
+    gradient: Literal["standard", "sticking_the_landing", "doubly_reparameterized"] = "doubly_reparameterized"
+
+
+class FreeBitsConfig(Part):
+    """Every axis may carry so many nats at no price (Kingma et al. 2016, equation 15)."""
+
+    kind: Literal["free_bits"] = "free_bits"
+    nats: PositiveFloat = Field(0.1, description="of every axis of the latent (lambda in the paper)")
+
+
 ObjectiveConfig = Annotated[
     ElboConfig
     | GumbelSoftmaxConfig
@@ -112,6 +129,8 @@ ObjectiveConfig = Annotated[
     | RebarConfig
     | ExactConfig
     | CapacityConfig
+    | IwaeConfig
+    | FreeBitsConfig
     | SemiSupervisedConfig,
     Field(discriminator="kind"),
 ]

@@ -10,6 +10,7 @@ from vae_tf.config.base import NonNegativeFloat, NonNegativeInt, Part, PositiveF
 __all__ = [
     "ConstantConfig",
     "CosineConfig",
+    "CyclicalConfig",
     "ExponentialConfig",
     "LearnedConfig",
     "LinearConfig",
@@ -60,6 +61,17 @@ class CosineConfig(Part):
     after: NonNegativeInt = _AFTER
 
 
+class CyclicalConfig(Part):
+    """From `start` to `stop` and again, `cycles` times, then `stop` (Fu et al. 2019)."""
+
+    kind: Literal["cyclical"] = "cyclical"
+    start: NonNegativeFloat = 0.0
+    stop: NonNegativeFloat = 1.0
+    steps: PositiveInt = Field(2000, description="of a cycle")
+    ramp: float = Field(0.5, gt=0, le=1, description="share of a cycle in which the value moves")
+    cycles: PositiveInt = 4
+
+
 def _number_is_constant(value: Any) -> Any:
     """Read a bare number as a constant schedule; YAML 1.1 reads `1e-3` as text, for want of a dot."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -67,7 +79,7 @@ def _number_is_constant(value: Any) -> Any:
     return {"kind": "constant", "value": value} if is_number or is_text else value
 
 
-_Smooth = ConstantConfig | LinearConfig | ExponentialConfig | CosineConfig
+_Smooth = ConstantConfig | LinearConfig | ExponentialConfig | CosineConfig | CyclicalConfig
 
 
 class StepwiseConfig(Part):

@@ -24,8 +24,10 @@ from vae_tf.models.pixel_likelihoods import (
 from vae_tf.models.vae import VAE
 from vae_tf.objectives.capacity import Capacity
 from vae_tf.objectives.elbo import Elbo
+from vae_tf.objectives.free_bits import FreeBits
+from vae_tf.objectives.importance import Iwae
 from vae_tf.objectives.pathwise import GumbelSoftmax, StGumbelSoftmax, StraightThrough
-from vae_tf.objectives.schedules import Constant, Cosine, Exponential, Learned, Linear, Schedule, Stepwise
+from vae_tf.objectives.schedules import Constant, Cosine, Cyclical, Exponential, Learned, Linear, Schedule, Stepwise
 from vae_tf.objectives.score import Exact, Rebar, ScoreFunction, Vimco
 from vae_tf.objectives.semi_supervised import SemiSupervised
 from vae_tf.seeding import initial_weights
@@ -39,6 +41,7 @@ SCHEDULES = {
     "linear": Linear,
     "exponential": Exponential,
     "cosine": Cosine,
+    "cyclical": Cyclical,
     "stepwise": Stepwise,
     "learned": Learned,
 }
@@ -66,6 +69,8 @@ OBJECTIVES = {
     "rebar": Rebar,
     "exact": Exact,
     "capacity": Capacity,
+    "iwae": Iwae,
+    "free_bits": FreeBits,
     "semi_supervised": SemiSupervised,
 }
 

@@ -2,9 +2,21 @@
 
 from vae_tf.objectives.capacity import Capacity
 from vae_tf.objectives.elbo import Elbo, Objective
+from vae_tf.objectives.free_bits import FreeBits
+from vae_tf.objectives.importance import Iwae
 from vae_tf.objectives.metrics import SumOfMetrics, TermMean
 from vae_tf.objectives.pathwise import GumbelSoftmax, StGumbelSoftmax, StraightThrough
-from vae_tf.objectives.schedules import Constant, Cosine, Exponential, Learned, Linear, Schedule, Stepwise, as_schedule
+from vae_tf.objectives.schedules import (
+    Constant,
+    Cosine,
+    Cyclical,
+    Exponential,
+    Learned,
+    Linear,
+    Schedule,
+    Stepwise,
+    as_schedule,
+)
 from vae_tf.objectives.score import Exact, MovingAverage, Rebar, ScoreFunction, Vimco
 from vae_tf.objectives.semi_supervised import LabelledSet, SemiSupervised
 
@@ -12,10 +24,13 @@ __all__ = [
     "Capacity",
     "Constant",
     "Cosine",
+    "Cyclical",
     "Elbo",
     "Exact",
     "Exponential",
+    "FreeBits",
     "GumbelSoftmax",
+    "Iwae",
     "LabelledSet",
     "Learned",
     "Linear",

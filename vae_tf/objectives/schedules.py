@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import keras
 import tensorflow as tf
 
-__all__ = ["Constant", "Cosine", "Exponential", "Learned", "Linear", "Schedule", "Stepwise", "as_schedule"]
+__all__ = ["Constant", "Cosine", "Cyclical", "Exponential", "Learned", "Linear", "Schedule", "Stepwise", "as_schedule"]
 
 Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 
@@ -73,6 +73,29 @@ class Linear(_Ramp):
     def __call__(self, step: Any) -> tf.Tensor:
         """Return the value at a step, float32 scalar."""
         return self.start + (self.stop - self.start) * self._progress(step)
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class Cyclical(_Schedule):
+    """From `start` to `stop` and again, `cycles` times, then `stop` (Fu et al. 2019).
+
+    A cycle has `steps` steps; in the first part of it, `ramp`, the value rises, in the rest it stays.
+
+    Example:
+        >>> cyclical = Cyclical(start=0.0, stop=1.0, steps=100, ramp=0.5, cycles=2)
+        >>> [round(float(cyclical(step)), 2) for step in (0, 25, 75, 100, 125, 500)]
+        [0.0, 0.5, 1.0, 0.0, 0.5, 1.0]
+    """
+
+    def __init__(self, start: float, stop: float, steps: int, ramp: float = 0.5, cycles: int = 4) -> None:
+        super().__init__(start=start, stop=stop, steps=steps, ramp=ramp, cycles=cycles)
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the value at a step, float32 scalar."""
+        step = tf.cast(step, tf.int64)
+        place = tf.cast(step % self.steps, tf.float32) / (float(self.ramp) * float(self.steps))
+        progress = tf.where(step < self.steps * self.cycles, tf.minimum(place, 1.0), 1.0)
+        return self.start + (self.stop - self.start) * progress
 
 
 @keras.saving.register_keras_serializable("vae_tf")

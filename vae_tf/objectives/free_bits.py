@@ -1,0 +1,50 @@
+"""Free bits: nats that every axis may carry at no price."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from vae_tf.objectives.elbo import Objective
+
+__all__ = ["FreeBits"]
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class FreeBits(Objective):
+    """Reconstruction + kl_weight * sum over axes of max(nats, mean KL of the axis) (Kingma et al. 2016, equation 15).
+
+    An axis is a dimension of a Gaussian block, a variable of a discrete one; its KL is averaged over the batch first. Below
+    the threshold an axis has no reason to give up what it says: the posterior does not collapse.
+
+    Args:
+        nats: of every axis (lambda in the paper).
+    """
+
+    def __init__(self, nats: float = 0.1) -> None:
+        self.nats = nats
+
+    def check(self, latent: Any) -> None:
+        """Check that every block has a KL.
+
+        Raises:
+            ValueError: one has no density.
+        """
+        wrong = [block.name for block in latent.blocks() if not block.has_density]
+        if wrong:
+            raise ValueError(f"it needs blocks with a density. Received: {', '.join(wrong)}.")
+
+    def loss(self, model: Any, x: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
+        """Return the loss, in nats an example."""
+        reconstruction = -model.likelihood.log_prob(params, x)
+        model.reconstruction_nll.update_state(reconstruction)
+        pairs = model.latent.split_posterior(model.latent.posterior(model.latent.last_draw.params))
+        return tf.reduce_mean(reconstruction) + tf.add_n([self._term(block, q) for block, q in pairs])
+
+    def _term(self, block: Any, q: Any) -> tf.Tensor:
+        kl = tf.reduce_mean(block.factors(q).kl(), axis=0)
+        return block.kl_weight(block.step.value) * tf.reduce_sum(tf.maximum(kl, self.nats))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"nats": self.nats}
