@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from vae_tf.config.base import Activation, Part, PositiveFloat, PositiveInt
 from vae_tf.config.schedules import ExponentialConfig, LinearConfig, ScheduleConfig, TemperatureConfig, lowest
@@ -17,14 +17,18 @@ __all__ = [
     "ContinuousBernoulliLikelihoodConfig",
     "ConvConfig",
     "DeterministicLatentConfig",
+    "DiagonalPriorConfig",
     "DiscretizedLogisticLikelihoodConfig",
     "GaussianLatentConfig",
     "GaussianLikelihoodConfig",
     "LatentConfig",
     "LikelihoodConfig",
+    "MixturePriorConfig",
     "MlpConfig",
     "ModelConfig",
     "NetworkConfig",
+    "PriorConfig",
+    "StandardPriorConfig",
 ]
 
 
@@ -63,14 +67,46 @@ BlockName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 KL_WARM_UP = LinearConfig(start=0.0, stop=1.0, steps=1000)
 
 
+class StandardPriorConfig(Part):
+    """N(0, I)."""
+
+    kind: Literal["standard"] = "standard"
+
+
+class DiagonalPriorConfig(Part):
+    """A diagonal normal, learned with the weights."""
+
+    kind: Literal["diagonal"] = "diagonal"
+
+
+class MixturePriorConfig(Part):
+    """A mixture of diagonal normals, learned with the weights; needs kl_kind monte_carlo."""
+
+    kind: Literal["mixture"] = "mixture"
+    num_components: PositiveInt = 10
+
+
+PriorConfig = Annotated[
+    Annotated[StandardPriorConfig | DiagonalPriorConfig | MixturePriorConfig, Field(discriminator="kind")],
+    BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value),
+]
+
+
 class GaussianLatentConfig(Part):
-    """A diagonal Gaussian block with a standard normal prior (Kingma and Welling 2014)."""
+    """A diagonal Gaussian block (Kingma and Welling 2014)."""
 
     kind: Literal["gaussian"] = "gaussian"
     name: BlockName | None = None
     size: PositiveInt = 20
     kl_kind: Literal["closed_form", "monte_carlo"] = "closed_form"
+    prior: PriorConfig = StandardPriorConfig()
     kl_weight: ScheduleConfig = KL_WARM_UP
+
+    @model_validator(mode="after")
+    def _has_closed_form(self) -> "GaussianLatentConfig":
+        if isinstance(self.prior, MixturePriorConfig) and self.kl_kind == "closed_form":
+            raise ValueError("kl_kind must be 'monte_carlo' where the prior is a mixture. Received: 'closed_form'")
+        return self
 
 
 class _DiscreteLatentConfig(Part):

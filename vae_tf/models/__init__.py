@@ -14,6 +14,7 @@ from vae_tf.models.pixel_likelihoods import (
     ContinuousBernoulliLikelihood,
     DiscretizedLogisticLikelihood,
 )
+from vae_tf.models.priors import LearnedPrior, MixturePrior, Prior, StandardPrior
 from vae_tf.models.vae import VAE
 
 __all__ = [
@@ -33,8 +34,12 @@ __all__ = [
     "GaussianLikelihood",
     "JointLatent",
     "Latent",
+    "LearnedPrior",
     "Likelihood",
+    "MixturePrior",
     "MlpNetwork",
+    "Prior",
+    "StandardPrior",
     "build_schedule",
     "build_vae",
     "settle_model",

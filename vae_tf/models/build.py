@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from vae_tf.config import ModelConfig, ObjectiveConfig
+from vae_tf.config import GaussianLatentConfig, ModelConfig, ObjectiveConfig
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.models.bernoulli_latent import BernoulliLatent
@@ -21,6 +21,7 @@ from vae_tf.models.pixel_likelihoods import (
     ContinuousBernoulliLikelihood,
     DiscretizedLogisticLikelihood,
 )
+from vae_tf.models.priors import LearnedPrior, MixturePrior, StandardPrior
 from vae_tf.models.vae import VAE
 from vae_tf.objectives.capacity import Capacity
 from vae_tf.objectives.elbo import Elbo
@@ -51,6 +52,7 @@ LATENTS = {
     "bernoulli": BernoulliLatent,
     "deterministic": DeterministicLatent,
 }
+PRIORS = {"standard": StandardPrior, "diagonal": LearnedPrior, "mixture": MixturePrior}
 NETWORKS = {"mlp": MlpNetwork, "conv": ConvNetwork}
 LIKELIHOODS = {
     "bernoulli": BernoulliLikelihood,
@@ -183,7 +185,10 @@ def _build_latent(configs: Any, seed: int) -> Latent:
 
 
 def _build_block(config: Any, seed: int) -> Latent:
-    return LATENTS[config.kind](**_settings(config), seed=seed)
+    settings = {**_settings(config), "seed": seed}
+    if isinstance(config, GaussianLatentConfig):
+        settings["prior"] = PRIORS[config.prior.kind](size=config.size, **_settings(config.prior))
+    return LATENTS[config.kind](**settings)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow_probability.python.distributions import Independent, Normal, VectorDeterministic, kl_divergence
 
 from vae_tf.models.latent import Factors, Latent
+from vae_tf.models.priors import StandardPrior
 
 __all__ = ["DeterministicLatent", "GaussianLatent"]
 
@@ -15,10 +16,12 @@ _TRAVERSAL_RANGE = 3.0
 _SOFTPLUS_INVERSE_OF_ONE = math.log(math.expm1(1.0))
 
 
-def _traverse_axes(name: str, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
+def _traverse_axes(
+    name: str, z: tf.Tensor, num_steps: int, center: tf.Tensor | float = 0.0, scale: tf.Tensor | float = 1.0
+) -> list[tuple[str, tf.Tensor]]:
     """Move one coordinate of z, [size], at a time from -3 to 3 prior standard deviations."""
     size = z.shape[-1]
-    values = tf.linspace(-_TRAVERSAL_RANGE, _TRAVERSAL_RANGE, num_steps)[:, tf.newaxis]
+    values = center + scale * tf.linspace(-_TRAVERSAL_RANGE, _TRAVERSAL_RANGE, num_steps)[:, tf.newaxis]
     masks = tf.eye(size)
     return [(f"{name}[{i}]", z * (1.0 - masks[i]) + values * masks[i]) for i in range(size)]
 
@@ -38,15 +41,16 @@ def _slerp(start: tf.Tensor, stop: tf.Tensor, fractions: tf.Tensor) -> tf.Tensor
 
 @keras.saving.register_keras_serializable("vae_tf")
 class GaussianLatent(Latent):
-    """A diagonal Gaussian posterior with a standard normal prior, drawn by the reparameterisation trick.
+    """A diagonal Gaussian posterior, drawn by the reparameterisation trick; the prior is standard normal if none is given.
 
     z = loc + scale * epsilon, epsilon ~ N(0, I) (Kingma and Welling 2014, section 2.4). The KL term is the closed form of
     their appendix B, or the one-sample Monte Carlo estimate log q(z|x) - log p(z).
 
     Args:
         size: dimensions of z.
-        kl_kind: `closed_form` or `monte_carlo`.
+        kl_kind: `closed_form`, where the prior is normal, or `monte_carlo`.
         kl_weight: a number or a schedule.
+        prior: a `Prior`, or its Keras configuration.
         seed: root of the layer's random streams.
         name: the block's name.
 
@@ -58,11 +62,21 @@ class GaussianLatent(Latent):
     """
 
     def __init__(
-        self, size: int, kl_kind: str = "closed_form", kl_weight: Any = 1.0, seed: int = 0, name: str = "gaussian"
+        self,
+        size: int,
+        kl_kind: str = "closed_form",
+        kl_weight: Any = 1.0,
+        prior: Any = None,
+        seed: int = 0,
+        name: str = "gaussian",
     ) -> None:
         super().__init__(name=name, kl_weight=kl_weight, seed=seed)
         if kl_kind not in ("closed_form", "monte_carlo"):
             raise ValueError(f"kl_kind must be 'closed_form' or 'monte_carlo'. Received: {kl_kind!r}.")
+        prior = keras.saving.deserialize_keras_object(prior) if isinstance(prior, dict) else prior
+        self.prior_layer = prior or StandardPrior(size)
+        if kl_kind == "closed_form" and not self.prior_layer.is_normal:
+            raise ValueError("kl_kind must be 'monte_carlo' where the prior is no normal. Received: 'closed_form'.")
         self.size = size
         self.kl_kind = kl_kind
         self.params_size = 2 * size
@@ -73,9 +87,15 @@ class GaussianLatent(Latent):
         scale = tf.nn.softplus(raw_scale + _SOFTPLUS_INVERSE_OF_ONE) + 1e-6
         return Independent(Normal(loc, scale), reinterpreted_batch_ndims=1)
 
-    def prior(self) -> Independent:
-        """Return N(0, I)."""
-        return Independent(Normal(tf.zeros(self.size), tf.ones(self.size)), reinterpreted_batch_ndims=1)
+    def build(self, input_shape: Any) -> None:
+        """Make the counters, and the prior's weights."""
+        super().build(input_shape)
+        if not self.prior_layer.built:
+            self.prior_layer.build(None)
+
+    def prior(self) -> Any:
+        """Return p(z), event [size]."""
+        return self.prior_layer.distribution()
 
     def sample(
         self, q: Independent, seed: Any, num_samples: tuple[int, ...] = (), hard: bool = False
@@ -93,9 +113,9 @@ class GaussianLatent(Latent):
         """Whether `kl` is a closed form, not an estimate."""
         return self.kl_kind == "closed_form"
 
-    def factors(self, q: Independent) -> Factors:
-        """Return one normal a dimension."""
-        return Factors(q.distribution, self.prior().distribution)
+    def factors(self, q: Independent) -> Factors | None:
+        """Return one normal a dimension; None where the prior has no independent dimensions."""
+        return Factors(q.distribution, self.prior_layer.normal()) if self.prior_layer.is_normal else None
 
     def mean(self, q: Independent) -> tf.Tensor:
         """Return loc, [B, size]."""
@@ -106,12 +126,13 @@ class GaussianLatent(Latent):
         return {"loc": q.distribution.loc, "scale": q.distribution.scale}
 
     def draw(self, num: int, seed: Any, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
-        """Draw [num, size] from N(0, temperature^2 I)."""
-        return temperature * self.prior().sample(num, seed=seed)
+        """Draw [num, size] from the prior, deviations from its mean times the temperature."""
+        return self.prior_layer.draw(num, seed, temperature)
 
     def traverse(self, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
-        """Move one coordinate at a time from -3 to 3."""
-        return _traverse_axes(self.name, z, num_steps)
+        """Move one coordinate at a time from -3 to 3 standard deviations of the prior."""
+        p = self.prior()
+        return _traverse_axes(self.name, z, num_steps, p.mean(), p.stddev())
 
     def blend(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor, spherical: bool) -> tf.Tensor:
         """Return a point of the straight path, or of one along the sphere that the prior's mass lies near."""
@@ -119,7 +140,8 @@ class GaussianLatent(Latent):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "size": self.size, "kl_kind": self.kl_kind}
+        prior = keras.saving.serialize_keras_object(self.prior_layer)
+        return {**super().get_config(), "size": self.size, "kl_kind": self.kl_kind, "prior": prior}
 
 
 @keras.saving.register_keras_serializable("vae_tf")

@@ -42,7 +42,11 @@ class FreeBits(Objective):
         return tf.reduce_mean(reconstruction) + tf.add_n([self._term(block, q) for block, q in pairs])
 
     def _term(self, block: Any, q: Any) -> tf.Tensor:
-        kl = tf.reduce_mean(block.factors(q).kl(), axis=0)
+        factors = block.factors(q)
+        if factors is None:  # a prior without axes: the block as a whole, with what all its axes would have
+            kl = tf.reduce_mean(block.kl(q, block.last_draw.log_ratio))[tf.newaxis]
+            return block.kl_weight(block.step.value) * tf.reduce_sum(tf.maximum(kl, self.nats * block.size))
+        kl = tf.reduce_mean(factors.kl(), axis=0)
         return block.kl_weight(block.step.value) * tf.reduce_sum(tf.maximum(kl, self.nats))
 
     def get_config(self) -> dict[str, Any]:
