@@ -70,8 +70,8 @@ BAD_SETTINGS = [
     ({"training": {"learning_rate": 0}}, "training.learning_rate must be > 0 at some step. Received: 0."),
     (
         {"training": {"learning_rate": {"start": 1}}},
-        "training.learning_rate must say its kind, one of 'constant', 'linear', 'exponential', 'cosine', 'cyclical', 'stepwise'. "
-        "Received: {'start': 1}.",
+        "training.learning_rate must say its kind, one of 'constant', 'linear', 'exponential', 'cosine', 'cyclical', "
+        "'stepwise'. Received: {'start': 1}.",
     ),
     ({"training": {"learning_rate": float("nan")}}, "training.learning_rate.value must be a finite number. Received: nan."),
     (
