@@ -117,3 +117,15 @@ def test_the_prior_learns(make_vae, settings):
     assert vae.evaluate(x, verbose=0, return_dict=True)["kl"] < 0.3 * before
     means = vae.latent.mean(vae.encode(x)).numpy().mean(axis=0)
     np.testing.assert_allclose(vae.latent.prior().mean(), means, atol=0.5)
+
+
+def test_a_narrow_mixture_far_from_the_origin_keeps_its_digits():
+    """Squares of thousands cancel in the matrix products: done in double precision."""
+    prior = MixturePrior(2, 3)
+    prior.build()
+    prior.loc.assign([[40.0, -30.0], [40.1, -30.0], [0.0, 50.0]])
+    prior.raw_scale.assign(np.full((3, 2), -5.0))
+    z = np.array([[40.02, -30.01], [40.09, -29.98]], np.float32)
+    parts = stats.norm.logpdf(z[:, None].astype(np.float64), prior.loc.numpy(), _scale(-5.0)).sum(axis=-1)
+    expected = np.logaddexp.reduce(parts, axis=1) - np.log(3)
+    np.testing.assert_allclose(prior.distribution().log_prob(z), expected, rtol=1e-4)

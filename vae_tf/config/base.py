@@ -11,7 +11,7 @@ PositiveInt = Annotated[int, Field(ge=1)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Activation = Literal["relu", "elu", "gelu", "silu", "softplus", "tanh", "leaky_relu"]
+Activation = Literal["relu", "elu", "gelu", "silu", "softplus", "tanh", "leaky_relu", "glu"]
 
 
 class Part(BaseModel):

@@ -19,8 +19,11 @@ __all__ = [
     "DeterministicLatentConfig",
     "DiagonalPriorConfig",
     "DiscretizedLogisticLikelihoodConfig",
+    "FlowGaussianLatentConfig",
+    "FullGaussianLatentConfig",
     "GaussianLatentConfig",
     "GaussianLikelihoodConfig",
+    "LadderLatentConfig",
     "LatentConfig",
     "LikelihoodConfig",
     "MixturePriorConfig",
@@ -29,6 +32,7 @@ __all__ = [
     "NetworkConfig",
     "PriorConfig",
     "StandardPriorConfig",
+    "VampPriorConfig",
 ]
 
 
@@ -86,27 +90,68 @@ class MixturePriorConfig(Part):
     num_components: PositiveInt = 10
 
 
+class VampPriorConfig(Part):
+    """The mean of the posteriors of learned examples (Tomczak, Welling 2018); needs kl_kind monte_carlo."""
+
+    kind: Literal["vamp"] = "vamp"
+    num_components: PositiveInt = Field(500, description="learned examples; they start as training examples")
+
+
 PriorConfig = Annotated[
-    Annotated[StandardPriorConfig | DiagonalPriorConfig | MixturePriorConfig, Field(discriminator="kind")],
+    Annotated[StandardPriorConfig | DiagonalPriorConfig | MixturePriorConfig | VampPriorConfig, Field(discriminator="kind")],
     BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value),
 ]
 
 
-class GaussianLatentConfig(Part):
-    """A diagonal Gaussian block (Kingma and Welling 2014)."""
+class _GaussianBlockConfig(Part):
+    """What Gaussian blocks have in common."""
 
-    kind: Literal["gaussian"] = "gaussian"
     name: BlockName | None = None
-    size: PositiveInt = 20
-    kl_kind: Literal["closed_form", "monte_carlo"] = "closed_form"
     prior: PriorConfig = StandardPriorConfig()
     kl_weight: ScheduleConfig = KL_WARM_UP
 
+
+class _ClosedFormConfig(_GaussianBlockConfig):
+    """A Gaussian block whose posterior is a normal: its KL to a normal is a closed form."""
+
+    size: PositiveInt = 20
+    kl_kind: Literal["closed_form", "monte_carlo"] = "closed_form"
+
     @model_validator(mode="after")
-    def _has_closed_form(self) -> "GaussianLatentConfig":
-        if isinstance(self.prior, MixturePriorConfig) and self.kl_kind == "closed_form":
+    def _has_closed_form(self) -> "_ClosedFormConfig":
+        if isinstance(self.prior, MixturePriorConfig | VampPriorConfig) and self.kl_kind == "closed_form":
             raise ValueError("kl_kind must be 'monte_carlo' where the prior is a mixture. Received: 'closed_form'")
         return self
+
+
+class GaussianLatentConfig(_ClosedFormConfig):
+    """A diagonal Gaussian block (Kingma and Welling 2014)."""
+
+    kind: Literal["gaussian"] = "gaussian"
+
+
+class FullGaussianLatentConfig(_ClosedFormConfig):
+    """A Gaussian block with every covariance in its posterior (Kingma and Welling 2019, section 2.5.1)."""
+
+    kind: Literal["full_gaussian"] = "full_gaussian"
+
+
+class FlowGaussianLatentConfig(_GaussianBlockConfig):
+    """A Gaussian block whose posterior is an inverse autoregressive flow (Kingma et al. 2016)."""
+
+    kind: Literal["flow_gaussian"] = "flow_gaussian"
+    size: PositiveInt = 20
+    num_steps: PositiveInt = Field(2, description="steps of the flow")
+    hidden_size: PositiveInt = Field(128, description="units of a step's network")
+    context_size: PositiveInt = Field(64, description="of what the encoder tells every step")
+
+
+class LadderLatentConfig(_GaussianBlockConfig):
+    """Levels of Gaussian z, each one's prior made of the levels above it (Sonderby et al. 2016)."""
+
+    kind: Literal["ladder"] = "ladder"
+    sizes: tuple[PositiveInt, ...] = Field((10, 20), min_length=2, description="dimensions of every level, top first")
+    widths: tuple[PositiveInt, ...] = Field((128,), description="units of the networks between levels")
 
 
 class _DiscreteLatentConfig(Part):
@@ -151,7 +196,13 @@ class DeterministicLatentConfig(Part):
 
 
 LatentConfig = Annotated[
-    GaussianLatentConfig | CategoricalLatentConfig | BernoulliLatentConfig | DeterministicLatentConfig,
+    GaussianLatentConfig
+    | FullGaussianLatentConfig
+    | FlowGaussianLatentConfig
+    | LadderLatentConfig
+    | CategoricalLatentConfig
+    | BernoulliLatentConfig
+    | DeterministicLatentConfig,
     Field(discriminator="kind"),
 ]
 

@@ -5,7 +5,9 @@ from vae_tf.models.build import build_schedule, build_vae, settle_model
 from vae_tf.models.categorical_latent import CategoricalLatent
 from vae_tf.models.discrete_latent import DiscreteLatent
 from vae_tf.models.gaussian_latent import DeterministicLatent, GaussianLatent
+from vae_tf.models.gaussian_posteriors import FlowGaussianLatent, FullGaussianLatent
 from vae_tf.models.joint_latent import JointLatent
+from vae_tf.models.ladder_latent import LadderLatent
 from vae_tf.models.latent import Draw, Factors, Latent
 from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood
 from vae_tf.models.networks import ConvNetwork, MlpNetwork
@@ -14,7 +16,7 @@ from vae_tf.models.pixel_likelihoods import (
     ContinuousBernoulliLikelihood,
     DiscretizedLogisticLikelihood,
 )
-from vae_tf.models.priors import LearnedPrior, MixturePrior, Prior, StandardPrior
+from vae_tf.models.priors import LearnedPrior, MixturePrior, Prior, StandardPrior, VampPrior
 from vae_tf.models.vae import VAE
 
 __all__ = [
@@ -30,9 +32,12 @@ __all__ = [
     "DiscretizedLogisticLikelihood",
     "Draw",
     "Factors",
+    "FlowGaussianLatent",
+    "FullGaussianLatent",
     "GaussianLatent",
     "GaussianLikelihood",
     "JointLatent",
+    "LadderLatent",
     "Latent",
     "LearnedPrior",
     "Likelihood",
@@ -40,6 +45,7 @@ __all__ = [
     "MlpNetwork",
     "Prior",
     "StandardPrior",
+    "VampPrior",
     "build_schedule",
     "build_vae",
     "settle_model",

@@ -6,13 +6,15 @@ from typing import Any
 
 import keras
 
-from vae_tf.config import GaussianLatentConfig, ModelConfig, ObjectiveConfig
+from vae_tf.config import ModelConfig, ObjectiveConfig, PriorConfig
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.models.bernoulli_latent import BernoulliLatent
 from vae_tf.models.categorical_latent import CategoricalLatent
 from vae_tf.models.gaussian_latent import DeterministicLatent, GaussianLatent
+from vae_tf.models.gaussian_posteriors import FlowGaussianLatent, FullGaussianLatent
 from vae_tf.models.joint_latent import JointLatent
+from vae_tf.models.ladder_latent import LadderLatent
 from vae_tf.models.latent import Latent
 from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood
 from vae_tf.models.networks import ConvNetwork, MlpNetwork
@@ -21,7 +23,7 @@ from vae_tf.models.pixel_likelihoods import (
     ContinuousBernoulliLikelihood,
     DiscretizedLogisticLikelihood,
 )
-from vae_tf.models.priors import LearnedPrior, MixturePrior, StandardPrior
+from vae_tf.models.priors import LearnedPrior, MixturePrior, Prior, StandardPrior, VampPrior
 from vae_tf.models.vae import VAE
 from vae_tf.objectives.capacity import Capacity
 from vae_tf.objectives.elbo import Elbo
@@ -48,11 +50,14 @@ SCHEDULES = {
 }
 LATENTS = {
     "gaussian": GaussianLatent,
+    "full_gaussian": FullGaussianLatent,
+    "flow_gaussian": FlowGaussianLatent,
+    "ladder": LadderLatent,
     "categorical": CategoricalLatent,
     "bernoulli": BernoulliLatent,
     "deterministic": DeterministicLatent,
 }
-PRIORS = {"standard": StandardPrior, "diagonal": LearnedPrior, "mixture": MixturePrior}
+PRIORS = {"standard": StandardPrior, "diagonal": LearnedPrior, "mixture": MixturePrior, "vamp": VampPrior}
 NETWORKS = {"mlp": MlpNetwork, "conv": ConvNetwork}
 LIKELIHOODS = {
     "bernoulli": BernoulliLikelihood,
@@ -164,7 +169,7 @@ def build_vae(
             f"model.network.kind conv needs images. Received: examples of shape {spec.event_shape}. Choose mlp."
         )
     network = NETWORKS[config.network.kind](**config.network.model_dump(exclude={"kind"}))
-    latent = _build_latent(config.latents, seed)
+    latent = _build_latent(config.latents, spec, seed)
     likelihood = LIKELIHOODS[config.likelihood.kind](
         event_shape=spec.event_shape, **config.likelihood.model_dump(exclude={"kind"})
     )
@@ -179,16 +184,23 @@ def build_vae(
         return VAE(encoder, latent, decoder, likelihood, objective=chosen)
 
 
-def _build_latent(configs: Any, seed: int) -> Latent:
-    blocks = [_build_block(config, seed) for config in configs]
+def _build_latent(configs: Any, spec: DatasetSpec, seed: int) -> Latent:
+    blocks = [_build_block(config, spec, seed) for config in configs]
     return blocks[0] if len(blocks) == 1 else JointLatent(blocks)
 
 
-def _build_block(config: Any, seed: int) -> Latent:
+def _build_block(config: Any, spec: DatasetSpec, seed: int) -> Latent:
     settings = {**_settings(config), "seed": seed}
-    if isinstance(config, GaussianLatentConfig):
-        settings["prior"] = PRIORS[config.prior.kind](size=config.size, **_settings(config.prior))
+    if getattr(settings.get("prior"), "kind", None) in PRIORS:
+        settings["prior"] = _build_prior(config.prior, config.sizes[0] if hasattr(config, "sizes") else config.size, spec)
     return LATENTS[config.kind](**settings)
+
+
+def _build_prior(config: PriorConfig, size: int, spec: DatasetSpec) -> Prior:
+    settings = {"size": size, **_settings(config)}
+    if PRIORS[config.kind] is VampPrior:
+        settings.update(event_shape=spec.event_shape, is_bounded=spec.value_support != "real")
+    return PRIORS[config.kind](**settings)
 
 
 @contextmanager

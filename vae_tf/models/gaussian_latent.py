@@ -1,6 +1,7 @@
 """Gaussian latents: the reparameterisation trick; and their limit without noise, the plain autoencoder's code."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,13 +11,13 @@ from tensorflow_probability.python.distributions import Independent, Normal, Vec
 from vae_tf.models.latent import Factors, Latent
 from vae_tf.models.priors import StandardPrior
 
-__all__ = ["DeterministicLatent", "GaussianLatent"]
+__all__ = ["DeterministicLatent", "GaussianLatent", "traverse_axes"]
 
 _TRAVERSAL_RANGE = 3.0
 _SOFTPLUS_INVERSE_OF_ONE = math.log(math.expm1(1.0))
 
 
-def _traverse_axes(
+def traverse_axes(
     name: str, z: tf.Tensor, num_steps: int, center: tf.Tensor | float = 0.0, scale: tf.Tensor | float = 1.0
 ) -> list[tuple[str, tf.Tensor]]:
     """Move one coordinate of z, [size], at a time from -3 to 3 prior standard deviations."""
@@ -93,6 +94,10 @@ class GaussianLatent(Latent):
         if not self.prior_layer.built:
             self.prior_layer.build(None)
 
+    def connect(self, encode: Callable[[tf.Tensor], tf.Tensor]) -> None:
+        """Give the prior the way from an example to its posterior."""
+        self.prior_layer.connect(lambda x: self.posterior(encode(x)))
+
     def prior(self) -> Any:
         """Return p(z), event [size]."""
         return self.prior_layer.distribution()
@@ -132,7 +137,7 @@ class GaussianLatent(Latent):
     def traverse(self, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
         """Move one coordinate at a time from -3 to 3 standard deviations of the prior."""
         p = self.prior()
-        return _traverse_axes(self.name, z, num_steps, p.mean(), p.stddev())
+        return traverse_axes(self.name, z, num_steps, p.mean(), p.stddev())
 
     def blend(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor, spherical: bool) -> tf.Tensor:
         """Return a point of the straight path, or of one along the sphere that the prior's mass lies near."""
@@ -196,7 +201,7 @@ class DeterministicLatent(Latent):
 
     def traverse(self, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
         """Move one coordinate at a time from -3 to 3."""
-        return _traverse_axes(self.name, z, num_steps)
+        return traverse_axes(self.name, z, num_steps)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

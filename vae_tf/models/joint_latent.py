@@ -1,6 +1,6 @@
 """JointLatent: several blocks as one latent (Dupont 2018, without the capacities)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -46,6 +46,11 @@ class JointLatent(Latent):
             if not part.built:
                 part.build((*input_shape[:-1], part.params_size))
         self.built = True
+
+    def connect(self, encode: Callable[[tf.Tensor], tf.Tensor]) -> None:
+        """Connect every block to its part of the encoder's output."""
+        for i, part in enumerate(self.parts):
+            part.connect(lambda x, i=i: self._split_params(encode(x))[i])  # type: ignore[misc]
 
     def blocks(self) -> list[Latent]:
         """The blocks."""

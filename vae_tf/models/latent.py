@@ -1,5 +1,6 @@
 """Latent: one block of z. It is the sampling layer of the model and adds its KL term by `add_loss`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,12 +71,14 @@ class Latent(keras.layers.Layer):
         kl_weight: schedule of the KL term's weight (beta in Higgins et al. 2017), a function of the training step.
         seed: root of the layer's random streams.
         has_density: whether log q and log p exist, so that bounds can be computed.
+        posterior_has_weights: whether q(z|x) depends on weights of the block, not on the encoder's output alone.
         is_relaxed: whether soft draws differ from hard ones.
         training_draw: the draw that the objective wants in training; `relaxed` is the differentiable one.
         last_draw: what the last call drew; gradient estimators go on from it.
     """
 
     has_density = True
+    posterior_has_weights = False
     is_relaxed = False
     training_draw = "relaxed"
     last_draw: "Draw"
@@ -94,6 +97,9 @@ class Latent(keras.layers.Layer):
         self.num_evaluations = self.add_weight(name="num_evaluations", aggregation="only_first_replica", **counter)
         self.kl_metric = TermMean(name=f"kl_{self.name}")
         self.built = True
+
+    def connect(self, encode: Callable[[tf.Tensor], tf.Tensor]) -> None:
+        """Take the function x [B, *event_shape] -> params [B, params_size] of the model that the block is in."""
 
     # --- the distribution of the block: filled in by subclasses ---
 

@@ -11,17 +11,31 @@ __all__ = ["ConvNetwork", "MlpNetwork"]
 _NORMALIZATIONS = {"batch": keras.layers.BatchNormalization, "layer": keras.layers.LayerNormalization}
 
 
+def _units(units: int, activation: str) -> int:
+    """Return what a layer must put out for so many units: a gated linear unit takes two (Dauphin et al. 2017)."""
+    return 2 * units if activation == "glu" else units
+
+
 def _normalized(x: Any, normalization: str, activation: str) -> Any:
     """Normalise, then activate."""
     if normalization != "none":
         x = _NORMALIZATIONS[normalization]()(x)
-    return keras.layers.Activation(activation)(x)
+    return _activated(x, activation)
+
+
+def _activated(x: Any, activation: str) -> Any:
+    """Activate; Keras' Activation layer does not know that a gate halves the last axis."""
+    if activation != "glu":
+        return keras.layers.Activation(activation)(x)
+    value, gate = keras.ops.split(x, 2, axis=-1)
+    return keras.ops.multiply(value, keras.ops.sigmoid(gate))
 
 
 def _dense(x: Any, units: int, normalization: str, activation: str) -> Any:
-    if normalization == "none":
+    units = _units(units, activation)
+    if normalization == "none" and activation != "glu":
         return keras.layers.Dense(units, activation=activation)(x)
-    return _normalized(keras.layers.Dense(units, use_bias=False)(x), normalization, activation)
+    return _normalized(keras.layers.Dense(units, use_bias=normalization == "none")(x), normalization, activation)
 
 
 @dataclass(frozen=True)
@@ -127,14 +141,14 @@ class ConvNetwork:
 
     def _conv(self, x: Any, filters: int, strides: int) -> Any:
         convolution = keras.layers.Conv2D(
-            filters, self.kernel_size, strides, padding="same", use_bias=self.normalization == "none"
+            _units(filters, self.activation), self.kernel_size, strides, padding="same", use_bias=self.normalization == "none"
         )
         return _normalized(convolution(x), self.normalization, self.activation)
 
     def _upsample(self, x: Any, filters: int, old: tuple[int, int], new: tuple[int, int]) -> Any:
         """Double both sides and cut what is too much: a side of 7 came from 13 or 14 pixels."""
         x = keras.layers.Conv2DTranspose(
-            filters, self.kernel_size, strides=2, padding="same", use_bias=self.normalization == "none"
+            _units(filters, self.activation), self.kernel_size, strides=2, padding="same", use_bias=self.normalization == "none"
         )(x)
         surplus = ((0, 2 * old[0] - new[0]), (0, 2 * old[1] - new[1]))
         if surplus != ((0, 0), (0, 0)):

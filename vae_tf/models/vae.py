@@ -56,6 +56,7 @@ class VAE(keras.Model):
         self.objective.check(latent)
         for block in latent.blocks():
             block.training_draw = self.objective.draw_of(block)
+        latent.connect(lambda x: encoder(x, training=False))
         self.objective_state = self.objective.make_state(likelihood.event_shape)
         self.reconstruction_nll = TermMean(name="reconstruction_nll")
         if not latent.built:

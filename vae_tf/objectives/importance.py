@@ -36,9 +36,16 @@ class Iwae(Objective):
         """Check that all draws can be differentiated.
 
         Raises:
-            ValueError: a block is discrete, or has no density.
+            ValueError: a block is discrete, or has no density, or a posterior whose weights a gradient would have to leave out.
         """
         wrong = [block.name for block in latent.blocks() if block.is_relaxed or not block.has_density]
+        if self.gradient != "standard":
+            learned = [block.name for block in latent.blocks() if block.posterior_has_weights]
+            if learned:
+                raise ValueError(
+                    f"gradient {self.gradient} needs posteriors without weights of their own; choose standard. "
+                    f"Received: {', '.join(learned)}."
+                )
         if wrong:
             raise ValueError(f"it needs Gaussian blocks; use vimco for discrete ones. Received: {', '.join(wrong)}.")
 

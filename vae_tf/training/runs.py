@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from rich.console import Console
@@ -18,13 +19,14 @@ from rich.console import Console
 from vae_tf import __version__
 from vae_tf.artifacts import RunDirectory, atomic_file, read_json, write_json
 from vae_tf.config import RunConfig
-from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples, labelled_examples, train_batches
+from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples, labelled_examples, random_examples, train_batches
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.evaluation.bounds import BoundEstimator
 from vae_tf.evaluation.pictures import reconstruction_grid, sample_grid, save_grid, traversal_grid
 from vae_tf.evaluation.projector import write_projector
 from vae_tf.models.build import build_schedule, build_vae
+from vae_tf.models.priors import VampPrior
 from vae_tf.models.vae import VAE
 from vae_tf.objectives.semi_supervised import LabelledSet
 from vae_tf.seeding import derive_pair
@@ -153,6 +155,7 @@ def _prepare(config: RunConfig, dataset: Dataset) -> tuple[VAE, int, Callable[[i
     if isinstance(vae.objective_state, LabelledSet):
         examples = labelled_examples(dataset, vae.objective_state.num_labels, config.seed)
         vae.objective_state.set_examples(*examples, is_drawn=dataset.spec.binarization == "dynamic")
+    _start_priors(vae, dataset, config.seed)
     optimizer = FusedAdam(build_schedule(training.learning_rate), global_clipnorm=training.clip_norm)
     vae.compile(optimizer=optimizer, steps_per_execution=per_execution, jit_compile=training.jit_compile)
     optimizer.build(vae.trainable_variables)
@@ -161,6 +164,15 @@ def _prepare(config: RunConfig, dataset: Dataset) -> tuple[VAE, int, Callable[[i
         return train_batches(dataset, training.batch_size, config.seed, epoch, steps)
 
     return vae, steps, batches_from
+
+
+def _start_priors(vae: VAE, dataset: Dataset, seed: int) -> None:
+    """Let priors that are made of examples start from training examples."""
+    for block in vae.latent.blocks():
+        prior = getattr(block, "prior_layer", None)
+        if isinstance(prior, VampPrior):
+            examples, _ = random_examples(dataset, "train", prior.num_components, derive_pair(seed, block.name, "prior"))
+            prior.set_examples(np.resize(examples, (prior.num_components, *examples.shape[1:])))
 
 
 def _callbacks(
