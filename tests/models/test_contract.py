@@ -21,6 +21,7 @@ from vae_tf.models import (
     BernoulliLikelihood,
     CategoricalLatent,
     CategoricalLikelihood,
+    ConditionalGaussianLatent,
     ContinuousBernoulliLikelihood,
     DeterministicLatent,
     DiscreteLatent,
@@ -35,6 +36,7 @@ from vae_tf.models import (
     LearnedPrior,
     Likelihood,
     MixturePrior,
+    MlpNetwork,
     VampPrior,
 )
 from vae_tf.objectives import (
@@ -79,6 +81,7 @@ INSTANCES = {
     "flow": lambda: FlowGaussianLatent(size=3, num_steps=2, hidden_size=8, context_size=4, seed=5),
     "ladder": lambda: LadderLatent(sizes=(2, 3), widths=(4,), seed=5, prior=LearnedPrior(2)),
     "ladder, vamp prior": lambda: _connected(LadderLatent(sizes=(2, 3, 2), widths=(), seed=5, prior=VampPrior(2, (5,), 4))),
+    "conditional gaussian": lambda: ConditionalGaussianLatent(size=3, num_labels=2, widths=(4,), seed=5),
     "deterministic": lambda: DeterministicLatent(size=3, seed=5, name="code"),
     "categorical": lambda: CategoricalLatent(
         2, 3, temperature=Exponential(start=1.0, rate=0.1, floor=0.5), kl_weight=Linear(start=0.0, stop=1.0, steps=7)
@@ -123,7 +126,7 @@ INSTANCES = {
     ),
 }
 ABSTRACT = {DiscreteLatent}
-DEPENDENT_AXES = {"full gaussian", "flow", "ladder"}
+DEPENDENT_AXES = {"full gaussian", "flow", "ladder", "conditional gaussian"}
 LATENTS = [name for name, make in INSTANCES.items() if isinstance(make(), Latent)]
 X = (np.random.default_rng(0).random((6, 5)) < 0.5).astype(np.float32)
 
@@ -155,7 +158,7 @@ def make_model(part, run_eagerly=True):
     elif isinstance(part, Objective):
         parts["latent"] = JointLatent([GaussianLatent(size=2, seed=1), CategoricalLatent(1, 3, temperature=0.6, seed=1)])
     latent, likelihood = parts["latent"], parts["likelihood"]
-    encoder = keras.Sequential([keras.Input((5,)), keras.layers.Dense(latent.params_size)], name="encoder")
+    encoder = MlpNetwork((), 1, "relu", "none").encoder((5,), latent.params_size - latent.num_labels, latent.num_labels)
     decoder = keras.Sequential([keras.Input((latent.size,)), keras.layers.Dense(likelihood.params_shape[0])], name="decoder")
     vae = VAE(encoder, latent, decoder, likelihood, objective=parts["objective"])
     vae.compile(optimizer=keras.optimizers.Adam(0.01), run_eagerly=run_eagerly)

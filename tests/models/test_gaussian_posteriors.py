@@ -163,7 +163,7 @@ def test_the_first_level_of_a_ladder_is_the_encoders_and_the_others_are_products
     encoded = ladder._encoded(params)
     assert_mean(z[..., :2], encoded[0].loc)
     above = z[0, 0, :2]
-    prior, conditional = ladder._level_prior(1, above), q.conditional(1, tf.broadcast_to(above, [3, 2]))
+    prior, conditional = ladder.level_prior(1, above), q.conditional(1, tf.broadcast_to(above, [3, 2]))
     grid = np.linspace(-12, 12, 4001)
     unnormalized = stats.norm.pdf(grid, prior.loc[0], prior.scale[0]) * stats.norm.pdf(
         grid, encoded[1].loc[1, 0], encoded[1].scale[1, 0]
@@ -196,7 +196,7 @@ def test_draws_of_a_ladder_follow_its_prior(ladder, assert_mean):
 
 def test_paths_of_a_ladder_carry_the_lower_levels_along(ladder):
     z = ladder.draw(2, (1, 2))
-    np.testing.assert_allclose(ladder._from_noise(ladder._to_noise(z)), z, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(ladder.from_noise(ladder.to_noise(z)), z, rtol=1e-3, atol=1e-3)
     path = ladder.interpolate(z[0], z[1], 5, spherical=False).numpy()
     np.testing.assert_allclose(path[[0, -1]], z, rtol=1e-3, atol=1e-3)
     paths = dict(ladder.traverse(z[0], 5))

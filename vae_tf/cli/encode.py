@@ -29,7 +29,7 @@ def encode(
 
     latent, columns = loaded.vae.latent, []
     for x, labels in eval_batches(open_data(loaded), split, loaded.config.evaluation.batch_size, limit):
-        q = loaded.vae.encode(x)
+        q = loaded.vae.encode(x, labels)
         columns.append({"mean": latent.mean(q), **latent.describe(q), "label": labels})
     arrays = {name: np.concatenate([np.asarray(part[name]) for part in columns]) for name in columns[0]}
     if output.suffix.lower() == ".npz":

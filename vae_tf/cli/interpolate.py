@@ -29,8 +29,9 @@ def interpolate(
     from vae_tf.evaluation.pictures import interpolation_grid, save_grid
     from vae_tf.seeding import derive
 
-    examples, _ = gather_examples(open_data(loaded), "test", 1000)
+    examples, labels = gather_examples(open_data(loaded), "test", 1000)
     chosen = np.random.default_rng(derive(seed, "interpolate")).choice(len(examples), 2 * pairs, len(examples) < 2 * pairs)
-    grid = interpolation_grid(loaded.vae, examples[chosen[:pairs]], examples[chosen[pairs:]], steps)
+    starts, stops = chosen[:pairs], chosen[pairs:]
+    grid = interpolation_grid(loaded.vae, examples[starts], examples[stops], steps, (labels[starts], labels[stops]))
     save_grid(loaded.spec, grid, output)
     typer.echo(str(output))

@@ -22,6 +22,6 @@ def reconstruct(
     from vae_tf.data.pipeline import gather_examples
     from vae_tf.evaluation.pictures import reconstruction_grid, save_grid
 
-    examples, _ = gather_examples(open_data(loaded), split, num)
-    save_grid(loaded.spec, reconstruction_grid(loaded.vae, examples), output)
+    examples, labels = gather_examples(open_data(loaded), split, num)
+    save_grid(loaded.spec, reconstruction_grid(loaded.vae, examples, labels=labels), output)
     typer.echo(str(output))

@@ -25,8 +25,8 @@ def traverse(
     from vae_tf.data.pipeline import gather_examples
     from vae_tf.evaluation.pictures import save_grid, traversal_grid
 
-    examples, _ = gather_examples(open_data(loaded), "test", 500)
-    grid, labels = traversal_grid(loaded.vae, examples, steps, rows)
+    examples, given = gather_examples(open_data(loaded), "test", 500)
+    grid, labels = traversal_grid(loaded.vae, examples, steps, rows, given)
     save_grid(loaded.spec, grid, output)
     console.print(f"Rows from the top: {', '.join(labels)}", highlight=False, markup=False)
     typer.echo(str(output))

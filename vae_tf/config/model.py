@@ -14,6 +14,7 @@ __all__ = [
     "BernoulliLikelihoodConfig",
     "CategoricalLatentConfig",
     "CategoricalLikelihoodConfig",
+    "ConditionalGaussianLatentConfig",
     "ContinuousBernoulliLikelihoodConfig",
     "ConvConfig",
     "DeterministicLatentConfig",
@@ -154,6 +155,17 @@ class LadderLatentConfig(_GaussianBlockConfig):
     widths: tuple[PositiveInt, ...] = Field((128,), description="units of the networks between levels")
 
 
+class ConditionalGaussianLatentConfig(Part):
+    """A Gaussian block beside the data's label, which the model is told (Sohn, Lee, Yan 2015)."""
+
+    kind: Literal["conditional_gaussian"] = "conditional_gaussian"
+    name: BlockName | None = None
+    size: PositiveInt = 20
+    widths: tuple[PositiveInt, ...] = Field((), description="units of the network from a label to its prior")
+    label_dropout: float = Field(0.1, ge=0.0, lt=1.0, description="share of the examples whose label is hidden in training")
+    kl_weight: ScheduleConfig = KL_WARM_UP
+
+
 class _DiscreteLatentConfig(Part):
     """What categorical and binary blocks have in common."""
 
@@ -200,6 +212,7 @@ LatentConfig = Annotated[
     | FullGaussianLatentConfig
     | FlowGaussianLatentConfig
     | LadderLatentConfig
+    | ConditionalGaussianLatentConfig
     | CategoricalLatentConfig
     | BernoulliLatentConfig
     | DeterministicLatentConfig,
@@ -292,4 +305,6 @@ class ModelConfig(Part):
             raise ValueError(f"must have distinct block names. Received: {names}")
         if len(latents) > 1 and any(isinstance(block, DeterministicLatentConfig) for block in latents):
             raise ValueError(f"must hold a deterministic block alone: it has no density. Received: {names}")
+        if any(isinstance(block, ConditionalGaussianLatentConfig) for block in latents[1:]):
+            raise ValueError(f"must hold a conditional_gaussian block at the first place only. Received: {names}")
         return latents

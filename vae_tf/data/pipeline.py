@@ -90,7 +90,12 @@ def _binarize(spec: DatasetSpec, x: tf.Tensor, seed: Any, num_rows: int | None =
 
 
 def train_batches(
-    dataset: Dataset, batch_size: int, seed: int, first_epoch: int = 0, steps_per_epoch: int | None = None
+    dataset: Dataset,
+    batch_size: int,
+    seed: int,
+    first_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    with_labels: bool = False,
 ) -> tf.data.Dataset:
     """Return the training batches of all epochs from one on, as one endless stream.
 
@@ -103,9 +108,10 @@ def train_batches(
         seed: the run's root seed.
         first_epoch: where to start, from 0.
         steps_per_epoch: batches of an epoch; default: all full ones.
+        with_labels: also return labels.
 
     Returns:
-        Batches of x, float32 [B, *event_shape].
+        Batches of x, float32 [B, *event_shape]; with labels, of ((x, labels [B]),), which Keras takes for a model's input.
     """
     spec, split = dataset.spec, dataset.split("train")
     batch_size = min(batch_size, split.num_examples)
@@ -115,9 +121,10 @@ def train_batches(
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
         return split.batches(batch_size, _fold(shuffle_seed, epoch), drop_remainder=True).take(steps)
 
-    def prepare(step: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+    def prepare(step: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Any:
         x = _binarize(spec, scale_inputs(spec, example[0]), _fold(draw_seed, step))
-        return tf.ensure_shape(x, [batch_size, *spec.event_shape])
+        x = tf.ensure_shape(x, [batch_size, *spec.event_shape])
+        return ((x, example[1]),) if with_labels else x
 
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
     batches = epochs.flat_map(epoch_batches).enumerate(start=first_epoch * steps)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.assessment import PARTS, Assessment, AssessmentSettings, Subject, assess
     from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds, stderr
     from vae_tf.evaluation.calibration import Calibration, measure_calibration
+    from vae_tf.evaluation.codes import encode_means
     from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_figure, comparison_rows, hole_rows
     from vae_tf.evaluation.features import FeatureSpace, make_feature_space
     from vae_tf.evaluation.figures import (
@@ -86,7 +87,6 @@ if TYPE_CHECKING:
         LabelledExamples,
         Representation,
         clustering_accuracy,
-        encode_means,
         measure_representation,
     )
 
@@ -272,7 +272,7 @@ _MODULES = {
     "LabelledExamples": "representation",
     "Representation": "representation",
     "clustering_accuracy": "representation",
-    "encode_means": "representation",
+    "encode_means": "codes",
     "measure_representation": "representation",
 }
 

@@ -148,7 +148,7 @@ class BoundEstimator:
         """Estimate the bounds of every example.
 
         Args:
-            batches: x, or (x, label), float32 [B, *event_shape].
+            batches: x, or (x, labels), float32 [B, *event_shape]; a model that is told labels needs them.
             num_samples: S, importance samples an example.
             seed: root of the draws; equal seeds and batches give equal numbers.
             on_batch: called with the number of examples after every batch, for a progress bar.
@@ -158,8 +158,8 @@ class BoundEstimator:
         """
         rows = []
         for index, batch in enumerate(batches):
-            x = batch[0] if isinstance(batch, tuple) else batch
-            rows.append(self._batch(x, num_samples, (*seed, index)))
+            x, labels = batch if isinstance(batch, tuple) else (batch, None)
+            rows.append(self._batch(x, labels, num_samples, (*seed, index)))
             if on_batch:
                 on_batch(len(x))
         columns = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
@@ -170,7 +170,9 @@ class BoundEstimator:
             nll_at = {k: np.full_like(negative_elbo, np.nan) for k in nll_at}
         return ExampleBounds(negative_elbo, nll_at[num_samples], columns["reconstruction_nll"], kl, nll_at)
 
-    def _batch(self, x: tf.Tensor, num_samples: int, seed: tuple[int, int, int]) -> dict[str, np.ndarray]:
+    def _batch(
+        self, x: tf.Tensor, labels: tf.Tensor | None, num_samples: int, seed: tuple[int, int, int]
+    ) -> dict[str, np.ndarray]:
         """Estimate one batch: stream log-sum-exp and sums over chunks of samples, in float64."""
         num_rows, num_dims = len(x), int(np.prod(self.vae.event_shape))
         chunk = max(1, min(num_samples, _CHUNK_VALUES // (num_rows * num_dims)))
@@ -180,26 +182,29 @@ class BoundEstimator:
         milestones = _milestones(num_samples)
         for first, stop in _chunks(num_samples, chunk):
             pair = np.random.SeedSequence([*seed, first]).generate_state(2) >> 1
-            chunk_log_sum, terms = self._accumulate(x, tf.constant(pair.astype(np.int32)), tf.constant(stop - first))
+            chunk_log_sum, terms = self._accumulate(x, tf.constant(pair.astype(np.int32)), tf.constant(stop - first), labels)
             log_sum = np.logaddexp(log_sum, chunk_log_sum.numpy().astype(np.float64))
             sums = {key: sums.get(key, 0.0) + value.numpy().astype(np.float64) for key, value in terms.items()}
             if stop in milestones:
                 columns[f"nll/{stop}"] = math.log(stop) - log_sum
         return {**columns, **{key: value / num_samples for key, value in sums.items()}}
 
-    def log_weight_sums(self, x: tf.Tensor, seed: Any, num_samples: Any) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    def log_weight_sums(
+        self, x: tf.Tensor, seed: Any, num_samples: Any, labels: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Draw S samples an example; return the log of the sum of their weights, and sums of every term.
 
         Args:
             x: inputs [B, *event_shape].
             seed: a stateless seed, int32 [2].
             num_samples: S, an int or an int32 scalar.
+            labels: [B], for a model that is told them.
 
         Returns:
             [B], and by name (`reconstruction_nll`, `kl/<block>`) [B], in nats.
         """
         latent = self.vae.latent
-        q = self.vae.encode(x)
+        q = self.vae.encode(x, labels)
         draws = latent.sample_blocks(q, seed, (num_samples,), hard=self.hard)
         log_likelihood = self.vae.decode(tf.concat([z for z, _ in draws], axis=-1)).log_prob(x)
         log_weights = log_likelihood - tf.add_n([log_ratio for _, log_ratio in draws])

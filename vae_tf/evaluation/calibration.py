@@ -48,9 +48,9 @@ def measure_calibration(vae: VAE, batches: Iterable[Any], seed: tuple[int, int])
     """
     sums: list[np.ndarray] = []
     kind = ""
-    for index, (x, _) in enumerate(batches):
+    for index, (x, labels) in enumerate(batches):
         pair = tf.random.experimental.stateless_fold_in(tf.constant(seed, tf.int32), index)
-        p = vae.decode(vae.latent.sample(vae.encode(x), pair, hard=True)[0])
+        p = vae.decode(vae.latent.sample(vae.encode(x, labels), pair, hard=True)[0])
         base = getattr(p, "distribution", None)
         if isinstance(base, Bernoulli):
             kind = "probability"

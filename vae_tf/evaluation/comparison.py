@@ -152,12 +152,14 @@ def comparison_figure(subjects: Sequence[Subject], comparisons: Sequence[Compari
 
 def _pictures(subject: Subject) -> dict[str, np.ndarray]:
     vae, spec = subject.vae, subject.dataset.spec
-    examples, _ = gather_examples(subject.dataset, "test", 16)
+    examples, labels = gather_examples(subject.dataset, "test", 16)
     rows = min(3, len(examples) // 2)
     draws = vae.generate(_ROWS * _COLUMNS, derive_pair(subject.seed, "compare")).numpy()
     grids = {
-        "reconstructions (below each example)": reconstruction_grid(vae, examples[:_COLUMNS], _COLUMNS),
-        "interpolations": interpolation_grid(vae, examples[:rows], examples[-rows:], _COLUMNS)[::2],
+        "reconstructions (below each example)": reconstruction_grid(vae, examples[:_COLUMNS], _COLUMNS, labels),
+        "interpolations": interpolation_grid(vae, examples[:rows], examples[-rows:], _COLUMNS, (labels[:rows], labels[-rows:]))[
+            ::2
+        ],
         "prior draws": draws.reshape(_ROWS, _COLUMNS, *spec.event_shape),
     }
     if not vae.latent.is_relaxed:

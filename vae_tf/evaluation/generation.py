@@ -7,8 +7,8 @@ import tensorflow as tf
 from sklearn.neighbors import NearestNeighbors
 
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.features import FeatureSpace
-from vae_tf.evaluation.representation import encode_means
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive, derive_pair
 

@@ -139,8 +139,9 @@ def measure_latent(vae: VAE, batches: Iterable[Any], seed: tuple[int, int]) -> L
     Returns:
         Means over all examples; what compares pairs of examples uses the first 2,000.
     """
-    x = np.concatenate([np.asarray(batch[0] if isinstance(batch, tuple) else batch) for batch in batches])
-    params = np.concatenate([vae.encoder(part, training=False).numpy() for part in _parts(x)])
+    pairs = [batch if isinstance(batch, tuple) else (batch, None) for batch in batches]
+    x = np.concatenate([np.asarray(part) for part, _ in pairs])
+    params = np.concatenate([vae.encode_params(part, labels).numpy() for part, labels in pairs])
     blocks = vae.latent.split_posterior(vae.latent.posterior(tf.constant(params)))
     axes = [_axes(block, q) for block, q in blocks]
     paired = _PairedDraws(vae, x[:_MAX_PAIRED], params[:_MAX_PAIRED], seed)
@@ -169,7 +170,7 @@ def count_active(vae: VAE, x: np.ndarray) -> tuple[int, int]:
 
     Blocks without axes (of an autoencoder) count none.
     """
-    params = tf.concat([vae.encoder(part, training=False) for part in _parts(x)], axis=0)
+    params = tf.concat([vae.encode_params(part) for part in _parts(x)], axis=0)
     blocks = vae.latent.split_posterior(vae.latent.posterior(params))
     axes = [axis for block, q in blocks for axis in _axes(block, q)]
     return sum(axis.is_active for axis in axes), len(axes)

@@ -78,12 +78,12 @@ def save_grid(spec: DatasetSpec, grid: Any, path: str | Path) -> None:
         image.save(temporary, format="PNG", optimize=True)
 
 
-def reconstruction_grid(vae: VAE, x: np.ndarray, columns: int = 8) -> np.ndarray:
-    """Return pairs of rows, examples above their reconstructions: [2 * rows, columns, *event_shape]."""
+def reconstruction_grid(vae: VAE, x: np.ndarray, columns: int = 8, labels: np.ndarray | None = None) -> np.ndarray:
+    """Return pairs of rows, examples (with their labels) above their reconstructions: [2 * rows, columns, *event_shape]."""
     rows = max(1, len(x) // columns)
     columns = min(columns, len(x))
     x = x[: rows * columns]
-    reconstructions = vae.reconstruct(tf.constant(x)).numpy()
+    reconstructions = vae.reconstruct(tf.constant(x), None if labels is None else labels[: len(x)]).numpy()
     pairs = np.stack([_in_rows(x, rows, columns), _in_rows(reconstructions, rows, columns)], axis=1)
     return pairs.reshape(2 * rows, columns, *x.shape[1:])
 
@@ -92,35 +92,45 @@ def _in_rows(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return x.reshape(rows, columns, *x.shape[1:])
 
 
-def sample_grid(vae: VAE, num: int, seed: Any, temperature: float = 1.0) -> np.ndarray:
+def sample_grid(vae: VAE, num: int, seed: Any, temperature: float = 1.0, labels: np.ndarray | None = None) -> np.ndarray:
     """Return means of decoded prior draws, as square as can be: [rows, columns, *event_shape]; blank at the end."""
     columns = int(np.ceil(np.sqrt(num)))
     rows = -(-num // columns)
-    samples = vae.generate(num, seed, temperature).numpy()
+    samples = vae.generate(num, seed, temperature, labels).numpy()
     blank = np.zeros((rows * columns - num, *samples.shape[1:]), samples.dtype)
     return _in_rows(np.concatenate([samples, blank]), rows, columns)
 
 
-def interpolation_grid(vae: VAE, starts: np.ndarray, stops: np.ndarray, num_steps: int) -> np.ndarray:
+def interpolation_grid(
+    vae: VAE,
+    starts: np.ndarray,
+    stops: np.ndarray,
+    num_steps: int,
+    labels: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
     """Return paths between the codes of examples: for every pair a straight row and one along the sphere.
 
     Args:
         vae: the model.
         starts: [N, *event_shape].
         stops: [N, *event_shape].
+        labels: of the examples, [N] each, for a model that is told them.
         num_steps: columns; the first and last are the reconstructions of the examples.
 
     Returns:
         [2 * N, num_steps, *event_shape]. Categorical blocks change class by class in both rows.
     """
-    start, stop = (vae.latent.mode(vae.encode(tf.constant(x))) for x in (starts, stops))
+    ends = zip((starts, stops), labels or (None, None), strict=True)
+    start, stop = (vae.latent.mode(vae.encode(tf.constant(x), end_labels)) for x, end_labels in ends)
     paths = [vae.latent.interpolate(start, stop, num_steps, spherical) for spherical in (False, True)]
     z = tf.transpose(tf.stack(paths), [2, 0, 1, 3])  # [pair, kind, step, size]
     grid = vae.decode(z).mean().numpy()
     return grid.reshape(2 * len(starts), num_steps, *starts.shape[1:])
 
 
-def traversal_grid(vae: VAE, x: np.ndarray, num_steps: int = 11, max_rows: int = 24) -> tuple[np.ndarray, Sequence[str]]:
+def traversal_grid(
+    vae: VAE, x: np.ndarray, num_steps: int = 11, max_rows: int = 24, labels: np.ndarray | None = None
+) -> tuple[np.ndarray, Sequence[str]]:
     """Vary one axis of the latent at a time around the code of the first example.
 
     The axes that the model uses most (whose posterior means vary most over x) come first.
@@ -130,12 +140,14 @@ def traversal_grid(vae: VAE, x: np.ndarray, num_steps: int = 11, max_rows: int =
         x: examples [N, *event_shape] by which the axes are ranked.
         num_steps: columns of Gaussian rows; categorical rows have one column a class, the rest blank.
         max_rows: at most so many axes.
+        labels: [N], for a model that is told them.
 
     Returns:
         [rows, columns, *event_shape] and the rows' labels.
     """
-    means = vae.latent.mean(vae.encode(tf.constant(x)))
-    paths = vae.latent.traverse(vae.latent.mode(vae.encode(tf.constant(x[:1])))[0], num_steps)
+    q = vae.encode(tf.constant(x), labels)
+    means = vae.latent.mean(q)
+    paths = vae.latent.traverse(vae.latent.mode(q)[0], num_steps)
     spread = np.var(means.numpy(), axis=0)
     scores = [float(np.max(spread * (np.ptp(path.numpy(), axis=0) > 0))) for _, path in paths]
     order = np.argsort(scores, kind="stable")[::-1][:max_rows]

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from vae_tf.artifacts import atomic_file, write_text
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
+from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.pictures import to_pixels
 from vae_tf.models.vae import VAE
 
@@ -37,9 +37,7 @@ def write_projector(vae: VAE, spec: DatasetSpec, x: np.ndarray, labels: np.ndarr
         labels: [N].
         folder: a TensorBoard run folder (one with event files).
     """
-    means = np.concatenate(
-        [vae.latent.mean(vae.encode(part)).numpy() for part in tf.data.Dataset.from_tensor_slices(x).batch(500)]
-    )
+    means = encode_means(vae, x, labels)
     write_text(folder / "latent_means.tsv", "".join("\t".join(f"{v:.5f}" for v in row) + "\n" for row in means))
     texts = label_texts(spec, labels)
     rows = "".join(f"{text}\t{index}\n" for index, text in enumerate(texts))

@@ -20,9 +20,9 @@ from vae_tf.data.pipeline import eval_batches, gather_examples
 from vae_tf.evaluation import figures, pictures
 from vae_tf.evaluation.assessment import Assessment, AssessmentSettings, Progress, Subject
 from vae_tf.evaluation.calibration import measure_calibration
+from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_rows, hole_rows
 from vae_tf.evaluation.generation import generate_examples, nearest_training
-from vae_tf.evaluation.representation import encode_means
 from vae_tf.evaluation.tables import assessment_tables, convergence_rows
 from vae_tf.seeding import derive, derive_pair
 
@@ -152,9 +152,9 @@ def _learning(reported: ReportedRun, comparison: Comparison, settings: Assessmen
 def _pictures(reported: ReportedRun, comparison: Comparison, settings: AssessmentSettings) -> dict[str, Any]:
     del comparison
     subject, vae = reported.subject, reported.subject.vae
-    x, _ = gather_examples(subject.dataset, settings.split, 500)
+    x, given = gather_examples(subject.dataset, settings.split, 500)
     pairs = min(4, len(x) // 2)
-    traversal, labels = pictures.traversal_grid(vae, x, 10, max_rows=11)
+    traversal, labels = pictures.traversal_grid(vae, x, 10, 11, given)
     two_dimensional = vae.latent.size == 2 and not vae.latent.is_relaxed
     manifold = pictures.manifold_grid(vae, 16) if two_dimensional else None
     seed = derive_pair(subject.seed, "pictures")
@@ -162,11 +162,13 @@ def _pictures(reported: ReportedRun, comparison: Comparison, settings: Assessmen
         "Pictures",
         "",
         _png(
-            reported, pictures.reconstruction_grid(vae, x[: 3 * _COLUMNS], _COLUMNS), "Each example above its reconstruction."
+            reported,
+            pictures.reconstruction_grid(vae, x[: 3 * _COLUMNS], _COLUMNS, given),
+            "Each example above its reconstruction.",
         ),
         _png(
             reported,
-            pictures.interpolation_grid(vae, x[:pairs], x[-pairs:], _COLUMNS),
+            pictures.interpolation_grid(vae, x[:pairs], x[-pairs:], _COLUMNS, (given[:pairs], given[-pairs:])),
             "From one example to another: a straight path, and below it one along the sphere.",
         )
         if pairs
@@ -180,7 +182,7 @@ def _pictures(reported: ReportedRun, comparison: Comparison, settings: Assessmen
 def _latent(reported: ReportedRun, comparison: Comparison, settings: AssessmentSettings) -> dict[str, Any]:
     subject, latent = reported.subject, comparison.assessment.latent
     x, labels = gather_examples(subject.dataset, settings.split, min(settings.limit or _NUM_SCATTERED, _NUM_SCATTERED))
-    codes = encode_means(subject.vae, x)
+    codes = encode_means(subject.vae, x, labels)
     drawn = [
         _svg(figures.kl_figure(block), f"KL of every axis of {block.name}, exact. Pale axes are not active.")
         for block in (latent.blocks if latent else ())

@@ -14,12 +14,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from vae_tf.evaluation.codes import encode_means
 from vae_tf.models.vae import VAE
 
-__all__ = ["Clustering", "LabelledExamples", "Representation", "clustering_accuracy", "encode_means", "measure_representation"]
+__all__ = ["Clustering", "LabelledExamples", "Representation", "clustering_accuracy", "measure_representation"]
 
 _NUM_NEIGHBORS = 5
-_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,6 @@ class Representation:
     clusterings: tuple[Clustering, ...]
     num_train: int
     num_examples: int
-
-
-def encode_means(vae: VAE, x: np.ndarray) -> np.ndarray:
-    """Return the posterior means of examples [N, *event_shape], [N, size]."""
-    parts = (x[first : first + _BATCH] for first in range(0, len(x), _BATCH))
-    return np.concatenate([vae.latent.mean(vae.encode(part)).numpy() for part in parts])
 
 
 def measure_representation(vae: VAE, train: LabelledExamples, test: LabelledExamples, seed: int) -> Representation:

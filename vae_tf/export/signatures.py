@@ -92,30 +92,40 @@ def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
     ends = [replace(x, spec=tf.TensorSpec(x.spec.shape, tf.float32, name=name)) for name in ("start", "stop")]
     mean_x = {"x": f"mean of p(x|z), {raw}"}
 
+    label = _label_inputs(vae, spec, "label")
+    end_labels = _label_inputs(vae, spec, "start_label", "stop_label")
     reconstruction = {"reconstruction": f"mean of p(x|z) at the most probable z, {raw}"}
-    reconstruct = Signature("reconstruct", functions.reconstruct, (x,), reconstruction)
-    of_x = [reconstruct, Signature("encode", functions.encode, (x,), {"mean": "mean of q(z|x)", **parameters})]
+    reconstruct = Signature("reconstruct", functions.reconstruct, (x, *label), reconstruction)
+    of_x = [reconstruct, Signature("encode", functions.encode, (x, *label), {"mean": "mean of q(z|x)", **parameters})]
     others = [
         Signature("decode", functions.decode, (z,), mean_x),
-        Signature("sample", functions.sample, (seed, temperature), {**mean_x, "z": "the prior draw"}),
-        Signature("interpolate", functions.interpolate, (*ends, fraction), {**mean_x, "z": "the point between"}),
+        Signature("sample", functions.sample, (seed, temperature, *label), {**mean_x, "z": "the prior draw"}),
+        Signature("interpolate", functions.interpolate, (*ends, fraction, *end_labels), {**mean_x, "z": "the point between"}),
     ]
     if vae.latent.has_density:
         bound = {"negative_elbo": f"estimate in nats from {SCORE_SAMPLES} samples; lower is more like the training data"}
-        of_x.append(Signature("score", functions.score, (x,), bound))
+        of_x.append(Signature("score", functions.score, (x, *label), bound))
         mask = Input(
             tf.TensorSpec(x.spec.shape, tf.bool, name="observed"), "false where missing", np.ones(spec.event_shape, bool)
         )
         filled = {"x": f"the missing values filled in, {raw}"}
         nan = replace(x, doc=f"{raw}; NaN where missing")
-        others.append(Signature("impute", functions.impute, (nan, seed), filled))
-        others.append(Signature("impute_masked", functions.impute_masked, (x, mask, seed), filled))
+        others.append(Signature("impute", functions.impute, (nan, seed, *label), filled))
+        others.append(Signature("impute_masked", functions.impute_masked, (x, mask, seed, *label), filled))
     forms = [form for signature in of_x for form in _image_forms(signature, spec)] if spec.is_image else []
     return [replace(reconstruct, name="serving_default"), *of_x, *forms, *others]
 
 
 def _row(name: str, dtype: tf.DType, doc: str, example: Any, *shape: int) -> Input:
     return Input(tf.TensorSpec([None, *shape], dtype, name=name), doc, np.asarray(example, dtype.as_numpy_dtype))
+
+
+def _label_inputs(vae: VAE, spec: DatasetSpec, *names: str) -> tuple[Input, ...]:
+    """Return the inputs of labels, for a model that is told them."""
+    if not vae.latent.num_labels:
+        return ()
+    classes = ", ".join(f"{index}: {name}" for index, name in enumerate(spec.label_names))
+    return tuple(_row(name, tf.int64, f"number of the label ({classes}); -1 where it is not known", 0) for name in names)
 
 
 def _describe_raw(spec: DatasetSpec) -> str:
@@ -136,23 +146,24 @@ def _image_forms(signature: Signature, spec: DatasetSpec) -> list[Signature]:
     top = spec.raw_range[1]
     black = np.zeros(spec.event_shape, np.uint8)
 
-    def of_bytes(x: tf.Tensor) -> Tensors:
-        return signature.function(tf.cast(x, tf.float32))
+    def of_bytes(x: tf.Tensor, *rest: tf.Tensor) -> Tensors:
+        return signature.function(tf.cast(x, tf.float32), *rest)
 
-    def of_files(image: tf.Tensor) -> Tensors:
+    def of_files(image: tf.Tensor, *rest: tf.Tensor) -> Tensors:
         def decode(file: tf.Tensor) -> tf.Tensor:
             return decode_image(file, (height, width, channels), resize=True)
 
         x = tf.map_fn(decode, image, fn_output_signature=tf.TensorSpec(spec.event_shape, tf.uint8))
-        return signature.function(tf.cast(x, tf.float32) * (top / 255.0))
+        return signature.function(tf.cast(x, tf.float32) * (top / 255.0), *rest)
 
     height, width, channels = spec.event_shape
+    rest = signature.inputs[1:]
     pixels = Input(tf.TensorSpec([None, *spec.event_shape], tf.uint8, name="x"), _describe_raw(spec), black)
-    forms = [replace(signature, name=f"{signature.name}_uint8", function=of_bytes, inputs=(pixels,))]
+    forms = [replace(signature, name=f"{signature.name}_uint8", function=of_bytes, inputs=(pixels, *rest))]
     if channels in (1, 3):
         doc = f"a PNG or JPEG file, 0 to 255, resized to {height}x{width}"
         file = Input(tf.TensorSpec([None], tf.string, name="image"), doc, np.asarray(tf.io.encode_png(black).numpy(), object))
-        forms.append(replace(signature, name=f"{signature.name}_encoded", function=of_files, inputs=(file,)))
+        forms.append(replace(signature, name=f"{signature.name}_encoded", function=of_files, inputs=(file, *rest)))
     return forms
 
 
@@ -175,29 +186,36 @@ class _Functions:
     def _mean(self, z: tf.Tensor) -> tf.Tensor:
         return self._raw(self.vae.decode(z).mean())
 
-    def _mode(self, x: tf.Tensor) -> tf.Tensor:
-        return self.vae.latent.mode(self.vae.encode(to_inputs(self.spec, x)))
+    def _mode(self, x: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
+        return self.vae.latent.mode(self.vae.encode(to_inputs(self.spec, x), label))
 
-    def reconstruct(self, x: tf.Tensor) -> Tensors:
+    def reconstruct(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Encode, take the most probable z, decode."""
-        return {"reconstruction": self._mean(self._mode(x))}
+        return {"reconstruction": self._mean(self._mode(x, label))}
 
-    def encode(self, x: tf.Tensor) -> Tensors:
+    def encode(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Return the posterior's mean and parameters."""
-        q = self.vae.encode(to_inputs(self.spec, x))
+        q = self.vae.encode(to_inputs(self.spec, x), label)
         return {"mean": self.vae.latent.mean(q), **self.vae.latent.describe(q)}
 
     def decode(self, z: tf.Tensor) -> Tensors:
         """Return the mean of p(x|z)."""
         return {"x": self._mean(z)}
 
-    def interpolate(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor) -> Tensors:
+    def interpolate(
+        self,
+        start: tf.Tensor,
+        stop: tf.Tensor,
+        fraction: tf.Tensor,
+        start_label: tf.Tensor | None = None,
+        stop_label: tf.Tensor | None = None,
+    ) -> Tensors:
         """Encode both ends, go a fraction of the way between them, decode."""
         fraction = tf.clip_by_value(fraction, 0.0, 1.0)[:, tf.newaxis]
-        z = self.vae.latent.blend(self._mode(start), self._mode(stop), fraction, spherical=False)
+        z = self.vae.latent.blend(self._mode(start, start_label), self._mode(stop, stop_label), fraction, spherical=False)
         return {"x": self._mean(z), "z": z}
 
-    def sample(self, seed: tf.Tensor, temperature: tf.Tensor) -> Tensors:
+    def sample(self, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Draw z from the prior, every row by its own seed alone, and decode it."""
 
         def draw(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
@@ -205,39 +223,44 @@ class _Functions:
 
         spec = tf.TensorSpec([self.vae.latent.size], tf.float32)
         z = tf.map_fn(draw, (_row_seeds(seed, "served sample"), temperature), fn_output_signature=spec)
+        z = z if label is None else self.vae.latent.relabel(z, label)
         return {"x": self._mean(z), "z": z}
 
-    def score(self, x: tf.Tensor) -> Tensors:
+    def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Estimate the negative ELBO of every row, with the same noise for all rows and requests."""
         seed = tf.constant(derive_pair(0, "served score"), tf.int32)
 
-        def negative_elbo(row: tf.Tensor) -> tf.Tensor:
-            _, sums = self.estimator.log_weight_sums(row[tf.newaxis], seed, SCORE_SAMPLES)
+        def negative_elbo(row: tuple[tf.Tensor, ...]) -> tf.Tensor:
+            one, *label = (field[tf.newaxis] for field in row)
+            _, sums = self.estimator.log_weight_sums(one, seed, SCORE_SAMPLES, *label)
             return tf.add_n(list(sums.values()))[0] / SCORE_SAMPLES
 
-        return {"negative_elbo": tf.vectorized_map(negative_elbo, to_inputs(self.spec, x))}
+        rows = (to_inputs(self.spec, x),) if label is None else (to_inputs(self.spec, x), label)
+        return {"negative_elbo": tf.vectorized_map(negative_elbo, rows)}
 
-    def impute(self, x: tf.Tensor, seed: tf.Tensor) -> Tensors:
+    def impute(self, x: tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Fill in what is NaN."""
-        return self.impute_masked(x, tf.math.logical_not(tf.math.is_nan(x)), seed)
+        return self.impute_masked(x, tf.math.logical_not(tf.math.is_nan(x)), seed, label)
 
-    def impute_masked(self, x: tf.Tensor, observed: tf.Tensor, seed: tf.Tensor) -> Tensors:
+    def impute_masked(self, x: tf.Tensor, observed: tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Fill in what is not observed, every row by its own seed alone.
 
         z and the missing part of x are drawn in turn, each given the other (Rezende, Mohamed, Wierstra 2014, appendix F); the
         answer is the mean of p(x|z) over the second half of the chain.
         """
-        rows = (to_inputs(self.spec, tf.where(observed, x, 0.0)), observed, _row_seeds(seed, "served imputation"))
+        label = tf.fill(tf.shape(seed), tf.constant(-1, tf.int64)) if label is None else label
+        rows = (to_inputs(self.spec, tf.where(observed, x, 0.0)), observed, _row_seeds(seed, "served imputation"), label)
         mean = tf.map_fn(self._impute_row, rows, fn_output_signature=tf.TensorSpec(self.spec.event_shape, tf.float32))
         return {"x": tf.where(observed, x, self._raw(mean))}
 
-    def _impute_row(self, row: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        x, observed, seed = row
+    def _impute_row(self, row: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        x, observed, seed, label = row
+        labels = label[tf.newaxis]
         fold = tf.random.experimental.stateless_fold_in
-        start = tf.where(observed, x, self.vae.decode(self.vae.latent.draw(1, fold(seed, 0))).mean()[0])
+        start = tf.where(observed, x, self.vae.generate(1, fold(seed, 0), labels=labels)[0])
 
         def step(index: tf.Tensor, x: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            z, _ = self.vae.latent.sample(self.vae.encode(x[tf.newaxis]), fold(seed, 2 * index + 1), hard=True)
+            z, _ = self.vae.latent.sample(self.vae.encode(x[tf.newaxis], labels), fold(seed, 2 * index + 1), hard=True)
             p = self.vae.decode(z)
             drawn = tf.where(observed, x, p.sample(seed=fold(seed, 2 * index + 2))[0])
             return index + 1, drawn, total + tf.where(index >= IMPUTE_STEPS // 2, p.mean()[0], 0.0)

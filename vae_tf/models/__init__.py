@@ -3,11 +3,12 @@
 from vae_tf.models.bernoulli_latent import BernoulliLatent
 from vae_tf.models.build import build_schedule, build_vae, settle_model
 from vae_tf.models.categorical_latent import CategoricalLatent
+from vae_tf.models.conditional_latent import ConditionalGaussianLatent, LabelPrior
 from vae_tf.models.discrete_latent import DiscreteLatent
 from vae_tf.models.gaussian_latent import DeterministicLatent, GaussianLatent
 from vae_tf.models.gaussian_posteriors import FlowGaussianLatent, FullGaussianLatent
 from vae_tf.models.joint_latent import JointLatent
-from vae_tf.models.ladder_latent import LadderLatent
+from vae_tf.models.ladder_latent import LadderLatent, Levels
 from vae_tf.models.latent import Draw, Factors, Latent
 from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood
 from vae_tf.models.networks import ConvNetwork, MlpNetwork
@@ -25,6 +26,7 @@ __all__ = [
     "BernoulliLikelihood",
     "CategoricalLatent",
     "CategoricalLikelihood",
+    "ConditionalGaussianLatent",
     "ContinuousBernoulliLikelihood",
     "ConvNetwork",
     "DeterministicLatent",
@@ -37,9 +39,11 @@ __all__ = [
     "GaussianLatent",
     "GaussianLikelihood",
     "JointLatent",
+    "LabelPrior",
     "LadderLatent",
     "Latent",
     "LearnedPrior",
+    "Levels",
     "Likelihood",
     "MixturePrior",
     "MlpNetwork",

@@ -11,6 +11,7 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.models.bernoulli_latent import BernoulliLatent
 from vae_tf.models.categorical_latent import CategoricalLatent
+from vae_tf.models.conditional_latent import ConditionalGaussianLatent
 from vae_tf.models.gaussian_latent import DeterministicLatent, GaussianLatent
 from vae_tf.models.gaussian_posteriors import FlowGaussianLatent, FullGaussianLatent
 from vae_tf.models.joint_latent import JointLatent
@@ -53,6 +54,7 @@ LATENTS = {
     "full_gaussian": FullGaussianLatent,
     "flow_gaussian": FlowGaussianLatent,
     "ladder": LadderLatent,
+    "conditional_gaussian": ConditionalGaussianLatent,
     "categorical": CategoricalLatent,
     "bernoulli": BernoulliLatent,
     "deterministic": DeterministicLatent,
@@ -174,7 +176,7 @@ def build_vae(
         event_shape=spec.event_shape, **config.likelihood.model_dump(exclude={"kind"})
     )
     with _dtype_policy(precision), initial_weights(seed):
-        encoder = network.encoder(spec.event_shape, latent.params_size)
+        encoder = network.encoder(spec.event_shape, latent.params_size - latent.num_labels, latent.num_labels)
         decoder = network.decoder(latent.size, likelihood.params_shape)
         chosen = OBJECTIVES[objective.kind](**_settings(objective)) if objective else Elbo()
         try:
@@ -193,7 +195,15 @@ def _build_block(config: Any, spec: DatasetSpec, seed: int) -> Latent:
     settings = {**_settings(config), "seed": seed}
     if getattr(settings.get("prior"), "kind", None) in PRIORS:
         settings["prior"] = _build_prior(config.prior, config.sizes[0] if hasattr(config, "sizes") else config.size, spec)
+    if LATENTS[config.kind] is ConditionalGaussianLatent:
+        settings["num_labels"] = _num_labels(spec)
     return LATENTS[config.kind](**settings)
+
+
+def _num_labels(spec: DatasetSpec) -> int:
+    if len(spec.label_names) < 2:
+        raise UserValueError(f"A conditional_gaussian block needs data with labels. Received: {spec.name}, without.")
+    return len(spec.label_names)
 
 
 def _build_prior(config: PriorConfig, size: int, spec: DatasetSpec) -> Prior:

@@ -24,7 +24,8 @@ class JointLatent(Latent):
         name: the layer's name.
 
     Raises:
-        ValueError: two blocks have the same name: their metrics would overwrite each other.
+        ValueError: two blocks have the same name: their metrics would overwrite each other; or a block that is told
+            labels is not the first.
     """
 
     def __init__(self, parts: Sequence[Any], name: str = "joint") -> None:
@@ -37,6 +38,10 @@ class JointLatent(Latent):
             raise ValueError(f"Blocks must have distinct names. Received: {names}.")
         self.size = sum(part.size for part in self.parts)
         self.params_size = sum(part.params_size for part in self.parts)
+        self.num_labels = self.parts[0].num_labels
+        self.label_dropout = self.parts[0].label_dropout
+        if any(part.num_labels for part in self.parts[1:]):
+            raise ValueError(f"A block that is told labels must be the first. Received: {names}.")
         self.has_density = all(part.has_density for part in self.parts)
         self.is_relaxed = any(part.is_relaxed for part in self.parts)
 
@@ -121,6 +126,10 @@ class JointLatent(Latent):
         seeds = split_seed(seed, len(self.parts))
         draws = [part.draw(num, s, temperature) for part, s in zip(self.parts, seeds, strict=True)]
         return tf.concat(draws, axis=-1)
+
+    def relabel(self, z: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Give z [..., size] other labels [...], where a block knows labels."""
+        return tf.concat([p.relabel(piece, labels) for p, piece in zip(self.parts, self._split(z), strict=True)], axis=-1)
 
     def traverse(self, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
         """Vary the axes of every block in turn, the other blocks at rest."""

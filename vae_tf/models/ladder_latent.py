@@ -10,12 +10,12 @@ from tensorflow_probability.python.random import split_seed
 
 from vae_tf.models.gaussian_latent import GaussianLatent, traverse_axes
 
-__all__ = ["LadderLatent"]
+__all__ = ["LadderLatent", "Levels"]
 
 _Conditional = Callable[[int, tf.Tensor], Normal]
 
 
-class _Levels(Distribution):
+class Levels(Distribution):
     """A chain of normals: p(z_1) p(z_2 | z_1) p(z_3 | z_1, z_2) ..., event: all of them side by side.
 
     Args:
@@ -121,93 +121,103 @@ class LadderLatent(GaussianLatent):
         network.build((None, sum(self.sizes[:level])))
         return network
 
-    def _level_prior(self, level: int, above: tf.Tensor) -> Normal:
+    def level_prior(self, level: int, above: tf.Tensor) -> Normal:
         """Return p(z_l | z_<l), batch [..., size of the level]."""
         params = self.networks[level - 1](tf.reshape(above, [-1, above.shape[-1]]))
-        normal = super().posterior(tf.reshape(params, tf.concat([tf.shape(above)[:-1], [params.shape[-1]]], axis=0)))
-        return normal.distribution
+        return self.normal(tf.reshape(params, tf.concat([tf.shape(above)[:-1], [params.shape[-1]]], axis=0)))
+
+    def normal(self, params: tf.Tensor) -> Normal:
+        """Return a normal from loc and raw scale side by side, [..., 2 * size of a level]."""
+        return super().posterior(params).distribution
 
     def _encoded(self, params: tf.Tensor) -> list[Normal]:
         """Return what the encoder says of every level."""
         parts = tf.split(params, [2 * size for size in self.sizes], axis=-1)
-        return [super(LadderLatent, self).posterior(part).distribution for part in parts]
+        return [self.normal(part) for part in parts]
 
     def _top_posterior(self, params: tf.Tensor) -> Independent:
-        return super().posterior(params[..., : 2 * self.sizes[0]])
+        return Independent(self.normal(params[..., : 2 * self.sizes[0]]), reinterpreted_batch_ndims=1)
 
     def connect(self, encode: Callable[[tf.Tensor], tf.Tensor]) -> None:
         """Give the top level's prior the way from an example to the top level's posterior."""
         self.prior_layer.connect(lambda x: self._top_posterior(encode(x)))
 
-    def posterior(self, params: tf.Tensor) -> _Levels:
+    def posterior(self, params: tf.Tensor) -> Levels:
         """Return q(z|x), batch [B]."""
         encoded = self._encoded(params)
 
         def conditional(level: int, above: tf.Tensor) -> Normal:
-            return _product(self._level_prior(level, above), encoded[level])
+            return self.level_posterior(q, level, self.level_prior(level, above))
 
-        q = _Levels(Independent(encoded[0], reinterpreted_batch_ndims=1), conditional, self.sizes)
+        q = Levels(Independent(encoded[0], reinterpreted_batch_ndims=1), conditional, self.sizes)
         q.encoded = encoded
         return q
 
     def sample(
-        self, q: _Levels, seed: Any, num_samples: tuple[int, ...] = (), hard: bool = False
+        self, q: Levels, seed: Any, num_samples: tuple[int, ...] = (), hard: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Draw z and its log ratio; see `Latent.sample`. Every level's network runs once, for both."""
         seeds = split_seed(seed, len(self.sizes))
         z = q.first.sample(num_samples, seed=seeds[0])
         log_ratio = q.first.log_prob(z) - self.prior_layer.distribution().log_prob(z)
         for level in range(1, len(self.sizes)):
-            p = self._level_prior(level, z)
-            level_q = _product(p, q.encoded[level])
+            p = self.level_prior(level, z)
+            level_q = self.level_posterior(q, level, p)
             piece = level_q.sample(seed=seeds[level])
             log_ratio += tf.reduce_sum(level_q.log_prob(piece) - p.log_prob(piece), axis=-1)
             z = tf.concat([z, piece], axis=-1)
         return z, log_ratio
 
-    def prior(self) -> _Levels:
-        """Return p(z), event [size]."""
-        return _Levels(self.prior_layer.distribution(), self._level_prior, self.sizes)
+    def level_posterior(self, q: Levels, level: int, p: Normal) -> Normal:
+        """Return q(z_l | x, z_<l), given p(z_l | z_<l): the product of that and what the encoder says."""
+        return _product(p, q.encoded[level])
 
-    def factors(self, q: _Levels) -> None:
+    def prior(self) -> Levels:
+        """Return p(z), event [size]."""
+        return Levels(self.prior_layer.distribution(), self.level_prior, self.sizes)
+
+    def factors(self, q: Levels) -> None:
         """Return None: levels depend on each other."""
 
-    def mean(self, q: _Levels) -> tf.Tensor:
+    def mean(self, q: Levels) -> tf.Tensor:
         """Return every level's mean, given the means above it, [B, size]."""
-        return tf.concat([normal.loc for normal in self._at_means(q)], axis=-1)
+        return tf.concat([level.mean() for level in self._at_means(q)], axis=-1)
 
-    def describe(self, q: _Levels) -> dict[str, tf.Tensor]:
+    def describe(self, q: Levels) -> dict[str, tf.Tensor]:
         """Return loc and scale of every level, given the means above it, [B, size]."""
-        normals = self._at_means(q)
-        return {key: tf.concat([getattr(normal, key) for normal in normals], axis=-1) for key in ("loc", "scale")}
+        levels = self._at_means(q)
+        return {
+            "loc": tf.concat([level.mean() for level in levels], axis=-1),
+            "scale": tf.concat([level.stddev() for level in levels], axis=-1),
+        }
 
-    def _at_means(self, q: _Levels) -> list[Normal]:
-        normals = [q.first.distribution]
+    def _at_means(self, q: Levels) -> list[Any]:
+        levels = [q.first]
         for level in range(1, len(self.sizes)):
-            normals.append(q.conditional(level, tf.concat([normal.loc for normal in normals], axis=-1)))
-        return normals
+            levels.append(q.conditional(level, tf.concat([one.mean() for one in levels], axis=-1)))
+        return levels
 
     def draw(self, num: int, seed: Any, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
         """Draw [num, size] from the prior, level by level, deviations from every level's mean times the temperature."""
         first, noise = tf.unstack(tf.random.experimental.stateless_split(tf.cast(seed, tf.int32), 2))
         top = self.prior_layer.draw(num, first, temperature)
         below = tf.random.stateless_normal([num, self.size - self.sizes[0]], noise)
-        return self._from_noise(tf.concat([top, temperature * below], axis=-1))
+        return self.from_noise(tf.concat([top, temperature * below], axis=-1))
 
-    def _from_noise(self, noise: tf.Tensor) -> tf.Tensor:
+    def from_noise(self, noise: tf.Tensor) -> tf.Tensor:
         """Return z, [..., size], of which all levels but the top are given as deviations from the levels above."""
         z, *rest = tf.split(noise, self.sizes, axis=-1)
         for level, epsilon in enumerate(rest, start=1):
-            normal = self._level_prior(level, z)
+            normal = self.level_prior(level, z)
             z = tf.concat([z, normal.loc + normal.scale * epsilon], axis=-1)
         return z
 
-    def _to_noise(self, z: tf.Tensor) -> tf.Tensor:
-        """Return the inverse of `_from_noise`."""
+    def to_noise(self, z: tf.Tensor) -> tf.Tensor:
+        """Return the inverse of `from_noise`."""
         pieces = tf.split(z, self.sizes, axis=-1)
         noise = pieces[:1]
         for level in range(1, len(self.sizes)):
-            normal = self._level_prior(level, tf.concat(pieces[:level], axis=-1))
+            normal = self.level_prior(level, tf.concat(pieces[:level], axis=-1))
             noise.append((pieces[level] - normal.loc) / normal.scale)
         return tf.concat(noise, axis=-1)
 
@@ -217,13 +227,13 @@ class LadderLatent(GaussianLatent):
         rest = self.size - self.sizes[0]
         center = tf.concat([p.mean(), tf.zeros(rest)], axis=-1)
         scale = tf.concat([p.stddev(), tf.ones(rest)], axis=-1)
-        paths = traverse_axes(self.name, self._to_noise(z), num_steps, center, scale)
-        return [(label, self._from_noise(path)) for label, path in paths]
+        paths = traverse_axes(self.name, self.to_noise(z), num_steps, center, scale)
+        return [(label, self.from_noise(path)) for label, path in paths]
 
     def blend(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor, spherical: bool) -> tf.Tensor:
         """Return a point between two, the levels below the top blended as deviations from what is expected."""
-        blended = super().blend(self._to_noise(start), self._to_noise(stop), fraction, spherical)
-        return self._from_noise(blended)
+        blended = super().blend(self.to_noise(start), self.to_noise(stop), fraction, spherical)
+        return self.from_noise(blended)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -73,6 +73,8 @@ class Latent(keras.layers.Layer):
         has_density: whether log q and log p exist, so that bounds can be computed.
         posterior_has_weights: whether q(z|x) depends on weights of the block, not on the encoder's output alone.
         is_relaxed: whether soft draws differ from hard ones.
+        num_labels: labels that the block must be told, one-hot at the start of its parameters; 0: none.
+        label_dropout: share of the training examples whose label is hidden.
         training_draw: the draw that the objective wants in training; `relaxed` is the differentiable one.
         last_draw: what the last call drew; gradient estimators go on from it.
     """
@@ -80,6 +82,8 @@ class Latent(keras.layers.Layer):
     has_density = True
     posterior_has_weights = False
     is_relaxed = False
+    num_labels = 0
+    label_dropout = 0.0
     training_draw = "relaxed"
     last_draw: "Draw"
 
@@ -157,6 +161,10 @@ class Latent(keras.layers.Layer):
     def traverse(self, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
         """Return (label, path [steps, size]) for every axis of the block, each path varying z, [size], along that axis."""
         raise NotImplementedError
+
+    def relabel(self, z: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Give z [..., size] other labels [...], where the block knows labels; -1 leaves a label as it is."""
+        return z
 
     def blend(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor, spherical: bool) -> tf.Tensor:
         """Return the point [..., size] that lies a fraction [..., 1] of the way between two points [..., size]."""

@@ -38,6 +38,21 @@ def _dense(x: Any, units: int, normalization: str, activation: str) -> Any:
     return _normalized(keras.layers.Dense(units, use_bias=normalization == "none")(x), normalization, activation)
 
 
+def _inputs(event_shape: Sequence[int], num_labels: int) -> tuple[list[Any], list[Any]]:
+    """Return an encoder's inputs, and of them those that are labels."""
+    labels = [keras.Input((num_labels,), name="label")] if num_labels else []
+    return [keras.Input(tuple(event_shape), name="x"), *labels], labels
+
+
+def _with_labels(x: Any, labels: list[Any]) -> Any:
+    """Put one-hot labels beside features [B, F]."""
+    return keras.layers.Concatenate()([x, *labels]) if labels else x
+
+
+def _one_or_all(inputs: list[Any]) -> Any:
+    return inputs if len(inputs) > 1 else inputs[0]
+
+
 @dataclass(frozen=True)
 class MlpNetwork:
     """Dense layers; the decoder mirrors the encoder.
@@ -61,11 +76,11 @@ class MlpNetwork:
     normalization: str
     dropout: float = 0.0
 
-    def encoder(self, event_shape: Sequence[int], params_size: int) -> keras.Model:
-        """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]."""
-        inputs = keras.Input(tuple(event_shape), name="x")
-        x = self._stages(keras.layers.Flatten()(inputs), self.widths)
-        return keras.Model(inputs, keras.layers.Dense(params_size, dtype="float32")(x), name="encoder")
+    def encoder(self, event_shape: Sequence[int], params_size: int, num_labels: int = 0) -> keras.Model:
+        """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]; with labels, (x, one-hot) ->."""
+        inputs, labels = _inputs(event_shape, num_labels)
+        x = self._stages(_with_labels(keras.layers.Flatten()(inputs[0]), labels), self.widths)
+        return keras.Model(_one_or_all(inputs), keras.layers.Dense(params_size, dtype="float32")(x), name="encoder")
 
     def decoder(self, size: int, params_shape: Sequence[int]) -> keras.Model:
         """Return the model z [B, size] -> likelihood parameters [B, *params_shape]."""
@@ -114,16 +129,17 @@ class ConvNetwork:
             sides.append((-(-height // 2), -(-width // 2)))
         return sides
 
-    def encoder(self, event_shape: Sequence[int], params_size: int) -> keras.Model:
-        """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]."""
-        inputs = keras.Input(tuple(event_shape), name="x")
-        x = inputs
+    def encoder(self, event_shape: Sequence[int], params_size: int, num_labels: int = 0) -> keras.Model:
+        """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]; with labels, (x, one-hot) ->."""
+        inputs, labels = _inputs(event_shape, num_labels)
+        x = inputs[0]
         for width in self.widths:
             x = self._conv(x, width, strides=2)
             for _ in range(self.depth - 1):
                 x = self._conv(x, width, strides=1)
-        x = _dense(keras.layers.Flatten()(x), self.hidden_size, self.normalization, self.activation)
-        return keras.Model(inputs, keras.layers.Dense(params_size, dtype="float32")(x), name="encoder")
+        x = _with_labels(keras.layers.Flatten()(x), labels)
+        x = _dense(x, self.hidden_size, self.normalization, self.activation)
+        return keras.Model(_one_or_all(inputs), keras.layers.Dense(params_size, dtype="float32")(x), name="encoder")
 
     def decoder(self, size: int, params_shape: Sequence[int]) -> keras.Model:
         """Return the model z [B, size] -> likelihood parameters [B, *params_shape]."""

@@ -21,7 +21,8 @@ class VAE(keras.Model):
     `negative_elbo` is unweighted, in nats an example, whatever the objective weighs.
 
     Args:
-        encoder: model x [B, *event_shape] -> posterior parameters [B, latent.params_size].
+        encoder: model x [B, *event_shape] -> posterior parameters [B, latent.params_size]; where the latent is told labels,
+            model (x, one-hot labels [B, num_labels]) -> what follows the labels in the parameters.
         latent: the sampling layer.
         decoder: model z [B, latent.size] -> [B, *likelihood.params_shape].
         likelihood: the layer that makes p(x|z) of it.
@@ -56,7 +57,7 @@ class VAE(keras.Model):
         self.objective.check(latent)
         for block in latent.blocks():
             block.training_draw = self.objective.draw_of(block)
-        latent.connect(lambda x: encoder(x, training=False))
+        latent.connect(self.encode_params)
         self.objective_state = self.objective.make_state(likelihood.event_shape)
         self.reconstruction_nll = TermMean(name="reconstruction_nll")
         if not latent.built:
@@ -64,20 +65,45 @@ class VAE(keras.Model):
         kl_metrics = [block.kl_metric for block in latent.blocks()]
         self.kl = SumOfMetrics(kl_metrics, name="kl")
         self.negative_elbo = SumOfMetrics([self.reconstruction_nll, *kl_metrics], name="negative_elbo")
-        self(keras.Input(likelihood.event_shape, name="x"))  # builds every layer
+        x = keras.Input(likelihood.event_shape, name="x")
+        self((x, keras.Input((), dtype="int64", name="labels")) if latent.num_labels else x)  # builds every layer
 
     @property
     def event_shape(self) -> tuple[int, ...]:
         """Shape of one example."""
         return self.likelihood.event_shape
 
-    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """Return the decoder's parameters for one draw of z an example, [B, *params_shape]."""
-        return self.likelihood(self.decoder(self.latent(self.encoder(x))))
+    def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
+        """Return the decoder's parameters for one draw of z an example, [B, *params_shape].
 
-    def encode(self, x: tf.Tensor) -> Any:
-        """Return q(z|x), batch [B]."""
-        return self.latent.posterior(self.encoder(x, training=False))
+        Args:
+            inputs: x [B, *event_shape], or (x, labels [B]) for a model that is told labels.
+            training: whether it is trained.
+        """
+        x, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        return self.likelihood(self.decoder(self.latent(self.encode_params(x, labels, training=bool(training)))))
+
+    def encode_params(self, x: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
+        """Return the parameters of q(z|x), [B, params_size]; see `encode`."""
+        if not self.latent.num_labels:
+            return self.encoder(x, training=training)
+        x = tf.convert_to_tensor(x)
+        labels = tf.fill(tf.shape(x)[:1], -1) if labels is None else labels
+        given = tf.one_hot(tf.cast(labels, tf.int32), self.latent.num_labels)
+        if training:
+            seed = self.latent.blocks()[0].extra_seed("label dropout")
+            kept = tf.random.stateless_uniform(tf.shape(given)[:1], seed) >= self.latent.label_dropout
+            given *= tf.cast(kept, tf.float32)[:, tf.newaxis]
+        return tf.concat([given, self.encoder([x, given], training=training)], axis=-1)
+
+    def encode(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> Any:
+        """Return q(z|x), batch [B].
+
+        Args:
+            x: [B, *event_shape].
+            labels: [B], for a model that is told labels, -1 where one is not known; other models pay no heed to them.
+        """
+        return self.latent.posterior(self.encode_params(x, labels))
 
     def decode(self, z: tf.Tensor) -> Any:
         """Return p(x|z), batch [...], for z [..., size]."""
@@ -88,19 +114,25 @@ class VAE(keras.Model):
         params = self.likelihood(self.decoder(tf.reshape(z, [-1, self.latent.size]), training=training))
         return tf.reshape(params, tf.concat([tf.shape(z)[:-1], tf.shape(params)[1:]], axis=0))
 
-    def reconstruct(self, x: tf.Tensor) -> tf.Tensor:
+    def reconstruct(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Return E[x|z] at the posterior's mode, [B, *event_shape]: no randomness."""
-        return self.decode(self.latent.mode(self.encode(x))).mean()
+        return self.decode(self.latent.mode(self.encode(x, labels))).mean()
 
-    def generate(self, num: int, seed: Any, temperature: float = 1.0) -> tf.Tensor:
+    def generate(self, num: int, seed: Any, temperature: float = 1.0, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Return E[x|z] for z drawn from the prior, [num, *event_shape].
 
         Args:
             num: how many.
             seed: a stateless seed, int32 [2].
             temperature: below 1, draws keep to the more probable part of the prior.
+            labels: [num], for a model that is told labels; default: any.
         """
-        return self.decode(self.latent.draw(num, seed, temperature)).mean()
+        return self.decode(self.draw(num, seed, temperature, labels)).mean()
+
+    def draw(self, num: int, seed: Any, temperature: float = 1.0, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Return z drawn from the prior, [num, latent.size]; see `generate`."""
+        z = self.latent.draw(num, seed, temperature)
+        return z if labels is None else self.latent.relabel(z, labels)
 
     def compute_loss(
         self,
@@ -117,7 +149,7 @@ class VAE(keras.Model):
         """
         if sample_weight is not None:
             raise ValueError("sample_weight is not supported: it would not reach the KL terms. Repeat examples instead.")
-        target = x if y is None else y
+        target = y if y is not None else x[0] if isinstance(x, tuple | list) else x
         if tuple(target.shape[1:]) != self.event_shape:
             raise ValueError(
                 f"Targets must have the shape of x, {self.event_shape}. Received: {tuple(target.shape[1:])}. "

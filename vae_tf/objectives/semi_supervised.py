@@ -93,6 +93,8 @@ class SemiSupervised(Elbo):
         Raises:
             ValueError: no block has its name, or it is not a categorical one of one variable.
         """
+        if latent.num_labels:
+            raise ValueError("it infers the labels that a conditional block is told: choose one of the two.")
         found = [block for block in latent.blocks() if block.name == self.class_block]
         if not found or getattr(found[0], "num_variables", 0) != 1:
             names = ", ".join(block.name for block in latent.blocks())

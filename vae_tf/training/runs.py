@@ -134,7 +134,8 @@ def _train_locked(config: RunConfig, dataset: Dataset, run: RunDirectory, consol
             "verbose": 0,
             "shuffle": False,
         }
-        validation = eval_batches(dataset, "validation", config.evaluation.batch_size).map(lambda x, _: x)
+        validation = eval_batches(dataset, "validation", config.evaluation.batch_size)
+        validation = validation.map(lambda x, labels: ((x, labels),) if vae.latent.num_labels else x)
         try:
             vae.fit(batches_from(state.epoch), validation_data=validation, callbacks=[*callbacks, progress, stop], **fit)
         finally:
@@ -161,7 +162,8 @@ def _prepare(config: RunConfig, dataset: Dataset) -> tuple[VAE, int, Callable[[i
     optimizer.build(vae.trainable_variables)
 
     def batches_from(epoch: int) -> Any:
-        return train_batches(dataset, training.batch_size, config.seed, epoch, steps)
+        with_labels = vae.latent.num_labels > 0
+        return train_batches(dataset, training.batch_size, config.seed, epoch, steps, with_labels)
 
     return vae, steps, batches_from
 
@@ -179,7 +181,7 @@ def _callbacks(
     config: RunConfig, dataset: Dataset, run: RunDirectory, steps: int, checkpointing: Checkpointing
 ) -> list[keras.callbacks.Callback]:
     """Guard first, then record, then save: a file never holds what was not checked, nor metrics lag behind a checkpoint."""
-    examples, _ = gather_examples(dataset, "validation", _PICTURE_EXAMPLES)
+    examples = gather_examples(dataset, "validation", _PICTURE_EXAMPLES)
     every = config.training.pictures_every or max(1, config.training.epochs // _PICTURES_A_RUN)
     batch_size = min(config.training.batch_size, dataset.split("train").num_examples)
     return [
@@ -256,7 +258,7 @@ def finish_run(outcome: TrainingOutcome, config: RunConfig, dataset: Dataset, ru
     seed = derive_pair(config.seed, "evaluate", "test")
     bounds = BoundEstimator(vae).means(eval_batches(dataset, "test", settings.batch_size), settings.num_samples, seed)
     examples, labels = gather_examples(dataset, "test", settings.num_projected)
-    _write_pictures(vae, config, dataset.spec, examples, run)
+    _write_pictures(vae, config, dataset.spec, (examples, labels), run)
     write_projector(vae, dataset.spec, examples, labels, run.tensorboard / "validation")
     results = {
         "split": "test",
@@ -271,10 +273,11 @@ def finish_run(outcome: TrainingOutcome, config: RunConfig, dataset: Dataset, ru
     return results
 
 
-def _write_pictures(vae: VAE, config: RunConfig, spec: DatasetSpec, examples: Any, run: RunDirectory) -> None:
-    save_grid(spec, reconstruction_grid(vae, examples[:32]), run.pictures / "reconstructions.png")
+def _write_pictures(vae: VAE, config: RunConfig, spec: DatasetSpec, examples: tuple[Any, Any], run: RunDirectory) -> None:
+    x, labels = examples
+    save_grid(spec, reconstruction_grid(vae, x[:32], labels=labels), run.pictures / "reconstructions.png")
     save_grid(spec, sample_grid(vae, 64, derive_pair(config.seed, "pictures")), run.pictures / "samples.png")
-    save_grid(spec, traversal_grid(vae, examples[:500])[0], run.pictures / "traversal.png")
+    save_grid(spec, traversal_grid(vae, x[:500], labels=labels[:500])[0], run.pictures / "traversal.png")
 
 
 def load_run(path: str | Path) -> LoadedRun:

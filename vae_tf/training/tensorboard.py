@@ -25,16 +25,16 @@ class TensorBoardLog(keras.callbacks.Callback):
     Args:
         folder: TensorBoard's log folder.
         spec: the data.
-        examples: validation examples [N, *event_shape] for pictures, histograms and the NLL.
+        examples: validation examples [N, *event_shape] for pictures, histograms and the NLL, and their labels [N].
         every: epochs between those.
         seed: the run's root seed.
     """
 
-    def __init__(self, folder: Path, spec: DatasetSpec, examples: np.ndarray, every: int, seed: int) -> None:
+    def __init__(self, folder: Path, spec: DatasetSpec, examples: tuple[np.ndarray, np.ndarray], every: int, seed: int) -> None:
         super().__init__()
         self.folder = folder
         self.spec = spec
-        self.examples = examples
+        self.examples, self.labels = examples
         self.every = every
         self.seed = seed
 
@@ -61,14 +61,14 @@ class TensorBoardLog(keras.callbacks.Callback):
         examples = self.examples[:_NLL_EXAMPLES]
         if vae.latent.has_density:
             seed = derive_pair(self.seed, "validation nll")
-            nll = self.estimator.means([tf.constant(examples)], _NLL_SAMPLES, seed).nll
+            nll = self.estimator.means([(tf.constant(examples), self.labels[: len(examples)])], _NLL_SAMPLES, seed).nll
             tf.summary.scalar(f"bounds/nll ({_NLL_SAMPLES} samples, first {len(examples)} examples)", nll)
-        for block, q in vae.latent.split_posterior(vae.encode(tf.constant(self.examples))):
+        for block, q in vae.latent.split_posterior(vae.encode(tf.constant(self.examples), self.labels)):
             tf.summary.histogram(f"latent means/{block.name}", block.mean(q))
         grids = {
-            "reconstructions": reconstruction_grid(vae, examples[:32]),
+            "reconstructions": reconstruction_grid(vae, examples[:32], labels=self.labels),
             "samples": sample_grid(vae, 64, derive_pair(self.seed, "pictures")),
-            "traversal": traversal_grid(vae, examples)[0],
+            "traversal": traversal_grid(vae, examples, labels=self.labels[: len(examples)])[0],
         }
         for name, grid in grids.items():
             tf.summary.image(name, grid_pixels(self.spec, grid)[np.newaxis])
