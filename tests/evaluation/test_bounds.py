@@ -139,8 +139,8 @@ def test_an_autoencoder_has_no_nll(make_vae):
 
 def test_means_are_averages_with_standard_errors_over_examples():
     rows = np.array([1.0, 2.0, 6.0])
-    examples = ExampleBounds(rows, rows - 0.5, rows - 0.75, {"a": np.full(3, 0.5), "b": np.full(3, 0.25)})
-    estimates = BoundEstimates.from_examples(examples, num_dims=4, num_samples=7)
+    examples = ExampleBounds(rows, rows - 0.5, rows - 0.75, {"a": np.full(3, 0.5), "b": np.full(3, 0.25)}, np.full(3, 4.0))
+    estimates = BoundEstimates.from_examples(examples, num_samples=7)
     assert estimates == BoundEstimates(
         negative_elbo=3.0,
         negative_elbo_stderr=pytest.approx(math.sqrt(7.0 / 3.0)),
@@ -157,7 +157,7 @@ def test_means_are_averages_with_standard_errors_over_examples():
 
 def test_one_example_has_no_spread():
     one = np.array([1.0])
-    estimates = BoundEstimates.from_examples(ExampleBounds(one, one, one, {"a": one}), 1, 1)
+    estimates = BoundEstimates.from_examples(ExampleBounds(one, one, one, {"a": one}, one), 1)
     assert (estimates.negative_elbo_stderr, estimates.nll_stderr) == (0.0, 0.0)
 
 
@@ -175,7 +175,7 @@ def test_the_nll_is_told_at_powers_of_ten_and_at_the_end(num_samples, expected, 
     examples = BoundEstimator(vae).per_example(_batches(12), num_samples, SEED)
     assert list(examples.nll_at) == expected
     np.testing.assert_array_equal(examples.nll_at[num_samples], examples.nll)
-    rows = BoundEstimates.from_examples(examples, 16, num_samples).nll_at
+    rows = BoundEstimates.from_examples(examples, num_samples).nll_at
     assert [row["num_samples"] for row in rows] == expected
     assert rows[-1]["nll"] == pytest.approx(examples.nll.mean())
 

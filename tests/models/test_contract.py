@@ -37,9 +37,13 @@ from vae_tf.models import (
     Likelihood,
     MixturePrior,
     MlpNetwork,
+    RecurrentTextLikelihood,
+    TextLikelihood,
+    TransformerTextLikelihood,
     VampPrior,
 )
 from vae_tf.objectives import (
+    BetaTc,
     Capacity,
     Constant,
     Cosine,
@@ -49,6 +53,7 @@ from vae_tf.objectives import (
     Exponential,
     FreeBits,
     GumbelSoftmax,
+    InfoVae,
     Iwae,
     Learned,
     Linear,
@@ -101,6 +106,10 @@ INSTANCES = {
     "categorical values": lambda: CategoricalLikelihood((5,), num_levels=3),
     "discretized logistic": lambda: DiscretizedLogisticLikelihood((5,), num_levels=3),
     "discretized logistic, mixture": lambda: DiscretizedLogisticLikelihood((5,), 4, num_components=2, min_scale=0.01),
+    "recurrent text": lambda: RecurrentTextLikelihood((5,), num_tokens=3, embedding_size=2, hidden_size=4, seed=5),
+    "transformer text": lambda: TransformerTextLikelihood(
+        (5,), num_tokens=3, embedding_size=2, hidden_size=4, num_layers=1, num_heads=2, word_dropout=0.2, seed=5
+    ),
     "constant": lambda: Constant(0.25),
     "linear": lambda: Linear(start=0.1, stop=0.9, steps=7),
     "cyclical": lambda: Cyclical(start=0.1, stop=0.9, steps=7, ramp=0.4, cycles=2),
@@ -118,6 +127,8 @@ INSTANCES = {
     "vimco": lambda: Vimco(num_samples=3),
     "rebar": lambda: Rebar(temperature=0.4, scale=0.9),
     "exact": Exact,
+    "beta_tc": lambda: BetaTc(total_correlation_weight=3.0),
+    "info_vae": lambda: InfoVae(alpha=0.5, mmd_weight=10.0),
     "free_bits": lambda: FreeBits(nats=0.3),
     "iwae": lambda: Iwae(num_samples=3),
     "capacity": lambda: Capacity(7.0, {"categorical": Linear(start=0.0, stop=1.0, steps=7), "gaussian": 0.5}),
@@ -125,7 +136,7 @@ INSTANCES = {
         num_labels=3, unlabelled="marginalized", warm_up=Linear(start=0.0, stop=1.0, steps=7)
     ),
 }
-ABSTRACT = {DiscreteLatent}
+ABSTRACT = {DiscreteLatent, TextLikelihood}
 DEPENDENT_AXES = {"full gaussian", "flow", "ladder", "conditional gaussian"}
 LATENTS = [name for name, make in INSTANCES.items() if isinstance(make(), Latent)]
 X = (np.random.default_rng(0).random((6, 5)) < 0.5).astype(np.float32)
@@ -153,7 +164,9 @@ def make_model(part, run_eagerly=True):
     else:
         place = {Latent: "latent", Likelihood: "likelihood", Objective: "objective"}
         parts[next(name for base, name in place.items() if isinstance(part, base))] = part
-    if isinstance(part, Iwae):
+    if isinstance(part, (BetaTc, InfoVae)):
+        parts["latent"] = GaussianLatent(size=2, seed=1)
+    elif isinstance(part, Iwae):
         parts["latent"] = JointLatent([GaussianLatent(size=2, seed=1), GaussianLatent(size=1, seed=1, name="other")])
     elif isinstance(part, Objective):
         parts["latent"] = JointLatent([GaussianLatent(size=2, seed=1), CategoricalLatent(1, 3, temperature=0.6, seed=1)])

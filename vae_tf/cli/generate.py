@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, open_run
+from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, console, open_data, open_run
 from vae_tf.errors import UserValueError
 
 if TYPE_CHECKING:
@@ -13,32 +13,82 @@ if TYPE_CHECKING:
 
 __all__ = ["generate"]
 
+_NUM_FITTED = 10_000
+_NUM_SHOWN = 10
 
-def generate(
+
+def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     run: RunArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png for a grid, FILE.npz for arrays x and z.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="FILE.png for a grid, FILE.npz for arrays, FILE.txt for texts.")
+    ],
     num: Annotated[int, typer.Option(help="How many.", min=1)] = 64,
     seed: SeedOption = 0,
     temperature: Annotated[float, typer.Option(help="Below 1: only the prior's more probable part.", min=1e-3)] = 1.0,
     label: Annotated[
         str | None, typer.Option(help="Of a conditional model: the label's name, or its number from 0; default: any.")
     ] = None,
+    components: Annotated[
+        int, typer.Option(help="Draw z from so many Gaussians fitted to training codes, not from the prior.", min=0)
+    ] = 0,
+    top_k: Annotated[int, typer.Option(help="Texts: draw from so many of the likeliest tokens; 0: all.", min=0)] = 0,
+    top_p: Annotated[float, typer.Option(help="Texts: draw from the fewest tokens of this share.", min=1e-3, max=1.0)] = 1.0,
+    beams: Annotated[int, typer.Option(help="Texts: the likeliest text that so many beams find; 0: draw.", min=0)] = 0,
 ) -> None:
-    """Draw z from the prior and decode it: means of p(x|z)."""
-    check_suffix(output, ".png", ".npz")
+    """Draw z from the prior and decode it: means of p(x|z); of texts, draws token by token."""
+    check_suffix(output, ".png", ".npz", ".txt")
     loaded = open_run(run)
     labels = _labels(loaded, label, num)
-    from vae_tf.artifacts import write_arrays
-    from vae_tf.evaluation.pictures import sample_grid, save_grid
     from vae_tf.seeding import derive_pair
 
     pair = derive_pair(seed, "generate")
-    if output.suffix.lower() == ".png":
-        save_grid(loaded.spec, sample_grid(loaded.vae, num, pair, temperature, labels), output)
-    else:
-        z = loaded.vae.draw(num, pair, temperature, labels)
-        write_arrays(output, {"x": loaded.spec.to_raw(loaded.vae.decode(z).mean().numpy()), "z": z.numpy()})
+    z = _fitted(loaded, components, num, seed) if components else loaded.vae.draw(num, pair, temperature, labels)
+    x = _decoded(loaded, z, pair, {"top_k": top_k, "top_p": top_p, "num_beams": beams})
+    _write(loaded, output, x, z)
     typer.echo(str(output))
+
+
+def _fitted(loaded: "LoadedRun", components: int, num: int, seed: int) -> Any:
+    """Draw z from a mixture fitted to the codes of training examples."""
+    from vae_tf.data.pipeline import gather_examples
+    from vae_tf.evaluation.ex_post import fit_codes
+
+    if loaded.vae.latent.is_relaxed:
+        raise UserValueError("--components needs continuous codes. Received: a run with a discrete block.")
+    x, _ = gather_examples(open_data(loaded), "train", _NUM_FITTED)
+    return fit_codes(loaded.vae, x, components, num, seed)
+
+
+def _decoded(loaded: "LoadedRun", z: Any, pair: Any, settings: dict[str, Any]) -> Any:
+    """Return means of p(x|z), texts as the settings choose them."""
+    from vae_tf.models.text_decoding import Decoding
+
+    p = loaded.vae.decode(z)
+    if loaded.spec.is_text:
+        return p.decode(pair, Decoding(**settings)).numpy()
+    if Decoding(**settings) != Decoding():
+        raise UserValueError(f"--top-k, --top-p and --beams are for texts. {loaded.run.path} holds a model of other data.")
+    return p.mean().numpy()
+
+
+def _write(loaded: "LoadedRun", output: Path, x: Any, z: Any) -> None:
+    import numpy as np
+
+    from vae_tf.artifacts import write_arrays, write_text
+    from vae_tf.data.text import decode_text
+    from vae_tf.evaluation.pictures import in_square, save_grid
+
+    if output.suffix.lower() == ".png":
+        save_grid(loaded.spec, in_square(x), output)
+    elif output.suffix.lower() == ".npz":
+        write_arrays(output, {"x": loaded.spec.to_raw(x), "z": np.asarray(z)})
+    elif loaded.spec.is_text:
+        texts = decode_text(loaded.spec, x)
+        write_text(output, "".join(f"{text}\n" for text in texts))
+        for text in texts[:_NUM_SHOWN]:
+            console.print(text, highlight=False, markup=False)
+    else:
+        raise UserValueError(f"FILE.txt is for texts. Received: {output}, and a run of {loaded.spec.name}.")
 
 
 def _labels(loaded: "LoadedRun", label: str | None, num: int) -> Any:

@@ -21,13 +21,14 @@ __all__ = ["train"]
 def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     preset: Annotated[str | None, typer.Option(help="Where to start from; see `run.py presets`.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML with any part of a configuration.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:PATH, npz:PATH, csv:PATH.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:, npz:, csv: or text:PATH.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where TFDS data sets are prepared.")] = None,
     latent: Annotated[
         str | None, typer.Option(metavar="SPEC", help="gaussian:20, categorical:30x10, gaussian:10+categorical:1x10.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training split.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Use only the first N examples of every split.")] = None,
     seed: Annotated[int | None, typer.Option(help="Root of all randomness.")] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any key, e.g. training.learning_rate=3e-4.")
@@ -47,6 +48,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     options: dict[str, Any] = {
         "data.dataset": dataset,
         "data.data_dir": str(data_dir) if data_dir else None,
+        "data.limit": limit,
         "training.epochs": epochs,
         "training.batch_size": batch_size,
         "seed": seed,

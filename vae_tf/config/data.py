@@ -12,7 +12,7 @@ __all__ = ["DataConfig"]
 class DataConfig(Part):
     """Which examples, how they are split, and what is done to them before the model sees them."""
 
-    dataset: str = Field("digits", min_length=1, description="digits, a TFDS name, folder:PATH, npz:PATH or csv:PATH")
+    dataset: str = Field("digits", min_length=1, description="digits, a TFDS name, {folder,npz,csv,text}:PATH")
     data_dir: str | None = Field(None, description="where TFDS data sets are prepared; default: TFDS' own folder")
     splits: dict[Literal["train", "validation", "test"], str] | None = Field(
         None, description="TFDS split expressions, e.g. train: 'train[:50000]'; they must not overlap"
@@ -22,6 +22,10 @@ class DataConfig(Part):
     test_fraction: float = Field(0.1, gt=0, lt=1, description="share held out where the source has no such split")
     resize: tuple[PositiveInt, PositiveInt] | None = Field(None, description="height and width; images only")
     label_column: str | None = Field(None, description="csv only: the column that is a label, not an input")
+    tokens: Literal["characters", "subwords"] = Field("characters", description="text only: what a line is cut into")
+    vocabulary_size: int = Field(256, ge=4, description="text only: at most so many tokens")
+    max_length: PositiveInt = Field(64, description="text only: tokens of a line; longer lines are cut")
+    window: PositiveInt | None = Field(None, description="csv and npz rows in time: examples are so many rows on end")
     train_on_validation: bool = Field(False, description="for a last fit, when all is chosen")
     classes: tuple[Text, ...] | None = Field(None, min_length=1, description="use only examples with these labels")
     limit: PositiveInt | None = Field(None, description="use only the first N examples of every split")

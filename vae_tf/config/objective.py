@@ -8,11 +8,13 @@ from vae_tf.config.base import NonNegativeFloat, Part, PositiveFloat, PositiveIn
 from vae_tf.config.schedules import LinearConfig, ScheduleConfig
 
 __all__ = [
+    "BetaTcConfig",
     "CapacityConfig",
     "ElboConfig",
     "ExactConfig",
     "FreeBitsConfig",
     "GumbelSoftmaxConfig",
+    "InfoVaeConfig",
     "IwaeConfig",
     "ObjectiveConfig",
     "RebarConfig",
@@ -119,6 +121,21 @@ class FreeBitsConfig(Part):
     nats: PositiveFloat = Field(0.1, description="of every axis of the latent (lambda in the paper)")
 
 
+class BetaTcConfig(Part):
+    """More weight on the total correlation of the latent's axes (Chen et al. 2018)."""
+
+    kind: Literal["beta_tc"] = "beta_tc"
+    total_correlation_weight: NonNegativeFloat = Field(6.0, description="beta in the paper; 1 is the ELBO")
+
+
+class InfoVaeConfig(Part):
+    """The aggregate posterior's distance to the prior, the KL given up (Zhao, Song, Ermon 2019)."""
+
+    kind: Literal["info_vae"] = "info_vae"
+    alpha: float = Field(1.0, le=1.0, description="what the KL gives up: 1, all of it, is the MMD-VAE")
+    mmd_weight: NonNegativeFloat = Field(100.0, description="of the maximum mean discrepancy (lambda in the paper)")
+
+
 ObjectiveConfig = Annotated[
     ElboConfig
     | GumbelSoftmaxConfig
@@ -131,6 +148,8 @@ ObjectiveConfig = Annotated[
     | CapacityConfig
     | IwaeConfig
     | FreeBitsConfig
+    | BetaTcConfig
+    | InfoVaeConfig
     | SemiSupervisedConfig,
     Field(discriminator="kind"),
 ]

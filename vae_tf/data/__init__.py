@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vae_tf.data.sources import load_dataset, load_examples
     from vae_tf.data.spec import DatasetSpec
     from vae_tf.data.splits import NO_LABEL, ArraySplit, Split, StreamSplit
+    from vae_tf.data.text import decode_text, encode_text
 
 __all__ = [
     "NO_LABEL",
@@ -30,6 +31,8 @@ __all__ = [
     "DatasetSpec",
     "Split",
     "StreamSplit",
+    "decode_text",
+    "encode_text",
     "eval_batches",
     "gather_examples",
     "labelled_examples",
@@ -49,6 +52,8 @@ _MODULES = {
     "ArraySplit": "splits",
     "Split": "splits",
     "StreamSplit": "splits",
+    "decode_text": "text",
+    "encode_text": "text",
     "list_datasets": "catalog",
     "load_dataset": "sources",
     "load_examples": "sources",

@@ -41,7 +41,7 @@ def load_npz(config: DataConfig) -> Dataset:
     labels, names = label_ids({name: _labels(*named, len(x[name]), path) for name, named in found_labels.items()})
     splits = array_splits(x, labels, config)
     support = support_fields(x.values(), splits["train"].x)
-    event_shape = x["train"].shape[1:]
+    event_shape = splits["train"].x.shape[1:]
     return Dataset(DatasetSpec(name=config.dataset, event_shape=event_shape, label_names=names, **support), splits)
 
 

@@ -8,13 +8,14 @@ def list_datasets() -> dict[str, str]:
 
     Example:
         >>> sorted(list_datasets())
-        ['NAME', 'NAME/CONFIG:VERSION', 'csv:PATH', 'digits', 'folder:PATH', 'npz:PATH']
+        ['NAME', 'NAME/CONFIG:VERSION', 'csv:PATH', 'digits', 'folder:PATH', 'npz:PATH', 'text:PATH']
     """
     return {
         "digits": "1,797 real handwritten digits, 8 x 8, from scikit-learn: 1,297 for training; no network needed",
-        "NAME": "any TFDS image dataset, e.g. mnist or fashion_mnist; prepared under --data-dir, or downloaded to it",
+        "NAME": "any TFDS images or texts, e.g. mnist or tiny_shakespeare; prepared under --data-dir, or downloaded to it",
         "NAME/CONFIG:VERSION": "the same with a configuration, a version or both, e.g. emnist/letters or mnist:3.0.1",
         "folder:PATH": "PNG and JPEG files; sub-folders train, test, validation are splits, others are classes",
         "npz:PATH": "NumPy arrays x and y, or x_train, x_test, x_validation and labels: images or rows of numbers",
         "csv:PATH": "a table of numbers, one example a row, standardised; data.label_column names a label",
+        "text:PATH": "a UTF-8 text, one example a line; data.tokens says whether characters or subwords are learned",
     }

@@ -7,8 +7,9 @@ import numpy as np
 
 from vae_tf.config import DataConfig
 from vae_tf.data.images import byte_support
-from vae_tf.data.partition import fill_splits
+from vae_tf.data.partition import SPLIT_NAMES, fill_splits, held_out_sizes
 from vae_tf.data.splits import NO_LABEL, ArraySplit
+from vae_tf.errors import UserValueError
 
 __all__ = ["array_splits", "label_ids", "standardization", "support_fields"]
 
@@ -17,7 +18,7 @@ def standardization(train: np.ndarray) -> dict[str, Any]:
     """Return the fields of a spec that make training values have mean 0 and standard deviation 1.
 
     Args:
-        train: training examples: [N, D] gives one mean and deviation a feature, images one for all pixels.
+        train: training examples: [N, D] and series [N, T, D] give one mean and deviation a feature, images one for all pixels.
 
     Returns:
         `value_support`, `shift` and `scale`; the scale of what is constant is 1.
@@ -26,7 +27,7 @@ def standardization(train: np.ndarray) -> dict[str, Any]:
         >>> standardization(np.array([[0.0, 7.0], [4.0, 7.0]]))
         {'value_support': 'real', 'shift': (2.0, 7.0), 'scale': (2.0, 1.0)}
     """
-    axes = (0,) if train.ndim == 2 else None
+    axes = {2: (0,), 3: (0, 1)}.get(train.ndim)
     mean, deviation = train.mean(axes, np.float64), train.std(axes, np.float64)
     lowest, highest = train.min(axes), train.max(axes)
     deviation = np.where((lowest == highest) | (deviation == 0), 1.0, deviation)
@@ -84,6 +85,8 @@ def array_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], 
         labels: ids of the splits that have labels.
         config: the shares that are held out, and the limit.
     """
+    if config.window:
+        return _series_splits(x, labels, config)
     rows = fill_splits({name: np.arange(len(array)) for name, array in x.items()}, config)
     splits = {}
     for name, part in rows.items():
@@ -91,3 +94,27 @@ def array_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], 
         ids = labels[source][kept] if source in labels else np.full(len(kept), NO_LABEL, np.int64)
         splits[name] = ArraySplit(x[source][kept], ids)
     return splits
+
+
+def _series_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], config: DataConfig) -> dict[str, ArraySplit]:
+    """Make splits of windows [N, window, D] over rows in time: what is held out is the end, and no window crosses a cut."""
+    missing = [name for name in SPLIT_NAMES[1:] if name not in x]
+    sizes = held_out_sizes(len(x["train"]), tuple(missing), config)
+    stops = np.cumsum([len(x["train"]) - sum(sizes.values()), *(sizes[name] for name in missing)])
+    pieces = {name: (name, slice(0, len(rows))) for name, rows in x.items()}
+    for name, start, stop in zip(["train", *missing], [0, *stops[:-1]], stops, strict=True):
+        pieces[name] = ("train", slice(start, stop))
+    return {name: _windows(x, labels, *pieces[name], config) for name in SPLIT_NAMES}
+
+
+def _windows(
+    x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], source: str, rows: slice, config: DataConfig
+) -> ArraySplit:
+    values, length = x[source][rows], config.window or 1
+    if values.ndim != 2 or len(values) < length:
+        raise UserValueError(
+            f"data.window must be at most the rows in time of every split. Received: {length} for shape {list(values.shape)}."
+        )
+    view = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)[: config.limit]
+    ids = labels[source][rows][length - 1 :] if source in labels else np.full(len(view), NO_LABEL, np.int64)
+    return ArraySplit(np.ascontiguousarray(view.swapaxes(1, 2)), ids[: len(view)])

@@ -41,6 +41,11 @@ def probe(dataset: Dataset, likelihood_kind: str) -> list[str]:
             f"model.likelihood.kind={likelihood_kind}. Use model.likelihood.kind=gaussian."
         )
     samples = {name: _sample(name, split, spec) for name, split in dataset.splits.items()}
+    if spec.is_text != likelihood_kind.endswith("_text"):
+        raise UserValueError(
+            f"Texts, and only texts, have likelihoods recurrent_text and transformer_text. Received: "
+            f"model.likelihood.kind={likelihood_kind} for {spec.name}."
+        )
     for name, x in samples.items():
         _check_values(name, x, spec)
     findings = (_grey, _gaussian_on_binary, _density_on_binary, _constant, _few)

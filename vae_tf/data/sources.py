@@ -15,6 +15,7 @@ from vae_tf.data.pipeline import Dataset, gather_examples
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
 from vae_tf.data.table import load_csv
+from vae_tf.data.text import load_text
 from vae_tf.data.tfds_source import load_tfds
 from vae_tf.errors import UserValueError
 
@@ -31,13 +32,15 @@ _SOURCES: dict[str, Callable[[DataConfig], Dataset]] = {
     "folder": load_folder,
     "npz": load_npz,
     "csv": load_csv,
+    "text": load_text,
 }
 """Loader by the text before the colon; everything else is a TFDS name."""
 
 _IGNORED = {
-    "folder": ("splits", "label_column"),
+    "folder": ("splits", "label_column", "window"),
     "npz": ("splits", "label_column", "resize"),
     "csv": ("splits", "resize"),
+    "text": ("splits", "label_column", "resize", "window"),
 }
 """Settings that mean nothing to a source, and are refused rather than ignored."""
 
@@ -62,7 +65,7 @@ def load_dataset(config: DataConfig) -> Dataset:
     dataset = _of_classes(_SOURCES.get(form, load_tfds)(config), config)
     splits = {name: _limited(split, config.limit) for name, split in dataset.splits.items()}
     spec = dataset.spec
-    if spec.value_support == "real" and config.binarization != "none":
+    if spec.value_support in ("real", "token") and config.binarization != "none":
         raise UserValueError(
             f"data.binarization must be none for {config.dataset}, which has values outside [0, 1]. "
             f"Received: {config.binarization!r}."
@@ -85,7 +88,7 @@ def load_examples(config: DataConfig) -> Dataset:
         UserValueError: as `load_dataset`.
         UserFileError: as `load_dataset`.
     """
-    is_file = config.dataset.partition(":")[0] in ("folder", "npz", "csv")
+    is_file = config.dataset.partition(":")[0] in ("folder", "npz", "csv", "text")
     return load_dataset(config.model_copy(update={"validation_fraction": 0.0, "test_fraction": 0.0}) if is_file else config)
 
 
@@ -132,7 +135,7 @@ def class_ids(spec: DatasetSpec, classes: Iterable[str], what: str) -> list[int]
 
 def _refuse_settings(form: str, config: DataConfig) -> None:
     """Raise if a setting is given that the source does not have."""
-    for name in _IGNORED.get(form, ("label_column",)):
+    for name in _IGNORED.get(form, ("label_column", "window")):
         if getattr(config, name) is not None:
             raise UserValueError(
                 f"data.{name} does not go with {config.dataset}: leave it out. Received: {getattr(config, name)!r}."

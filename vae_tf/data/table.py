@@ -45,7 +45,7 @@ def load_csv(config: DataConfig) -> Dataset:
     splits = array_splits({"train": x}, labels, config)
     spec = DatasetSpec(
         name=config.dataset,
-        event_shape=(len(features),),
+        event_shape=splits["train"].x.shape[1:],
         label_names=names,
         feature_names=tuple(features),
         **standardization(splits["train"].x),

@@ -13,6 +13,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data.images import byte_support, decode_image, fits_memory, image_spec
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.splits import NO_LABEL, ArraySplit, StreamSplit
+from vae_tf.data.text import make_text_dataset
 from vae_tf.data.tfds_builders import open_builder
 from vae_tf.data.tfds_splits import Piece, describe, first_pieces, num_examples, resolve_splits
 from vae_tf.errors import UserFileError, UserValueError
@@ -26,7 +27,7 @@ _NUM_SAMPLED = 256
 
 
 def load_tfds(config: DataConfig) -> Dataset:
-    """Load a TFDS image dataset: prepared under `data_dir`, or downloaded and prepared there.
+    """Load a TFDS dataset of images or texts: prepared under `data_dir`, or downloaded and prepared there.
 
     Args:
         config: names the dataset as `name`, `name/config`, `name:version` or `name/config:version`.
@@ -39,6 +40,9 @@ def load_tfds(config: DataConfig) -> Dataset:
         UserFileError: the dataset cannot be prepared or read.
     """
     builder = open_builder(config.dataset, config.data_dir)
+    text_key = _text_key(builder.info.features)
+    if text_key:
+        return _load_text(builder, text_key, config)
     reader = _make_reader(builder, config)
     pieces = resolve_splits(builder.info.splits, config)
     if config.limit:
@@ -51,6 +55,35 @@ def load_tfds(config: DataConfig) -> Dataset:
     identity = f"tfds {builder.info.full_name} {reader.event_shape} {ranges}"
     spec = image_spec(config.dataset, reader.event_shape, byte_support(sampled), identity)
     return Dataset(spec.model_copy(update={"label_names": reader.label_names}), splits)
+
+
+def _text_key(features: Any) -> str | None:
+    """Return the name of the only text among the features, where there is no image."""
+    keys = list(features.keys()) if isinstance(features, tfds.features.FeaturesDict) else []
+    texts = [key for key in keys if isinstance(features[key], tfds.features.Text)]
+    has_image = any(isinstance(features[key], tfds.features.Image) for key in keys)
+    return texts[0] if len(texts) == 1 and not has_image else None
+
+
+def _load_text(builder: Any, key: str, config: DataConfig) -> Dataset:
+    """Read all texts of a dataset, and cut them into lines."""
+    pieces = resolve_splits(builder.info.splits, config)
+    try:
+        texts = {
+            name: [
+                example[key].decode("utf-8", "replace")
+                for piece in parts
+                for example in builder.as_dataset(
+                    tfds.core.ReadInstruction(piece.split, from_=piece.start, to=piece.stop, unit="abs")
+                ).as_numpy_iterator()
+            ]
+            for name, parts in pieces.items()
+        }
+    except tf.errors.OpError as error:
+        raise UserFileError(
+            f"Cannot read the files in {builder.data_path}: {_plain(error.message)}. Prepare the dataset again."
+        ) from error
+    return make_text_dataset(texts, config)
 
 
 @dataclass(frozen=True)

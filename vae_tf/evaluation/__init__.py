@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.calibration import Calibration, measure_calibration
     from vae_tf.evaluation.codes import encode_means
     from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_figure, comparison_rows, hole_rows
+    from vae_tf.evaluation.ex_post import fit_codes
     from vae_tf.evaluation.features import FeatureSpace, make_feature_space
     from vae_tf.evaluation.figures import (
         PALETTE,
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     )
     from vae_tf.evaluation.pictures import (
         grid_pixels,
+        in_square,
         interpolation_grid,
         manifold_grid,
         reconstruction_grid,
@@ -141,6 +143,7 @@ __all__ = [
     "encode_means",
     "estimator_grid",
     "figure_with_pictures",
+    "fit_codes",
     "fitted_gaussian",
     "frechet_distance",
     "generate_examples",
@@ -148,6 +151,7 @@ __all__ = [
     "grid_pixels",
     "hole_figure",
     "hole_rows",
+    "in_square",
     "interpolation_grid",
     "kl_figure",
     "label_texts",
@@ -257,6 +261,7 @@ _MODULES = {
     "count_active": "latent_statistics",
     "measure_latent": "latent_statistics",
     "grid_pixels": "pictures",
+    "in_square": "pictures",
     "interpolation_grid": "pictures",
     "manifold_grid": "pictures",
     "reconstruction_grid": "pictures",
@@ -273,6 +278,7 @@ _MODULES = {
     "Representation": "representation",
     "clustering_accuracy": "representation",
     "encode_means": "codes",
+    "fit_codes": "ex_post",
     "measure_representation": "representation",
 }
 

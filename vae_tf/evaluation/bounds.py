@@ -25,6 +25,7 @@ class ExampleBounds:
         nll: negative importance-weighted bound with all samples; NaN for an autoencoder.
         reconstruction_nll: mean over the samples of -log p(x|z).
         kl: block name to its KL term.
+        num_values: values of the example that the likelihood predicts: pixels, or tokens.
         nll_at: number of samples k to the same bound with the first k samples, for k = 1, 10, 100, ... and all.
     """
 
@@ -32,6 +33,7 @@ class ExampleBounds:
     nll: np.ndarray
     reconstruction_nll: np.ndarray
     kl: dict[str, np.ndarray]
+    num_values: np.ndarray
     nll_at: dict[int, np.ndarray] = field(default_factory=dict)
 
 
@@ -47,7 +49,8 @@ class BoundEstimates:
         reconstruction_nll: mean of -log p(x|z).
         kl: mean KL, total.
         kl_blocks: mean KL of every block.
-        bits_per_dim: nll in bits, divided by the number of dimensions; None where nll is.
+        bits_per_dim: nll in bits, divided by the number of dimensions (of a text: its tokens, the end among them); None
+            where nll is.
         num_examples: examples measured.
         num_samples: importance samples an example.
         nll_at: the NLL with the first 1, 10, 100, ... samples, `{num_samples, nll, nll_stderr}` each: whether it has
@@ -66,8 +69,13 @@ class BoundEstimates:
     num_samples: int
     nll_at: list[dict[str, float]] = field(default_factory=list)
 
+    @property
+    def perplexity(self) -> float | None:
+        """Of a token: 2 to the bits a token."""
+        return None if self.bits_per_dim is None else 2.0**self.bits_per_dim
+
     @classmethod
-    def from_examples(cls, examples: ExampleBounds, num_dims: int, num_samples: int) -> "BoundEstimates":
+    def from_examples(cls, examples: ExampleBounds, num_samples: int) -> "BoundEstimates":
         """Average per-example estimates."""
         has_nll = bool(np.all(np.isfinite(examples.nll)))
         nll = float(np.mean(examples.nll)) if has_nll else None
@@ -79,7 +87,7 @@ class BoundEstimates:
             reconstruction_nll=float(np.mean(examples.reconstruction_nll)),
             kl=float(sum(np.mean(values) for values in examples.kl.values())),
             kl_blocks={name: float(np.mean(values)) for name, values in examples.kl.items()},
-            bits_per_dim=None if nll is None else nll / math.log(2.0) / num_dims,
+            bits_per_dim=None if nll is None else nll / math.log(2.0) / float(np.mean(examples.num_values)),
             num_examples=len(examples.negative_elbo),
             num_samples=num_samples,
             nll_at=[
@@ -136,7 +144,7 @@ class BoundEstimator:
         upper bound on the negative log-likelihood, falling as S grows.
         """
         examples = self.per_example(batches, num_samples, seed, on_batch)
-        return BoundEstimates.from_examples(examples, int(np.prod(self.vae.event_shape)), num_samples)
+        return BoundEstimates.from_examples(examples, num_samples)
 
     def per_example(
         self,
@@ -159,7 +167,8 @@ class BoundEstimator:
         rows = []
         for index, batch in enumerate(batches):
             x, labels = batch if isinstance(batch, tuple) else (batch, None)
-            rows.append(self._batch(x, labels, num_samples, (*seed, index)))
+            estimates = self._batch(x, labels, num_samples, (*seed, index))
+            rows.append({**estimates, "num_values": self.vae.likelihood.count_values(x).numpy()})
             if on_batch:
                 on_batch(len(x))
         columns = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
@@ -168,13 +177,15 @@ class BoundEstimator:
         nll_at = {k: columns[f"nll/{k}"] for k in _milestones(num_samples)}
         if not self.vae.latent.has_density:
             nll_at = {k: np.full_like(negative_elbo, np.nan) for k in nll_at}
-        return ExampleBounds(negative_elbo, nll_at[num_samples], columns["reconstruction_nll"], kl, nll_at)
+        return ExampleBounds(
+            negative_elbo, nll_at[num_samples], columns["reconstruction_nll"], kl, columns["num_values"], nll_at
+        )
 
     def _batch(
         self, x: tf.Tensor, labels: tf.Tensor | None, num_samples: int, seed: tuple[int, int, int]
     ) -> dict[str, np.ndarray]:
         """Estimate one batch: stream log-sum-exp and sums over chunks of samples, in float64."""
-        num_rows, num_dims = len(x), int(np.prod(self.vae.event_shape))
+        num_rows, num_dims = len(x), self.vae.likelihood.values_a_sample()
         chunk = max(1, min(num_samples, _CHUNK_VALUES // (num_rows * num_dims)))
         log_sum: np.ndarray = np.full(num_rows, -np.inf)
         sums: dict[str, np.ndarray] = {}

@@ -1,19 +1,22 @@
 """Pictures: grids of examples as arrays and PNG files, and figures of the latent space."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from vae_tf.artifacts import atomic_file
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.text import decode_text
 from vae_tf.models.vae import VAE
 
 __all__ = [
     "grid_pixels",
+    "in_square",
     "interpolation_grid",
     "manifold_grid",
     "reconstruction_grid",
@@ -23,6 +26,9 @@ __all__ = [
     "traversal_grid",
 ]
 
+_TEXT_COLUMNS = 34
+_LINE_HEIGHT = 15
+_FONT_SIZE = 11
 _TILE_PIXELS = 56
 """Smallest side of a tile in a saved picture: 8x8 digits are shown large enough to read."""
 
@@ -30,18 +36,37 @@ _TILE_PIXELS = 56
 def to_pixels(spec: DatasetSpec, x: Any) -> np.ndarray:
     """Turn model values [..., *event_shape] into bytes [..., height, width, channels].
 
-    Flat examples become one row of pixels a feature, from dark (two standard deviations below 0) to light.
+    Flat examples become one row of pixels a feature, from dark (two standard deviations below 0) to light; time series one
+    row a feature and one column a step; texts are written out.
 
     Args:
         spec: shape and support.
         x: model values.
     """
     x = np.asarray(x, np.float32)
+    if spec.is_text:
+        return _written(spec, x)
     if spec.value_support == "real":
         x = (x + 2.0) / 4.0
-    if not spec.is_image:
+    if spec.is_series:
+        x = np.swapaxes(x, -1, -2)[..., np.newaxis]
+    elif not spec.is_image:
         x = x[..., np.newaxis, :, np.newaxis]
     return np.clip(np.round(255.0 * x), 0, 255).astype(np.uint8)
+
+
+def _written(spec: DatasetSpec, x: np.ndarray) -> np.ndarray:
+    """Write texts [..., T] on tiles, dark on light: bytes [..., height, width, 1]."""
+    lead = x.shape[:-1]
+    texts = ["\n".join(textwrap.wrap(text, _TEXT_COLUMNS)) for text in decode_text(spec, x)]
+    rows = max(text.count("\n") + 1 for text in texts)
+    font = ImageFont.load_default(_FONT_SIZE)
+    tiles = np.full((len(texts), _LINE_HEIGHT * rows + 6, 6 * _TEXT_COLUMNS + 8, 1), 255, np.uint8)
+    for tile, text in zip(tiles, texts, strict=True):
+        image = Image.fromarray(tile[..., 0])
+        ImageDraw.Draw(image).multiline_text((4, 2), text, fill=20, font=font, spacing=3)
+        tile[..., 0] = np.asarray(image)
+    return tiles.reshape(*lead, *tiles.shape[1:])
 
 
 def _tile(images: np.ndarray, gap: int = 1) -> np.ndarray:
@@ -63,7 +88,8 @@ def _enlarge(images: np.ndarray) -> np.ndarray:
 
 def grid_pixels(spec: DatasetSpec, grid: Any) -> np.ndarray:
     """Lay model values [rows, columns, *event_shape] out as one picture, bytes [height, width, channels]."""
-    return _tile(_enlarge(to_pixels(spec, grid)), gap=2)
+    pixels = to_pixels(spec, grid)
+    return _tile(pixels if spec.is_text else _enlarge(pixels), gap=2)
 
 
 def save_grid(spec: DatasetSpec, grid: Any, path: str | Path) -> None:
@@ -94,11 +120,15 @@ def _in_rows(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 def sample_grid(vae: VAE, num: int, seed: Any, temperature: float = 1.0, labels: np.ndarray | None = None) -> np.ndarray:
     """Return means of decoded prior draws, as square as can be: [rows, columns, *event_shape]; blank at the end."""
-    columns = int(np.ceil(np.sqrt(num)))
-    rows = -(-num // columns)
-    samples = vae.generate(num, seed, temperature, labels).numpy()
-    blank = np.zeros((rows * columns - num, *samples.shape[1:]), samples.dtype)
-    return _in_rows(np.concatenate([samples, blank]), rows, columns)
+    return in_square(vae.generate(num, seed, temperature, labels).numpy())
+
+
+def in_square(x: np.ndarray) -> np.ndarray:
+    """Lay examples [N, *event_shape] out as square as can be: [rows, columns, *event_shape]; blank at the end."""
+    columns = int(np.ceil(np.sqrt(len(x))))
+    rows = -(-len(x) // columns)
+    blank = np.zeros((rows * columns - len(x), *x.shape[1:]), x.dtype)
+    return _in_rows(np.concatenate([x, blank]), rows, columns)
 
 
 def interpolation_grid(

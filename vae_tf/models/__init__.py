@@ -11,13 +11,20 @@ from vae_tf.models.joint_latent import JointLatent
 from vae_tf.models.ladder_latent import LadderLatent, Levels
 from vae_tf.models.latent import Draw, Factors, Latent
 from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood
-from vae_tf.models.networks import ConvNetwork, MlpNetwork
+from vae_tf.models.networks import ConvNetwork, MlpNetwork, RecurrentNetwork, ResidualNetwork
 from vae_tf.models.pixel_likelihoods import (
     CategoricalLikelihood,
     ContinuousBernoulliLikelihood,
     DiscretizedLogisticLikelihood,
 )
 from vae_tf.models.priors import LearnedPrior, MixturePrior, Prior, StandardPrior, VampPrior
+from vae_tf.models.text_decoding import Decoding, beam_search, draw_tokens, filter_log_probs
+from vae_tf.models.text_likelihoods import (
+    RecurrentTextLikelihood,
+    TextDistribution,
+    TextLikelihood,
+    TransformerTextLikelihood,
+)
 from vae_tf.models.vae import VAE
 
 __all__ = [
@@ -29,6 +36,7 @@ __all__ = [
     "ConditionalGaussianLatent",
     "ContinuousBernoulliLikelihood",
     "ConvNetwork",
+    "Decoding",
     "DeterministicLatent",
     "DiscreteLatent",
     "DiscretizedLogisticLikelihood",
@@ -48,9 +56,18 @@ __all__ = [
     "MixturePrior",
     "MlpNetwork",
     "Prior",
+    "RecurrentNetwork",
+    "RecurrentTextLikelihood",
+    "ResidualNetwork",
     "StandardPrior",
+    "TextDistribution",
+    "TextLikelihood",
+    "TransformerTextLikelihood",
     "VampPrior",
+    "beam_search",
     "build_schedule",
     "build_vae",
+    "draw_tokens",
+    "filter_log_probs",
     "settle_model",
 ]

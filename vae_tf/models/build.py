@@ -17,15 +17,17 @@ from vae_tf.models.gaussian_posteriors import FlowGaussianLatent, FullGaussianLa
 from vae_tf.models.joint_latent import JointLatent
 from vae_tf.models.ladder_latent import LadderLatent
 from vae_tf.models.latent import Latent
-from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood
-from vae_tf.models.networks import ConvNetwork, MlpNetwork
+from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood
+from vae_tf.models.networks import ConvNetwork, MlpNetwork, RecurrentNetwork, ResidualNetwork
 from vae_tf.models.pixel_likelihoods import (
     CategoricalLikelihood,
     ContinuousBernoulliLikelihood,
     DiscretizedLogisticLikelihood,
 )
 from vae_tf.models.priors import LearnedPrior, MixturePrior, Prior, StandardPrior, VampPrior
+from vae_tf.models.text_likelihoods import RecurrentTextLikelihood, TransformerTextLikelihood
 from vae_tf.models.vae import VAE
+from vae_tf.objectives.aggregate import BetaTc, InfoVae
 from vae_tf.objectives.capacity import Capacity
 from vae_tf.objectives.elbo import Elbo
 from vae_tf.objectives.free_bits import FreeBits
@@ -60,13 +62,15 @@ LATENTS = {
     "deterministic": DeterministicLatent,
 }
 PRIORS = {"standard": StandardPrior, "diagonal": LearnedPrior, "mixture": MixturePrior, "vamp": VampPrior}
-NETWORKS = {"mlp": MlpNetwork, "conv": ConvNetwork}
+NETWORKS = {"mlp": MlpNetwork, "conv": ConvNetwork, "recurrent": RecurrentNetwork, "residual": ResidualNetwork}
 LIKELIHOODS = {
     "bernoulli": BernoulliLikelihood,
     "gaussian": GaussianLikelihood,
     "continuous_bernoulli": ContinuousBernoulliLikelihood,
     "categorical": CategoricalLikelihood,
     "discretized_logistic": DiscretizedLogisticLikelihood,
+    "recurrent_text": RecurrentTextLikelihood,
+    "transformer_text": TransformerTextLikelihood,
 }
 OBJECTIVES = {
     "elbo": Elbo,
@@ -80,6 +84,8 @@ OBJECTIVES = {
     "capacity": Capacity,
     "iwae": Iwae,
     "free_bits": FreeBits,
+    "beta_tc": BetaTc,
+    "info_vae": InfoVae,
     "semi_supervised": SemiSupervised,
 }
 
@@ -93,11 +99,7 @@ def settle_model(config: ModelConfig, spec: DatasetSpec) -> ModelConfig:
         >>> settled.network.kind, settled.likelihood.kind
         ('mlp', 'gaussian')
     """
-    large = spec.is_image and min(spec.event_shape[:2]) >= _SMALLEST_CONV_SIDE
-    settled = {
-        "network": "conv" if large else "mlp",
-        "likelihood": "gaussian" if spec.value_support == "real" else "bernoulli",
-    }
+    settled = {"network": _fitting_network(spec), "likelihood": _LIKELIHOOD_OF[spec.value_support]}
     settings = config.model_dump(mode="json")
     for part, kind in settled.items():
         if settings[part]["kind"] == "auto":
@@ -105,6 +107,15 @@ def settle_model(config: ModelConfig, spec: DatasetSpec) -> ModelConfig:
     if "num_levels" in settings["likelihood"] and settings["likelihood"]["num_levels"] is None:
         settings["likelihood"]["num_levels"] = _num_levels(spec)
     return ModelConfig.model_validate(settings)
+
+
+_LIKELIHOOD_OF = {"binary": "bernoulli", "unit": "bernoulli", "real": "gaussian", "token": "recurrent_text"}
+
+
+def _fitting_network(spec: DatasetSpec) -> str:
+    if spec.is_text or spec.is_series:
+        return "recurrent"
+    return "conv" if spec.is_image and min(spec.event_shape[:2]) >= _SMALLEST_CONV_SIDE else "mlp"
 
 
 def _num_levels(spec: DatasetSpec) -> int:
@@ -166,15 +177,9 @@ def build_vae(
         ((4, 4, 1), 2)
     """
     config = settle_model(config, spec)
-    if config.network.kind == "conv" and not spec.is_image:
-        raise UserValueError(
-            f"model.network.kind conv needs images. Received: examples of shape {spec.event_shape}. Choose mlp."
-        )
-    network = NETWORKS[config.network.kind](**config.network.model_dump(exclude={"kind"}))
+    network = _build_network(config, spec)
     latent = _build_latent(config.latents, spec, seed)
-    likelihood = LIKELIHOODS[config.likelihood.kind](
-        event_shape=spec.event_shape, **config.likelihood.model_dump(exclude={"kind"})
-    )
+    likelihood = _build_likelihood(config, spec, seed)
     with _dtype_policy(precision), initial_weights(seed):
         encoder = network.encoder(spec.event_shape, latent.params_size - latent.num_labels, latent.num_labels)
         decoder = network.decoder(latent.size, likelihood.params_shape)
@@ -184,6 +189,30 @@ def build_vae(
         except ValueError as error:
             raise UserValueError(f"objective.kind {objective.kind if objective else 'elbo'}: {error}") from error
         return VAE(encoder, latent, decoder, likelihood, objective=chosen)
+
+
+def _build_network(config: ModelConfig, spec: DatasetSpec) -> Any:
+    settings = config.network.model_dump(exclude={"kind"})
+    kind = NETWORKS[config.network.kind]
+    is_fit = {ConvNetwork: spec.is_image, ResidualNetwork: spec.is_image, RecurrentNetwork: spec.is_text or spec.is_series}.get(
+        kind, True
+    )
+    if not is_fit:
+        needs = "texts or series [T, F]" if kind is RecurrentNetwork else "images"
+        raise UserValueError(
+            f"model.network.kind {config.network.kind} needs {needs}. Received: examples of shape {spec.event_shape}. "
+            "Choose mlp."
+        )
+    if kind is RecurrentNetwork:
+        settings["num_tokens"] = len(spec.vocabulary)
+    return kind(**settings)
+
+
+def _build_likelihood(config: ModelConfig, spec: DatasetSpec, seed: int) -> Likelihood:
+    settings = config.likelihood.model_dump(exclude={"kind"})
+    if spec.is_text:
+        settings.update(num_tokens=len(spec.vocabulary), seed=seed)
+    return LIKELIHOODS[config.likelihood.kind](event_shape=spec.event_shape, **settings)
 
 
 def _build_latent(configs: Any, spec: DatasetSpec, seed: int) -> Latent:

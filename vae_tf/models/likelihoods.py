@@ -32,7 +32,7 @@ class Likelihood(keras.layers.Layer):
         """What the decoder must put out for one example."""
         return self.event_shape
 
-    def call(self, features: tf.Tensor) -> tf.Tensor:
+    def call(self, features: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Return the distribution's parameters, float32."""
         return features
 
@@ -47,6 +47,15 @@ class Likelihood(keras.layers.Layer):
     def mean(self, params: tf.Tensor) -> tf.Tensor:
         """Return E[x|z], [..., *event_shape]."""
         return self.distribution(params).mean()
+
+    def values_a_sample(self) -> int:
+        """Return how many numbers are held for one decoded z: what memory is planned by."""
+        return math.prod(self.event_shape)
+
+    def count_values(self, x: tf.Tensor) -> tf.Tensor:
+        """Return how many values of x [..., *event_shape] the likelihood predicts, [...]."""
+        batch = tf.shape(x)[: len(x.shape) - len(self.event_shape)]
+        return tf.fill(batch, float(math.prod(self.event_shape)))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -125,7 +134,7 @@ class GaussianLikelihood(Likelihood):
         factor = 2 if self.scale_kind == "elementwise" else 1
         return (*self.event_shape[:-1], factor * self.event_shape[-1])
 
-    def call(self, features: tf.Tensor) -> tf.Tensor:
+    def call(self, features: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Return loc and raw scale side by side, [..., 2 * last axis]; just loc where the scale is fixed."""
         if self.scale_kind != "shared":
             return features

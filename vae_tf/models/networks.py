@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-__all__ = ["ConvNetwork", "MlpNetwork"]
+__all__ = ["ConvNetwork", "MlpNetwork", "RecurrentNetwork", "ResidualNetwork"]
 
 _NORMALIZATIONS = {"batch": keras.layers.BatchNormalization, "layer": keras.layers.LayerNormalization}
 
@@ -173,3 +173,111 @@ class ConvNetwork:
         for _ in range(self.depth - 1):
             x = self._conv(x, filters, strides=1)
         return x
+
+
+@dataclass(frozen=True)
+class RecurrentNetwork:
+    """GRUs over rows of numbers [T, F], or of tokens [T] (Cho et al. 2014); both ways in the encoder.
+
+    The decoder of tokens is a dense layer to the likelihood's context: the likelihood itself goes from token to token. That
+    of numbers gives every step z, and reads the states of a GRU.
+
+    Attributes:
+        hidden_size: units of a GRU, in each direction.
+        embedding_size: of a token.
+        num_tokens: the vocabulary's size; 0 for numbers.
+    """
+
+    hidden_size: int
+    embedding_size: int = 64
+    num_tokens: int = 0
+
+    def encoder(self, event_shape: Sequence[int], params_size: int, num_labels: int = 0) -> keras.Model:
+        """Return the model x [B, T] or [B, T, F] -> posterior parameters [B, params_size]; with labels, (x, one-hot) ->."""
+        inputs, labels = _inputs(event_shape, num_labels)
+        x = inputs[0]
+        if self.num_tokens:
+            tokens = keras.ops.cast(x, "int32")
+            x = keras.layers.Embedding(self.num_tokens, self.embedding_size)(tokens)
+        both = keras.layers.Bidirectional(keras.layers.GRU(self.hidden_size, return_sequences=True))(x)
+        pooled = keras.layers.Concatenate()(
+            [keras.layers.GlobalMaxPooling1D()(both), keras.layers.GlobalAveragePooling1D()(both)]
+        )
+        x = _with_labels(pooled, labels)
+        return keras.Model(_one_or_all(inputs), keras.layers.Dense(params_size, dtype="float32")(x), name="encoder")
+
+    def decoder(self, size: int, params_shape: Sequence[int]) -> keras.Model:
+        """Return the model z [B, size] -> likelihood parameters [B, *params_shape]."""
+        inputs = keras.Input((size,), name="z")
+        x = keras.layers.Dense(self.hidden_size, activation="relu")(inputs)
+        if len(params_shape) > 1:
+            x = keras.layers.RepeatVector(params_shape[0])(x)
+            x = keras.layers.GRU(self.hidden_size, return_sequences=True)(x)
+        return keras.Model(inputs, keras.layers.Dense(params_shape[-1], dtype="float32")(x), name="decoder")
+
+
+@dataclass(frozen=True)
+class ResidualNetwork:
+    """Residual convolutions with group normalisation, and attention where the image is small (Ho, Jain, Abbeel 2020, app. B).
+
+    Attributes:
+        widths: filters, one number a stage; every stage but the first begins by halving the image.
+        depth: residual blocks a stage.
+        groups: of the normalisation; stages of a width that they do not divide have one group.
+        attention: whether the last, smallest stage has self-attention.
+    """
+
+    widths: Sequence[int]
+    depth: int
+    groups: int
+    attention: bool
+
+    def encoder(self, event_shape: Sequence[int], params_size: int, num_labels: int = 0) -> keras.Model:
+        """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]; with labels, (x, one-hot) ->."""
+        inputs, labels = _inputs(event_shape, num_labels)
+        x = keras.layers.Conv2D(self.widths[0], 3, padding="same")(inputs[0])
+        for stage, width in enumerate(self.widths):
+            if stage:
+                x = keras.layers.Conv2D(width, 3, strides=2, padding="same")(x)
+            x = self._blocks(x, width)
+        x = self._attended(x)
+        x = _with_labels(keras.layers.Flatten()(self._normalized(x)), labels)
+        return keras.Model(_one_or_all(inputs), keras.layers.Dense(params_size, dtype="float32")(x), name="encoder")
+
+    def decoder(self, size: int, params_shape: Sequence[int]) -> keras.Model:
+        """Return the model z [B, size] -> likelihood parameters [B, *params_shape]."""
+        sides = [tuple(params_shape[:2])]
+        for _ in self.widths[1:]:
+            sides.append((-(-sides[-1][0] // 2), -(-sides[-1][1] // 2)))
+        inputs = keras.Input((size,), name="z")
+        height, width = sides[-1]
+        x = keras.layers.Dense(height * width * self.widths[-1])(inputs)
+        x = self._attended(keras.layers.Reshape((height, width, self.widths[-1]))(x))
+        for stage in reversed(range(len(self.widths))):
+            x = self._blocks(x, self.widths[stage])
+            if stage:
+                height, width = sides[stage - 1]
+                x = keras.layers.UpSampling2D()(x)[:, :height, :width]
+                x = keras.layers.Conv2D(self.widths[stage - 1], 3, padding="same")(x)
+        x = keras.layers.Conv2D(params_shape[-1], 3, padding="same", dtype="float32")(self._normalized(x))
+        return keras.Model(inputs, x, name="decoder")
+
+    def _normalized(self, x: Any) -> Any:
+        groups = self.groups if x.shape[-1] % self.groups == 0 else 1
+        return keras.layers.Activation("silu")(keras.layers.GroupNormalization(groups)(x))
+
+    def _blocks(self, x: Any, width: int) -> Any:
+        for _ in range(self.depth):
+            change = x
+            for _ in range(2):
+                change = keras.layers.Conv2D(width, 3, padding="same")(self._normalized(change))
+            x = keras.layers.Add()([x, change])
+        return x
+
+    def _attended(self, x: Any) -> Any:
+        if not self.attention:
+            return x
+        height, width, filters = x.shape[1:]
+        places = keras.layers.Reshape((height * width, filters))(keras.layers.GroupNormalization(1)(x))
+        seen = keras.layers.MultiHeadAttention(1, filters)(places, places)
+        return keras.layers.Add()([x, keras.layers.Reshape((height, width, filters))(seen)])

@@ -81,7 +81,8 @@ class VAE(keras.Model):
             training: whether it is trained.
         """
         x, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
-        return self.likelihood(self.decoder(self.latent(self.encode_params(x, labels, training=bool(training)))))
+        z = self.latent(self.encode_params(x, labels, training=bool(training)))
+        return self.likelihood(self.decoder(z), training=bool(training))
 
     def encode_params(self, x: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         """Return the parameters of q(z|x), [B, params_size]; see `encode`."""
@@ -111,7 +112,8 @@ class VAE(keras.Model):
 
     def decode_params(self, z: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return the likelihood's parameters for z [..., size]."""
-        params = self.likelihood(self.decoder(tf.reshape(z, [-1, self.latent.size]), training=training))
+        features = self.decoder(tf.reshape(z, [-1, self.latent.size]), training=training)
+        params = self.likelihood(features, training=training)
         return tf.reshape(params, tf.concat([tf.shape(z)[:-1], tf.shape(params)[1:]], axis=0))
 
     def reconstruct(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:

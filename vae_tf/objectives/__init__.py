@@ -1,5 +1,6 @@
 """The bounds that are optimised, and the schedules of their weights."""
 
+from vae_tf.objectives.aggregate import BetaTc, InfoVae, mean_discrepancy, total_correlation
 from vae_tf.objectives.capacity import Capacity
 from vae_tf.objectives.elbo import Elbo, Objective
 from vae_tf.objectives.free_bits import FreeBits
@@ -21,6 +22,7 @@ from vae_tf.objectives.score import Exact, MovingAverage, Rebar, ScoreFunction, 
 from vae_tf.objectives.semi_supervised import LabelledSet, SemiSupervised
 
 __all__ = [
+    "BetaTc",
     "Capacity",
     "Constant",
     "Cosine",
@@ -30,6 +32,7 @@ __all__ = [
     "Exponential",
     "FreeBits",
     "GumbelSoftmax",
+    "InfoVae",
     "Iwae",
     "LabelledSet",
     "Learned",
@@ -47,4 +50,6 @@ __all__ = [
     "TermMean",
     "Vimco",
     "as_schedule",
+    "mean_discrepancy",
+    "total_correlation",
 ]

@@ -1,0 +1,27 @@
+"""A density fitted to the codes after training, as a sampler: for autoencoders, and where the prior has holes."""
+
+import numpy as np
+from sklearn.mixture import GaussianMixture
+
+from vae_tf.evaluation.codes import encode_means
+from vae_tf.models.vae import VAE
+
+__all__ = ["fit_codes"]
+
+
+def fit_codes(vae: VAE, x: np.ndarray, num_components: int, num: int, seed: int) -> np.ndarray:
+    """Draw z from a mixture of full-covariance Gaussians fitted to posterior means (Ghosh et al. 2020, section 4).
+
+    Args:
+        vae: a model with continuous latents.
+        x: training examples [N, *event_shape].
+        num_components: Gaussians in the mixture; 10 in the paper.
+        num: draws.
+        seed: of the fit and the draws.
+
+    Returns:
+        float32 [num, latent.size].
+    """
+    mixture = GaussianMixture(min(num_components, len(x)), random_state=seed, reg_covar=1e-4).fit(encode_means(vae, x))
+    z, _ = mixture.sample(num)
+    return np.random.default_rng(seed).permutation(z).astype(np.float32)
