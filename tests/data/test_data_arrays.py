@@ -169,3 +169,16 @@ def test_the_fingerprint_is_that_of_the_content(write_npz):
     assert load(write_npz(x=x, y=np.arange(20))).spec.fingerprint != first
     x[3, 1] += 1
     assert load(write_npz(x=x)).spec.fingerprint != first
+
+
+def test_counts_stay_what_they_are(tmp_path):
+    file = tmp_path / "counts.npz"
+    x = np.random.default_rng(0).poisson(20.0, size=(40, 3))
+    np.savez(file, x=x)
+    dataset = load_dataset(DataConfig(dataset=f"npz:{file}", counts=True))
+    assert dataset.spec.value_support == "count"
+    assert (dataset.spec.shift, dataset.spec.scale) == ((0.0,), (1.0,))
+    assert set(dataset.split("train").x[:, 0]) <= set(x[:, 0])
+    np.savez(file, x=x - 0.5)
+    with pytest.raises(UserValueError, match="whole numbers from 0 on"):
+        load_dataset(DataConfig(dataset=f"npz:{file}", counts=True))

@@ -83,10 +83,8 @@ def test_what_is_no_text_is_refused(tmp_path):
 def test_a_tfds_text_is_cut_into_lines():
     dataset = load_dataset(DataConfig(dataset="tiny_shakespeare", data_dir=str(SHARED), limit=200))
     assert dataset.spec.num_train == 200
-    assert decode_text(dataset.spec, dataset.split("train").x[:2]) == [
-        "First Citizen:",
-        "Before we proceed any further, hear me speak.",
-    ]
+    lines = decode_text(dataset.spec, dataset.split("train").x[:2])
+    assert lines == ["First Citizen:", "Before we proceed any further, hear me speak."]
 
 
 def _series(tmp_path, rows=100):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 
-from vae_tf.models import BernoulliLikelihood, GaussianLikelihood, Likelihood
+from vae_tf.models import BernoulliLikelihood, GaussianLikelihood, Likelihood, NegativeBinomialLikelihood
 
 SHAPES = [(5,), (2, 3, 2)]
 
@@ -141,3 +141,44 @@ def test_sample_axes_in_front_of_the_batch_are_kept(likelihood):
 def test_the_base_class_has_no_distribution():
     with pytest.raises(NotImplementedError):
         Likelihood((2,)).distribution(None)
+
+
+def test_the_optimal_scale_is_the_best_there_is_for_the_batch():
+    likelihood = GaussianLikelihood((3,), scale_kind="optimal")
+    rng = np.random.default_rng(0)
+    loc, x = rng.normal(size=(2, 8, 3)).astype(np.float32)
+    params = likelihood(loc, training=True)
+    total = float(tf.reduce_sum(likelihood.log_prob(params, x)))
+    scale = np.sqrt(np.mean((x - loc) ** 2))
+    expected = {factor: stats.norm.logpdf(x, loc, factor * scale).sum() for factor in (0.9, 1.0, 1.1)}
+    assert total == pytest.approx(expected[1.0], rel=1e-5)
+    assert max(expected, key=expected.get) == 1.0
+
+
+def test_the_optimal_scale_is_remembered_and_only_training_changes_it():
+    likelihood = GaussianLikelihood((3,), scale_kind="optimal")
+    loc = np.zeros((8, 3), np.float32)
+    x = np.full((8, 3), 0.5, np.float32)
+    for _ in range(200):
+        likelihood.log_prob(likelihood(loc, training=True), x)
+    before = float(likelihood.mean_square.value)
+    assert before == pytest.approx(0.25, rel=1e-3)
+    log_prob = likelihood.log_prob(likelihood(loc, training=False), 3.0 * x)
+    assert float(likelihood.mean_square.value) == before
+    np.testing.assert_allclose(log_prob, stats.norm.logpdf(1.5, 0.0, np.sqrt(before)) * 3, rtol=1e-4)
+    np.testing.assert_allclose(likelihood.distribution(likelihood(loc)).stddev(), np.sqrt(before), rtol=1e-5)
+
+
+def test_counts_are_negative_binomial():
+    likelihood = NegativeBinomialLikelihood((2,))
+    likelihood.build(None)
+    likelihood.raw_dispersion.assign(np.log([0.5, 3.0]))
+    params = np.array([[0.3, 2.0]], np.float32)
+    mean, dispersion = np.log1p(np.exp(params[0])), np.array([0.5, 3.0])
+    counts = np.arange(400)
+    x = np.stack([counts, counts], axis=1).astype(np.float32)
+    expected = stats.nbinom.logpmf(x, dispersion, dispersion / (dispersion + mean))
+    p = likelihood.distribution(tf.constant(params))
+    np.testing.assert_allclose(p.distribution.log_prob(x[:, np.newaxis])[:, 0], expected, rtol=2e-4, atol=1e-4)
+    np.testing.assert_allclose(np.exp(expected).sum(axis=0), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(p.mean()[0], mean, rtol=1e-4)

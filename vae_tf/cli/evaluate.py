@@ -10,7 +10,8 @@ from vae_tf.cli.tables import assessment_lines
 __all__ = ["PartsOption", "evaluate", "parse_parts"]
 
 PartsOption = Annotated[
-    str | None, typer.Option(help="Only some of bounds,latent,representation,generation; default: all.", metavar="LIST")
+    str | None,
+    typer.Option(help="Some of bounds,latent,representation,disentanglement,generation; default: all.", metavar="LIST"),
 ]
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, console, open_data, open_run
+from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, open_data, open_run, write_texts
 from vae_tf.errors import UserValueError
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["generate"]
 
 _NUM_FITTED = 10_000
-_NUM_SHOWN = 10
 
 
 def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
@@ -74,21 +73,15 @@ def _decoded(loaded: "LoadedRun", z: Any, pair: Any, settings: dict[str, Any]) -
 def _write(loaded: "LoadedRun", output: Path, x: Any, z: Any) -> None:
     import numpy as np
 
-    from vae_tf.artifacts import write_arrays, write_text
-    from vae_tf.data.text import decode_text
+    from vae_tf.artifacts import write_arrays
     from vae_tf.evaluation.pictures import in_square, save_grid
 
     if output.suffix.lower() == ".png":
         save_grid(loaded.spec, in_square(x), output)
     elif output.suffix.lower() == ".npz":
         write_arrays(output, {"x": loaded.spec.to_raw(x), "z": np.asarray(z)})
-    elif loaded.spec.is_text:
-        texts = decode_text(loaded.spec, x)
-        write_text(output, "".join(f"{text}\n" for text in texts))
-        for text in texts[:_NUM_SHOWN]:
-            console.print(text, highlight=False, markup=False)
     else:
-        raise UserValueError(f"FILE.txt is for texts. Received: {output}, and a run of {loaded.spec.name}.")
+        write_texts(loaded, output, x)
 
 
 def _labels(loaded: "LoadedRun", label: str | None, num: int) -> Any:

@@ -29,6 +29,7 @@ from vae_tf.config.likelihoods import (
     DiscretizedLogisticLikelihoodConfig,
     GaussianLikelihoodConfig,
     LikelihoodConfig,
+    NegativeBinomialLikelihoodConfig,
     RecurrentTextLikelihoodConfig,
     TransformerTextLikelihoodConfig,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "MixturePriorConfig",
     "MlpConfig",
     "ModelConfig",
+    "NegativeBinomialLikelihoodConfig",
     "NetworkConfig",
     "ObjectiveConfig",
     "PriorConfig",

@@ -25,6 +25,7 @@ class DataConfig(Part):
     tokens: Literal["characters", "subwords"] = Field("characters", description="text only: what a line is cut into")
     vocabulary_size: int = Field(256, ge=4, description="text only: at most so many tokens")
     max_length: PositiveInt = Field(64, description="text only: tokens of a line; longer lines are cut")
+    counts: bool = Field(False, description="csv and npz: keep whole numbers as they are, for a likelihood of counts")
     window: PositiveInt | None = Field(None, description="csv and npz rows in time: examples are so many rows on end")
     train_on_validation: bool = Field(False, description="for a last fit, when all is chosen")
     classes: tuple[Text, ...] | None = Field(None, min_length=1, description="use only examples with these labels")

@@ -14,6 +14,7 @@ __all__ = [
     "DiscretizedLogisticLikelihoodConfig",
     "GaussianLikelihoodConfig",
     "LikelihoodConfig",
+    "NegativeBinomialLikelihoodConfig",
     "RecurrentTextLikelihoodConfig",
     "TransformerTextLikelihoodConfig",
 ]
@@ -26,12 +27,18 @@ class BernoulliLikelihoodConfig(Part):
 
 
 class GaussianLikelihoodConfig(Part):
-    """Independent normal values: a fixed scale, one learned scale, or a learned scale for every element."""
+    """Independent normal values: a fixed scale, one learned scale, one for every element, or the best of every batch."""
 
     kind: Literal["gaussian"] = "gaussian"
-    scale_kind: Literal["fixed", "shared", "elementwise"] = "shared"
+    scale_kind: Literal["fixed", "shared", "elementwise", "optimal"] = "shared"
     scale: PositiveFloat = Field(1.0, description="the fixed scale, or the one that learning starts from")
     min_scale: PositiveFloat = Field(1e-2, description="learned scales stay above it, so that densities stay finite")
+
+
+class NegativeBinomialLikelihoodConfig(Part):
+    """Counts, spread wider than Poisson ones (Lopez et al. 2018); needs data.counts."""
+
+    kind: Literal["negative_binomial"] = "negative_binomial"
 
 
 class ContinuousBernoulliLikelihoodConfig(Part):
@@ -86,7 +93,7 @@ class TransformerTextLikelihoodConfig(_TextLikelihoodConfig):
 
 
 class AutoLikelihoodConfig(Part):
-    """`bernoulli` for values in [0, 1], `recurrent_text` for texts, `gaussian` for other numbers."""
+    """`bernoulli` for [0, 1], `recurrent_text` for texts, `negative_binomial` for counts, else `gaussian`."""
 
     kind: Literal["auto"] = "auto"
 
@@ -97,6 +104,7 @@ LikelihoodConfig = Annotated[
     | ContinuousBernoulliLikelihoodConfig
     | CategoricalLikelihoodConfig
     | DiscretizedLogisticLikelihoodConfig
+    | NegativeBinomialLikelihoodConfig
     | RecurrentTextLikelihoodConfig
     | TransformerTextLikelihoodConfig
     | AutoLikelihoodConfig,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vae_tf.config import DataConfig
-from vae_tf.data.numeric import array_splits, label_ids, support_fields
+from vae_tf.data.numeric import array_splits, count_fields, label_ids, support_fields
 from vae_tf.data.partition import SPLIT_NAMES
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
@@ -40,7 +40,7 @@ def load_npz(config: DataConfig) -> Dataset:
     _check_shapes(x, path)
     labels, names = label_ids({name: _labels(*named, len(x[name]), path) for name, named in found_labels.items()})
     splits = array_splits(x, labels, config)
-    support = support_fields(x.values(), splits["train"].x)
+    support = count_fields(x, str(path)) if config.counts else support_fields(x.values(), splits["train"].x)
     event_shape = splits["train"].x.shape[1:]
     return Dataset(DatasetSpec(name=config.dataset, event_shape=event_shape, label_names=names, **support), splits)
 

@@ -1,10 +1,5 @@
 """The embedded dataset: scikit-learn's 1,797 handwritten digits, 8 x 8, as a TFDS builder that needs no network."""
 
-import atexit
-import functools
-import io
-import shutil
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
-from vae_tf.data.tfds_builders import prepare, quiet
-from vae_tf.errors import UserFileError
+from vae_tf.data.embedded import prepare_embedded
 from vae_tf.seeding import derive
 
 __all__ = ["Digits", "digits_split", "prepare_digits"]
@@ -92,22 +86,4 @@ def prepare_digits(data_dir: str | None) -> str:
     Raises:
         UserFileError: neither folder can be written.
     """
-    with quiet(io.StringIO()):
-        try:
-            return _prepare_in(data_dir)
-        except (UserFileError, OSError):
-            return _prepare_in(_temporary_folder())
-
-
-def _prepare_in(data_dir: str | None) -> str:
-    builder = Digits(data_dir=data_dir)
-    if not builder.data_path.exists():
-        prepare(builder, progress=False)
-    return str(builder.data_dir_root)
-
-
-@functools.cache
-def _temporary_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="vae_tf_")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return prepare_embedded(Digits, data_dir)

@@ -11,7 +11,7 @@ from vae_tf.data.partition import SPLIT_NAMES, fill_splits, held_out_sizes
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserValueError
 
-__all__ = ["array_splits", "label_ids", "standardization", "support_fields"]
+__all__ = ["array_splits", "count_fields", "label_ids", "standardization", "support_fields"]
 
 
 def standardization(train: np.ndarray) -> dict[str, Any]:
@@ -54,6 +54,19 @@ def support_fields(arrays: Iterable[np.ndarray], train: np.ndarray) -> dict[str,
         return {"value_support": "binary", "raw_range": (0.0, 1.0)}
     is_unit = all(np.issubdtype(a.dtype, np.floating) and a.min() >= 0 and a.max() <= 1 for a in arrays)
     return {"value_support": "unit", "raw_range": (0.0, 1.0)} if is_unit else standardization(train)
+
+
+def count_fields(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, Any]:
+    """Return the fields of a spec of counts, which stay as they are.
+
+    Raises:
+        UserValueError: a value is no whole number from 0 on.
+    """
+    for array in arrays.values():
+        wrong = (array < 0) | (array != np.floor(array))
+        if wrong.any():
+            raise UserValueError(f"data.counts needs whole numbers from 0 on. Received: {array[wrong][0]:g} in {name}.")
+    return {"value_support": "count"}
 
 
 def label_ids(parts: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

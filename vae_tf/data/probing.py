@@ -46,6 +46,11 @@ def probe(dataset: Dataset, likelihood_kind: str) -> list[str]:
             f"Texts, and only texts, have likelihoods recurrent_text and transformer_text. Received: "
             f"model.likelihood.kind={likelihood_kind} for {spec.name}."
         )
+    if (likelihood_kind == "negative_binomial") != (spec.value_support == "count"):
+        raise UserValueError(
+            f"Counts, and only counts, have the likelihood negative_binomial; data.counts makes whole numbers counts. "
+            f"Received: model.likelihood.kind={likelihood_kind} for {spec.name}."
+        )
     for name, x in samples.items():
         _check_values(name, x, spec)
     findings = (_grey, _gaussian_on_binary, _density_on_binary, _constant, _few)

@@ -8,12 +8,14 @@ import numpy as np
 from vae_tf.config import DataConfig
 from vae_tf.data.arrays import load_npz
 from vae_tf.data.digits import prepare_digits
+from vae_tf.data.embedded import prepare_embedded
 from vae_tf.data.folder import load_folder
 from vae_tf.data.image_files import FileSplit
 from vae_tf.data.numeric import standardization
 from vae_tf.data.pipeline import Dataset, gather_examples
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
+from vae_tf.data.sprites import FACTORS, Sprites
 from vae_tf.data.table import load_csv
 from vae_tf.data.text import load_text
 from vae_tf.data.tfds_source import load_tfds
@@ -27,8 +29,16 @@ def _load_digits(config: DataConfig) -> Dataset:
     return load_tfds(config.model_copy(update={"data_dir": prepare_digits(config.data_dir)}))
 
 
+def _load_sprites(config: DataConfig) -> Dataset:
+    """Prepare the sprites, go the ordinary TFDS way, and say what their factors are."""
+    dataset = load_tfds(config.model_copy(update={"data_dir": prepare_embedded(Sprites, config.data_dir)}))
+    update = {"factor_names": tuple(FACTORS), "factor_sizes": tuple(FACTORS.values())}
+    return Dataset(dataset.spec.model_copy(update=update), dataset.splits)
+
+
 _SOURCES: dict[str, Callable[[DataConfig], Dataset]] = {
     "digits": _load_digits,
+    "sprites": _load_sprites,
     "folder": load_folder,
     "npz": load_npz,
     "csv": load_csv,

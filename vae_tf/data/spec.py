@@ -16,7 +16,7 @@ class DatasetSpec(BaseModel):
     Attributes:
         name: the dataset's name or specification.
         event_shape: shape of one example: (height, width, channels) or (features,).
-        value_support: where x lies: {0, 1}, [0, 1] or the real line, before binarisation; or numbers of tokens.
+        value_support: where x lies: {0, 1}, [0, 1] or the real line, before binarisation; counts; or numbers of tokens.
         raw_range: least and greatest raw value there can be; None where unbounded.
         shift: subtracted from raw values: one number, or one a feature.
         scale: divides afterwards: one number, or one a feature.
@@ -25,6 +25,8 @@ class DatasetSpec(BaseModel):
         num_train: examples in the training split; likewise num_validation, num_test.
         label_names: names of the classes; empty where there are no labels.
         feature_names: names of a table's columns; empty otherwise.
+        factor_names: names of the factors that the label counts through, the last one fastest; empty where there are none.
+        factor_sizes: how many values every factor has.
         vocabulary: a text's tokens by number; 0 ends a text, 1 is anything unknown. Empty where the data are no text.
         tokenizer: how text becomes subwords, in the JSON of the tokenizers library; empty where tokens are characters.
         fingerprint: a hash that changes when the data change.
@@ -41,7 +43,7 @@ class DatasetSpec(BaseModel):
 
     name: str
     event_shape: tuple[int, ...]
-    value_support: Literal["binary", "unit", "real", "token"]
+    value_support: Literal["binary", "unit", "real", "count", "token"]
     raw_range: tuple[float, float] | None = None
     shift: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
@@ -51,6 +53,8 @@ class DatasetSpec(BaseModel):
     num_test: int = 0
     label_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
+    factor_names: tuple[str, ...] = ()
+    factor_sizes: tuple[int, ...] = ()
     vocabulary: tuple[str, ...] = ()
     tokenizer: str = ""
     fingerprint: str = ""

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.calibration import Calibration, measure_calibration
     from vae_tf.evaluation.codes import encode_means
     from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_figure, comparison_rows, hole_rows
+    from vae_tf.evaluation.disentanglement import Disentanglement, measure_disentanglement
     from vae_tf.evaluation.ex_post import fit_codes
     from vae_tf.evaluation.features import FeatureSpace, make_feature_space
     from vae_tf.evaluation.figures import (
         PALETTE,
         calibration_figure,
         convergence_figure,
+        factor_figure,
         figure_with_pictures,
         hole_figure,
         kl_figure,
@@ -107,6 +109,7 @@ __all__ = [
     "Clustering",
     "Comparison",
     "Detection",
+    "Disentanglement",
     "ExampleBounds",
     "FeatureSpace",
     "Finding",
@@ -142,6 +145,7 @@ __all__ = [
     "diagnose_latent",
     "encode_means",
     "estimator_grid",
+    "factor_figure",
     "figure_with_pictures",
     "fit_codes",
     "fitted_gaussian",
@@ -161,6 +165,7 @@ __all__ = [
     "manifold_grid",
     "measure_calibration",
     "measure_detection",
+    "measure_disentanglement",
     "measure_generation",
     "measure_grid",
     "measure_holes",
@@ -277,6 +282,9 @@ _MODULES = {
     "LabelledExamples": "representation",
     "Representation": "representation",
     "clustering_accuracy": "representation",
+    "Disentanglement": "disentanglement",
+    "measure_disentanglement": "disentanglement",
+    "factor_figure": "figures",
     "encode_means": "codes",
     "fit_codes": "ex_post",
     "measure_representation": "representation",

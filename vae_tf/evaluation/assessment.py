@@ -11,6 +11,8 @@ from vae_tf.data.pipeline import Dataset, eval_batches, random_examples
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator
+from vae_tf.evaluation.codes import encode_means
+from vae_tf.evaluation.disentanglement import Disentanglement, measure_disentanglement
 from vae_tf.evaluation.features import FeatureSpace, make_feature_space
 from vae_tf.evaluation.findings import Finding, diagnose_bounds, diagnose_generation, diagnose_latent
 from vae_tf.evaluation.generation import Generation, measure_generation
@@ -21,7 +23,7 @@ from vae_tf.seeding import derive, derive_pair
 
 __all__ = ["PARTS", "Assessment", "AssessmentSettings", "Subject", "assess"]
 
-PARTS = ("bounds", "latent", "representation", "generation")
+PARTS = ("bounds", "latent", "representation", "disentanglement", "generation")
 _MAX_PROBED = 10_000
 
 Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
@@ -81,6 +83,7 @@ class Assessment:
         relaxed: with relaxed draws; None where no block has such.
         latent: what the latent holds; None where not asked for.
         representation: how useful codes are; None without labels or where not asked for.
+        disentanglement: how axes and known factors correspond; None where the data have none.
         generation: how samples compare with data; None where not asked for.
         findings: what the numbers mean.
     """
@@ -90,6 +93,7 @@ class Assessment:
     relaxed: BoundEstimates | None
     latent: LatentStatistics | None
     representation: Representation | None
+    disentanglement: Disentanglement | None
     generation: Generation | None
     findings: tuple[Finding, ...]
 
@@ -100,7 +104,7 @@ class Assessment:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; the bounds at the top."""
-        parts = ("relaxed", "latent", "representation", "generation")
+        parts = ("relaxed", "latent", "representation", "disentanglement", "generation")
         values = {part: None if (value := getattr(self, part)) is None else asdict(value) for part in parts}
         findings = [asdict(finding) for finding in self.findings]
         return {"split": self.split, **asdict(self.bounds), "relaxed_gap": self.relaxed_gap, **values, "findings": findings}
@@ -127,7 +131,7 @@ def assess(
     """
     bounds, relaxed = _bounds(subject, settings, progress)
     findings = diagnose_bounds(bounds, relaxed, settings.split, subject.records)
-    latent = representation = generation = None
+    latent = representation = disentanglement = generation = None
     if "latent" in settings.parts:
         with progress("What the latent holds", None):
             pair = derive_pair(subject.seed, "latent statistics", settings.split)
@@ -136,13 +140,16 @@ def assess(
     if "representation" in settings.parts:
         with progress("Probing the codes", None):
             representation = _representation(subject, settings)
+    if "disentanglement" in settings.parts and subject.dataset.spec.factor_names:
+        with progress("Matching axes with factors", None):
+            disentanglement = _disentanglement(subject)
     if "generation" in settings.parts:
         with progress("Comparing generated examples with data", None):
             space = space or make_feature_space(subject.dataset)
             seed = derive(subject.seed, "generation")
             generation = measure_generation(subject.vae, subject.dataset.spec, space, seed)
         findings += diagnose_generation(generation)
-    return Assessment(settings.split, bounds, relaxed, latent, representation, generation, tuple(findings))
+    return Assessment(settings.split, bounds, relaxed, latent, representation, disentanglement, generation, tuple(findings))
 
 
 def _batches(subject: Subject, settings: AssessmentSettings) -> Any:
@@ -164,8 +171,18 @@ def _bounds(subject: Subject, settings: AssessmentSettings, progress: Progress) 
     return measure("Bounds, hard draws", hard=True), measure("Bounds, relaxed draws", hard=False)
 
 
+def _disentanglement(subject: Subject) -> Disentanglement:
+    """Measure on the training split, the largest: it is the representation that is measured, not what it makes of new data."""
+    spec = subject.dataset.spec
+    x, labels = random_examples(subject.dataset, "train", _MAX_PROBED, derive_pair(0, "factors"))
+    factors = np.stack(np.unravel_index(labels, spec.factor_sizes), axis=1)
+    return measure_disentanglement(encode_means(subject.vae, x), factors, spec.factor_names)
+
+
 def _representation(subject: Subject, settings: AssessmentSettings) -> Representation | None:
-    """Probe the codes where there are labels of two classes at least."""
+    """Probe the codes where there are labels of two classes at least, and these are classes."""
+    if subject.dataset.spec.factor_names:
+        return None
     train = _labelled(*random_examples(subject.dataset, "train", _MAX_PROBED, derive_pair(0, "probes")))
     batches = eval_batches(
         subject.dataset, settings.split, settings.batch_size, min(settings.limit or _MAX_PROBED, _MAX_PROBED)

@@ -22,6 +22,7 @@ __all__ = [
     "PALETTE",
     "calibration_figure",
     "convergence_figure",
+    "factor_figure",
     "figure_with_pictures",
     "hole_figure",
     "kl_figure",
@@ -35,6 +36,7 @@ __all__ = [
 
 PALETTE = ("#3b82c4", "#e07b39", "#3a9d6e", "#c2559a", "#8a6fc9", "#b8902a", "#2ca6a4", "#d1504f", "#7a8794", "#94ab3b")
 _P = ParamSpec("_P")
+_MAX_AXES = 20
 _INK = "#010203"
 """Stands for the colour of the text around a figure; no other element has it."""
 _STYLE = {
@@ -243,3 +245,18 @@ def _draw_picture(axis: Any, picture: np.ndarray | None, title: str) -> None:
     if picture is not None:
         axis.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axis.set_title(title, fontsize=9)
+
+
+@styled
+def factor_figure(information: Sequence[Sequence[float]], names: Sequence[str]) -> Figure:
+    """Draw the mutual information of axes and factors, in nats, the most informed axes first."""
+    table = np.asarray(information)
+    order = np.argsort(-table.max(axis=1))[:_MAX_AXES]
+    figure = Figure(figsize=(1.6 + 0.8 * len(names), 1.2 + 0.3 * len(order)))
+    axis = figure.subplots()
+    image = axis.imshow(table[order], cmap="Blues", aspect="auto", vmin=0.0)
+    axis.set_xticks(range(len(names)), names)
+    axis.set_yticks(range(len(order)), [f"z[{index}]" for index in order])
+    axis.grid(visible=False)
+    figure.colorbar(image, label="mutual information, nats")
+    return figure

@@ -46,6 +46,8 @@ def to_pixels(spec: DatasetSpec, x: Any) -> np.ndarray:
     x = np.asarray(x, np.float32)
     if spec.is_text:
         return _written(spec, x)
+    if spec.value_support == "count":
+        x = np.log1p(x) / max(np.log1p(x).max(), 1.0)
     if spec.value_support == "real":
         x = (x + 2.0) / 4.0
     if spec.is_series:

@@ -188,6 +188,10 @@ def _latent(reported: ReportedRun, comparison: Comparison, settings: AssessmentS
         for block in (latent.blocks if latent else ())
         if block.axes
     ]
+    found = comparison.assessment.disentanglement
+    if found:
+        figure = figures.factor_figure(found.mutual_information, subject.dataset.spec.factor_names)
+        drawn.append(_svg(figure, "What every axis knows of every factor. Best: one dark field a row and a column."))
     return _group("Latent space", "", _scatter(codes, labels, subject.dataset.spec.label_names), *drawn)
 
 

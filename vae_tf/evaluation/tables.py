@@ -5,6 +5,7 @@ from typing import Any
 
 from vae_tf.evaluation.assessment import Assessment
 from vae_tf.evaluation.bounds import BoundEstimates
+from vae_tf.evaluation.disentanglement import Disentanglement
 from vae_tf.evaluation.generation import Generation
 from vae_tf.evaluation.latent_statistics import BlockStatistics, InformationEstimates
 from vae_tf.evaluation.representation import Representation
@@ -28,6 +29,8 @@ def assessment_tables(assessment: Assessment) -> Iterator[tuple[str, Rows]]:
             yield "All blocks together", _information_rows(assessment.latent.information)
     if assessment.representation:
         yield "Use of the codes (posterior means)", _representation_rows(assessment.representation)
+    if assessment.disentanglement:
+        yield "Axes of the code and factors of the data (1 is best)", _factor_rows(assessment.disentanglement)
     if assessment.generation:
         yield "Generated examples against the test split", _generation_rows(assessment.generation)
 
@@ -93,6 +96,16 @@ def _representation_rows(found: Representation) -> Rows:
         scores = f"accuracy {clustering.accuracy:.2%}, NMI {clustering.nmi:.3f}, ARI {clustering.ari:.3f}"
         rows[f"{clustering.block}: {clustering.method}, {clustering.num_clusters} clusters"] = scores
     return {**rows, "fitted on, scored on": f"{found.num_train:,} train, {found.num_examples:,} other examples"}
+
+
+def _factor_rows(found: Disentanglement) -> Rows:
+    gaps = ", ".join(f"{name} {gap:.2f}" for name, gap in found.mig_by_factor.items())
+    return {
+        "mutual information gap (MIG)": f"{found.mig:.3f} ({gaps})",
+        "disentanglement, completeness (DCI)": f"{found.disentanglement:.3f}, {found.completeness:.3f}",
+        "informativeness (accuracy)": f"{found.informativeness:.2%}",
+        "examples of the training split": f"{found.num_examples:,}",
+    }
 
 
 def _generation_rows(found: Generation) -> Rows:

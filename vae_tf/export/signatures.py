@@ -28,6 +28,8 @@ IMPUTE_STEPS = 20
 
 Tensors = dict[str, tf.Tensor]
 
+_TEXT_OF = {"x": "text", "reconstruction": "reconstruction_text"}
+
 
 @dataclass(frozen=True)
 class Input:
@@ -105,6 +107,7 @@ def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
     if vae.latent.has_density:
         bound = {"negative_elbo": f"estimate in nats from {SCORE_SAMPLES} samples; lower is more like the training data"}
         of_x.append(Signature("score", functions.score, (x, *label), bound))
+    if vae.latent.has_density and not spec.is_text:
         mask = Input(
             tf.TensorSpec(x.spec.shape, tf.bool, name="observed"), "false where missing", np.ones(spec.event_shape, bool)
         )
@@ -112,7 +115,10 @@ def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
         nan = replace(x, doc=f"{raw}; NaN where missing")
         others.append(Signature("impute", functions.impute, (nan, seed, *label), filled))
         others.append(Signature("impute_masked", functions.impute_masked, (x, mask, seed, *label), filled))
-    forms = [form for signature in of_x for form in _image_forms(signature, spec)] if spec.is_image else []
+    make_forms = _image_forms if spec.is_image else _text_forms
+    forms = [form for signature in of_x for form in make_forms(signature, spec)]
+    if spec.is_text:
+        others = [_with_text(signature, spec) for signature in others]
     return [replace(reconstruct, name="serving_default"), *of_x, *forms, *others]
 
 
@@ -129,6 +135,8 @@ def _label_inputs(vae: VAE, spec: DatasetSpec, *names: str) -> tuple[Input, ...]
 
 
 def _describe_raw(spec: DatasetSpec) -> str:
+    if spec.is_text:
+        return "token numbers, 0 from the end of the text on"
     bounds = f"from {spec.raw_range[0]:g} to {spec.raw_range[1]:g}" if spec.raw_range else "in the data's own units"
     binary = "; the model sees 1 where it is above the middle, else 0" if spec.is_binary else ""
     return f"raw values {bounds}{binary}"
@@ -165,6 +173,42 @@ def _image_forms(signature: Signature, spec: DatasetSpec) -> list[Signature]:
         file = Input(tf.TensorSpec([None], tf.string, name="image"), doc, np.asarray(tf.io.encode_png(black).numpy(), object))
         forms.append(replace(signature, name=f"{signature.name}_encoded", function=of_files, inputs=(file, *rest)))
     return forms
+
+
+def _text_forms(signature: Signature, spec: DatasetSpec) -> list[Signature]:
+    """Return the signature for texts as strings, where tokens are characters; subwords are a client's to make."""
+    if not spec.is_text or spec.tokenizer:
+        return []
+    codes = tf.constant([ord(token) if token else -1 for token in spec.vocabulary])
+    length = spec.event_shape[0]
+
+    def of_strings(text: tf.Tensor, *rest: tf.Tensor) -> Tensors:
+        decoded = tf.strings.unicode_decode(text, "UTF-8").to_tensor(-2, shape=[None, length])
+        matches = tf.cast(decoded[..., tf.newaxis] == codes, tf.float32)
+        found = tf.cast(tf.argmax(matches, axis=-1), tf.float32)
+        known = tf.where(tf.reduce_max(matches, axis=-1) > 0, found, 1.0)
+        return signature.function(tf.where(decoded == -2, 0.0, known), *rest)
+
+    field = Input(tf.TensorSpec([None], tf.string, name="text"), "UTF-8", np.asarray(b"", object))
+    form = replace(signature, name=f"{signature.name}_text", function=of_strings, inputs=(field, *signature.inputs[1:]))
+    return [_with_text(form, spec)]
+
+
+def _with_text(signature: Signature, spec: DatasetSpec) -> Signature:
+    """Return the signature with the text of every output of token numbers beside it."""
+    tokens = tf.constant([token.replace("\u2581", " ") for token in spec.vocabulary])
+
+    def function(*inputs: tf.Tensor) -> Tensors:
+        outputs = signature.function(*inputs)
+        found = {key: value for key, value in outputs.items() if key in ("x", "reconstruction")}
+        return {**outputs, **{_TEXT_OF[key]: written(value) for key, value in found.items()}}
+
+    def written(x: tf.Tensor) -> tf.Tensor:
+        is_over = tf.cumsum(tf.cast(x == 0.0, tf.int32), axis=-1) > 0
+        return tf.strings.reduce_join(tf.where(is_over, "", tf.gather(tokens, tf.cast(x, tf.int32))), axis=-1)
+
+    docs = {_TEXT_OF[key]: f"{key} as text" for key in signature.output_docs if key in _TEXT_OF}
+    return replace(signature, function=function, output_docs={**signature.output_docs, **docs})
 
 
 class _Functions:
@@ -236,6 +280,8 @@ class _Functions:
             return tf.add_n(list(sums.values()))[0] / SCORE_SAMPLES
 
         rows = (to_inputs(self.spec, x),) if label is None else (to_inputs(self.spec, x), label)
+        if self.spec.is_text:  # a text's loop over tokens does not vectorise
+            return {"negative_elbo": tf.map_fn(negative_elbo, rows, fn_output_signature=tf.float32)}
         return {"negative_elbo": tf.vectorized_map(negative_elbo, rows)}
 
     def impute(self, x: tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:

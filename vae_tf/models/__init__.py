@@ -10,7 +10,7 @@ from vae_tf.models.gaussian_posteriors import FlowGaussianLatent, FullGaussianLa
 from vae_tf.models.joint_latent import JointLatent
 from vae_tf.models.ladder_latent import LadderLatent, Levels
 from vae_tf.models.latent import Draw, Factors, Latent
-from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood
+from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood, NegativeBinomialLikelihood
 from vae_tf.models.networks import ConvNetwork, MlpNetwork, RecurrentNetwork, ResidualNetwork
 from vae_tf.models.pixel_likelihoods import (
     CategoricalLikelihood,
@@ -55,6 +55,7 @@ __all__ = [
     "Likelihood",
     "MixturePrior",
     "MlpNetwork",
+    "NegativeBinomialLikelihood",
     "Prior",
     "RecurrentNetwork",
     "RecurrentTextLikelihood",

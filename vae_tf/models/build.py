@@ -17,7 +17,7 @@ from vae_tf.models.gaussian_posteriors import FlowGaussianLatent, FullGaussianLa
 from vae_tf.models.joint_latent import JointLatent
 from vae_tf.models.ladder_latent import LadderLatent
 from vae_tf.models.latent import Latent
-from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood
+from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood, NegativeBinomialLikelihood
 from vae_tf.models.networks import ConvNetwork, MlpNetwork, RecurrentNetwork, ResidualNetwork
 from vae_tf.models.pixel_likelihoods import (
     CategoricalLikelihood,
@@ -69,6 +69,7 @@ LIKELIHOODS = {
     "continuous_bernoulli": ContinuousBernoulliLikelihood,
     "categorical": CategoricalLikelihood,
     "discretized_logistic": DiscretizedLogisticLikelihood,
+    "negative_binomial": NegativeBinomialLikelihood,
     "recurrent_text": RecurrentTextLikelihood,
     "transformer_text": TransformerTextLikelihood,
 }
@@ -109,7 +110,13 @@ def settle_model(config: ModelConfig, spec: DatasetSpec) -> ModelConfig:
     return ModelConfig.model_validate(settings)
 
 
-_LIKELIHOOD_OF = {"binary": "bernoulli", "unit": "bernoulli", "real": "gaussian", "token": "recurrent_text"}
+_LIKELIHOOD_OF = {
+    "binary": "bernoulli",
+    "unit": "bernoulli",
+    "real": "gaussian",
+    "count": "negative_binomial",
+    "token": "recurrent_text",
+}
 
 
 def _fitting_network(spec: DatasetSpec) -> str:
@@ -182,6 +189,7 @@ def build_vae(
     likelihood = _build_likelihood(config, spec, seed)
     with _dtype_policy(precision), initial_weights(seed):
         encoder = network.encoder(spec.event_shape, latent.params_size - latent.num_labels, latent.num_labels)
+        encoder = _of_logarithms(encoder) if spec.value_support == "count" else encoder
         decoder = network.decoder(latent.size, likelihood.params_shape)
         chosen = OBJECTIVES[objective.kind](**_settings(objective)) if objective else Elbo()
         try:
@@ -206,6 +214,13 @@ def _build_network(config: ModelConfig, spec: DatasetSpec) -> Any:
     if kind is RecurrentNetwork:
         settings["num_tokens"] = len(spec.vocabulary)
     return kind(**settings)
+
+
+def _of_logarithms(encoder: keras.Model) -> keras.Model:
+    """Return an encoder of log(1 + x): counts reach over orders of magnitude."""
+    x, *labels = (keras.Input(tensor.shape[1:], name=tensor.name) for tensor in encoder.inputs)
+    inputs = [keras.ops.log1p(x), *labels]
+    return keras.Model([x, *labels] if labels else x, encoder(inputs if labels else inputs[0]), name="encoder")
 
 
 def _build_likelihood(config: ModelConfig, spec: DatasetSpec, seed: int) -> Likelihood:

@@ -5,9 +5,12 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from tensorflow_probability.python.distributions import Bernoulli, Independent, Normal
+from tensorflow_probability.python.distributions import Bernoulli, Independent, NegativeBinomial, Normal
 
-__all__ = ["BernoulliLikelihood", "GaussianLikelihood", "Likelihood"]
+__all__ = ["BernoulliLikelihood", "GaussianLikelihood", "Likelihood", "NegativeBinomialLikelihood"]
+
+_SCALE_KINDS = ("fixed", "shared", "elementwise", "optimal")
+_MOMENTUM = 0.95
 
 
 class Likelihood(keras.layers.Layer):
@@ -95,7 +98,8 @@ class GaussianLikelihood(Likelihood):
     Args:
         event_shape: shape of one example.
         scale_kind: `fixed`; `shared`, one scale learned with the weights; `elementwise`, one from the decoder for every
-            element of every example.
+            element of every example; `optimal`, in training the root mean square error of the batch, which is the best
+            scale there is (Rybkin, Daniilidis, Levine 2021, equation 7), and afterwards its moving average.
         scale: the fixed scale, or where learning starts.
         min_scale: lower bound of a learned scale, so that the density stays bounded on constant data.
 
@@ -114,8 +118,8 @@ class GaussianLikelihood(Likelihood):
         name: str = "likelihood",
     ) -> None:
         super().__init__(event_shape, name=name)
-        if scale_kind not in ("fixed", "shared", "elementwise"):
-            raise ValueError(f"scale_kind must be 'fixed', 'shared' or 'elementwise'. Received: {scale_kind!r}.")
+        if scale_kind not in _SCALE_KINDS:
+            raise ValueError(f"scale_kind must be one of {', '.join(_SCALE_KINDS)}. Received: {scale_kind!r}.")
         if scale_kind != "fixed" and scale <= min_scale:
             raise ValueError(f"scale must be > min_scale ({min_scale}). Received: {scale}.")
         self.scale_kind = scale_kind
@@ -126,6 +130,9 @@ class GaussianLikelihood(Likelihood):
         """Make the shared scale's weight."""
         if self.scale_kind == "shared":
             self.raw_scale = self.add_weight(name="raw_scale", shape=(), initializer="zeros")
+        if self.scale_kind == "optimal":
+            start = keras.initializers.Constant(self.scale**2)
+            self.mean_square = self.add_weight(name="mean_square", shape=(), initializer=start, trainable=False)
         self.built = True
 
     @property
@@ -135,7 +142,12 @@ class GaussianLikelihood(Likelihood):
         return (*self.event_shape[:-1], factor * self.event_shape[-1])
 
     def call(self, features: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """Return loc and raw scale side by side, [..., 2 * last axis]; just loc where the scale is fixed."""
+        """Return loc and raw scale side by side, [..., 2 * last axis]; just loc where the scale is fixed.
+
+        Where it is optimal, beside loc stands whether this is training, 1 or 0.
+        """
+        if self.scale_kind == "optimal":
+            return tf.concat([features, tf.fill(tf.shape(features), 1.0 if training else 0.0)], axis=-1)
         if self.scale_kind != "shared":
             return features
         raw = tf.fill(tf.shape(features), tf.convert_to_tensor(self.raw_scale))
@@ -146,10 +158,53 @@ class GaussianLikelihood(Likelihood):
         if self.scale_kind == "fixed":
             return Independent(Normal(params, tf.constant(self.scale, tf.float32)), len(self.event_shape))
         loc, raw = tf.split(params, 2, axis=-1)
+        if self.scale_kind == "optimal":
+            return self._normals(loc, tf.convert_to_tensor(self.mean_square))
         offset = math.log(math.expm1(self.scale - self.min_scale))
         return Independent(Normal(loc, self.min_scale + tf.nn.softplus(raw + offset)), len(self.event_shape))
 
+    def _normals(self, loc: tf.Tensor, mean_square: tf.Tensor) -> Independent:
+        scale = tf.sqrt(tf.maximum(mean_square, self.min_scale**2))
+        return Independent(Normal(loc, scale), len(self.event_shape))
+
+    def log_prob(self, params: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Return log p(x|z) in nats, [...]; in training with the best scale of the batch, where that is wanted."""
+        if self.scale_kind != "optimal":
+            return super().log_prob(params, x)
+        loc, is_training = tf.split(params, 2, axis=-1)
+        x, is_training = tf.cast(x, tf.float32), tf.reduce_max(is_training) > 0
+        own, kept = tf.reduce_mean(tf.math.squared_difference(x, loc)), tf.convert_to_tensor(self.mean_square)
+        self.mean_square.assign(tf.where(is_training, _MOMENTUM * kept + (1.0 - _MOMENTUM) * tf.stop_gradient(own), kept))
+        return self._normals(loc, tf.where(is_training, own, kept)).log_prob(x)
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        own = {"scale_kind": self.scale_kind, "scale": self.scale, "min_scale": self.min_scale}
+        own: dict[str, Any] = {"scale_kind": self.scale_kind, "scale": self.scale, "min_scale": self.min_scale}
         return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("vae_tf")
+class NegativeBinomialLikelihood(Likelihood):
+    """Independent counts, spread wider than Poisson ones (Lopez et al. 2018, section "The scVI probabilistic model").
+
+    The decoder gives every value's mean, softplus(params); the dispersion r of every value is learned with the weights:
+    variance = mean + mean^2 / r.
+
+    Example:
+        >>> likelihood = NegativeBinomialLikelihood(event_shape=(1,))
+        >>> likelihood.build(None)
+        >>> round(float(likelihood.log_prob(tf.constant([[0.5413]]), tf.zeros([1, 1]))[0]), 3)  # mean 1, r 1
+        -0.693
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Make the dispersions' weights, 1 each."""
+        self.raw_dispersion = self.add_weight(name="raw_dispersion", shape=self.event_shape, initializer="zeros")
+        self.built = True
+
+    def distribution(self, params: tf.Tensor) -> Independent:
+        """Return independent negative binomials."""
+        log_dispersion = tf.convert_to_tensor(self.raw_dispersion)
+        logits = tf.math.log(tf.nn.softplus(params) + 1e-6) - log_dispersion
+        counts = NegativeBinomial(tf.exp(log_dispersion), logits=logits, require_integer_total_count=False)
+        return Independent(counts, len(self.event_shape))
