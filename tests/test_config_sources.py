@@ -82,7 +82,7 @@ BAD_SETTINGS = [
     ({"seed": 2**31}, "seed must be < 2147483648. Received: 2147483648."),
     (
         {"model": {"network": {"kind": "cnn"}}},
-        "model.network must have one of the kinds 'mlp', 'conv', 'auto'. Received: 'cnn'.",
+        "model.network must have one of the kinds 'mlp', 'conv', 'residual', 'recurrent', 'auto'. Received: 'cnn'.",
     ),
     ({"model": {"network": {"kind": "mlp", "widths": []}}}, "model.network.widths must have at least 1 item. Received: []."),
     ({"model": {"latents": []}}, "model.latents must have at least 1 item. Received: []."),

@@ -152,6 +152,7 @@ def test_means_are_averages_with_standard_errors_over_examples():
         bits_per_dim=pytest.approx(2.5 / math.log(2.0) / 4),
         num_examples=3,
         num_samples=7,
+        perplexity=pytest.approx(math.exp(2.5 / 4)),
     )
 
 

@@ -84,7 +84,7 @@ class Assessment:
         latent: what the latent holds; None where not asked for.
         representation: how useful codes are; None without labels or where not asked for.
         disentanglement: how axes and known factors correspond; None where the data have none.
-        generation: how samples compare with data; None where not asked for.
+        generation: how samples compare with data; None for texts and where not asked for.
         findings: what the numbers mean.
     """
 
@@ -143,7 +143,7 @@ def assess(
     if "disentanglement" in settings.parts and subject.dataset.spec.factor_names:
         with progress("Matching axes with factors", None):
             disentanglement = _disentanglement(subject)
-    if "generation" in settings.parts:
+    if "generation" in settings.parts and not subject.dataset.spec.is_text:  # numbers of tokens have no distances
         with progress("Comparing generated examples with data", None):
             space = space or make_feature_space(subject.dataset)
             seed = derive(subject.seed, "generation")

@@ -55,6 +55,7 @@ class BoundEstimates:
         num_samples: importance samples an example.
         nll_at: the NLL with the first 1, 10, 100, ... samples, `{num_samples, nll, nll_stderr}` each: whether it has
             converged.
+        perplexity: 2 to the power of bits_per_dim: between how many tokens the model is torn, on average.
     """
 
     negative_elbo: float
@@ -68,17 +69,14 @@ class BoundEstimates:
     num_examples: int
     num_samples: int
     nll_at: list[dict[str, float]] = field(default_factory=list)
-
-    @property
-    def perplexity(self) -> float | None:
-        """Of a token: 2 to the bits a token."""
-        return None if self.bits_per_dim is None else 2.0**self.bits_per_dim
+    perplexity: float | None = None
 
     @classmethod
     def from_examples(cls, examples: ExampleBounds, num_samples: int) -> "BoundEstimates":
         """Average per-example estimates."""
         has_nll = bool(np.all(np.isfinite(examples.nll)))
         nll = float(np.mean(examples.nll)) if has_nll else None
+        bits = None if nll is None else nll / math.log(2.0) / float(np.mean(examples.num_values))
         return cls(
             negative_elbo=float(np.mean(examples.negative_elbo)),
             negative_elbo_stderr=stderr(examples.negative_elbo),
@@ -87,7 +85,8 @@ class BoundEstimates:
             reconstruction_nll=float(np.mean(examples.reconstruction_nll)),
             kl=float(sum(np.mean(values) for values in examples.kl.values())),
             kl_blocks={name: float(np.mean(values)) for name, values in examples.kl.items()},
-            bits_per_dim=None if nll is None else nll / math.log(2.0) / float(np.mean(examples.num_values)),
+            bits_per_dim=bits,
+            perplexity=None if bits is None else 2.0**bits,
             num_examples=len(examples.negative_elbo),
             num_samples=num_samples,
             nll_at=[

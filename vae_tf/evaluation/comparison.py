@@ -30,7 +30,7 @@ class Comparison:
         latent: the latent's blocks and sizes.
         num_parameters: trainable numbers.
         assessment: its numbers.
-        holes: how its latent space decodes between and around the codes.
+        holes: how its latent space decodes between and around the codes; none for texts.
         dataset: name of its data.
     """
 
@@ -56,7 +56,8 @@ def compare_models(subjects: Sequence[Subject], settings: AssessmentSettings, pr
         progress: shows progress.
     """
     spaces: list[tuple[DatasetSpec, FeatureSpace]] = []
-    return [_compare(subject, settings, _space(subject, spaces, progress), progress) for subject in subjects]
+    made = [None if subject.dataset.spec.is_text else _space(subject, spaces, progress) for subject in subjects]
+    return [_compare(subject, settings, space, progress) for subject, space in zip(subjects, made, strict=True)]
 
 
 def _space(subject: Subject, spaces: list[tuple[DatasetSpec, FeatureSpace]], progress: Progress) -> FeatureSpace:
@@ -70,10 +71,12 @@ def _space(subject: Subject, spaces: list[tuple[DatasetSpec, FeatureSpace]], pro
     return known[0]
 
 
-def _compare(subject: Subject, settings: AssessmentSettings, space: FeatureSpace, progress: Progress) -> Comparison:
+def _compare(subject: Subject, settings: AssessmentSettings, space: FeatureSpace | None, progress: Progress) -> Comparison:
     assessment = assess(subject, settings, space, progress)
-    with progress(f"Looking for holes in {subject.name}", None):
-        holes = measure_holes(subject.vae, subject.dataset.spec, space, derive(subject.seed, "generation"))
+    holes: tuple[HoleScore, ...] = ()
+    if space:
+        with progress(f"Looking for holes in {subject.name}", None):
+            holes = tuple(measure_holes(subject.vae, subject.dataset.spec, space, derive(subject.seed, "generation")))
     blocks = subject.vae.latent.blocks()
     return Comparison(
         name=subject.name,

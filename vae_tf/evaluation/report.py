@@ -231,6 +231,8 @@ _CALIBRATION = {
 def _generated(reported: ReportedRun, comparison: Comparison, settings: AssessmentSettings) -> dict[str, Any]:
     del comparison, settings
     subject = reported.subject
+    if subject.dataset.spec.is_text:
+        return _group("Copies of training examples?", "")
     z = subject.vae.latent.draw(_COLUMNS, derive_pair(subject.seed, "generate"))
     samples = generate_examples(subject.vae, subject.dataset.spec, z, derive(subject.seed, "generation"))
     train, _ = gather_examples(subject.dataset, "train", 20_000)
