@@ -34,13 +34,18 @@ def run(path: str, requests_file: str, answers_file: str) -> None:
             signature = meta.signature_def[name]
             feeds = {info.name: _array(requests[f"{name}/{key}"]) for key, info in signature.inputs.items()}
             fetched = session.run({key: info.name for key, info in signature.outputs.items()}, feeds)
-            answers.update({f"{name}/{key}": value for key, value in fetched.items()})
+            answers.update({f"{name}/{key}": _plain(value) for key, value in fetched.items()})
     np.savez(answers_file, **answers)
 
 
 def _array(value: Any) -> Any:
     """Return byte strings as TensorFlow takes them; npz files hold them in a padded form."""
     return value.astype(object) if value.dtype.kind == "S" else value
+
+
+def _plain(value: Any) -> Any:
+    """Return strings in a form that npz files hold without pickling."""
+    return value.astype("S") if value.dtype == object else value
 
 
 if __name__ == "__main__":

@@ -279,5 +279,8 @@ class ResidualNetwork:
             return x
         height, width, filters = x.shape[1:]
         places = keras.layers.Reshape((height * width, filters))(keras.layers.GroupNormalization(1)(x))
-        seen = keras.layers.MultiHeadAttention(1, filters)(places, places)
+        query, key, value = (keras.layers.Dense(filters)(places) for _ in range(3))
+        scaled = keras.layers.Rescaling(filters**-0.5)(query)
+        # MultiHeadAttention, vectorised over the rows of a request, crashes TensorFlow's session loader.
+        seen = keras.layers.Dense(filters)(keras.layers.Attention()([scaled, value, key]))
         return keras.layers.Add()([x, keras.layers.Reshape((height, width, filters))(seen)])
