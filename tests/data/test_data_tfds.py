@@ -12,6 +12,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data import ArraySplit, StreamSplit, load_dataset, probe
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.data.tfds_builders import quiet
+from vae_tf.data.tfds_source import _image_key
 from vae_tf.errors import UserFileError, UserValueError
 
 
@@ -102,9 +103,10 @@ def test_mnist_streamed_equals_in_memory(mnist, mnist_dir, read_all):
         np.testing.assert_array_equal(labels, mnist.splits[name].labels)
 
 
-def test_a_tfds_dataset_without_images_is_refused(mnist_dir):
-    with pytest.raises(UserValueError, match=r"must have one image feature of bytes.*Received: text: Text"):
-        load(mnist_dir, "tiny_shakespeare")
+def test_a_tfds_dataset_without_images_or_texts_is_refused():
+    features = tfds.features.FeaturesDict({"place": tfds.features.Tensor(shape=(2,), dtype=np.float32)})
+    with pytest.raises(UserValueError, match=r"must have one image feature of bytes.*Received: place: Tensor"):
+        _image_key(features, DataConfig(dataset="places"))
 
 
 # --- data sets prepared elsewhere -------------------------------------------------------------------------------------

@@ -80,6 +80,7 @@ def test_the_results_are_what_was_returned_and_name_the_split_and_the_best_epoch
         "num_examples",
         "num_samples",
         "nll_at",
+        "perplexity",
         "epochs",
         "best_epoch",
         "model_epoch",

@@ -31,8 +31,9 @@ def draw_sprite(shape: int, scale: int, rotation: int, x: int, y: int) -> np.nda
     """Draw a square, an ellipse or a triangle: uint8 [32, 32, 1] of 0 and 255.
 
     Example:
-        >>> draw_sprite(0, 0, 0, 0, 0).max()
-        255
+        >>> picture = draw_sprite(0, 0, 0, 0, 0)
+        >>> picture.shape, int(picture.max())
+        ((32, 32, 1), 255)
     """
     center = 9.0 + 2.0 * np.array([x, y])
     rows, columns = np.mgrid[:_SIDE, :_SIDE] + 0.5
