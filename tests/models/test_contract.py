@@ -17,6 +17,7 @@ import vae_tf.models
 import vae_tf.objectives
 from vae_tf.models import (
     VAE,
+    AutoregressiveCategoricalLatent,
     BernoulliLatent,
     BernoulliLikelihood,
     CategoricalLatent,
@@ -96,6 +97,7 @@ INSTANCES = {
     "categorical, learned prior and temperature": lambda: CategoricalLatent(
         2, 3, temperature=Learned(start=0.7), prior="learned"
     ),
+    "autoregressive categorical": lambda: AutoregressiveCategoricalLatent(3, 2, hidden_size=4, temperature=0.6, seed=5),
     "bits": lambda: BernoulliLatent(3, temperature=0.6, seed=5),
     "bits, relaxed, learned prior": lambda: BernoulliLatent(3, temperature=0.6, kl_kind="relaxed", prior="learned"),
     "joint": lambda: JointLatent([GaussianLatent(size=2, seed=4), CategoricalLatent(2, 3, temperature=0.6, seed=4)]),
@@ -140,7 +142,7 @@ INSTANCES = {
     ),
 }
 ABSTRACT = {DiscreteLatent, TextLikelihood}
-DEPENDENT_AXES = {"full gaussian", "flow", "ladder", "conditional gaussian"}
+DEPENDENT_AXES = {"autoregressive categorical", "full gaussian", "flow", "ladder", "conditional gaussian"}
 LATENTS = [name for name, make in INSTANCES.items() if isinstance(make(), Latent)]
 X = (np.random.default_rng(0).random((6, 5)) < 0.5).astype(np.float32)
 

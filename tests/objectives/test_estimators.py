@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from vae_tf.errors import UserValueError
-from vae_tf.models import BernoulliLatent, CategoricalLatent, GaussianLatent, JointLatent
+from vae_tf.models import AutoregressiveCategoricalLatent, BernoulliLatent, CategoricalLatent, GaussianLatent, JointLatent
 from vae_tf.objectives import (
     Elbo,
     Exact,
@@ -28,6 +28,11 @@ ROWS = 20_000
 BLOCKS = {
     "categorical": lambda **settings: CategoricalLatent(2, 3, seed=3, **settings),
     "bernoulli": lambda **settings: BernoulliLatent(3, seed=3, **settings),
+}
+ESTIMATED_KL = {
+    "categorical, relaxed KL": lambda: CategoricalLatent(2, 3, kl_kind="relaxed", seed=3),
+    "bernoulli, relaxed KL": lambda: BernoulliLatent(3, kl_kind="relaxed", prior="learned", seed=3),
+    "autoregressive": lambda: AutoregressiveCategoricalLatent(2, 3, hidden_size=4, seed=3),
 }
 UNBIASED = {
     "none": lambda: ScoreFunction(baseline="none"),
@@ -48,7 +53,7 @@ def make_model():
         encoder = keras.Sequential([keras.Input((5,)), keras.layers.Dense(latent.params_size)], name="encoder")
         decoder = keras.Sequential([keras.Input((latent.size,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(5)])
         vae = VAE(encoder, latent, decoder, BernoulliLikelihood((5,)), objective=objective)
-        for weight in [*encoder.trainable_weights, *decoder.trainable_weights]:
+        for weight in [*encoder.trainable_weights, *latent.trainable_weights, *decoder.trainable_weights]:
             weight.assign(rng.normal(0.0, 0.8, weight.shape))
         return vae
 
@@ -99,6 +104,35 @@ def test_enumeration_is_the_gradient_of_the_expected_cost(block, make_model, exa
         cost = -vae.decode(vae.latent.states()).log_prob(X)
         loss = tf.reduce_sum(tf.exp(log_q) * cost) + vae.latent.kl(q, None)[0]
     np.testing.assert_allclose(tape.gradient(loss, params)[0], exact[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ESTIMATED_KL)
+def test_estimators_without_bias_where_the_kl_is_estimated_too(kind, make_model):
+    vae = make_model(ESTIMATED_KL[kind](), Exact())
+    exact = _gradients(vae, rows=2)[0][0]
+    params = tf.Variable(vae.encoder(X[np.newaxis]))
+    states = vae.latent.states()
+    with tf.GradientTape() as tape:
+        log_q = vae.latent.log_prob(vae.latent.posterior(params), states[:, tf.newaxis])[:, 0]
+        cost = log_q - vae.latent.prior().log_prob(vae.latent.unflat(states)) - vae.decode(states).log_prob(X)
+        bound = tf.reduce_sum(tf.exp(log_q) * cost)
+    np.testing.assert_allclose(exact, tape.gradient(bound, params)[0], rtol=1e-4, atol=1e-5)
+    for name in ("moving average", "rebar"):
+        _assert_unbiased(_gradients(make_model(ESTIMATED_KL[kind](), UNBIASED[name]()), warm_up=1)[0], exact)
+
+
+@pytest.mark.parametrize("kind", ["categorical, relaxed KL", "bernoulli, relaxed KL"])
+def test_straight_through_feels_the_kl_where_it_is_estimated(kind, make_model):
+    """With a decoder that looks at nothing, its mean gradient is that of the exact KL: the log ratio is linear in z."""
+    means = []
+    for objective in (StraightThrough(), Exact()):
+        vae = make_model(ESTIMATED_KL[kind](), objective)
+        vae.decoder.layers[0].kernel.assign(tf.zeros_like(vae.decoder.layers[0].kernel))
+        rows = _gradients(vae, rows=ROWS if isinstance(objective, StraightThrough) else 2)[0]
+        means.append((rows.mean(axis=0), rows.std(axis=0) / np.sqrt(len(rows))))
+    (found, stderr), (expected, _) = means
+    assert np.linalg.norm(expected) > 0.1
+    assert np.all(np.abs(found - expected) < 4 * stderr + 1e-4)
 
 
 def test_baselines_and_control_variates_lower_the_variance(block, make_model):

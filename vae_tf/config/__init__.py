@@ -6,6 +6,7 @@ has the form `path rule. Received: value.`
 
 from vae_tf.config.data import DataConfig
 from vae_tf.config.latents import (
+    AutoregressiveCategoricalLatentConfig,
     BernoulliLatentConfig,
     CategoricalLatentConfig,
     ConditionalGaussianLatentConfig,
@@ -75,6 +76,7 @@ from vae_tf.config.schedules import (
 __all__ = [
     "AutoLikelihoodConfig",
     "AutoNetworkConfig",
+    "AutoregressiveCategoricalLatentConfig",
     "BernoulliLatentConfig",
     "BernoulliLikelihoodConfig",
     "BetaTcConfig",

@@ -8,6 +8,7 @@ from vae_tf.config.base import Part, PositiveInt
 from vae_tf.config.schedules import ExponentialConfig, LinearConfig, ScheduleConfig, TemperatureConfig, lowest
 
 __all__ = [
+    "AutoregressiveCategoricalLatentConfig",
     "BernoulliLatentConfig",
     "CategoricalLatentConfig",
     "ConditionalGaussianLatentConfig",
@@ -123,6 +124,13 @@ class ConditionalGaussianLatentConfig(Part):
     kl_weight: ScheduleConfig = KL_WARM_UP
 
 
+def _positive(value: Any) -> Any:
+    """Check that a temperature is never 0."""
+    if lowest(value) <= 0:
+        raise ValueError(f"must be > 0 at every step. Received: {lowest(value)}")
+    return value
+
+
 class _DiscreteLatentConfig(Part):
     """What categorical and binary blocks have in common."""
 
@@ -131,12 +139,7 @@ class _DiscreteLatentConfig(Part):
     prior: Literal["uniform", "learned"] = "uniform"
     kl_weight: ScheduleConfig = KL_WARM_UP
 
-    @field_validator("temperature")
-    @classmethod
-    def _positive(cls, value: Any) -> Any:
-        if lowest(value) <= 0:
-            raise ValueError(f"must be > 0 at every step. Received: {lowest(value)}")
-        return value
+    _temperature_is_positive = field_validator("temperature")(_positive)
 
 
 class CategoricalLatentConfig(_DiscreteLatentConfig):
@@ -146,6 +149,20 @@ class CategoricalLatentConfig(_DiscreteLatentConfig):
     num_variables: PositiveInt = 30
     num_classes: int = Field(10, ge=2)
     kl_kind: Literal["categorical", "relaxed"] = "categorical"
+
+
+class AutoregressiveCategoricalLatentConfig(Part):
+    """N categorical variables, each with a prior that depends on the ones before it (Mnih and Gregor 2014)."""
+
+    kind: Literal["autoregressive_categorical"] = "autoregressive_categorical"
+    name: BlockName | None = None
+    num_variables: PositiveInt = 30
+    num_classes: int = Field(10, ge=2)
+    hidden_size: PositiveInt = Field(256, description="units of the prior's network")
+    temperature: TemperatureConfig = ExponentialConfig()
+    kl_kind: Literal["categorical", "relaxed"] = "categorical"
+    kl_weight: ScheduleConfig = KL_WARM_UP
+    _temperature_is_positive = field_validator("temperature")(_positive)
 
 
 class BernoulliLatentConfig(_DiscreteLatentConfig):
@@ -171,6 +188,7 @@ LatentConfig = Annotated[
     | LadderLatentConfig
     | ConditionalGaussianLatentConfig
     | CategoricalLatentConfig
+    | AutoregressiveCategoricalLatentConfig
     | BernoulliLatentConfig
     | DeterministicLatentConfig,
     Field(discriminator="kind"),

@@ -1,5 +1,6 @@
 """Latents, likelihoods, networks, and the model that composes them."""
 
+from vae_tf.models.autoregressive_latent import AutoregressiveCategoricalLatent
 from vae_tf.models.bernoulli_latent import BernoulliLatent
 from vae_tf.models.build import build_schedule, build_vae, settle_model
 from vae_tf.models.categorical_latent import CategoricalLatent
@@ -11,6 +12,7 @@ from vae_tf.models.joint_latent import JointLatent
 from vae_tf.models.ladder_latent import LadderLatent, Levels
 from vae_tf.models.latent import Draw, Factors, Latent
 from vae_tf.models.likelihoods import BernoulliLikelihood, GaussianLikelihood, Likelihood, NegativeBinomialLikelihood
+from vae_tf.models.masks import autoregressive_masks
 from vae_tf.models.networks import ConvNetwork, MlpNetwork, RecurrentNetwork, ResidualNetwork
 from vae_tf.models.pixel_likelihoods import (
     CategoricalLikelihood,
@@ -29,6 +31,7 @@ from vae_tf.models.vae import VAE
 
 __all__ = [
     "VAE",
+    "AutoregressiveCategoricalLatent",
     "BernoulliLatent",
     "BernoulliLikelihood",
     "CategoricalLatent",
@@ -65,6 +68,7 @@ __all__ = [
     "TextLikelihood",
     "TransformerTextLikelihood",
     "VampPrior",
+    "autoregressive_masks",
     "beam_search",
     "build_schedule",
     "build_vae",

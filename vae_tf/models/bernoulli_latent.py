@@ -72,7 +72,7 @@ class BernoulliLatent(DiscreteLatent):
         noisy = logits + logistic_noise(shape, seed)
         if hard:
             bits = tf.cast(noisy > 0, tf.float32)
-            return bits, self.discrete(q).log_prob(bits) - self.prior().log_prob(bits)
+            return bits, self.log_ratio(q, bits)
         log_odds = noisy / temperature
         densities = (Logistic(loc / temperature, 1.0 / temperature) for loc in (logits, self.prior_logits))
         own, prior = (tf.reduce_sum(density.log_prob(log_odds), axis=-1) for density in densities)

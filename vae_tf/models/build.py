@@ -9,6 +9,7 @@ import keras
 from vae_tf.config import ModelConfig, ObjectiveConfig, PriorConfig
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
+from vae_tf.models.autoregressive_latent import AutoregressiveCategoricalLatent
 from vae_tf.models.bernoulli_latent import BernoulliLatent
 from vae_tf.models.categorical_latent import CategoricalLatent
 from vae_tf.models.conditional_latent import ConditionalGaussianLatent
@@ -57,6 +58,7 @@ LATENTS = {
     "flow_gaussian": FlowGaussianLatent,
     "ladder": LadderLatent,
     "conditional_gaussian": ConditionalGaussianLatent,
+    "autoregressive_categorical": AutoregressiveCategoricalLatent,
     "categorical": CategoricalLatent,
     "bernoulli": BernoulliLatent,
     "deterministic": DeterministicLatent,

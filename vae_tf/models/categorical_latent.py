@@ -75,6 +75,10 @@ class CategoricalLatent(DiscreteLatent):
         """Return the distribution over one-hot vectors, event [N, K]."""
         return Independent(OneHotCategorical(logits=self.prior_logits, dtype=tf.float32), 1)
 
+    def prior_logits_given(self, z: tf.Tensor) -> tf.Tensor:
+        """Return the prior's logits, [N, K] or [..., N, K], of every variable given those before it in z [..., N, K]."""
+        return self.prior_logits
+
     def discrete(self, q: Independent) -> Independent:
         """Return the one-hot distribution that a relaxed posterior relaxes."""
         return Independent(OneHotCategorical(logits=q.distribution.logits, dtype=tf.float32), 1)
@@ -86,12 +90,18 @@ class CategoricalLatent(DiscreteLatent):
         logits = q.distribution.logits
         if hard:
             one_hot = gumbel_max(logits, seed, num_samples)
-            return self.flat(one_hot), self.discrete(q).log_prob(one_hot) - self.prior().log_prob(one_hot)
+            return self.flat(one_hot), self.log_ratio(q, self.flat(one_hot))
         relaxed = q.distribution.distribution
         log_z = gumbel_softmax(logits, relaxed.temperature, seed, num_samples)
-        prior = relaxed.copy(logits=self.prior_logits + tf.zeros_like(logits))
+        prior = relaxed.copy(logits=self.prior_logits_given(tf.exp(log_z)) + tf.zeros_like(logits))
         log_ratio = relaxed.log_prob(log_z) - prior.log_prob(log_z)
         return self.flat(tf.exp(log_z)), tf.reduce_sum(log_ratio, axis=-1)
+
+    def log_ratio(self, q: Independent, z: tf.Tensor) -> tf.Tensor:
+        """Return log q(z|x) - log p(z) of hard z [..., B, N * K] in nats, [..., B]; TFP's densities stop gradients to z."""
+        one_hot = self.unflat(z)
+        log_odds = tf.nn.log_softmax(q.distribution.logits) - tf.nn.log_softmax(self.prior_logits_given(one_hot))
+        return tf.reduce_sum(one_hot * log_odds, axis=(-2, -1))
 
     def harden(self, z: tf.Tensor) -> tf.Tensor:
         """Return the one-hot vectors nearest to relaxed ones, [..., N * K]."""
@@ -116,7 +126,7 @@ class CategoricalLatent(DiscreteLatent):
         """Return the KL term [B] in nats of the kind that `kl_kind` says."""
         return kl_divergence(self.discrete(q), self.prior()) if self.kl_kind == "categorical" else log_ratio
 
-    def factors(self, q: Independent) -> Factors:
+    def factors(self, q: Independent) -> Factors | None:
         """Return one one-hot categorical distribution a variable, unrelaxed."""
         return Factors(self.discrete(q).distribution, self.prior().distribution)
 

@@ -111,6 +111,10 @@ class DiscreteLatent(Latent):
         """Return log q(z|x) of hard z [..., B, size] in nats, [..., B]."""
         return self.discrete(q).log_prob(self.unflat(z))
 
+    def log_ratio(self, q: Any, z: tf.Tensor) -> tf.Tensor:
+        """Return log q(z|x) - log p(z) of hard z [..., B, size] in nats, [..., B]; differentiable in z too."""
+        return self.log_prob(q, z) - self.prior().log_prob(self.unflat(z))
+
     def unflat(self, z: tf.Tensor) -> tf.Tensor:
         """Give [..., size] the logits' shape."""
         return tf.reshape(z, tf.concat([tf.shape(z)[:-1], self.logits_shape], axis=0))
@@ -124,9 +128,10 @@ class DiscreteLatent(Latent):
         if self.training_draw in ("relaxed", "hard"):
             return self.sample(q, seed, hard=self.training_draw == "hard")
         z, log_ratio = self.sample(q, seed, hard=self.training_draw == "st_mean")
-        if self.training_draw == "st_mean":
-            return straight_through(z, self.mean(q)), log_ratio
-        return straight_through(self.harden(z), z), log_ratio
+        if self.training_draw == "st_relaxed":
+            return straight_through(self.harden(z), z), log_ratio
+        z = straight_through(z, self.mean(q))  # the log ratio too must be a function of it, or the encoder would not feel it
+        return z, self.log_ratio(q, z)
 
     def blend(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor, spherical: bool) -> tf.Tensor:
         """Return a code whose first variables, as many as the fraction says, are the second code's: no code is a mixture."""

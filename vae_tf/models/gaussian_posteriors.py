@@ -15,6 +15,7 @@ from tensorflow_probability.python.distributions import (
 )
 
 from vae_tf.models.gaussian_latent import GaussianLatent
+from vae_tf.models.masks import autoregressive_masks
 
 __all__ = ["FlowGaussianLatent", "FullGaussianLatent"]
 
@@ -138,7 +139,8 @@ class FlowGaussianLatent(GaussianLatent):
 
     def _shift_and_log_scale(self, step: dict[str, Any], context: tf.Tensor) -> Any:
         """Return z -> (shift, log scale) with z' = (z - shift) exp(-log scale): the step in TFP's terms."""
-        to_hidden, to_both = _masks(self.size, self.hidden_size)
+        to_hidden, to_outputs = autoregressive_masks(self.size, self.hidden_size)
+        to_both = np.tile(to_outputs, (1, 2))
 
         def function(z: tf.Tensor, **_: Any) -> tuple[tf.Tensor, tf.Tensor]:
             hidden = tf.tensordot(z, step["from_z"] * to_hidden, 1) + tf.matmul(context, step["from_context"])
@@ -166,11 +168,3 @@ class FlowGaussianLatent(GaussianLatent):
         """Return the constructor's arguments."""
         own = {"num_steps": self.num_steps, "hidden_size": self.hidden_size, "context_size": self.context_size}
         return {**{key: value for key, value in super().get_config().items() if key != "kl_kind"}, **own}
-
-
-def _masks(size: int, hidden_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the masks [size, hidden] and [hidden, 2 * size] by which output i sees inputs before i (Germain et al. 2015)."""
-    inputs = np.arange(1, size + 1)
-    hidden = 1 + np.arange(hidden_size) % max(size - 1, 1)
-    to_outputs = (inputs[np.newaxis, :] > hidden[:, np.newaxis]).astype(np.float32)
-    return (hidden[np.newaxis, :] >= inputs[:, np.newaxis]).astype(np.float32), np.tile(to_outputs, (1, 2))

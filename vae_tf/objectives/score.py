@@ -235,8 +235,7 @@ class Rebar(_ForDiscrete, Elbo):
         signal = tf.stop_gradient(hard_cost) - self.scale * coupled_cost
         for index, block in scored:
             if not block.kl_is_exact:  # its log ratio at the draw b, not at the layer's own
-                ratio = block.log_prob(pairs[index][1], hard[index]) - block.prior().log_prob(block.unflat(hard[index]))
-                signal += block.kl_weight(block.step.value) * ratio
+                signal += block.kl_weight(block.step.value) * block.log_ratio(pairs[index][1], hard[index])
         kl = tf.add_n([tf.convert_to_tensor(term) for term in model.losses])
         surrogate = tf.stop_gradient(signal) * log_q + self.scale * (soft_path - coupled_path)
         return tf.reduce_mean(hard_cost) + kl + gradient_only(tf.reduce_mean(surrogate))
@@ -275,7 +274,17 @@ class Exact(_ForDiscrete, Elbo):
         costs, log_q = enumerate_costs(model, x, [index for index, _ in _scored(model)])
         expected = tf.reduce_sum(tf.exp(log_q) * costs, axis=0)
         model.reconstruction_nll.update_state(expected)
-        return tf.reduce_mean(expected) + tf.add_n([tf.convert_to_tensor(term) for term in model.losses])
+        pairs = model.latent.split_posterior(model.latent.posterior(model.latent.last_draw.params))
+        kl = [block.kl_weight(block.step.value) * tf.reduce_mean(_summed_kl(block, q)) for block, q in pairs]
+        return tf.reduce_mean(expected) + tf.add_n(kl)
+
+
+def _summed_kl(block: Any, q: Any) -> tf.Tensor:
+    """Return a block's KL term, [B]; a discrete block's as the sum over its states where it has no closed form."""
+    if block.kl_is_exact or not block.is_relaxed:
+        return block.kl(q, block.last_draw.log_ratio)
+    states = block.states()[:, tf.newaxis]  # [M, 1, size]
+    return tf.reduce_sum(tf.exp(block.log_prob(q, states)) * block.log_ratio(q, states), axis=0)
 
 
 def enumerate_costs(model: Any, x: tf.Tensor, indices: list[int]) -> tuple[tf.Tensor, tf.Tensor]:
