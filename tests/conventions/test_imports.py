@@ -13,6 +13,9 @@ ORDER = [
     "config_sources",
     "seeding",
     "artifacts",
+    "cluster",
+    "processes",
+    "launcher",
     "data",
     "objectives",
     "models",
@@ -23,6 +26,7 @@ ORDER = [
     "tuning",
     "cli",
 ]
+LIGHT = (*ORDER[: ORDER.index("data")], "cli")
 HEAVY = ("tensorflow", "keras", "tensorflow_probability", "tensorflow_datasets", "tf_keras", "keras_tuner")
 
 
@@ -90,7 +94,9 @@ def _top_level_imports(tree):
             yield str(node.module).split(".")[0]
 
 
-@pytest.mark.parametrize("part", ["errors", "config", "config_sources", "seeding", "artifacts", "cli"])
+@pytest.mark.parametrize(
+    "part", ["errors", "config", "config_sources", "seeding", "artifacts", "cluster", "processes", "launcher", "cli"]
+)
 def test_light_modules_name_no_heavy_library_at_their_top_level(part, modules):
     light = [tree for name, tree in modules.items() if name == f"vae_tf.{part}" or name.startswith(f"vae_tf.{part}.")]
     assert light
@@ -99,7 +105,7 @@ def test_light_modules_name_no_heavy_library_at_their_top_level(part, modules):
 
 def test_light_modules_import_no_heavy_library_in_any_way(modules):
     """In a process of its own: this one has TensorFlow already."""
-    parts = ("vae_tf.errors", "vae_tf.config", "vae_tf.seeding", "vae_tf.artifacts", "vae_tf.cli")
+    parts = tuple(f"vae_tf.{part}" for part in LIGHT)
     light = [name for name in modules if name.startswith(parts)]
     code = f"import sys, {', '.join(light)}; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)

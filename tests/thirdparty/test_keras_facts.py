@@ -1,11 +1,17 @@
-"""What we rely on in Keras, TensorFlow and tf.data: an upgrade that breaks it fails here by name (design.md, section 5)."""
+"""What we rely on in Keras, TensorFlow and tf.data: an upgrade that breaks it fails here by name."""
 
+import os
 import random
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from vae_tf.cluster import Cluster
+from vae_tf.launcher import free_addresses
 
 
 class _AddsLoss(keras.layers.Layer):
@@ -205,3 +211,55 @@ def test_relu_may_hide_a_nan_in_the_layer_before_it():
     hidden = tf.nn.relu(tf.constant([float("nan"), -1.0, 2.0])).numpy()
     assert hidden[1:].tolist() == [0.0, 2.0]
     assert np.isnan(hidden[0]) or hidden[0] == 0.0
+
+
+FIT = """
+import sys
+import keras
+import numpy as np
+import tensorflow as tf
+
+strategy = tf.distribute.MultiWorkerMirroredStrategy()
+
+
+class Model(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.dense(x)
+
+    if sys.argv[1] != "as it is":
+
+        def _maybe_symbolic_build(self, *args, **kwargs):
+            pass
+
+        def train_step(self, data):
+            return {key: tf.reshape(value, [1]) for key, value in super().train_step(data).items()}
+
+
+with strategy.scope():
+    model = Model()
+    model(np.zeros((1, 3), np.float32))
+    model.compile("sgd", "mse", steps_per_execution=2 if sys.argv[1] == "many steps" else 1)
+data = tf.data.Dataset.from_tensor_slices((np.zeros((8, 3), np.float32), np.zeros((8, 1), np.float32))).batch(4)
+try:
+    model.fit(data, verbose=0)
+except (TypeError, ValueError, tf.errors.InvalidArgumentError, tf.errors.InternalError) as error:
+    print(type(error).__name__, error)
+    sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("way", ["as it is", "many steps"])
+def test_fit_on_several_workers_fails_but_for_what_the_vae_overrides(way, tmp_path):
+    """keras-team/keras#20585. When this fails, `VAE._maybe_symbolic_build`, `_as_rows`, or one step an execution can go."""
+    addresses = free_addresses(2)
+    workers = []
+    for number in range(2):
+        environment = {**os.environ, "TF_CONFIG": Cluster(addresses, number).tf_config, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        with (tmp_path / f"{number}.log").open("wb") as log:
+            workers.append(subprocess.Popen([sys.executable, "-c", FIT, way], env=environment, stdout=log, stderr=log))
+    codes = [worker.wait(120) for worker in workers]
+    assert 7 in codes, (tmp_path / "0.log").read_text()

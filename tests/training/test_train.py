@@ -11,8 +11,10 @@ from filelock import FileLock
 from PIL import Image
 
 from vae_tf.artifacts import RunDirectory, write_text
+from vae_tf.cluster import Cluster
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.splits import WHOLE
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.training import (
     CheckpointStore,
@@ -25,6 +27,7 @@ from vae_tf.training import (
     load_run,
     read_spec,
     runs,
+    start_distribution,
 )
 
 AUTOENCODER = [{"kind": "deterministic", "size": 2}]
@@ -305,10 +308,10 @@ def test_steps_between_returns_to_python_drop_as_few_of_an_epoch_s_as_can_be():
     ],
 )
 def test_an_epoch_has_as_many_steps_as_full_batches_in_whole_executions(training, steps, make_config, make_dataset):
-    vae, per_epoch, batches_from = runs._prepare(make_config(**training), make_dataset())
+    vae, per_epoch, batches_from = runs._prepare(make_config(**training), make_dataset(), start_distribution("none", Cluster()))
     assert per_epoch == steps
     assert per_epoch % vae.steps_per_execution == 0
-    for batch in batches_from(0).take(steps + 1):
+    for batch in batches_from(0, WHOLE).take(steps + 1):
         assert batch.shape == (min(training["batch_size"], 64), 4, 4, 1)
 
 

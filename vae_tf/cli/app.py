@@ -14,6 +14,7 @@ from vae_tf.cli import (
     export,
     generate,
     interpolate,
+    launch,
     manifold,
     predict,
     presets,
@@ -41,7 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = {
-    "Train": (train, tune),
+    "Train": (train, tune, launch),
     "Measure": (evaluate, compare, report, score, estimators),
     "Look": (generate, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
     "Serve": (export, serve, predict),

@@ -53,8 +53,15 @@ console = Console(stderr=True)
 """Where people are told things; stdout is for results."""
 
 
-def quiet_tensorflow() -> None:
-    """Import TensorFlow without its start-up messages; errors still show."""
+def quiet_tensorflow(start: "Callable[[], Any] | None" = None) -> Any:
+    """Import TensorFlow without its start-up messages; errors still show.
+
+    Args:
+        start: what is to happen before any other TensorFlow, such as meeting other workers.
+
+    Returns:
+        What `start` gave.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", module=r"(keras|tensorflow|tensorflow_probability|tensorflow_datasets|tf_keras)\b.*")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -65,6 +72,7 @@ def quiet_tensorflow() -> None:
     try:
         import tensorflow as tf
 
+        started = start() if start else None
         tf.constant(0)  # starts the devices, which have messages of their own
         import tensorflow_probability  # noqa: F401 - it warns at import
     finally:
@@ -72,6 +80,7 @@ def quiet_tensorflow() -> None:
         os.close(kept)
         os.close(silence)
     tf.get_logger().setLevel("ERROR")
+    return started
 
 
 def emit(result: dict[str, Any], as_json: bool, show: Callable[[], None]) -> None:

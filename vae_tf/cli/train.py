@@ -8,11 +8,14 @@ import typer
 
 from vae_tf.cli.common import JsonOption, console, emit, numbers_table, quiet_tensorflow, warn
 from vae_tf.errors import UserValueError
+from vae_tf.processes import die_with_parent
 
 if TYPE_CHECKING:
     from vae_tf.artifacts import RunDirectory
+    from vae_tf.cluster import Cluster
     from vae_tf.config import RunConfig
     from vae_tf.data.pipeline import Dataset
+    from vae_tf.training.distribution import Distribution
     from vae_tf.training.runs import TrainingOutcome
 
 __all__ = ["train"]
@@ -35,6 +38,9 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="Where to write; default: runs/<name>-<time>.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir.")] = False,
+    strategy: Annotated[
+        str, typer.Option(help="Replicas: none, mirrored (devices here), multi_worker (TF_CONFIG's), auto.")
+    ] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Train a model, measure it on the test split, and say what to do next.
@@ -43,8 +49,11 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     command takes. Ctrl-C finishes the epoch and saves; a killed run goes on with --resume, bit for bit.
     """
     from vae_tf.artifacts import RunDirectory
+    from vae_tf.cluster import Cluster
     from vae_tf.config_sources import resolve_config
 
+    die_with_parent()
+    cluster = Cluster.read()
     options: dict[str, Any] = {
         "data.dataset": dataset,
         "data.data_dir": str(data_dir) if data_dir else None,
@@ -59,9 +68,14 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     else:
         settings = resolve_config(preset, config, options, latent, overrides or [])
         run = RunDirectory(run_dir or _default_directory(settings))
-        run.check_free()
-    outcome, results = _train(settings, run, resume)
-    _report(run, outcome, results, as_json)
+        if cluster.is_chief:
+            run.check_free()
+    console.quiet = not cluster.is_chief
+    outcome, results = _train(settings, run, resume, strategy, cluster)
+    if cluster.is_chief:
+        _report(run, outcome, results, as_json)
+    elif outcome.interrupted:
+        raise typer.Exit(1)
 
 
 def _default_directory(config: "RunConfig") -> Path:
@@ -89,21 +103,30 @@ def _resumed(run_dir: Path | None, epochs: int | None, given: list[str]) -> "tup
     return run, resolve_config(file=run.config_file, options={"training.epochs": epochs})
 
 
-def _train(config: "RunConfig", run: "RunDirectory", resume: bool) -> "tuple[TrainingOutcome, dict[str, Any] | None]":
-    """Load, probe, train, measure; the last is None where a signal ended the training."""
+def _train(
+    config: "RunConfig", run: "RunDirectory", resume: bool, strategy: str, cluster: "Cluster"
+) -> "tuple[TrainingOutcome, dict[str, Any] | None]":
+    """Load, probe, train, measure; the last is None where a signal ended the training, and for workers but the chief."""
     with console.status("Starting TensorFlow"):
-        quiet_tensorflow()
+        distribution = quiet_tensorflow(lambda: _start(strategy, cluster))
         from vae_tf.training.runs import finish_run
         from vae_tf.training.runs import train as fit
     with console.status(f"Loading {config.data.dataset}"):
         dataset, config = _load(config)
-    run.write_config(config, resume)
+    if cluster.is_chief:
+        run.write_config(config, resume)
     _announce(config, dataset, run)
-    outcome = fit(config, dataset, run, console, resume)
-    if outcome.interrupted:
+    outcome = fit(config, dataset, run, console, resume, distribution)
+    if outcome.interrupted or not cluster.is_chief:
         return outcome, None
     with console.status("Measuring on the test split"):
         return outcome, finish_run(outcome, config, dataset, run)
+
+
+def _start(strategy: str, cluster: "Cluster") -> "Distribution":
+    from vae_tf.training.distribution import start_distribution
+
+    return start_distribution(strategy, cluster)
 
 
 def _load(config: "RunConfig") -> "tuple[Dataset, RunConfig]":

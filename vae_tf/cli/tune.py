@@ -245,8 +245,8 @@ def _search(search: "SearchDirectory", workers: int, role: str) -> "Winner":
 
 def _work(search: "SearchDirectory") -> None:
     """Train what the chief hands out."""
+    from vae_tf.processes import die_with_parent
     from vae_tf.tuning.drive import open_tuner, search_here
-    from vae_tf.tuning.workers import die_with_parent
 
     die_with_parent()
     deadline = time.monotonic() + _WAIT_SECONDS

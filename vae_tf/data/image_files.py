@@ -15,7 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from vae_tf.data.images import decode_image
-from vae_tf.data.splits import ArraySplit
+from vae_tf.data.splits import WHOLE, ArraySplit, Share
 from vae_tf.errors import UserFileError, UserValueError
 
 __all__ = ["FileSplit", "check_headers"]
@@ -57,14 +57,15 @@ class FileSplit:
         with tf.init_scope(), tf.device("CPU:0"):
             return tf.constant([str(path) for path in self.paths], tf.string), tf.constant(self.labels, tf.int64)
 
-    def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False) -> tf.data.Dataset:
+    def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False, share: Share = WHOLE) -> tf.data.Dataset:
         """Return one pass over the examples; see `Split.batches`. What cannot be decoded is named in the error."""
         tensors, order = self._tensors, tf.range(self.num_examples)
         if seed is not None:
             order = tf.random.experimental.stateless_shuffle(order, seed)
+        order = share.cut(order, batch_size)
         files = tf.data.Dataset.from_tensor_slices(tuple(tf.gather(values, order) for values in tensors))
         examples = files.interleave(self._example, cycle_length=16, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return examples.batch(batch_size, drop_remainder=drop_remainder)
+        return examples.batch(batch_size // share.num_parts, drop_remainder=drop_remainder)
 
     def _example(self, path: tf.Tensor, label: tf.Tensor) -> tf.data.Dataset:
         """Return a dataset of one decoded example, or of one error that names the file: TensorFlow's own does not."""

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.data.splits import ArraySplit, Split
+from vae_tf.data.splits import WHOLE, ArraySplit, Share, Split
 from vae_tf.errors import UserValueError
 from vae_tf.seeding import derive, derive_pair
 
@@ -78,24 +78,25 @@ def to_inputs(spec: DatasetSpec, raw: Any) -> tf.Tensor:
     return tf.cast(x > 0.5, tf.float32) if spec.is_binary else x
 
 
-def _binarize(spec: DatasetSpec, x: tf.Tensor, seed: Any, num_rows: int | None = None) -> tf.Tensor:
-    """Apply the dataset's binarisation to [B, *event_shape]; draws are shaped as for `num_rows` rows, then cut."""
+def _binarize(spec: DatasetSpec, x: tf.Tensor, seed: Any, num_rows: int | None = None, first: Any = 0) -> tf.Tensor:
+    """Apply the dataset's binarisation to [B, *event_shape]; draws are those for `num_rows` rows, of which x is a part."""
     if spec.binarization == "none":
         return x
     if spec.binarization in ("threshold", "static"):  # what is static was drawn when it was loaded
         return tf.cast(x > 0.5, tf.float32)
     shape = tf.shape(x) if num_rows is None else [num_rows, *spec.event_shape]
-    uniform = tf.random.stateless_uniform(shape, seed)[: tf.shape(x)[0]]
+    uniform = tf.random.stateless_uniform(shape, seed)[first : tf.cast(first, tf.int32) + tf.shape(x)[0]]
     return tf.cast(uniform < x, tf.float32)
 
 
-def train_batches(
+def train_batches(  # noqa: PLR0913 - one stream, said in full
     dataset: Dataset,
     batch_size: int,
     seed: int,
     first_epoch: int = 0,
     steps_per_epoch: int | None = None,
     with_labels: bool = False,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Return the training batches of all epochs from one on, as one endless stream.
 
@@ -109,25 +110,27 @@ def train_batches(
         first_epoch: where to start, from 0.
         steps_per_epoch: batches of an epoch; default: all full ones.
         with_labels: also return labels.
+        share: the part of every batch that this worker takes; N workers together see what one would.
 
     Returns:
         Batches of x, float32 [B, *event_shape]; with labels, of ((x, labels [B]),), which Keras takes for a model's input.
     """
     spec, split = dataset.spec, dataset.split("train")
     batch_size = min(batch_size, split.num_examples)
-    steps = steps_per_epoch or split.num_examples // batch_size
+    steps, size = steps_per_epoch or split.num_examples // batch_size, batch_size // share.num_parts
     shuffle_seed, draw_seed = derive_pair(seed, "shuffle"), derive_pair(seed, "binarize")
 
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
-        return split.batches(batch_size, _fold(shuffle_seed, epoch), drop_remainder=True).take(steps)
+        return split.batches(batch_size, _fold(shuffle_seed, epoch), True, share).take(steps * share.replicas)
 
-    def prepare(step: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Any:
-        x = _binarize(spec, scale_inputs(spec, example[0]), _fold(draw_seed, step))
-        x = tf.ensure_shape(x, [batch_size, *spec.event_shape])
+    def prepare(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Any:
+        seed = _fold(draw_seed, number // share.replicas)
+        x = _binarize(spec, scale_inputs(spec, example[0]), seed, batch_size, share.part(number) * size)
+        x = tf.ensure_shape(x, [size, *spec.event_shape])
         return ((x, example[1]),) if with_labels else x
 
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
-    batches = epochs.flat_map(epoch_batches).enumerate(start=first_epoch * steps)
+    batches = epochs.flat_map(epoch_batches).enumerate(start=first_epoch * steps * share.replicas)
     return batches.map(prepare, num_parallel_calls=2).prefetch(4)
 
 
@@ -136,7 +139,9 @@ def _fold(seed: tuple[int, int], number: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(tf.constant(seed, tf.int32), tf.cast(number, tf.int32))
 
 
-def eval_batches(dataset: Dataset, split: str, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
+def eval_batches(
+    dataset: Dataset, split: str, batch_size: int, limit: int | None = None, share: Share = WHOLE
+) -> tf.data.Dataset:
     """Return one pass over a split in its own order, with labels.
 
     `dynamic` binarisation is one fixed draw here: the same for every run, batch size and limit, so that numbers compare.
@@ -146,6 +151,8 @@ def eval_batches(dataset: Dataset, split: str, batch_size: int, limit: int | Non
         split: `train`, `validation` or `test`.
         batch_size: examples a batch.
         limit: only the first so many examples.
+        share: the part of every batch that this worker takes. So that all have as many, less than one row a part is left out of
+            the last batch.
 
     Returns:
         Batches of (x, label): float32 [B, *event_shape] and int64 [B], -1 where there is no label.
@@ -163,7 +170,18 @@ def eval_batches(dataset: Dataset, split: str, batch_size: int, limit: int | Non
     if isinstance(examples, ArraySplit) and examples.x.size <= _MAX_CACHED:
         batches = batches.cache()
     num_batches = -(-examples.num_examples // batch_size)
+    if share != WHOLE:
+        num_batches -= int(0 < examples.num_examples % batch_size < share.num_parts)
+        batches = batches.take(num_batches).map(lambda *batch: tuple(_parts(share, values) for values in batch)).unbatch()
+        num_batches *= share.replicas
     return batches.apply(tf.data.experimental.assert_cardinality(num_batches)).prefetch(2)
+
+
+def _parts(share: Share, rows: tf.Tensor) -> tf.Tensor:
+    """Cut the parts of a worker out of a batch [B, ...]: [replicas, B / parts, ...]."""
+    size = tf.shape(rows)[0] // share.num_parts
+    parts = tf.reshape(rows[: size * share.num_parts], tf.concat([[share.num_parts, size], tf.shape(rows)[1:]], axis=0))
+    return parts[share.worker * share.replicas : (share.worker + 1) * share.replicas]
 
 
 def gather_examples(dataset: Dataset, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:

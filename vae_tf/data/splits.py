@@ -8,10 +8,55 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["NO_LABEL", "ArraySplit", "Split", "StreamSplit"]
+__all__ = ["NO_LABEL", "WHOLE", "ArraySplit", "Share", "Split", "StreamSplit"]
 
 NO_LABEL = -1
 """The label of an example that has none."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """The rows of every batch that one of several workers takes; each of its replicas takes a part of its own.
+
+    Attributes:
+        worker: its number.
+        num_workers: how many there are.
+        replicas: of each worker.
+    """
+
+    worker: int = 0
+    num_workers: int = 1
+    replicas: int = 1
+
+    @property
+    def num_parts(self) -> int:
+        """Into how many parts a batch is cut."""
+        return self.num_workers * self.replicas
+
+    def cut(self, order: tf.Tensor, batch_size: int) -> tf.Tensor:
+        """Return the worker's part of an order of examples, batch by batch; one worker keeps a last batch that is not full.
+
+        Example:
+            >>> Share(worker=1, num_workers=2).cut(tf.range(9), 4).numpy().tolist()
+            [2, 3, 6, 7]
+        """
+        if self.num_workers == 1:
+            return order
+        full = order[: tf.shape(order)[0] // batch_size * batch_size]
+        return tf.reshape(tf.reshape(full, [-1, self.num_workers, batch_size // self.num_workers])[:, self.worker], [-1])
+
+    def part(self, number: Any) -> Any:
+        """Return which part of its batch the worker's numbered batch is, counted over its replicas.
+
+        Example:
+            >>> [Share(worker=1, num_workers=2, replicas=2).part(number) for number in range(4)]
+            [2, 3, 2, 3]
+        """
+        return self.worker * self.replicas + number % self.replicas
+
+
+WHOLE = Share()
+"""All rows: there is one worker."""
 
 
 class Split(Protocol):
@@ -22,13 +67,14 @@ class Split(Protocol):
         """How many examples there are."""
         ...
 
-    def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False) -> tf.data.Dataset:
+    def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False, share: Share = WHOLE) -> tf.data.Dataset:
         """Return one pass over the examples.
 
         Args:
-            batch_size: examples a batch.
+            batch_size: examples a batch of all workers together.
             seed: None for the source's own order, else a stateless seed, int [2]: the same seed gives the same order.
             drop_remainder: leave out a last batch that is not full.
+            share: of a worker; other than the whole, with `drop_remainder` alone. Its replicas' parts come one after another.
         """
         ...
 
@@ -74,21 +120,22 @@ class ArraySplit:
         with tf.init_scope(), tf.device("CPU:0"):
             return tf.constant(self.x), tf.constant(self.labels, tf.int64)
 
-    def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False) -> tf.data.Dataset:
-        """Return one pass over the examples; see `Split.batches`."""
+    def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False, share: Share = WHOLE) -> tf.data.Dataset:
+        """Return one pass; see `Split.batches`. Shares are parts of the batches that one worker would have."""
         x, labels = self._tensors
         order = tf.range(self.num_examples, dtype=tf.int64)
         if seed is not None:
             order = tf.random.experimental.stateless_shuffle(order, seed)
+        order, size = share.cut(order, batch_size), batch_size // share.num_parts
         num_batches = self.num_examples // batch_size if drop_remainder else -(-self.num_examples // batch_size)
 
         def gather(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            rows = order[index * batch_size : (index + 1) * batch_size]
+            rows = order[index * size : (index + 1) * size]
             if drop_remainder:
-                rows = tf.ensure_shape(rows, [batch_size])
+                rows = tf.ensure_shape(rows, [size])
             return tf.gather(x, rows), tf.gather(labels, rows)
 
-        return tf.data.Dataset.range(num_batches).map(gather)
+        return tf.data.Dataset.range(num_batches * share.replicas).map(gather)
 
     def take(self, count: int) -> "ArraySplit":
         """Return the first `count` examples as a split."""
@@ -125,14 +172,14 @@ class StreamSplit:
     shuffle_buffer: int = 20_000
     limited: bool = False
 
-    def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False) -> tf.data.Dataset:
-        """Return one pass over the examples; see `Split.batches`."""
-        examples = self._encoded(seed)
+    def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False, share: Share = WHOLE) -> tf.data.Dataset:
+        """Return one pass over the examples; see `Split.batches`. A share is every so-manieth example, shuffled by itself."""
+        examples = self._encoded(seed).shard(share.num_workers, share.worker)
         if seed is not None:
             # tf.data wants one number; the pair's halves are independent, so one of them will do.
             number = tf.cast(seed[0], tf.int64) + 1
             examples = examples.shuffle(self.shuffle_buffer, seed=number, reshuffle_each_iteration=False)
-        batches = examples.batch(batch_size, drop_remainder=drop_remainder)
+        batches = examples.batch(batch_size // share.num_parts, drop_remainder=drop_remainder)
         return batches.map(self.decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def _encoded(self, seed: Any) -> tf.data.Dataset:

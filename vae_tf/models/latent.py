@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability.python.distributions import kl_divergence
 
+from vae_tf.models.replicas import all_rows, fold_in_replica, own_rows
 from vae_tf.objectives.metrics import TermMean
 from vae_tf.objectives.schedules import as_schedule
 from vae_tf.seeding import derive_pair
@@ -192,11 +193,12 @@ class Latent(keras.layers.Layer):
         In training the draw is the relaxed one, so that gradients flow through it; otherwise it is a hard one, so that
         validation measures a bound of the model that is used.
         """
-        q = self.posterior(params)
         seed = self._next_seed(bool(training))
-        z, log_ratio = self.training_sample(q, seed) if training else self.sample(q, seed, hard=True)
+        q = self.posterior(all_rows(params))
+        drawn = self.training_sample(q, seed) if training else self.sample(q, seed, hard=True)
+        z, log_ratio = map(own_rows, drawn)
         self.last_draw = Draw(params, z, log_ratio)
-        kl = self.kl(q, log_ratio)
+        kl = self.kl(self.posterior(params), log_ratio)
         self.kl_metric.update_state(kl)
         self.add_loss(self.kl_weight(self.step.value) * tf.reduce_mean(kl))
         if training:
@@ -219,7 +221,7 @@ class Latent(keras.layers.Layer):
     def extra_seed(self, purpose: str) -> tf.Tensor:
         """Return a stateless seed for more draws in this training step, other than the layer's own."""
         pair = tf.constant(derive_pair(self.seed, self.name, purpose), tf.int32)
-        return tf.random.experimental.stateless_fold_in(pair, tf.cast(self.step.value, tf.int32))
+        return fold_in_replica(tf.random.experimental.stateless_fold_in(pair, tf.cast(self.step.value, tf.int32)))
 
     def blocks(self) -> "list[Latent]":
         """The latent's blocks: itself, or the parts of a joint one."""

@@ -132,7 +132,9 @@ class GaussianLikelihood(Likelihood):
             self.raw_scale = self.add_weight(name="raw_scale", shape=(), initializer="zeros")
         if self.scale_kind == "optimal":
             start = keras.initializers.Constant(self.scale**2)
-            self.mean_square = self.add_weight(name="mean_square", shape=(), initializer=start, trainable=False)
+            self.mean_square = self.add_weight(
+                name="mean_square", shape=(), initializer=start, trainable=False, aggregation="mean"
+            )
         self.built = True
 
     @property

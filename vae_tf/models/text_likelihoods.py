@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow_probability.python.distributions import NOT_REPARAMETERIZED, Distribution
 
 from vae_tf.models.likelihoods import Likelihood
+from vae_tf.models.replicas import fold_in_replica
 from vae_tf.models.text_decoding import Decoding, beam_search, draw_tokens
 from vae_tf.seeding import derive_pair
 
@@ -134,7 +135,7 @@ class TextLikelihood(Likelihood):
         pair = tf.constant(derive_pair(self.seed, "word dropout"), tf.int32)
         seed = tf.random.experimental.stateless_fold_in(pair, tf.cast(self.step.value, tf.int32))
         self.step.assign_add(1)
-        is_seen = tf.cast(tf.random.stateless_uniform(shape, seed) >= self.word_dropout, tf.float32)
+        is_seen = tf.cast(tf.random.stateless_uniform(shape, fold_in_replica(seed)) >= self.word_dropout, tf.float32)
         return tf.concat([features, is_seen], axis=-1)
 
     def distribution(self, params: tf.Tensor) -> TextDistribution:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from vae_tf.models.latent import Latent
 from vae_tf.models.likelihoods import Likelihood
+from vae_tf.models.replicas import num_replicas
 from vae_tf.objectives.elbo import Elbo, Objective
 from vae_tf.objectives.metrics import SumOfMetrics, TermMean
 
@@ -157,7 +158,19 @@ class VAE(keras.Model):
                 f"Targets must have the shape of x, {self.event_shape}. Received: {tuple(target.shape[1:])}. "
                 "Call fit(x), without labels."
             )
-        return (self.objective if training else Elbo()).loss(self, target, y_pred)
+        loss = (self.objective if training else Elbo()).loss(self, target, y_pred)
+        return loss if num_replicas() == 1 else loss / num_replicas()  # the replicas' losses are added up
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Make one step; among replicas, give logs that Keras can average over them: it does not take scalars."""
+        return _as_rows(super().train_step(data))
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Measure one batch; see `train_step`."""
+        return _as_rows(super().test_step(data))
+
+    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the model was built when it was made. Keras would add up the replicas' batches; on workers, it cannot."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, serialised."""
@@ -173,3 +186,7 @@ class VAE(keras.Model):
             for key, value in config.items()
         }
         return cls(**restored)
+
+
+def _as_rows(logs: dict[str, Any]) -> dict[str, Any]:
+    return logs if num_replicas() == 1 else {key: tf.reshape(value, [1]) for key, value in logs.items()}

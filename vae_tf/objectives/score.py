@@ -67,8 +67,9 @@ class MovingAverage(keras.layers.Layer):
 
     def __init__(self) -> None:
         super().__init__(name="baseline", dtype="float32")
-        self.value = self.add_weight(name="average", shape=(), initializer="zeros", trainable=False)
-        self.num_updates = self.add_weight(name="num_updates", shape=(), initializer="zeros", trainable=False)
+        settings = {"shape": (), "initializer": "zeros", "trainable": False, "aggregation": "mean"}
+        self.value = self.add_weight(name="average", **settings)
+        self.num_updates = self.add_weight(name="num_updates", **settings)
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:

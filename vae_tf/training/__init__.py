@@ -2,6 +2,7 @@
 
 from vae_tf.training.callbacks import NonFiniteLossError
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
+from vae_tf.training.distribution import STRATEGIES, Distribution, start_distribution
 from vae_tf.training.runs import (
     LoadedRun,
     TrainingOutcome,
@@ -16,7 +17,9 @@ from vae_tf.training.runs import (
 from vae_tf.training.tensorboard import TensorBoardLog, describe_model
 
 __all__ = [
+    "STRATEGIES",
     "CheckpointStore",
+    "Distribution",
     "LoadedRun",
     "NonFiniteLossError",
     "TensorBoardLog",
@@ -29,5 +32,6 @@ __all__ = [
     "finish_run",
     "load_run",
     "read_spec",
+    "start_distribution",
     "train",
 ]

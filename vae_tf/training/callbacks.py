@@ -4,6 +4,7 @@ import math
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -100,16 +101,18 @@ class Checkpointing(keras.callbacks.Callback):
         state: the state after the last finished epoch.
     """
 
-    def __init__(self, store: CheckpointStore, state: TrainingState, patience: int | None) -> None:
+    def __init__(self, store: CheckpointStore, state: TrainingState, patience: int | None, is_chief: bool = True) -> None:
         super().__init__()
         self.store = store
+        self.is_chief = is_chief
         self.state = state
         self.patience = patience
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Select on the unweighted negative ELBO of the validation split."""
         self.state = self.state.after(epoch + 1, float((logs or {})["val_negative_elbo"]))
-        self.store.save(self.model, self.state)
+        if self.is_chief:
+            self.store.save(self.model, self.state)
         if self.is_out_of_patience():
             self.model.stop_training = True
 
@@ -121,12 +124,16 @@ class Checkpointing(keras.callbacks.Callback):
 class GracefulStop(keras.callbacks.Callback):
     """Finishes the epoch on Ctrl-C or SIGTERM, so that it is saved; a second signal stops at once.
 
+    Args:
+        anywhere: makes of a worker's own wish that of all workers: they stop after the same epoch.
+
     Attributes:
         requested: whether a signal came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, anywhere: Callable[[bool], bool] = bool) -> None:
         super().__init__()
+        self.anywhere = anywhere
         self.requested = False
         self._before: dict[int, Any] = {}
 
@@ -146,6 +153,7 @@ class GracefulStop(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Stop after this epoch if asked to."""
+        self.requested = self.anywhere(self.requested)
         if self.requested:
             self.model.stop_training = True
 

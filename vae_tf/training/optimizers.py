@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from vae_tf.models.replicas import num_replicas
+
 __all__ = ["FusedAdam"]
 
 
@@ -21,6 +23,16 @@ class FusedAdam(keras.optimizers.Adam):
         >>> round(float(weight.numpy()[0]), 4)
         0.9
     """
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Add up the gradients of all replicas, then clip the sum, then update: Keras would clip every replica's own."""
+        if num_replicas() > 1:
+            grads = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, list(grads))
+        super().apply(grads, trainable_variables)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        """Do nothing: see `apply`."""
+        return grads_and_vars
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
         """Update one variable and its moments."""

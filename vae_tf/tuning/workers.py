@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
@@ -18,12 +17,12 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer, exit_chief
 
 from vae_tf.errors import UserError
+from vae_tf.processes import PARENT
 from vae_tf.tuning.search import SearchDirectory
 from vae_tf.tuning.trials import RunTuner
 
-__all__ = ["WorkerError", "die_with_parent", "search_as_chief", "search_with_workers"]
+__all__ = ["WorkerError", "search_as_chief", "search_with_workers"]
 
-_PARENT = "VAE_TF_PARENT"
 _MAX_RESTARTS = 3
 _POLL_SECONDS = 0.5
 _GRACE_SECONDS = 20.0
@@ -167,22 +166,9 @@ def _make_worker(search: SearchDirectory, index: int, count: int, port: int) -> 
         "KERASTUNER_ORACLE_PORT": str(port),
         "OMP_NUM_THREADS": threads,
         "TF_NUM_INTRAOP_THREADS": threads,
-        _PARENT: str(os.getpid()),
+        PARENT: str(os.getpid()),
     }
     folder = search.path.absolute()
     arguments = ["tune", "--resume", "--output", str(folder.parent), "--name", folder.name]
     code = "from vae_tf.cli import main; main()"
     return _Worker(name, [sys.executable, "-c", code, *arguments], environment, search.path / "workers" / f"{name}.log")
-
-
-def die_with_parent() -> None:
-    """End this worker when the chief that started it is gone: nobody would ask for what it does."""
-    parent = os.environ.get(_PARENT)
-    if parent:
-        threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
