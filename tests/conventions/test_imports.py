@@ -17,6 +17,7 @@ ORDER = [
     "processes",
     "launcher",
     "data",
+    "replicas",
     "objectives",
     "models",
     "evaluation",

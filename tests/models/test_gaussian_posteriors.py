@@ -83,7 +83,7 @@ def _fill(covariance):
     """Return what the encoder must put out for a covariance of two axes: TFP fills a triangle in a spiral."""
     lower = np.linalg.cholesky(covariance)
     raw = np.log(np.expm1(np.diag(lower) - 1e-6))
-    wanted = np.array([[raw[0], 0.0], [lower[1, 0], raw[1]]])
+    wanted = np.array([[raw[0], 0.0], [2.0 * lower[1, 0] / lower[1, 1], raw[1]]])
     slots = [np.argwhere(_triangle(np.eye(3)[i]) > 0)[0] for i in range(3)]
     return np.array([wanted[tuple(slot)] for slot in slots])
 

@@ -49,9 +49,16 @@ class FullGaussianLatent(GaussianLatent):
         self.params_size = size + size * (size + 1) // 2
 
     def posterior(self, params: tf.Tensor) -> MultivariateNormalTriL:
-        """Return N(loc, L L^T), batch [B]; L is about the identity where the encoder's output is 0."""
+        """Return N(loc, L L^T), batch [B].
+
+        L = D (I + N / size), D diagonal and positive, N below the diagonal: how much noise there is does not grow with the size
+        before anything is learned, and D scales a row as a whole. With D + N, training is much slower.
+        """
         loc, flat = params[..., : self.size], params[..., self.size :]
-        return MultivariateNormalTriL(loc, FillScaleTriL(diag_shift=1e-6).forward(flat))
+        entries = FillScaleTriL(diag_shift=1e-6).forward(flat)
+        diagonal = tf.linalg.diag_part(entries)
+        below = diagonal[..., tf.newaxis] * (entries - tf.linalg.diag(diagonal)) / self.size
+        return MultivariateNormalTriL(loc, tf.linalg.diag(diagonal) + below)
 
     def kl(self, q: MultivariateNormalTriL, log_ratio: tf.Tensor) -> tf.Tensor:
         """Return KL(q || p) [B] in nats, exact or estimated as `kl_kind` says."""

@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 from tensorflow_probability.python.distributions import kl_divergence
 
-from vae_tf.models.replicas import all_rows, fold_in_replica, own_rows
 from vae_tf.objectives.metrics import TermMean
 from vae_tf.objectives.schedules import as_schedule
+from vae_tf.replicas import all_rows, fold_in_replica, make_own, own_rows
 from vae_tf.seeding import derive_pair
 
 __all__ = ["Draw", "Factors", "Latent"]
@@ -97,9 +97,8 @@ class Latent(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make the counters and the KL metric."""
-        counter = {"shape": (), "initializer": "zeros", "dtype": "int64", "trainable": False}
-        self.step = self.add_weight(name="step", aggregation="only_first_replica", **counter)
-        self.num_evaluations = self.add_weight(name="num_evaluations", aggregation="only_first_replica", **counter)
+        self.step = make_own("step", "int64")
+        self.num_evaluations = make_own("num_evaluations", "int64")
         self.kl_metric = TermMean(name=f"kl_{self.name}")
         self.built = True
 

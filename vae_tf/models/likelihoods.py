@@ -7,6 +7,8 @@ import keras
 import tensorflow as tf
 from tensorflow_probability.python.distributions import Bernoulli, Independent, NegativeBinomial, Normal
 
+from vae_tf.replicas import make_own
+
 __all__ = ["BernoulliLikelihood", "GaussianLikelihood", "Likelihood", "NegativeBinomialLikelihood"]
 
 _SCALE_KINDS = ("fixed", "shared", "elementwise", "optimal")
@@ -132,9 +134,7 @@ class GaussianLikelihood(Likelihood):
             self.raw_scale = self.add_weight(name="raw_scale", shape=(), initializer="zeros")
         if self.scale_kind == "optimal":
             start = keras.initializers.Constant(self.scale**2)
-            self.mean_square = self.add_weight(
-                name="mean_square", shape=(), initializer=start, trainable=False, aggregation="mean"
-            )
+            self.mean_square = make_own("mean_square", initializer=start)
         self.built = True
 
     @property

@@ -7,8 +7,8 @@ import tensorflow as tf
 from tensorflow_probability.python.distributions import NOT_REPARAMETERIZED, Distribution
 
 from vae_tf.models.likelihoods import Likelihood
-from vae_tf.models.replicas import fold_in_replica
 from vae_tf.models.text_decoding import Decoding, beam_search, draw_tokens
+from vae_tf.replicas import fold_in_replica, make_own
 from vae_tf.seeding import derive_pair
 
 __all__ = ["RecurrentTextLikelihood", "TextDistribution", "TextLikelihood", "TransformerTextLikelihood"]
@@ -119,9 +119,7 @@ class TextLikelihood(Likelihood):
 
     def build(self, input_shape: Any) -> None:
         """Make what all texts need: the embedding and the counter of hidden tokens."""
-        self.step = self.add_weight(
-            name="step", shape=(), initializer="zeros", dtype="int64", trainable=False, aggregation="only_first_replica"
-        )
+        self.step = make_own("step", "int64")
         self.embedding = keras.layers.Embedding(self.num_tokens, self.embedding_size, dtype="float32")
         self.embedding.build((None, None))
         self.output_layer = keras.layers.Dense(self.num_tokens, dtype="float32", name="tokens")

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from vae_tf.models.latent import Latent
 from vae_tf.models.likelihoods import Likelihood
-from vae_tf.models.replicas import num_replicas
 from vae_tf.objectives.elbo import Elbo, Objective
 from vae_tf.objectives.metrics import SumOfMetrics, TermMean
+from vae_tf.replicas import num_replicas
 
 __all__ = ["VAE"]
 

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from vae_tf.objectives.elbo import Elbo, Objective
+from vae_tf.replicas import make_own
 
 __all__ = ["Exact", "MovingAverage", "Rebar", "ScoreFunction", "Vimco", "enumerate_costs", "gradient_only"]
 
@@ -67,9 +68,8 @@ class MovingAverage(keras.layers.Layer):
 
     def __init__(self) -> None:
         super().__init__(name="baseline", dtype="float32")
-        settings = {"shape": (), "initializer": "zeros", "trainable": False, "aggregation": "mean"}
-        self.value = self.add_weight(name="average", **settings)
-        self.num_updates = self.add_weight(name="num_updates", **settings)
+        self.value = make_own("average")
+        self.num_updates = make_own("num_updates")
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:

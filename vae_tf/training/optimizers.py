@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_tf.models.replicas import num_replicas
+from vae_tf.replicas import num_replicas
 
 __all__ = ["FusedAdam"]
 

@@ -7,9 +7,10 @@ function here gives back what it was given.
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
-__all__ = ["all_rows", "fold_in_replica", "num_replicas", "own_rows"]
+__all__ = ["all_rows", "fold_in_replica", "make_own", "num_replicas", "own_rows"]
 
 
 def num_replicas() -> int:
@@ -62,3 +63,17 @@ def fold_in_replica(seed: Any) -> Any:
         [3, 4]
     """
     return seed if num_replicas() == 1 else tf.random.experimental.stateless_fold_in(seed, _number())
+
+
+def make_own(name: str, dtype: str = "float32", initializer: Any = "zeros") -> keras.Variable:
+    """Make a number that every replica advances by itself, a counter or a moving average; what is saved is the first's.
+
+    A weight would be advanced by all at once. The replicas of one process would wait for each other there, in the middle of a
+    layer's call, and the losses that layers add would get mixed up.
+
+    Example:
+        >>> int(make_own("step", "int64").numpy())
+        0
+    """
+    settings = {"trainable": False, "aggregation": "only_first_replica", "synchronization": "on_read"}
+    return keras.Variable(initializer, shape=(), dtype=dtype, name=name, **settings)
