@@ -1,5 +1,6 @@
 """The deployment files are what their programs read: schemas for YAML, the official messages for configuration."""
 
+import subprocess
 from pathlib import Path
 
 import kubernetes_validate
@@ -9,6 +10,7 @@ from compose_pydantic import ComposeSpecification
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
+from vae_tf.cluster import Cluster
 from vae_tf.serving.model_config import from_message, read_model_config
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -32,7 +34,7 @@ def test_a_wrong_manifest_is_found():
 
 
 def test_the_manifests_fit_together():
-    kinds = {kind: document for _, kind, document in MANIFESTS}
+    kinds = _kinds("serving.yaml")
     pod = kinds["Deployment"]["spec"]["template"]
     assert kinds["Service"]["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
     assert kinds["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"] == kinds["Deployment"]["metadata"]["name"]
@@ -50,6 +52,47 @@ def test_the_manifests_fit_together():
     assert [model.name for model in from_message(config)] == ["mnist"]
     for name in ("batching.config", "models.config", "monitoring.config"):
         assert _settings(data[name]) == _settings((DEPLOY / "serving" / name).read_text())
+
+
+def _kinds(file):
+    return {kind: document for name, kind, document in MANIFESTS if name == file}
+
+
+def _second_pod(file):
+    """Return what the second pod of a job runs, and its TF_CONFIG, tuner and oracle, as its shell makes them."""
+    (container,) = _kinds(file)["Job"]["spec"]["template"]["spec"]["containers"]
+    show = 'echo "$@"; echo $TF_CONFIG; echo $KERASTUNER_TUNER_ID $KERASTUNER_ORACLE_IP:$KERASTUNER_ORACLE_PORT; exit'
+    script = container["args"][0].replace("exec python run.py", "run").replace("/runs/first/config.yaml", "/nowhere")
+    command = ["/bin/sh", "-c", f"run() {{ {show}; }}\n{script}"]
+    done = subprocess.run(command, env={"JOB_COMPLETION_INDEX": "1"}, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("file", ["training.yaml", "tuning.yaml"])
+def test_the_jobs_fit_together(file):
+    kinds = _kinds(file)
+    job = kinds["Job"]["spec"]
+    pod = job["template"]
+    assert job["completionMode"] == "Indexed" and job["completions"] == job["parallelism"]
+    assert pod["spec"]["subdomain"] == kinds["Service"]["metadata"]["name"] == kinds["Job"]["metadata"]["name"]
+    assert kinds["Service"]["spec"]["selector"] == pod["metadata"]["labels"]
+    (claim,) = (volume["persistentVolumeClaim"]["claimName"] for volume in pod["spec"]["volumes"])
+    assert claim == _kinds("training.yaml")["PersistentVolumeClaim"]["metadata"]["name"]
+
+
+def test_a_training_pod_is_a_worker_of_its_cluster():
+    command, tf_config, _ = _second_pod("training.yaml")
+    kinds = _kinds("training.yaml")
+    name, port = kinds["Job"]["metadata"]["name"], kinds["Service"]["spec"]["ports"][0]["port"]
+    addresses = tuple(f"{name}-{number}.{name}:{port}" for number in range(kinds["Job"]["spec"]["completions"]))
+    assert Cluster.read({"TF_CONFIG": tf_config}) == Cluster(addresses, 1)
+    assert command.startswith("train --preset mnist_mlp")
+
+
+def test_a_tuning_pod_is_a_worker_of_its_chief():
+    command, _, tuner = _second_pod("tuning.yaml")
+    assert tuner == "tuner0 vae-tuning-0.vae-tuning:8000"
+    assert command.startswith("tune --output /runs")
 
 
 def test_the_compose_file():
