@@ -1,6 +1,7 @@
 # make train   from nothing to a trained, measured model
 # make test    the whole default test suite
 # make lint    format, lint and types
+# make bench   this toolkit beside others (bench-peers installs those; bench-quick: a few small cases)
 # make lock    pin the tested versions again (needs network)
 
 # The first of these that is Python 3.10 to 3.13; override with `make PYTHON=/path/to/python train`.
@@ -11,11 +12,11 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: train test lint lock clean help
+.PHONY: train test lint bench bench-quick bench-peers lock clean help
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile | head -4
+	@sed -n 's/^# //p' Makefile | head -5
 
 train: $(VENV)/.runtime
 	$(BIN)/python run.py train $(ARGS)
@@ -46,6 +47,16 @@ $(VENV)/.development: requirements-dev.lock | $(BIN)/python
 	@echo "Installing the pinned development requirements (once; takes a few minutes)"
 	$(BIN)/python -m pip install --quiet -r requirements-dev.lock
 	@touch $@
+
+bench: $(VENV)/.development
+	$(BIN)/python benchmarks/bench.py -o benchmarks/results/bench.json $(ARGS)
+
+bench-quick: $(VENV)/.development
+	$(BIN)/python benchmarks/bench.py --quick $(ARGS)
+
+bench-peers: | $(BIN)/python
+	$(BIN)/python -m venv benchmarks/.venv
+	benchmarks/.venv/bin/python -m pip install --quiet -r benchmarks/requirements.txt
 
 lock:
 	$(BIN)/python -m pip install --quiet uv
