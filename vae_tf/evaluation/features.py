@@ -6,6 +6,7 @@ from functools import cached_property
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.decomposition import PCA
 
 from vae_tf.data.pipeline import Dataset, random_examples
@@ -18,6 +19,7 @@ _MAX_VALUES = 2**26
 """Values of training examples that are held (256 MiB)."""
 _STEPS = 1000
 _BATCH = 128
+_STEPS_IN_ONE_GO = 20
 _NUM_FEATURES = 64
 _MIN_SIDE = 6
 """Smaller pictures than this are flattened."""
@@ -83,8 +85,11 @@ def _classifier(train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np
     batch_size = min(_BATCH, len(x))
     epochs = -(-_STEPS * batch_size // len(x))
     schedule = keras.optimizers.schedules.CosineDecay(2e-3, epochs * -(-len(x) // batch_size))
-    classifier.compile(optimizer=keras.optimizers.Adam(schedule), loss="sparse_categorical_crossentropy")
-    classifier.fit(x, labels, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0)
+    loss, optimizer = "sparse_categorical_crossentropy", keras.optimizers.Adam(schedule)
+    classifier.compile(optimizer=optimizer, loss=loss, steps_per_execution=_STEPS_IN_ONE_GO)
+    # All epochs as one: beginning an epoch costs Keras more than the steps of a small one.
+    batches = tf.data.Dataset.from_tensor_slices((x, labels)).batch(batch_size).repeat(epochs)
+    classifier.fit(batches, shuffle=False, verbose=0)
 
     def probabilities(new: np.ndarray) -> np.ndarray:
         return np.asarray(classifier.predict(new, batch_size=500, verbose=0))
