@@ -83,7 +83,10 @@ def start_times(repeats: int) -> dict[str, float]:
             found[name].append(time.perf_counter() - before)
         with tempfile.TemporaryDirectory() as folder:
             one = ["train", "--run-dir", f"{folder}/run", "--epochs", "1", "--limit", "64", "--batch-size", "64"]
-            before, process = time.perf_counter(), subprocess.Popen([sys.executable, "run.py", *one], cwd=ROOT, stderr=-3)
+            before, process = (
+                time.perf_counter(),
+                subprocess.Popen([sys.executable, "run.py", *one], cwd=ROOT, stderr=subprocess.DEVNULL),
+            )
             while not Path(folder, "run", "metrics.jsonl").exists() or not Path(folder, "run", "metrics.jsonl").stat().st_size:
                 if process.poll() is not None:
                     raise SystemExit("The training ended before its first step.")

@@ -1,11 +1,9 @@
 """Several workers of one training on this machine: started together, watched, and started again when one dies."""
 
-import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +14,7 @@ from types import FrameType
 
 from vae_tf.cluster import Cluster
 from vae_tf.errors import UserError
-from vae_tf.processes import PARENT
+from vae_tf.processes import child_command, child_environment, share_of_cores
 
 __all__ = ["Launcher", "LostWorkerError", "free_addresses"]
 
@@ -110,7 +108,7 @@ class Launcher:
     def _mistake(self, number: int, last: str) -> int:
         """Say what a worker complained of, unless the chief, which makes the same mistakes, says so itself."""
         if number:
-            self._wait(_GRACE_SECONDS if self._processes[0].poll() is None else 0.0, self._processes[:1])
+            self._wait(_GRACE_SECONDS, self._processes[:1])
             if self._processes[0].poll() != _USERS_MISTAKE:
                 self.say(last)
         return _USERS_MISTAKE
@@ -124,16 +122,7 @@ class Launcher:
 
     def _start(self, arguments: list[str], logs: Path) -> None:
         addresses = free_addresses(self.num_workers)
-        threads = str(max(1, (os.cpu_count() or 1) // self.num_workers))
-        command = [sys.executable, "-c", "from vae_tf.cli import main; main()", *arguments]
-        root = str(Path(__file__).parents[1])
-        shared = {
-            "OMP_NUM_THREADS": threads,
-            "TF_NUM_INTRAOP_THREADS": threads,
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part),
-            PARENT: str(os.getpid()),
-        }
+        command, shared = child_command(arguments), {**share_of_cores(self.num_workers), **child_environment()}
         self._processes = []
         for number in range(self.num_workers):
             environment = {**shared, "TF_CONFIG": Cluster(addresses, number).tf_config}

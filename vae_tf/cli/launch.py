@@ -1,13 +1,11 @@
 """`run.py launch`: several workers of one training on this machine."""
 
-from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from vae_tf.cli.common import console
-from vae_tf.cli.train import train
+from vae_tf.cli.train import default_directory, train
 from vae_tf.errors import UserValueError
 
 __all__ = ["launch"]
@@ -30,8 +28,7 @@ def launch(
     given = _parse(command[1:])
     arguments, run_dir = list(command), given["run_dir"]
     if run_dir is None:
-        name = given["preset"] or str(given["dataset"] or "digits").split(":")[0]
-        run_dir = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+        run_dir = default_directory(given["preset"] or given["dataset"] or "digits")
         arguments += ["--run-dir", str(run_dir)]
     code = Launcher(arguments, run_dir, workers, max_restarts, lambda text: console.print(text, highlight=False)).run()
     if code:

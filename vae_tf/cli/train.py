@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vae_tf.training.distribution import Distribution
     from vae_tf.training.runs import TrainingOutcome
 
-__all__ = ["train"]
+__all__ = ["default_directory", "train"]
 
 
 def train(  # noqa: PLR0913, PLR0917 - the options of the command line
@@ -67,7 +67,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
         run, settings = _resumed(run_dir, epochs, [name for name, value in others.items() if value is not None])
     else:
         settings = resolve_config(preset, config, options, latent, overrides or [])
-        run = RunDirectory(run_dir or _default_directory(settings))
+        run = RunDirectory(run_dir or default_directory(settings.preset or settings.data.dataset))
         if cluster.is_chief:
             run.check_free()
     console.quiet = not cluster.is_chief
@@ -78,10 +78,9 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
         raise typer.Exit(1)
 
 
-def _default_directory(config: "RunConfig") -> Path:
+def default_directory(name: str) -> Path:
     """Return runs/<preset or dataset>-<time>, with a number where that is taken."""
-    name = config.preset or config.data.dataset.split(":")[0]
-    base = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    base = Path("runs") / f"{name.split(':', maxsplit=1)[0]}-{datetime.now():%Y%m%d-%H%M%S}"
     numbered = (base.with_name(f"{base.name}-{number}") for number in range(2, 1000))
     return next(path for path in (base, *numbered) if not path.exists())
 

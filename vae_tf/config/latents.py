@@ -124,11 +124,7 @@ class ConditionalGaussianLatentConfig(Part):
     kl_weight: ScheduleConfig = KL_WARM_UP
 
 
-def _positive(value: Any) -> Any:
-    """Check that a temperature is never 0."""
-    if lowest(value) <= 0:
-        raise ValueError(f"must be > 0 at every step. Received: {lowest(value)}")
-    return value
+DiscretePrior = Literal["uniform", "learned"]
 
 
 class _DiscreteLatentConfig(Part):
@@ -136,33 +132,36 @@ class _DiscreteLatentConfig(Part):
 
     name: BlockName | None = None
     temperature: TemperatureConfig = ExponentialConfig()
-    prior: Literal["uniform", "learned"] = "uniform"
     kl_weight: ScheduleConfig = KL_WARM_UP
 
-    _temperature_is_positive = field_validator("temperature")(_positive)
+    @field_validator("temperature")
+    @classmethod
+    def _positive(cls, value: Any) -> Any:
+        if lowest(value) <= 0:
+            raise ValueError(f"must be > 0 at every step. Received: {lowest(value)}")
+        return value
 
 
-class CategoricalLatentConfig(_DiscreteLatentConfig):
+class _CategoricalBlockConfig(_DiscreteLatentConfig):
+    """What categorical blocks have in common, whatever their prior."""
+
+    num_variables: PositiveInt = 30
+    num_classes: int = Field(10, ge=2)
+    kl_kind: Literal["categorical", "relaxed"] = "categorical"
+
+
+class CategoricalLatentConfig(_CategoricalBlockConfig):
     """N categorical variables of K classes, relaxed in training (Jang, Gu, Poole 2017)."""
 
     kind: Literal["categorical"] = "categorical"
-    num_variables: PositiveInt = 30
-    num_classes: int = Field(10, ge=2)
-    kl_kind: Literal["categorical", "relaxed"] = "categorical"
+    prior: DiscretePrior = "uniform"
 
 
-class AutoregressiveCategoricalLatentConfig(Part):
+class AutoregressiveCategoricalLatentConfig(_CategoricalBlockConfig):
     """N categorical variables, each with a prior that depends on the ones before it (Mnih and Gregor 2014)."""
 
     kind: Literal["autoregressive_categorical"] = "autoregressive_categorical"
-    name: BlockName | None = None
-    num_variables: PositiveInt = 30
-    num_classes: int = Field(10, ge=2)
     hidden_size: PositiveInt = Field(256, description="units of the prior's network")
-    temperature: TemperatureConfig = ExponentialConfig()
-    kl_kind: Literal["categorical", "relaxed"] = "categorical"
-    kl_weight: ScheduleConfig = KL_WARM_UP
-    _temperature_is_positive = field_validator("temperature")(_positive)
 
 
 class BernoulliLatentConfig(_DiscreteLatentConfig):
@@ -171,6 +170,7 @@ class BernoulliLatentConfig(_DiscreteLatentConfig):
     kind: Literal["bernoulli"] = "bernoulli"
     size: PositiveInt = 200
     kl_kind: Literal["bernoulli", "relaxed"] = "bernoulli"
+    prior: DiscretePrior = "uniform"
 
 
 class DeterministicLatentConfig(Part):

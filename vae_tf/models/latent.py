@@ -10,7 +10,7 @@ from tensorflow_probability.python.distributions import kl_divergence
 
 from vae_tf.objectives.metrics import TermMean
 from vae_tf.objectives.schedules import as_schedule
-from vae_tf.replicas import all_rows, fold_in_replica, make_own, own_rows
+from vae_tf.replicas import all_rows, fold_in_replica, make_own, num_replicas, own_rows
 from vae_tf.seeding import derive_pair
 
 __all__ = ["Draw", "Factors", "Latent"]
@@ -193,11 +193,12 @@ class Latent(keras.layers.Layer):
         validation measures a bound of the model that is used.
         """
         seed = self._next_seed(bool(training))
-        q = self.posterior(all_rows(params))
-        drawn = self.training_sample(q, seed) if training else self.sample(q, seed, hard=True)
+        q = self.posterior(params)
+        everyone = q if num_replicas() == 1 else self.posterior(all_rows(params))
+        drawn = self.training_sample(everyone, seed) if training else self.sample(everyone, seed, hard=True)
         z, log_ratio = map(own_rows, drawn)
         self.last_draw = Draw(params, z, log_ratio)
-        kl = self.kl(self.posterior(params), log_ratio)
+        kl = self.kl(q, log_ratio)
         self.kl_metric.update_state(kl)
         self.add_loss(self.kl_weight(self.step.value) * tf.reduce_mean(kl))
         if training:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
@@ -17,7 +16,7 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer, exit_chief
 
 from vae_tf.errors import UserError
-from vae_tf.processes import PARENT
+from vae_tf.processes import child_command, child_environment, share_of_cores
 from vae_tf.tuning.search import SearchDirectory
 from vae_tf.tuning.trials import RunTuner
 
@@ -155,20 +154,14 @@ def search_with_workers(tuner: RunTuner, search: SearchDirectory, count: int, on
 
 
 def _make_worker(search: SearchDirectory, index: int, count: int, port: int) -> _Worker:
-    name, root = f"tuner{index}", str(Path(__file__).parents[2])
-    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
-    threads = str(max(1, (os.cpu_count() or 1) // count))
+    name = f"tuner{index}"
     environment = {
-        **os.environ,
-        "PYTHONPATH": path,
+        **child_environment(),
+        **share_of_cores(count),
         "KERASTUNER_TUNER_ID": name,
         "KERASTUNER_ORACLE_IP": "127.0.0.1",
         "KERASTUNER_ORACLE_PORT": str(port),
-        "OMP_NUM_THREADS": threads,
-        "TF_NUM_INTRAOP_THREADS": threads,
-        PARENT: str(os.getpid()),
     }
     folder = search.path.absolute()
     arguments = ["tune", "--resume", "--output", str(folder.parent), "--name", folder.name]
-    code = "from vae_tf.cli import main; main()"
-    return _Worker(name, [sys.executable, "-c", code, *arguments], environment, search.path / "workers" / f"{name}.log")
+    return _Worker(name, child_command(arguments), environment, search.path / "workers" / f"{name}.log")
