@@ -39,6 +39,9 @@ def test_binarisation_limit_and_counts_are_in_the_spec(write_npz):
         ("folder:a", {"label_column": "kind"}, "label_column"),
         ("digits", {"label_column": "kind"}, "label_column"),
         ("mnist", {"label_column": "kind"}, "label_column"),
+        ("mnist", {"counts": True}, "counts"),
+        ("folder:a", {"label_bins": 3}, "label_bins"),
+        ("topics", {"window": 3}, "window"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(dataset, settings, name):

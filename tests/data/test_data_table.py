@@ -147,3 +147,31 @@ def test_missing_and_unreadable_files(tmp_path):
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x81,1\n")
     with pytest.raises(UserFileError, match=r"must name a readable file. Received: .*binary.csv"):
         load(f"csv:{tmp_path}/binary.csv")
+
+
+def test_a_column_of_numbers_is_cut_into_classes_of_equal_shares(write_csv):
+    dataset = load(write_csv("a,b,c\n" + ROWS), label_column="b", label_bins=5)
+    assert dataset.spec.feature_names == ("a", "c")
+    assert dataset.spec.label_names[0] == "0 to 8.1"  # the ten least of n * n / 10
+    x, labels = all_rows(dataset), np.concatenate([split.labels for split in dataset.splits.values()])
+    np.testing.assert_array_equal(labels, x[:, 0] // 10)
+
+
+def test_ties_leave_fewer_classes(write_csv):
+    dataset = load(write_csv("a,b,c\n" + ROWS), label_column="c", label_bins=4)
+    assert dataset.spec.label_names == ("7 to 7",)
+
+
+def test_bins_need_a_column_and_fractions_need_bins(write_csv):
+    file = write_csv("a,b,c\n" + ROWS)
+    with pytest.raises(UserValueError, match=r"data.label_bins needs data.label_column"):
+        load(file, label_bins=4)
+    with pytest.raises(UserValueError, match=r"Cut them into classes with e.g. --set data.label_bins=10"):
+        load(file, label_column="b")
+
+
+def test_counts_of_a_table_stay_what_they_are(write_csv):
+    dataset = load(write_csv("a,b\n" + "".join(f"{n},{n % 3}\n" for n in range(40))), counts=True)
+    assert (dataset.spec.value_support, dataset.spec.scale) == ("count", (1.0,))
+    with pytest.raises(UserValueError, match=r"whole numbers from 0 on. Received: 0.1 in"):
+        load(write_csv("a,b,c\n" + ROWS), counts=True)

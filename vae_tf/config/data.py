@@ -12,7 +12,7 @@ __all__ = ["DataConfig"]
 class DataConfig(Part):
     """Which examples, how they are split, and what is done to them before the model sees them."""
 
-    dataset: str = Field("digits", min_length=1, description="digits, a TFDS name, {folder,npz,csv,text}:PATH")
+    dataset: str = Field("digits", min_length=1, description="digits, sprites, waves, topics, a TFDS name, npz:PATH, ...")
     data_dir: str | None = Field(None, description="where TFDS data sets are prepared; default: TFDS' own folder")
     splits: dict[Literal["train", "validation", "test"], str] | None = Field(
         None, description="TFDS split expressions, e.g. train: 'train[:50000]'; they must not overlap"
@@ -22,11 +22,12 @@ class DataConfig(Part):
     test_fraction: float = Field(0.1, gt=0, lt=1, description="share held out where the source has no such split")
     resize: tuple[PositiveInt, PositiveInt] | None = Field(None, description="height and width; images only")
     label_column: str | None = Field(None, description="csv only: the column that is a label, not an input")
+    label_bins: int | None = Field(None, ge=2, description="csv only: cut a label column of numbers into so many equal shares")
     tokens: Literal["characters", "subwords"] = Field("characters", description="text only: what a line is cut into")
     vocabulary_size: int = Field(256, ge=4, description="text only: at most so many tokens")
     max_length: PositiveInt = Field(64, description="text only: tokens of a line; longer lines are cut")
     counts: bool = Field(False, description="csv and npz: keep whole numbers as they are, for a likelihood of counts")
-    window: PositiveInt | None = Field(None, description="csv and npz rows in time: examples are so many rows on end")
+    window: PositiveInt | None = Field(None, description="csv, npz and waves, rows in time: examples are so many rows on end")
     train_on_validation: bool = Field(False, description="for a last fit, when all is chosen")
     classes: tuple[Text, ...] | None = Field(None, min_length=1, description="use only examples with these labels")
     limit: PositiveInt | None = Field(None, description="use only the first N examples of every split")

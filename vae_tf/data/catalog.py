@@ -7,12 +7,14 @@ def list_datasets() -> dict[str, str]:
     """Return what `data.dataset` may be: form to a description in one line.
 
     Example:
-        >>> sorted(list_datasets())
-        ['NAME', 'NAME/CONFIG:VERSION', 'csv:PATH', 'digits', 'folder:PATH', 'npz:PATH', 'sprites', 'text:PATH']
+        >>> sorted(form for form in list_datasets() if ":" in form)
+        ['NAME/CONFIG:VERSION', 'csv:PATH', 'folder:PATH', 'npz:PATH', 'text:PATH']
     """
     return {
         "digits": "1,797 real handwritten digits, 8 x 8, from scikit-learn: 1,297 for training; no network needed",
         "sprites": "2,304 shapes, 32 x 32, of five known factors, made on the spot: for measures of disentanglement",
+        "waves": "6,000 rows in time of two sensors, simulated: windows of 48 rows (data.window)",
+        "topics": "4,000 documents as counts of 60 words, simulated from five topics",
         "NAME": "any TFDS images or texts, e.g. mnist or tiny_shakespeare; prepared under --data-dir, or downloaded to it",
         "NAME/CONFIG:VERSION": "the same with a configuration, a version or both, e.g. emnist/letters or mnist:3.0.1",
         "folder:PATH": "PNG and JPEG files; sub-folders train, test, validation are splits, others are classes",

@@ -11,7 +11,7 @@ from vae_tf.data.partition import SPLIT_NAMES, fill_splits, held_out_sizes
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserValueError
 
-__all__ = ["array_splits", "count_fields", "label_ids", "standardization", "support_fields"]
+__all__ = ["array_splits", "binned", "count_fields", "label_ids", "standardization", "support_fields"]
 
 
 def standardization(train: np.ndarray) -> dict[str, Any]:
@@ -67,6 +67,27 @@ def count_fields(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, Any]:
         if wrong.any():
             raise UserValueError(f"data.counts needs whole numbers from 0 on. Received: {array[wrong][0]:g} in {name}.")
     return {"value_support": "count"}
+
+
+def binned(values: np.ndarray, num_bins: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Cut numbers into classes of as equal shares as their ties allow.
+
+    Args:
+        values: [N].
+        num_bins: at most so many classes.
+
+    Returns:
+        int64 ids [N], in the order of the numbers, and the classes' names: the least and the largest number in each.
+
+    Example:
+        >>> ids, names = binned(np.array([0.5, 3.0, 1.0, 2.5]), 2)
+        >>> ids.tolist(), names
+        ([0, 1, 0, 1], ('0.5 to 1', '2.5 to 3'))
+    """
+    edges = np.quantile(values, np.arange(1, num_bins) / num_bins, method="inverted_cdf")
+    _, ids = np.unique(np.searchsorted(edges, values, side="left"), return_inverse=True)
+    parts = [values[ids == k] for k in range(ids.max() + 1)]
+    return ids.astype(np.int64), tuple(f"{part.min():.6g} to {part.max():.6g}" for part in parts)
 
 
 def label_ids(parts: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

@@ -13,6 +13,7 @@ from vae_tf.data.folder import load_folder
 from vae_tf.data.image_files import FileSplit
 from vae_tf.data.numeric import standardization
 from vae_tf.data.pipeline import Dataset, gather_examples
+from vae_tf.data.simulated import load_topics, load_waves
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
 from vae_tf.data.sprites import FACTORS, Sprites
@@ -39,6 +40,8 @@ def _load_sprites(config: DataConfig) -> Dataset:
 _SOURCES: dict[str, Callable[[DataConfig], Dataset]] = {
     "digits": _load_digits,
     "sprites": _load_sprites,
+    "waves": load_waves,
+    "topics": load_topics,
     "folder": load_folder,
     "npz": load_npz,
     "csv": load_csv,
@@ -46,11 +49,14 @@ _SOURCES: dict[str, Callable[[DataConfig], Dataset]] = {
 }
 """Loader by the text before the colon; everything else is a TFDS name."""
 
+_TABLE_ONLY = ("label_column", "label_bins")
 _IGNORED = {
-    "folder": ("splits", "label_column", "window"),
-    "npz": ("splits", "label_column", "resize"),
+    "waves": ("splits", *_TABLE_ONLY, "counts", "resize"),
+    "topics": ("splits", *_TABLE_ONLY, "counts", "resize", "window"),
+    "folder": ("splits", *_TABLE_ONLY, "counts", "window"),
+    "npz": ("splits", *_TABLE_ONLY, "resize"),
     "csv": ("splits", "resize"),
-    "text": ("splits", "label_column", "resize", "window"),
+    "text": ("splits", *_TABLE_ONLY, "counts", "resize", "window"),
 }
 """Settings that mean nothing to a source, and are refused rather than ignored."""
 
@@ -75,7 +81,7 @@ def load_dataset(config: DataConfig) -> Dataset:
     dataset = _of_classes(_SOURCES.get(form, load_tfds)(config), config)
     splits = {name: _limited(split, config.limit) for name, split in dataset.splits.items()}
     spec = dataset.spec
-    if spec.value_support in ("real", "token") and config.binarization != "none":
+    if spec.value_support in ("real", "token", "count") and config.binarization != "none":
         raise UserValueError(
             f"data.binarization must be none for {config.dataset}, which has values outside [0, 1]. "
             f"Received: {config.binarization!r}."
@@ -145,8 +151,8 @@ def class_ids(spec: DatasetSpec, classes: Iterable[str], what: str) -> list[int]
 
 def _refuse_settings(form: str, config: DataConfig) -> None:
     """Raise if a setting is given that the source does not have."""
-    for name in _IGNORED.get(form, ("label_column", "window")):
-        if getattr(config, name) is not None:
+    for name in _IGNORED.get(form, (*_TABLE_ONLY, "counts", "window")):
+        if getattr(config, name) != DataConfig.model_fields[name].default:
             raise UserValueError(
                 f"data.{name} does not go with {config.dataset}: leave it out. Received: {getattr(config, name)!r}."
             )

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from vae_tf.config import DataConfig
-from vae_tf.data.numeric import array_splits, label_ids, standardization
+from vae_tf.data.numeric import array_splits, binned, count_fields, label_ids, standardization
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
@@ -26,7 +26,8 @@ def load_csv(config: DataConfig) -> Dataset:
     splits are cut by a fixed permutation of the rows.
 
     Args:
-        config: `dataset` is `csv:PATH`; `label_column` names a column of text or whole numbers that is no input.
+        config: `dataset` is `csv:PATH`; `label_column` names a column of text or whole numbers that is no input, or of any
+            numbers, where `label_bins` says into how many classes they are cut; `counts` keeps whole numbers as they are.
 
     Returns:
         Splits in memory, of at most `config.limit` rows.
@@ -37,18 +38,19 @@ def load_csv(config: DataConfig) -> Dataset:
     """
     path = Path(config.dataset.partition(":")[2]).expanduser()
     table = _read(path)
-    labels, names = _labels(table, config.label_column, path)
+    labels, names = _labels(table, config, path)
     features = [name for name in table.names if name != config.label_column]
     if not features:
         raise UserValueError(f"{path} must have a column besides the label. Received: {', '.join(table.names)}.")
     x = np.stack([_numbers(table, name, path) for name in features], axis=1)
     splits = array_splits({"train": x}, labels, config)
+    support = count_fields({"x": x}, str(path)) if config.counts else standardization(splits["train"].x)
     spec = DatasetSpec(
         name=config.dataset,
         event_shape=splits["train"].x.shape[1:],
         label_names=names,
         feature_names=tuple(features),
-        **standardization(splits["train"].x),
+        **support,
     )
     return Dataset(spec, splits)
 
@@ -150,17 +152,26 @@ def _refuse_missing(table: _Table, name: str, path: Path) -> None:
         )
 
 
-def _labels(table: _Table, name: str | None, path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+def _labels(table: _Table, config: DataConfig, path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Return label ids of all rows and the names of the classes, empty without a label column."""
+    name = config.label_column
     if name is None:
+        if config.label_bins:
+            raise UserValueError(f"data.label_bins needs data.label_column. Received: {config.label_bins} bins of no column.")
         return {}, ()
     if name not in table.names:
         raise UserValueError(f"data.label_column must be a column of {path}: {_few(table.names)}. Received: {name!r}.")
     _refuse_missing(table, name, path)
+    if config.label_bins:
+        ids, names = binned(_numbers(table, name, path), config.label_bins)
+        return {"train": ids}, names
     values = table.columns.column(name).to_numpy()
     if values.dtype.kind == "f":
         if not bool((values == np.rint(values)).all()):
-            raise UserValueError(f"{path}: label column {name!r} must hold text or whole numbers. Received: fractions.")
+            raise UserValueError(
+                f"{path}: label column {name!r} must hold text or whole numbers. Received: fractions. "
+                "Cut them into classes with e.g. --set data.label_bins=10."
+            )
         values = values.astype(np.int64)
     return label_ids({"train": values.astype(str) if values.dtype.kind not in "iu" else values})
 
