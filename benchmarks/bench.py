@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,47 +27,107 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 PEERS = ROOT / "benchmarks" / ".venv" / "bin" / "python"
-OURS = ("train_ours", "train_keras", "floor", "nll_ours")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One measurement of a case: what it is called, which side it is, with what settings."""
+
+    label: str
+    side: str
+    settings: dict[str, Any]
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether it runs in the peers' environment."""
+        return "torch" in self.side or "pythae" in self.side
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is compared: the first side is ours, the others' times are divided by it."""
+    """What is compared: the times of all entries are divided by the first one's."""
 
     name: str
-    sides: tuple[str, ...]
-    settings: dict[str, Any] = field(default_factory=dict)
+    entries: tuple[Entry, ...]
 
 
-def cases(quick: bool) -> list[Case]:
-    """Return all cases, or few and small ones."""
-    epochs = 2 if quick else 4
-    mlp = {"network": "mlp", "latents": "gaussian", "epochs": epochs}
+_NAMES = {
+    "train_ours": "vae_tf",
+    "train_torch": "PyTorch, plain loop",
+    "train_torch_loader": "PyTorch, DataLoader",
+    "train_pythae": "Pythae",
+    "train_keras": "Keras 3, tutorial",
+    "floor": "matrix products alone",
+    "nll_ours": "vae_tf",
+    "nll_pythae": "Pythae",
+    "bound_ours": "vae_tf",
+    "bound_torch": "PyTorch, plain loop",
+}
+
+
+def _sides(name: str, settings: dict[str, Any], *sides: str) -> Case:
+    return Case(name, tuple(Entry(_NAMES[side], side, settings) for side in sides))
+
+
+def cases(quick: bool, data: str, source: dict[str, Any]) -> list[Case]:
+    """Return all cases, or few and small ones.
+
+    Args:
+        quick: few.
+        data: file of the images.
+        source: `dataset` and `data_dir` of what the input pipeline reads.
+    """
+    mlp = {"data": data, "network": "mlp", "latents": "gaussian:20", "epochs": 2 if quick else 4}
     peers = ("train_torch", "train_torch_loader", "train_pythae", "train_keras")
-    chosen = [Case("784-400-20, batch 128", ("train_ours", "floor", *peers), {**mlp, "batch_size": 128})]
-    nll = {"num_images": 20 if quick else 100, "num_samples": 1000 if quick else 5000}
-    chosen.append(Case(f"NLL, {nll['num_samples']:,} samples an image", ("nll_ours", "nll_pythae"), nll))
+    chosen = [_sides("784-400-20, batch 128", {**mlp, "batch_size": 128}, "train_ours", "floor", *peers)]
+    nll = {"data": data, "num_images": 20 if quick else 100, "num_samples": 1000 if quick else 5000}
+    chosen.append(_sides(f"NLL, {nll['num_samples']:,} samples an image", nll, "nll_ours", "nll_pythae"))
     if quick:
         return chosen
     chosen += [
-        Case(f"784-400-20, batch {size}", ("train_ours", "floor", "train_torch"), {**mlp, "batch_size": size})
+        _sides(f"784-400-20, batch {size}", {**mlp, "batch_size": size}, "train_ours", "floor", "train_torch")
         for size in (64, 512)
     ]
     conv = {**mlp, "network": "conv", "batch_size": 128, "epochs": 2}
-    chosen.append(Case("conv 32-64, batch 128", ("train_ours", "train_torch"), conv))
-    for latents in ("categorical", "joint"):
-        chosen.append(Case(f"{latents}, batch 128", ("train_ours",), {**mlp, "latents": latents, "batch_size": 128}))
-    return chosen
+    chosen.append(_sides("conv 32-64, batch 128", conv, "train_ours", "train_torch"))
+    chosen.append(
+        _sides(
+            "to a test negative ELBO of 108", {"data": data, "batch_size": 128, "target": 108.0}, "bound_ours", "bound_torch"
+        )
+    )
+    return chosen + _own_cases({**mlp, "batch_size": 128}, source)
 
 
-def measure(name: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Measure one side in a process of its own."""
-    python = sys.executable if name in OURS else str(PEERS)
-    command = [python, str(ROOT / "benchmarks" / "sides.py"), name, json.dumps(settings)]
+def _own_cases(train: dict[str, Any], source: dict[str, Any]) -> list[Case]:
+    """Return the cases without a peer: what a choice costs, beside the first one."""
+    options = {"float32": {}, "mixed_bfloat16": {"precision": "mixed_bfloat16"}, "XLA": {"jit_compile": True}}
+    latents = (
+        "gaussian:20",
+        "gaussian:200",
+        "categorical:30x10",
+        "categorical:300x10",
+        "categorical:30x100",
+        "gaussian:10+categorical:1x10",
+    )
+    flow = {**source, "batch_size": 128}
+    inputs = [Entry("in memory", "pipeline", {**flow, "streamed": False})]
+    inputs += [Entry(f"streamed, {n} x the data", "pipeline", {**flow, "streamed": True, "copies": n}) for n in (1, 10)]
+    return [
+        Case("latents", tuple(Entry(spec, "train_ours", {**train, "latents": spec}) for spec in latents)),
+        Case("precision and compiler", tuple(Entry(name, "train_ours", {**train, **one}) for name, one in options.items())),
+        Case("input pipeline alone", tuple(inputs)),
+        Case("servable", (Entry("load and answer", "load_servable", source), Entry("export", "export_model", source))),
+    ]
+
+
+def measure(entry: Entry) -> dict[str, Any]:
+    """Measure one entry in a process of its own."""
+    python = str(PEERS) if entry.is_peer else sys.executable
+    command = [python, str(ROOT / "benchmarks" / "sides.py"), entry.side, json.dumps(entry.settings)]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
+        raise SystemExit(f"{entry.side} failed:\n{done.stderr[-2000:]}")
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
@@ -97,35 +157,40 @@ def start_times(repeats: int) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in found.items()}
 
 
-def run_case(case: Case, repeats: int, data: str) -> list[dict[str, Any]]:
-    """Measure the sides of a case in turn; return a row a side."""
-    sides = [side for side in case.sides if side in OURS or PEERS.exists()]
-    found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+def run_case(case: Case, repeats: int) -> list[dict[str, Any]]:
+    """Measure the entries of a case in turn; return a row an entry."""
+    entries = [entry for entry in case.entries if not entry.is_peer or PEERS.exists()]
+    found: dict[str, list[dict[str, Any]]] = {entry.label: [] for entry in entries}
     for repeat in range(repeats):
-        for side in sides:
-            print(f"{case.name}: {side}, {repeat + 1} of {repeats}", file=sys.stderr)
-            found[side].append(measure(side, {"data": data, **case.settings}))
+        for entry in entries:
+            print(f"{case.name}: {entry.label}, {repeat + 1} of {repeats}", file=sys.stderr)
+            found[entry.label].append(measure(entry))
     # An epoch of one side may be a few steps longer: compare the time of a step.
     cost = {
-        side: statistics.median(one["seconds"] / one.get("steps", one.get("samples")) for one in runs)
-        for side, runs in found.items()
+        label: statistics.median(one["seconds"] / one.get("steps", one.get("samples", 1)) for one in runs)
+        for label, runs in found.items()
     }
     return [
         {
             "case": case.name,
-            "side": side,
+            "side": label,
             "seconds": statistics.median(one["seconds"] for one in runs),
             "all_seconds": [one["seconds"] for one in runs],
-            "ratio": cost[side] / cost[case.sides[0]],
+            "ratio": cost[label] / cost[entries[0].label],
             "loss": statistics.median(one["loss"] for one in runs) if "loss" in runs[0] else None,
+            "epochs": statistics.median(one["epochs"] for one in runs) if "epochs" in runs[0] else None,
             "peak_mb": statistics.median(one["peak_mb"] for one in runs),
         }
-        for side, runs in found.items()
+        for label, runs in found.items()
     ]
 
 
-def write_images(folder: str, data_dir: str | None) -> tuple[str, str]:
-    """Write MNIST's training images where all sides can read them, or images of noise where it is not there."""
+def write_images(folder: str, data_dir: str | None) -> tuple[str, dict[str, Any]]:
+    """Write MNIST's images where all sides can read them, or images of noise where it is not there.
+
+    Returns:
+        The file, and the data set of the input pipeline: `mnist`, or the embedded digits.
+    """
     from vae_tf.config import DataConfig
     from vae_tf.data import load_dataset
     from vae_tf.errors import UserError
@@ -133,22 +198,31 @@ def write_images(folder: str, data_dir: str | None) -> tuple[str, str]:
     path = str(Path(folder) / "images.npz")
     try:
         dataset = load_dataset(DataConfig(dataset="mnist", data_dir=data_dir, train_on_validation=True))
-        np.savez(path, x=dataset.split("train").x)
-        return path, "mnist"
+        np.savez(path, x=dataset.split("train").x, x_test=dataset.split("test").x)
+        return path, {"dataset": "mnist", "data_dir": data_dir}
     except UserError:
-        noise = np.random.default_rng(0).integers(0, 256, (60_000, 28, 28, 1))
-        np.savez(path, x=noise.astype(np.uint8))
-        return path, "noise"
+        noise = np.random.default_rng(0).integers(0, 256, (70_000, 28, 28, 1)).astype(np.uint8)
+        np.savez(path, x=noise[:60_000], x_test=noise[60_000:])
+        return path, {"dataset": "digits", "data_dir": None}
+
+
+def processor() -> str:
+    """Return the processor's name, where Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the rows in Markdown."""
-    lines = ["| case | side | seconds | times ours | loss after | peak memory |", "|---|---|---|---|---|---|"]
+    lines = ["| case | side | seconds | times the first | loss after | peak memory |", "|---|---|---|---|---|---|"]
     for row in rows:
         loss = "" if row["loss"] is None else f"{row['loss']:.1f}"
+        loss += f", {row['epochs']:.0f} epochs" if row["epochs"] else ""
         lines.append(
-            f"| {row['case']} | `{row['side']}` | {row['seconds']:.2f} | {row['ratio']:.2f} | {loss} "
-            f"| {row['peak_mb']:.0f} MB |"
+            f"| {row['case']} | {row['side']} | {row['seconds']:.2f} | {row['ratio']:.2f} | {loss} | {row['peak_mb']:.0f} MB |"
         )
     return "\n".join(lines)
 
@@ -166,9 +240,9 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         data, source = write_images(folder, arguments.data_dir)
-        for case in cases(arguments.quick):
+        for case in cases(arguments.quick, data, source):
             if not arguments.only or arguments.only in case.name:
-                rows += run_case(case, repeats, data)
+                rows += run_case(case, repeats)
     started = None if arguments.only else start_times(repeats)
     print(table(rows))
     if started:
@@ -178,7 +252,7 @@ def main() -> None:
         from vae_tf.training import describe_environment
 
         when = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        machine = {**describe_environment(), "processor": platform.processor(), "images": source, "time": when}
+        machine = {**describe_environment(), "processor": processor(), "images": source["dataset"], "time": when}
         write_json(arguments.output, {"rows": rows, "start": started, "repeats": repeats, "machine": machine})
 
 

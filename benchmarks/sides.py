@@ -4,6 +4,7 @@ The sides of a comparison get the same images, network, batch, optimizer and num
 Libraries are imported where they are used: the peers have an environment of their own.
 """
 
+import itertools
 import json
 import resource
 import sys
@@ -27,26 +28,41 @@ def side(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any
     return function
 
 
-def _images(data: str) -> np.ndarray:
-    """Return images [N, 28, 28, 1], bytes."""
+def images(data: str, key: str = "x") -> np.ndarray:
+    """Return images [N, 28, 28, 1], bytes: for training, or for testing by the key `x_test`."""
     with np.load(data) as file:
-        return file["x"]
+        return file[key]
 
 
-def _after_first(times: list[float]) -> float:
+def after_first(times: list[float]) -> float:
     """Return the mean seconds of the epochs after the first, which compiles and warms up."""
     return float(np.mean(np.diff(times)))
 
 
+def until(target: float, train_epoch: Callable[[], Any], score: Callable[[], float]) -> dict[str, Any]:
+    """Train until a score is at a target, at most 30 epochs; count the seconds of training, compilation with them."""
+    seconds, epochs, loss = 0.0, 0, float("inf")
+    while loss > target and epochs < 30:
+        before = time.perf_counter()
+        train_epoch()
+        seconds, epochs = seconds + time.perf_counter() - before, epochs + 1
+        loss = score()
+    return {"seconds": seconds, "epochs": epochs, "loss": loss}
+
+
 def _latents(latents: str) -> list[dict[str, Any]]:
-    categorical = {"kind": "categorical", "num_variables": 30, "num_classes": 10, "kl_weight": 1.0, "temperature": 1.0}
-    gaussian = {"kind": "gaussian", "size": SIZE, "kl_weight": 1.0}
-    one = {**categorical, "num_variables": 1}
-    return {"gaussian": [gaussian], "categorical": [categorical], "joint": [{**gaussian, "size": 10}, one]}[latents]
+    """Return the blocks of `gaussian:20`, `categorical:30x10` or both joined by a plus, at a temperature of 1."""
+    from vae_tf.config_sources import parse_latents
+
+    categorical = {"temperature": 1.0}
+    return [
+        {**block, "kl_weight": 1.0, **(categorical if block["kind"] == "categorical" else {})}
+        for block in parse_latents(latents)
+    ]
 
 
-def _our_model(network: str, latents: str) -> tuple[Any, Any]:
-    """Return our model, compiled as `train` compiles it, and the spec of its data."""
+def _our_model(network: str, latents: str, precision: str = "float32") -> tuple[Any, Any]:
+    """Return our model and the spec of its data."""
     from vae_tf.config import ModelConfig
     from vae_tf.data.spec import DatasetSpec
     from vae_tf.models import build_vae
@@ -54,35 +70,137 @@ def _our_model(network: str, latents: str) -> tuple[Any, Any]:
     mlp, conv = {"kind": "mlp", "widths": [HIDDEN]}, {"kind": "conv", "widths": list(CONV), "hidden_size": 256}
     parts = {"network": mlp if network == "mlp" else conv, "likelihood": {"kind": "bernoulli"}, "latents": _latents(latents)}
     spec = DatasetSpec(name="mnist", event_shape=(28, 28, 1), value_support="unit", scale=(255.0,))
-    return build_vae(ModelConfig.model_validate(parts), spec), spec
+    return build_vae(ModelConfig.model_validate(parts), spec, precision=precision), spec
+
+
+def _compiled(vae: Any, num_examples: int, batch_size: int, jit_compile: bool = False) -> int:
+    """Compile a model as `train` does; return the steps of an epoch."""
+    from vae_tf.training import choose_steps_per_execution
+    from vae_tf.training.optimizers import FusedAdam
+
+    steps = num_examples // batch_size
+    per_execution = choose_steps_per_execution(steps)
+    optimizer = FusedAdam(RATE)
+    vae.compile(optimizer=optimizer, steps_per_execution=per_execution, jit_compile=jit_compile)
+    optimizer.build(vae.trainable_variables)
+    return steps // per_execution * per_execution
+
+
+def _batches(x: np.ndarray, spec: Any, batch_size: int, steps: int, first_epoch: int = 0) -> Any:
+    from vae_tf.data.pipeline import Dataset, train_batches
+    from vae_tf.data.splits import ArraySplit
+
+    dataset = Dataset(spec, {"train": ArraySplit(x, np.zeros(len(x), np.int64))})
+    return train_batches(dataset, batch_size, 0, first_epoch, steps)
 
 
 @side
-def train_ours(data: str, network: str, latents: str, batch_size: int, epochs: int) -> dict[str, Any]:
+def train_ours(  # noqa: PLR0913 - the settings of a case
+    data: str,
+    network: str,
+    latents: str,
+    batch_size: int,
+    epochs: int,
+    precision: str = "float32",
+    jit_compile: bool = False,
+) -> dict[str, Any]:
     """Train as `run.py train` does, without its records."""
     import keras
     import tensorflow as tf
 
-    from vae_tf.data.pipeline import Dataset, train_batches
-    from vae_tf.data.splits import ArraySplit
-    from vae_tf.training import choose_steps_per_execution
-    from vae_tf.training.optimizers import FusedAdam
-
-    x = _images(data)
-    vae, spec = _our_model(network, latents)
-    steps, times = len(x) // batch_size, []
-    per_execution = choose_steps_per_execution(steps)
-    steps = steps // per_execution * per_execution
-    optimizer = FusedAdam(RATE)
-    vae.compile(optimizer=optimizer, steps_per_execution=per_execution)
-    optimizer.build(vae.trainable_variables)
-    dataset = Dataset(spec, {"train": ArraySplit(x, np.zeros(len(x), np.int64))})
+    x = images(data)
+    vae, spec = _our_model(network, latents, precision)
+    steps, times = _compiled(vae, len(x), batch_size, jit_compile), []
     clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: times.append(time.perf_counter()))
-    batches = train_batches(dataset, batch_size, 0, 0, steps)
+    batches = _batches(x, spec, batch_size, steps)
     vae.fit(batches, steps_per_epoch=steps, epochs=epochs, verbose=0, shuffle=False, callbacks=[clock])
     scored = tf.constant(x[:NUM_SCORED] / np.float32(255.0))
     loss = vae.evaluate(scored, batch_size=500, verbose=0, return_dict=True)["negative_elbo"]
-    return {"seconds": _after_first(times), "steps": steps, "loss": float(loss)}
+    return {"seconds": after_first(times), "steps": steps, "loss": float(loss)}
+
+
+@side
+def bound_ours(data: str, batch_size: int, target: float) -> dict[str, Any]:
+    """Train as `run.py train` does until the test negative ELBO is at a target."""
+    import tensorflow as tf
+
+    x, test = images(data), tf.constant(images(data, "x_test") / np.float32(255.0))
+    vae, spec = _our_model("mlp", f"gaussian:{SIZE}")
+    steps, epochs = _compiled(vae, len(x), batch_size), itertools.count()
+
+    def train() -> None:
+        vae.fit(_batches(x, spec, batch_size, steps, next(epochs)), steps_per_epoch=steps, verbose=0, shuffle=False)
+
+    def score() -> float:
+        return float(vae.evaluate(test, batch_size=500, verbose=0, return_dict=True)["negative_elbo"])
+
+    return until(target, train, score)
+
+
+@side
+def pipeline(dataset: str, data_dir: str | None, streamed: bool, batch_size: int, copies: int = 1) -> dict[str, Any]:
+    """Make the training batches of one pass over a dataset, or over so many copies of it, and use none of them."""
+    from vae_tf.config import DataConfig
+    from vae_tf.data import load_dataset
+    from vae_tf.data.pipeline import Dataset, train_batches
+
+    loaded = load_dataset(DataConfig(dataset=dataset, data_dir=data_dir, memory_limit_mb=1 if streamed else 4096))
+    split = loaded.split("train")
+    for _ in range(copies - 1):
+        split = split.followed_by(loaded.split("train"))
+    steps = split.num_examples // batch_size
+    batches = iter(train_batches(Dataset(loaded.spec, {"train": split}), batch_size, 0, 0, steps))
+    next(batches)
+    before = time.perf_counter()
+    for _ in range(steps - 1):
+        next(batches)
+    return {"seconds": time.perf_counter() - before, "samples": (steps - 1) * batch_size}
+
+
+@side
+def export_model(dataset: str, data_dir: str | None) -> dict[str, Any]:
+    """Write a servable of a small trained model with all its signatures."""
+    return _export_and_load(dataset, data_dir)[0]
+
+
+@side
+def load_servable(dataset: str, data_dir: str | None) -> dict[str, Any]:
+    """Load the servable and answer one request a signature."""
+    return _export_and_load(dataset, data_dir)[1]
+
+
+def _export_and_load(dataset: str, data_dir: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    import tempfile
+
+    import tensorflow as tf
+    from rich.console import Console
+
+    from vae_tf.artifacts import RunDirectory
+    from vae_tf.config import RunConfig
+    from vae_tf.data import load_dataset
+    from vae_tf.export import export_run, make_signatures, random_request
+    from vae_tf.models.build import settle_model
+    from vae_tf.training import finish_run, load_run, train
+
+    parts = {"data": {"dataset": dataset, "data_dir": data_dir, "limit": 256}, "training": {"epochs": 1}}
+    config = RunConfig.model_validate({**parts, "evaluation": {"num_samples": 2}})
+    data = load_dataset(config.data)
+    config = config.model_copy(update={"model": settle_model(config.model, data.spec)})
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunDirectory(Path(folder) / "run")
+        run.write_config(config, False)
+        finish_run(train(config, data, run, Console(quiet=True)), config, data, run)
+        loaded = load_run(run.path)
+        requests = {one.name: random_request(one) for one in make_signatures(loaded.vae, loaded.spec)}
+        before = time.perf_counter()
+        exported = export_run(loaded, f"{folder}/models", "model")
+        written = time.perf_counter()
+        served = tf.saved_model.load(str(exported.path))
+        for name, request in requests.items():
+            served.signatures[name](**{key: tf.constant(value) for key, value in request.items()})
+        answered = time.perf_counter()
+    one = {"samples": 1}
+    return {"seconds": written - before, **one}, {"seconds": answered - written, **one}
 
 
 @side
@@ -91,7 +209,7 @@ def train_keras(data: str, network: str, latents: str, batch_size: int, epochs: 
     import keras
     import tensorflow as tf
 
-    x = (_images(data) / np.float32(255.0)).reshape(-1, 784)
+    x = (images(data) / np.float32(255.0)).reshape(-1, 784)
 
     class Tutorial(keras.Model):
         def __init__(self) -> None:
@@ -114,133 +232,7 @@ def train_keras(data: str, network: str, latents: str, batch_size: int, epochs: 
     batches = tf.data.Dataset.from_tensor_slices((x, x)).shuffle(len(x)).batch(batch_size, drop_remainder=True).prefetch(2)
     model.fit(batches, epochs=epochs, verbose=0, shuffle=False, callbacks=[clock])
     loss = model.evaluate(x[:NUM_SCORED], x[:NUM_SCORED], batch_size=500, verbose=0)
-    return {"seconds": _after_first(times), "steps": len(x) // batch_size, "loss": float(loss)}
-
-
-def _torch_model(network: str) -> Any:
-    """Return encoder and decoder with our shapes: strided convolutions with the padding that Keras calls `same`."""
-    from torch import nn
-
-    if network == "mlp":
-        encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2 * SIZE))
-        return encoder, nn.Sequential(nn.Linear(SIZE, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 784))
-    first, second = CONV
-    same = nn.ZeroPad2d((0, 1, 0, 1))  # what `same` pads where a filter of 3 halves an even side
-    encoder = nn.Sequential(
-        *[same, nn.Conv2d(1, first, 3, 2), nn.ReLU(), same, nn.Conv2d(first, second, 3, 2), nn.ReLU(), nn.Flatten()],
-        *[nn.Linear(49 * second, 256), nn.ReLU(), nn.Linear(256, 2 * SIZE)],
-    )
-    up = {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}
-    decoder = nn.Sequential(
-        *[nn.Linear(SIZE, 256), nn.ReLU(), nn.Linear(256, 49 * second), nn.ReLU(), nn.Unflatten(1, (second, 7, 7))],
-        *[nn.ConvTranspose2d(second, first, **up), nn.ReLU(), nn.ConvTranspose2d(first, first, **up), nn.ReLU()],
-        *[nn.Conv2d(first, 1, 3, padding=1), nn.Flatten()],
-    )
-    return encoder, decoder
-
-
-def _torch_loss(encoder: Any, decoder: Any, x: Any) -> Any:
-    import torch
-    from torch.nn import functional
-
-    mean, log_var = encoder(x).chunk(2, dim=-1)
-    logits = decoder(mean + torch.exp(0.5 * log_var) * torch.randn_like(mean))
-    kl = -0.5 * torch.sum(1 + log_var - mean**2 - log_var.exp(), dim=-1)
-    nll = functional.binary_cross_entropy_with_logits(logits, x.flatten(1), reduction="none").sum(-1)
-    return (nll + kl).mean()
-
-
-def _train_torch(data: str, network: str, batch_size: int, epochs: int, loader: bool) -> dict[str, Any]:
-    import torch
-
-    x = torch.from_numpy(_images(data)).permute(0, 3, 1, 2).float() / 255.0
-    torch.manual_seed(0)
-    encoder, decoder = _torch_model(network)
-    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=RATE)
-    steps, times = len(x) // batch_size, []
-    dataset = torch.utils.data.TensorDataset(x)
-    batches = torch.utils.data.DataLoader(dataset, batch_size, shuffle=True, drop_last=True) if loader else None
-    for _ in range(epochs):
-        order = torch.randperm(len(x))
-        plain = (x[order[step * batch_size : (step + 1) * batch_size]] for step in range(steps))
-        for batch in (one for (one,) in batches) if batches else plain:
-            optimizer.zero_grad()
-            _torch_loss(encoder, decoder, batch).backward()
-            optimizer.step()
-        times.append(time.perf_counter())
-    with torch.no_grad():
-        loss = _torch_loss(encoder, decoder, x[:NUM_SCORED])
-    return {"seconds": _after_first(times), "steps": steps, "loss": float(loss)}
-
-
-@side
-def train_torch(data: str, network: str, latents: str, batch_size: int, epochs: int) -> dict[str, Any]:
-    """Train by a plain PyTorch loop over a permutation."""
-    return _train_torch(data, network, batch_size, epochs, loader=False)
-
-
-@side
-def train_torch_loader(data: str, network: str, latents: str, batch_size: int, epochs: int) -> dict[str, Any]:
-    """Train by PyTorch with its DataLoader."""
-    return _train_torch(data, network, batch_size, epochs, loader=True)
-
-
-def _pythae_model() -> Any:
-    """Return Pythae's VAE with our encoder and decoder, which it lets a user bring."""
-    import torch
-    from pythae.models import VAE, VAEConfig
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
-
-    encoder, decoder = _torch_model("mlp")
-
-    class Encoder(BaseEncoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layers = encoder
-
-        def forward(self, x: Any) -> Any:
-            mean, log_var = self.layers(x).chunk(2, dim=-1)
-            return ModelOutput(embedding=mean, log_covariance=log_var)
-
-    class Decoder(BaseDecoder):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layers = decoder
-
-        def forward(self, z: Any) -> Any:
-            return ModelOutput(reconstruction=torch.sigmoid(self.layers(z)).reshape(-1, 1, 28, 28))
-
-    config = VAEConfig(input_dim=(1, 28, 28), latent_dim=SIZE, reconstruction_loss="bce")
-    return VAE(config, encoder=Encoder(), decoder=Decoder())
-
-
-@side
-def train_pythae(data: str, network: str, latents: str, batch_size: int, epochs: int) -> dict[str, Any]:
-    """Train by Pythae's trainer."""
-    import tempfile
-
-    import torch
-    from pythae.data.datasets import BaseDataset
-    from pythae.trainers import BaseTrainer, BaseTrainerConfig
-    from pythae.trainers.training_callbacks import TrainingCallback
-
-    x = torch.from_numpy(_images(data)).permute(0, 3, 1, 2).float() / 255.0
-    model, times = _pythae_model(), []
-
-    class Clock(TrainingCallback):
-        def on_epoch_end(self, training_config: Any, **kwargs: Any) -> None:
-            times.append(time.perf_counter())
-
-    with tempfile.TemporaryDirectory() as folder:
-        config = BaseTrainerConfig(
-            output_dir=folder, num_epochs=epochs, per_device_train_batch_size=batch_size, learning_rate=RATE, no_cuda=True
-        )
-        dataset = BaseDataset(x, torch.zeros(len(x)))
-        BaseTrainer(model, train_dataset=dataset, training_config=config, callbacks=[Clock()]).train()
-    with torch.no_grad():
-        loss = _torch_loss(model.encoder.layers, model.decoder.layers, x[:NUM_SCORED])
-    return {"seconds": _after_first(times), "steps": -(-len(x) // batch_size), "loss": float(loss)}
+    return {"seconds": after_first(times), "steps": len(x) // batch_size, "loss": float(loss)}
 
 
 @side
@@ -250,7 +242,7 @@ def floor(data: str, network: str, latents: str, batch_size: int, epochs: int) -
 
     widths = [(784, HIDDEN), (HIDDEN, 2 * SIZE), (SIZE, HIDDEN), (HIDDEN, 784)]
     weights = [tf.random.normal(shape) for shape in widths]
-    steps = len(_images(data)) // batch_size
+    steps = len(images(data)) // batch_size
     x = [tf.random.normal([batch_size, rows]) for rows, _ in widths]
     g = [tf.random.normal([batch_size, columns]) for _, columns in widths]
 
@@ -268,7 +260,7 @@ def floor(data: str, network: str, latents: str, batch_size: int, epochs: int) -
     for _ in range(epochs):
         epoch()
         times.append(time.perf_counter())
-    return {"seconds": _after_first(times), "steps": steps}
+    return {"seconds": after_first(times), "steps": steps}
 
 
 @side
@@ -278,8 +270,8 @@ def nll_ours(data: str, num_images: int, num_samples: int) -> dict[str, Any]:
 
     from vae_tf.evaluation import BoundEstimator
 
-    vae, _ = _our_model("mlp", "gaussian")
-    x = tf.constant(_images(data)[: num_images + 100] / np.float32(255.0))
+    vae, _ = _our_model("mlp", f"gaussian:{SIZE}")
+    x = tf.constant(images(data)[: num_images + 100] / np.float32(255.0))
     estimator = BoundEstimator(vae)
     estimator.per_example([x[-100:]], num_samples, (0, 1))  # compiles
     before = time.perf_counter()
@@ -287,25 +279,14 @@ def nll_ours(data: str, num_images: int, num_samples: int) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - before, "samples": num_images * num_samples}
 
 
-@side
-def nll_pythae(data: str, num_images: int, num_samples: int) -> dict[str, Any]:
-    """Measure the same by Pythae's `get_nll`."""
-    import torch
-
-    x = torch.from_numpy(_images(data)[:num_images]).permute(0, 3, 1, 2).float() / 255.0
-    model = _pythae_model().eval()
-    with torch.no_grad():
-        model.get_nll(x[:1], n_samples=num_samples, batch_size=min(num_samples, 1000))
-        before = time.perf_counter()
-        model.get_nll(x, n_samples=num_samples, batch_size=min(num_samples, 1000))
-    return {"seconds": time.perf_counter() - before, "samples": num_images * num_samples}
-
-
 def main() -> None:
     """Measure one side, and print what was found and how much memory it took."""
+    import peer_sides  # noqa: F401 - registers the peers' sides
+
     found = SIDES[sys.argv[1]](**json.loads(sys.argv[2]))
     print(json.dumps({**found, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 
 if __name__ == "__main__":
+    sys.modules["sides"] = sys.modules["__main__"]  # one register
     main()

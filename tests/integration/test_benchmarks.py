@@ -1,4 +1,4 @@
-"""The sides of the benchmarks that need no peer: they train what they say, on a few images. Nothing here is timed."""
+"""The sides of the benchmarks that need no peer: they do what they say, on a few images. Nothing here is timed."""
 
 import sys
 from pathlib import Path
@@ -9,22 +9,26 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import bench
+import peer_sides
 import sides
+
+DIGITS = {"dataset": "digits", "data_dir": None}
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("bench") / "images.npz"
-    np.savez(path, x=np.random.default_rng(0).integers(0, 256, (256, 28, 28, 1)).astype(np.uint8))
+    noise = np.random.default_rng(0).integers(0, 256, (320, 28, 28, 1)).astype(np.uint8)
+    np.savez(path, x=noise[:256], x_test=noise[256:])
     return str(path)
 
 
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("train_ours", {"network": "mlp", "latents": "joint"}),
-        ("train_ours", {"network": "conv", "latents": "gaussian"}),
-        ("train_keras", {"network": "mlp", "latents": "gaussian"}),
+        ("train_ours", {"network": "mlp", "latents": "gaussian:4+categorical:1x10"}),
+        ("train_ours", {"network": "conv", "latents": "gaussian:20", "precision": "mixed_bfloat16"}),
+        ("train_keras", {"network": "mlp", "latents": "gaussian:20"}),
     ],
 )
 def test_a_training_learns(name, settings, data):
@@ -33,14 +37,37 @@ def test_a_training_learns(name, settings, data):
     assert long["loss"] < short["loss"] < 600
 
 
+def test_a_training_ends_at_its_target(data):
+    found = sides.SIDES["bound_ours"](data=data, batch_size=64, target=545.0)
+    assert 1 < found["epochs"] < 30
+    assert found["loss"] <= 545.0
+
+
 def test_the_floor_and_the_bound(data):
-    assert sides.SIDES["floor"](data=data, network="mlp", latents="gaussian", batch_size=64, epochs=2)["seconds"] > 0
+    assert sides.SIDES["floor"](data=data, network="mlp", latents="gaussian:20", batch_size=64, epochs=2)["seconds"] > 0
     assert sides.SIDES["nll_ours"](data=data, num_images=10, num_samples=20)["samples"] == 200
 
 
-def test_rows_are_compared_by_the_step(monkeypatch, data):
+@pytest.mark.parametrize(("settings", "samples"), [({"streamed": False}, 1152), ({"streamed": True, "copies": 2}, 2432)])
+def test_the_pipeline_makes_every_batch(settings, samples):
+    assert sides.SIDES["pipeline"](**DIGITS, batch_size=128, **settings)["samples"] == samples
+
+
+def test_a_servable_is_written_and_answers():
+    assert sides.SIDES["load_servable"](**DIGITS)["seconds"] > 0
+
+
+def test_every_case_names_sides_there_are(data):
+    known = set(sides.SIDES)
+    for quick in (True, False):
+        entries = [entry for case in bench.cases(quick, data, DIGITS) for entry in case.entries]
+        assert {entry.side for entry in entries} <= known
+        assert all(entry.is_peer == hasattr(peer_sides, entry.side) for entry in entries)
+
+
+def test_rows_are_compared_by_the_step(monkeypatch):
     found = iter([{"seconds": 2.0, "steps": 10, "loss": 1.0, "peak_mb": 9.0}, {"seconds": 6.0, "steps": 20, "peak_mb": 9.0}])
-    monkeypatch.setattr(bench, "measure", lambda name, settings: next(found))
-    rows = bench.run_case(bench.Case("case", ("train_ours", "floor")), 1, data)
+    monkeypatch.setattr(bench, "measure", lambda entry: next(found))
+    rows = bench.run_case(bench._sides("case", {}, "train_ours", "floor"), 1)
     assert [row["ratio"] for row in rows] == [1.0, pytest.approx(1.5)]
-    assert "| case | `floor` | 6.00 | 1.50 |" in bench.table(rows)
+    assert "| case | matrix products alone | 6.00 | 1.50 |" in bench.table(rows)

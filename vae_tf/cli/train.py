@@ -41,6 +41,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     strategy: Annotated[
         str, typer.Option(help="Replicas: none, mirrored (devices here), multi_worker (TF_CONFIG's), auto.")
     ] = "auto",
+    profile: Annotated[bool, typer.Option("--profile", help="Also trace a few steps, for TensorBoard's Profile tab.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model, measure it on the test split, and say what to do next.
@@ -61,6 +62,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
         "training.epochs": epochs,
         "training.batch_size": batch_size,
         "seed": seed,
+        "training.profile": profile or None,
     }
     if resume:
         others = {"preset": preset, "config": config, "latent": latent, "set": overrides, **options}
@@ -108,8 +110,8 @@ def _train(
     """Load, probe, train, measure; the last is None where a signal ended the training, and for workers but the chief."""
     with console.status("Starting TensorFlow"):
         distribution = quiet_tensorflow(lambda: _start(strategy, cluster))
+        from vae_tf.training.fitting import train as fit
         from vae_tf.training.runs import finish_run
-        from vae_tf.training.runs import train as fit
     with console.status(f"Loading {config.data.dataset}"):
         dataset, config = _load(config)
     if cluster.is_chief:

@@ -25,6 +25,7 @@ class TrainingConfig(Part):
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     jit_compile: bool = Field(False, description="XLA; slower on CPUs, and it draws other random numbers")
     steps_per_execution: PositiveInt | None = Field(None, description="default: chosen from the steps of an epoch")
+    profile: bool = Field(False, description="trace a few steps for TensorBoard's Profile tab")
     pictures_every: PositiveInt | None = Field(None, description="epochs between picture grids; default: ten a run")
 
     @field_validator("learning_rate")

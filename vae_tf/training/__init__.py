@@ -3,16 +3,17 @@
 from vae_tf.training.callbacks import NonFiniteLossError
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import STRATEGIES, Distribution, start_distribution
+from vae_tf.training.fitting import choose_steps_per_execution, train
+from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import (
     LoadedRun,
     TrainingOutcome,
     check_same_data,
-    choose_steps_per_execution,
     describe_environment,
     finish_run,
     load_run,
     read_spec,
-    train,
+    record,
 )
 from vae_tf.training.tensorboard import TensorBoardLog, describe_model
 
@@ -22,6 +23,7 @@ __all__ = [
     "Distribution",
     "LoadedRun",
     "NonFiniteLossError",
+    "Profile",
     "TensorBoardLog",
     "TrainingOutcome",
     "TrainingState",
@@ -32,6 +34,7 @@ __all__ = [
     "finish_run",
     "load_run",
     "read_spec",
+    "record",
     "start_distribution",
     "train",
 ]

@@ -1,0 +1,58 @@
+"""Profile: a trace of a few steps, for TensorBoard's Profile tab."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+__all__ = ["Profile"]
+
+
+class Profile(keras.callbacks.Callback):
+    """Writes a trace of what runs on which thread and for how long, from the second execution on: the first one compiles.
+
+    Several steps run in one execution (`training.steps_per_execution`), so that a trace of two shows enough of them.
+
+    Args:
+        folder: of TensorBoard's event files; the trace is in its `plugins/profile`.
+        num_executions: how many are traced; fewer where the training ends.
+
+    Attributes:
+        is_written: whether there is a trace.
+
+    Example:
+        >>> Profile(Path("runs/a/tensorboard/train"), num_executions=1).is_written
+        False
+    """
+
+    def __init__(self, folder: Path, num_executions: int = 2) -> None:
+        super().__init__()
+        self.folder = folder
+        self.num_executions = num_executions
+        self.is_written = False
+        self._executions = 0
+        self._marker: Any = None
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Mark where an execution begins: the plug-in reckons the time of a step from the marks."""
+        self._marker = tf.profiler.experimental.Trace("train", step_num=self._executions, _r=1)
+        self._marker.__enter__()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Start after the first execution, stop when enough are traced."""
+        self._executions += 1
+        self._marker.__exit__(None, None, None)
+        if self._executions == 1:
+            tf.profiler.experimental.start(str(self.folder))
+        elif self._executions == 1 + self.num_executions:
+            self._stop()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Write what there is."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._executions and not self.is_written:
+            tf.profiler.experimental.stop()
+            self.is_written = True
