@@ -14,19 +14,19 @@ from vae_tf.artifacts import RunDirectory, write_text
 from vae_tf.cluster import Cluster
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.data.splits import WHOLE
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.training import (
     CheckpointStore,
     NonFiniteLossError,
+    TrainingOutcome,
     TrainingState,
     check_same_data,
     choose_steps_per_execution,
     describe_environment,
     finish_run,
+    fitting,
     load_run,
     read_spec,
-    runs,
     start_distribution,
 )
 
@@ -99,9 +99,7 @@ def test_the_results_are_what_was_returned_and_name_the_split_and_the_best_epoch
 def test_measuring_again_gives_the_same_numbers(finished, make_dataset, tmp_path):
     run, _, results, config = finished
     loaded = load_run(run.path)
-    again = finish_run(
-        runs.TrainingOutcome(loaded.vae, loaded.state, False, 0.0), config, make_dataset(), RunDirectory(tmp_path)
-    )
+    again = finish_run(TrainingOutcome(loaded.vae, loaded.state, False, 0.0), config, make_dataset(), RunDirectory(tmp_path))
     assert {**again, "seconds": 0} == {**results, "seconds": 0}
 
 
@@ -214,10 +212,10 @@ class _OnEpoch(keras.callbacks.Callback):
 @pytest.fixture
 def add_callback(monkeypatch):
     """Make `train` run one more callback."""
-    original = runs._callbacks
+    original = fitting._callbacks
 
     def add(callback):
-        monkeypatch.setattr(runs, "_callbacks", lambda *args: [*original(*args), callback])
+        monkeypatch.setattr(fitting, "_callbacks", lambda *args: [*original(*args), callback])
 
     return add
 
@@ -308,10 +306,11 @@ def test_steps_between_returns_to_python_drop_as_few_of_an_epoch_s_as_can_be():
     ],
 )
 def test_an_epoch_has_as_many_steps_as_full_batches_in_whole_executions(training, steps, make_config, make_dataset):
-    vae, per_epoch, batches_from = runs._prepare(make_config(**training), make_dataset(), start_distribution("none", Cluster()))
+    config, dataset, alone = make_config(**training), make_dataset(), start_distribution("none", Cluster())
+    vae, per_epoch = fitting._prepare(config, dataset, alone)
     assert per_epoch == steps
     assert per_epoch % vae.steps_per_execution == 0
-    for batch in batches_from(0, WHOLE).take(steps + 1):
+    for batch in fitting._batches(config, dataset, vae, per_epoch, 0, alone)["x"].take(steps + 1):
         assert batch.shape == (min(training["batch_size"], 64), 4, 4, 1)
 
 
