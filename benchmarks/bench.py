@@ -100,7 +100,8 @@ def cases(quick: bool, data: str, source: dict[str, Any]) -> list[Case]:
 
 def _own_cases(train: dict[str, Any], source: dict[str, Any]) -> list[Case]:
     """Return the cases without a peer: what a choice costs, beside the first one."""
-    options = {"float32": {}, "mixed_bfloat16": {"precision": "mixed_bfloat16"}, "XLA": {"jit_compile": True}}
+    options: dict[str, dict[str, Any]] = {"float32": {}, "mixed_bfloat16": {"precision": "mixed_bfloat16"}}
+    options |= {"XLA": {"jit_compile": True}, "one thread an operation": {"threads": 1}}
     latents = (
         "gaussian:20",
         "gaussian:200",
@@ -114,7 +115,9 @@ def _own_cases(train: dict[str, Any], source: dict[str, Any]) -> list[Case]:
     inputs += [Entry(f"streamed, {n} x the data", "pipeline", {**flow, "streamed": True, "copies": n}) for n in (1, 10)]
     return [
         Case("latents", tuple(Entry(spec, "train_ours", {**train, "latents": spec}) for spec in latents)),
-        Case("precision and compiler", tuple(Entry(name, "train_ours", {**train, **one}) for name, one in options.items())),
+        Case(
+            "precision, compiler, threads", tuple(Entry(name, "train_ours", {**train, **one}) for name, one in options.items())
+        ),
         Case("input pipeline alone", tuple(inputs)),
         Case("servable", (Entry("load and answer", "load_servable", source), Entry("export", "export_model", source))),
     ]
