@@ -1,6 +1,7 @@
 # make train   from nothing to a trained, measured model
 # make test    the whole default test suite
 # make lint    format, lint and types
+# make beam    an environment with Apache Beam, for score and encode --engine beam
 # make bench   this toolkit beside others (bench-peers installs those; bench-quick: a few small cases)
 # make lock    pin the tested versions again (needs network)
 
@@ -12,17 +13,21 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: train test lint bench bench-quick bench-peers lock clean help
+.PHONY: train test lint beam bench bench-quick bench-peers lock clean help
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile | head -5
+	@sed -n 's/^# //p' Makefile | head -6
 
 train: $(VENV)/.runtime
 	$(BIN)/python run.py train $(ARGS)
 
 test: $(VENV)/.development
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+
+beam: | $(BIN)/python
+	@test -x .venv-beam/bin/python || $(BIN)/python -m venv .venv-beam
+	.venv-beam/bin/python -m pip install --quiet -r requirements-beam.lock
 
 lint: $(VENV)/.development
 	$(BIN)/ruff format --check .
@@ -63,6 +68,7 @@ lock:
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate requirements.txt -o requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate requirements-dev.txt \
 	  -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate requirements-beam.txt -o requirements-beam.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -246,17 +246,26 @@ def main() -> None:
         for case in cases(arguments.quick, data, source):
             if not arguments.only or arguments.only in case.name:
                 rows += run_case(case, repeats)
+                write(arguments.output, rows, repeats, source["dataset"])
     started = None if arguments.only else start_times(repeats)
     print(table(rows))
     if started:
         print("\n" + ", ".join(f"{name.replace('_', ' ')} {seconds:.2f} s" for name, seconds in started.items()))
-    if arguments.output:
-        from vae_tf.artifacts import write_json
-        from vae_tf.training import describe_environment
+        write(arguments.output, rows, repeats, source["dataset"], started)
 
-        when = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        machine = {**describe_environment(), "processor": processor(), "images": source["dataset"], "time": when}
-        write_json(arguments.output, {"rows": rows, "start": started, "repeats": repeats, "machine": machine})
+
+def write(
+    output: Path | None, rows: list[dict[str, Any]], repeats: int, images: str, started: dict[str, float] | None = None
+) -> None:
+    """Write what is measured so far, with the machine it was measured on."""
+    if output is None:
+        return
+    from vae_tf.artifacts import write_json
+    from vae_tf.training import describe_environment
+
+    when = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    machine = {**describe_environment(), "processor": processor(), "images": images, "time": when}
+    write_json(output, {"rows": rows, "start": started, "repeats": repeats, "machine": machine})
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ ORDER = [
     "evaluation",
     "training",
     "export",
+    "bulk",
     "serving",
     "tuning",
     "cli",

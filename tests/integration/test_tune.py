@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,11 +31,11 @@ def _arguments(space_file, folder, name, *more):
     return ["tune", "--space", space_file, "--tuner", "grid", "--output", folder, "--name", name, *TINY, *more]
 
 
-def _start(arguments, folder):
+def _start(arguments, folder, **variables):
     """Start the command with its output in files: a pipe that nobody reads would fill up, or stay open."""
-    command = [sys.executable, "run.py", *map(str, arguments)]
+    command, environment = [sys.executable, "run.py", *map(str, arguments)], {**os.environ, **variables}
     with (folder / "out.json").open("w") as out, (folder / "err.txt").open("w") as err:
-        return subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=err)
+        return subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=err, env=environment)
 
 
 def _outcome(process, folder, timeout=300):
@@ -154,3 +155,34 @@ def test_two_workers_do_every_trial_once_though_one_is_killed(space_file, tmp_pa
     state = json.loads((search.oracle / "oracle.json").read_text())
     assert sorted(state["end_order"]) == ["0", "1", "2"]
     assert sorted(path.name for path in (search.path / "trials").iterdir()) == ["0-1", "1-1", "2-1"]
+
+
+def test_a_chief_and_two_workers_of_their_own_do_every_trial_once_though_one_is_killed(space_file, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    names = ("chief", "tuner0", "tuner1")
+    shared = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": port}
+
+    def start(name, *arguments):
+        (tmp_path / name).mkdir(exist_ok=True)
+        return _start(arguments, tmp_path / name, **shared, KERASTUNER_TUNER_ID=name)
+
+    more = ("--epochs", "60", "--patience", "60", "--no-refit", "--json")
+    joining = ("tune", "--output", tmp_path, "--name", "shared")
+    chief = start("chief", *_arguments(space_file, tmp_path, "shared", *more))
+    search = SearchDirectory(tmp_path / "shared")
+    while not search.path.is_dir() or not SearchDirectory.is_search(search.path):
+        assert chief.poll() is None, (tmp_path / "chief" / "err.txt").read_text()
+        time.sleep(0.05)
+    workers = {name: start(name, *joining) for name in names[1:]}
+    _wait_for_epochs(search.trial_run("0", 1), chief, 3)
+    workers["tuner0"].kill()
+    workers["tuner0"].wait()
+    workers["tuner0"] = start("tuner0", *joining)
+    trials = _outcome(chief, tmp_path / "chief")["trials"]
+    assert sorted(trial["trial"] for trial in trials) == ["0", "1", "2"]
+    assert sorted(trial["values"]["size"] for trial in trials) == [2, 3, 4]
+    assert sorted(path.name for path in (search.path / "trials").iterdir()) == ["0-1", "1-1", "2-1"]
+    for name, worker in workers.items():
+        assert worker.wait(120) == 0, (tmp_path / name / "err.txt").read_text()

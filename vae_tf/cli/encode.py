@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vae_tf.cli.bulk import BeamOptions, EngineOption, RunnerOption, run_bulk
 from vae_tf.cli.common import LimitOption, RunArgument, SplitOption, check_suffix, open_data, open_run
+from vae_tf.errors import UserValueError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,13 +15,26 @@ if TYPE_CHECKING:
 __all__ = ["encode"]
 
 
-def encode(
+def encode(  # noqa: PLR0913 - the options of the command line
     run: RunArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.npz for arrays, FILE.tsv for a table.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="FILE.npz for arrays, FILE.tsv for a table; with --engine a folder.")
+    ],
     split: SplitOption = "test",
     limit: LimitOption = None,
+    data: Annotated[str | None, typer.Option(help="With --engine: a pattern of files.")] = None,
+    engine: EngineOption = None,
+    runner: RunnerOption = "DirectRunner",
+    beam_options: BeamOptions = None,
 ) -> None:
-    """Write every example's posterior mean and parameters, and its label (-1 where there is none)."""
+    """Write every example's posterior mean and parameters, and its label (-1 where there is none).
+
+    Data larger than a machine: `run.py encode saved_models/NAME --engine beam --data 'rows-*.parquet' -o codes`.
+    """
+    if engine is not None:
+        return run_bulk(engine, "encode", run, data, output, runner=runner, options=beam_options)
+    if data is not None:
+        raise UserValueError("encode reads the run's own data; --data goes with --engine.")
     check_suffix(output, ".npz", ".tsv")
     loaded = open_run(run)
     import numpy as np
@@ -36,7 +51,7 @@ def encode(
         write_arrays(output, arrays)
     else:
         write_text(output, _as_tsv(arrays))
-    typer.echo(str(output))
+    return typer.echo(str(output))
 
 
 def _as_tsv(arrays: "dict[str, np.ndarray[Any, Any]]") -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vae_tf.cli.bulk import BeamOptions, EngineOption, RunnerOption, run_bulk
 from vae_tf.cli.common import (
     JsonOption,
     LimitOption,
@@ -32,7 +33,7 @@ _SPLITS = ("train", "validation", "test")
 
 def score(  # noqa: PLR0913, PLR0917 - the options of the command line
     run: RunArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.csv: one row an example.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.csv: one row an example; with --engine a folder.")],
     data: Annotated[str | None, typer.Option(help="What to score: as --dataset of train; default: the run's data.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where TFDS data sets are prepared.")] = None,
     label_column: Annotated[str | None, typer.Option(help="The label's column in a csv file.")] = None,
@@ -43,13 +44,20 @@ def score(  # noqa: PLR0913, PLR0917 - the options of the command line
     num_samples: Annotated[int, typer.Option(help="Importance samples an example.", min=1)] = 100,
     limit: LimitOption = None,
     picture: Annotated[Path | None, typer.Option(help="FILE.png: the scores' distribution and the oddest examples.")] = None,
+    engine: EngineOption = None,
+    runner: RunnerOption = "DirectRunner",
+    beam_options: BeamOptions = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score every example by its negative ELBO and importance-weighted NLL, in nats; high means unusual.
 
     Where labels say which examples are anomalies, prints ROC AUC and average precision. To train on some classes and score
     the others: `run.py train --set 'data.classes=[0,1,2]'`, then `run.py score RUN -o scores.csv`.
+
+    Data larger than a machine: `run.py score saved_models/NAME --engine beam --data 'images/*.png' -o scores`.
     """
+    if engine is not None:
+        return run_bulk(engine, "score", run, data, output, runner=runner, options=beam_options, as_json=as_json)
     check_suffix(output, ".csv")
     if picture:
         check_suffix(picture, ".png")
@@ -68,7 +76,7 @@ def score(  # noqa: PLR0913, PLR0917 - the options of the command line
     _write(output, examples, scores, truth)
     if picture:
         _draw(picture, examples, scores, truth)
-    _report(scores, detections, output, as_json)
+    return _report(scores, detections, output, as_json)
 
 
 def _load(loaded: "LoadedRun", data: str | None, data_dir: Path | None, label_column: str | None) -> "Dataset":

@@ -1,0 +1,41 @@
+"""The engine of one process: read, ask, write, batch by batch."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+import tensorflow as tf
+
+from vae_tf.artifacts import atomic_directory
+from vae_tf.bulk.plan import Plan
+from vae_tf.bulk.rows import read_rows
+
+__all__ = ["run_local"]
+
+_BATCH = 500
+
+
+def run_local(plan: Plan, output: Path, advance: Callable[[int], None] | None = None) -> int:
+    """Write the answers to all rows, in order, as one Parquet file in a folder; return how many.
+
+    Args:
+        plan: what to do.
+        output: the folder; it appears when it is complete.
+        advance: called with the rows of every batch.
+    """
+    function = tf.saved_model.load(plan.model).signatures[plan.signature]
+    total, rows, file = 0, read_rows(plan.pattern), "part-00000-of-00001.parquet"
+    with atomic_directory(output) as folder, pyarrow.parquet.ParquetWriter(folder / file, plan.schema) as writer:
+        while batch := list(itertools.islice(rows, _BATCH)):
+            answers = function(**plan.batch([plan.request(row) for row in batch]))
+            arrays = {name: value.numpy() for name, value in answers.items()}
+            table = [
+                plan.answer(row, {name: array[index] for name, array in arrays.items()}) for index, row in enumerate(batch)
+            ]
+            writer.write_table(pa.Table.from_pylist(table, plan.schema))
+            total += len(batch)
+            if advance:
+                advance(len(batch))
+    return total
