@@ -13,6 +13,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # tests run side by side: more threads than cores wait for each other
 
 PACKAGE = Path(__file__).parents[1] / "vae_tf"
 GAUSSIAN = {"kind": "gaussian", "size": 2, "kl_weight": {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 10}}
