@@ -238,7 +238,11 @@ def main() -> None:
     parser.add_argument("--only", help="cases whose name holds this")
     parser.add_argument("--data-dir", help="where TFDS' mnist is prepared")
     parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--show", type=Path, help="only print the table of a file that --output wrote")
     arguments = parser.parse_args()
+    if arguments.show:
+        print(table(json.loads(arguments.show.read_text("utf-8"))["rows"]))
+        return
     repeats = arguments.repeats or (1 if arguments.quick else 3)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
