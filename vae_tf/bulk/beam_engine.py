@@ -11,6 +11,9 @@ from vae_tf.errors import UserValueError
 
 __all__ = ["run_beam"]
 
+_ROW_GROUP = 2**22
+"""Bytes of answers that a worker holds before it writes them."""
+
 
 def run_beam(plan: Plan, output: str, runner: str = "DirectRunner", options: Mapping[str, str] | None = None) -> int:
     """Write the answers to all rows as Parquet files in a folder; return how many. Order is not kept.
@@ -67,7 +70,7 @@ def _build(pipeline: Any, plan: Plan, prefix: str) -> None:
         | "Ask" >> beam.Map(ask)
         | "Infer" >> RunInference(KeyedModelHandler(_handler(plan)))
         | "Answer" >> beam.Map(answer)
-        | "Write" >> WriteToParquet(prefix, plan.schema, file_name_suffix=".parquet")
+        | "Write" >> WriteToParquet(prefix, plan.schema, _ROW_GROUP, file_name_suffix=".parquet")
     )
 
 
