@@ -109,7 +109,8 @@ def train_ours(  # noqa: PLR0913 - the settings of a case
     import keras
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    if threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
     x = images(data)
     vae, spec = _our_model(network, latents, precision)
     steps, times = _compiled(vae, len(x), batch_size, jit_compile), []
