@@ -124,6 +124,9 @@ def test_beam_gives_what_one_process_gives(form, run_cli, servable, files, tmp_p
         (["--engine", "local", "--data", "a.txt"], r"must be a pattern of files that ends in one of \*.png"),
         (["--engine", "local", "--data", "nothing-*.parquet"], "No file is named by nothing-"),
         (["--engine", "beam", "--data", "a.parquet", "--beam-option", "a"], "--beam-option takes NAME=VALUE"),
+        (["--engine", "local", "--data", "a.png", "--runner", "X"], "Leave out --runner: no effect with --engine local"),
+        (["--engine", "local", "--split", "test", "--limit", "3"], "Leave out --split, --limit: no effect with --engine local"),
+        (["--beam-option", "a=b"], "Leave out --beam-option: no effect without --engine beam"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, run_cli, servable, tmp_path):
@@ -145,6 +148,14 @@ def test_rows_that_do_not_fit_are_named(run_cli, servable, tmp_path):
     assert code == 2
     assert "x must have 64 values a row. Received: 2" in err
     assert list(tmp_path.glob("*out*")) == []  # nothing half-written
+
+
+def test_a_damaged_record_is_one_line(run_cli, servable, tmp_path):
+    with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
+        writer.write(b"\xff\xff no example")
+    code, _, err = run_cli("score", servable, "--engine", "local", "--data", tmp_path / "a.tfrecord", "-o", tmp_path / "out")
+    assert code == 2
+    assert "a.tfrecord cannot be read" in err
 
 
 def test_a_run_is_no_servable(run_cli, tiny_run, files, tmp_path):

@@ -137,6 +137,18 @@ def test_score_other_data_without_labels(tiny_run, run_cli, parse, tmp_path):
     assert [row["row"] for row in rows] == ["0", "1"]
 
 
+def test_score_other_data_than_a_table_whose_classes_were_cut(run_cli, tmp_path):
+    rows = "".join(f"{n % 7},{n % 5},{n}\n" for n in range(60))
+    (tmp_path / "old.csv").write_text("a,b,price\n" + rows)
+    (tmp_path / "new.csv").write_text("a,b\n1,2\n3,4\n5,1\n")
+    data = ["--dataset", f"csv:{tmp_path / 'old.csv'}", "--set", "data.label_column=price", "--set", "data.label_bins=3"]
+    model = ["--latent", "gaussian:2", "--set", "model.network={kind: mlp, widths: [8]}", "--epochs", "1"]
+    assert run_cli("train", "--run-dir", tmp_path / "run", *data, *model)[0] == 0
+    code, _, err = run_cli("score", tmp_path / "run", "--data", f"csv:{tmp_path / 'new.csv'}", "-o", tmp_path / "s.csv")
+    assert code == 0, err
+    assert len(_rows(tmp_path / "s.csv")) == 3
+
+
 def test_score_refuses_other_shapes_and_writes_nothing(tiny_run, run_cli, tmp_path):
     np.savez(tmp_path / "new.npz", x=np.zeros((2, 4, 4), np.uint8))
     code, _, err = run_cli("score", tiny_run, "--data", f"npz:{tmp_path / 'new.npz'}", "-o", tmp_path / "s.csv")

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from vae_tf.config_sources import list_presets, resolve_config
+from vae_tf.data import list_datasets
 from vae_tf.export.check import compare_answers, random_request
 from vae_tf.export.signatures import make_signatures
 from vae_tf.training import load_run
@@ -23,7 +24,7 @@ SMALL = {
 """What 512 examples are too few for, or takes long."""
 
 
-EMBEDDED = ("digits", "sprites", "waves", "topics")
+EMBEDDED = {name for name in list_datasets() if name.islower()}
 ALWAYS = ("digits", "mnist_conditional", "mnist_ladder", "text")
 """One of every kind of servable; the others take minutes more."""
 

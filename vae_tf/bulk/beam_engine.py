@@ -95,11 +95,8 @@ def _handler(plan: Plan) -> Any:
     from apache_beam.ml.inference.tensorflow_inference import TFModelHandlerTensor
 
     def infer(model: Any, batch: Sequence[Any], inference_args: Any, model_id: str | None = None) -> Iterable[Any]:
-        answers = {name: value.numpy() for name, value in model.signatures[plan.signature](**plan.batch(batch)).items()}
-        return [
-            PredictionResult(request, {name: value[index] for name, value in answers.items()}, model_id)
-            for index, request in enumerate(batch)
-        ]
+        answers = plan.ask(model.signatures[plan.signature], batch)
+        return [PredictionResult(request, outputs, model_id) for request, outputs in zip(batch, answers, strict=True)]
 
     class SignatureHandler(TFModelHandlerTensor):
         def load_model(self) -> Any:

@@ -29,11 +29,8 @@ def run_local(plan: Plan, output: Path, advance: Callable[[int], None] | None = 
     total, rows, file = 0, read_rows(plan.pattern), "part-00000-of-00001.parquet"
     with atomic_directory(output) as folder, pyarrow.parquet.ParquetWriter(folder / file, plan.schema) as writer:
         while batch := list(itertools.islice(rows, _BATCH)):
-            answers = function(**plan.batch([plan.request(row) for row in batch]))
-            arrays = {name: value.numpy() for name, value in answers.items()}
-            table = [
-                plan.answer(row, {name: array[index] for name, array in arrays.items()}) for index, row in enumerate(batch)
-            ]
+            answers = plan.ask(function, [plan.request(row) for row in batch])
+            table = [plan.answer(row, outputs) for row, outputs in zip(batch, answers, strict=True)]
             writer.write_table(pa.Table.from_pylist(table, plan.schema))
             total += len(batch)
             if advance:

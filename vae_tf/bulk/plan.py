@@ -1,6 +1,7 @@
 """Plan: which signature of a servable runs over which rows, what it takes of them, and what is written."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from vae_tf.artifacts import read_json
 from vae_tf.bulk.rows import read_rows
@@ -55,15 +57,17 @@ class Plan:
         """
         return {name: _value(row, *spec) for name, spec in self.takes.items()}
 
-    def batch(self, requests: Sequence[Mapping[str, np.ndarray]]) -> dict[str, tf.Tensor]:
-        """Return one request of many rows."""
-        stacked = {name: [request[name] for request in requests] for name in self.takes}
-        return {
-            name: tf.constant(np.stack(stacked[name]).tolist(), dtype)
-            if dtype == "string"
-            else tf.constant(np.stack(stacked[name]), dtype)
+    def ask(
+        self, function: Callable[..., Mapping[str, tf.Tensor]], requests: Sequence[Mapping[str, np.ndarray]]
+    ) -> list[dict[str, np.ndarray]]:
+        """Call the signature once for many rows; return the outputs of every row."""
+        stacked = {name: np.stack([request[name] for request in requests]) for name in self.takes}
+        inputs = {
+            name: tf.constant(stacked[name].tolist() if dtype == "string" else stacked[name], dtype)
             for name, (_, dtype, _) in self.takes.items()
         }
+        arrays = {name: value.numpy() for name, value in function(**inputs).items()}
+        return [{name: array[row] for name, array in arrays.items()} for row in range(len(requests))]
 
     def answer(self, row: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Return the row of the table: what is kept, and the outputs of one row."""
@@ -125,11 +129,15 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
     takes = {key: (chosen[key], field["dtype"], tuple(field["shape"][1:])) for key, field in inputs.items()}
     used = set(columns)
     keeps = {key: _SCALARS[type(value)] for key, value in row.items() if key not in used and type(value) in _SCALARS}
-    answers = tf.saved_model.load(str(folder)).signatures[name].structured_outputs
-    gives = {
-        key: int(np.prod(spec.shape[1:])) if spec.shape.rank > 1 else 0 for key, spec in answers.items() if key not in keeps
-    }
+    gives = {key: math.prod(shape[1:]) if shape[1:] else 0 for key, shape in _outputs(folder, name).items() if key not in keeps}
     return Plan(pattern, str(folder), name, takes, keeps, gives)
+
+
+def _outputs(folder: Path, signature: str) -> dict[str, list[int]]:
+    """Return the shapes of a signature's outputs, -1 for the batch, without loading the model."""
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    outputs = saved.meta_graphs[0].signature_def[signature].outputs
+    return {name: [dim.size for dim in outputs[name].tensor_shape.dim] for name in sorted(outputs)}
 
 
 def _choose(

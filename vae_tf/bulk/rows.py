@@ -6,6 +6,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.dataset
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from vae_tf.errors import UserFileError, UserValueError
 
@@ -78,7 +79,7 @@ def read_rows(pattern: str) -> Iterator[dict[str, Any]]:
     try:
         for file in files:
             yield from _rows_of(form, file)
-    except (OSError, pa.ArrowInvalid, tf.errors.OpError) as error:
+    except (OSError, pa.ArrowInvalid, tf.errors.OpError, DecodeError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise UserFileError(f"{pattern} cannot be read: {reason}.") from error
 

@@ -8,7 +8,7 @@ import typer
 from vae_tf.cli.common import console, emit, progress, quiet_tensorflow
 from vae_tf.errors import UserFileError, UserValueError
 
-__all__ = ["BeamOptions", "EngineOption", "RunnerOption", "run_bulk"]
+__all__ = ["BeamOptions", "EngineOption", "RunnerOption", "check_options", "run_bulk"]
 
 EngineOption = Annotated[
     str | None,
@@ -24,6 +24,28 @@ BeamOptions = Annotated[
     typer.Option("--beam-option", metavar="NAME=VALUE", help="An option of the runner, e.g. flink_master=host:8081."),
 ]
 _ENGINES = ("local", "beam")
+_OF_ENGINES = {"run", "output", "data", "engine", "as_json"}
+_OF_BEAM = {"runner", "beam_options"}
+
+
+def check_options(context: typer.Context, engine: str | None) -> None:
+    """Refuse options that would have no effect with an engine, or without one.
+
+    Raises:
+        UserValueError: there are such options, or there is no such engine.
+    """
+    if engine not in {None, *_ENGINES}:
+        raise UserValueError(f"--engine must be one of {', '.join(_ENGINES)}. Received: {engine!r}.")
+    sources = {option: context.get_parameter_source(str(option.name)) for option in context.command.params}
+    given = [option for option, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    idle = [
+        option.opts[0]
+        for option in given
+        if (option.name in _OF_BEAM and engine != "beam") or (engine is not None and option.name not in _OF_ENGINES | _OF_BEAM)
+    ]
+    if idle:
+        what = f"with --engine {engine}" if engine else "without --engine beam"
+        raise UserValueError(f"Leave out {', '.join(idle)}: no effect {what}.")
 
 
 def run_bulk(  # noqa: PLR0913 - the options of the command line
@@ -40,11 +62,9 @@ def run_bulk(  # noqa: PLR0913 - the options of the command line
     """Run a signature of a servable over files, and say how many rows were written.
 
     Raises:
-        UserValueError: there is no such engine, no data, or an option is not NAME=VALUE.
+        UserValueError: there is no data, or an option is not NAME=VALUE.
         UserFileError: the output is there already.
     """
-    if engine not in _ENGINES:
-        raise UserValueError(f"--engine must be one of {', '.join(_ENGINES)}. Received: {engine!r}.")
     if data is None:
         raise UserValueError("--engine needs --data: a pattern of .png, .jpg, .tfrecord or .parquet files, in quotes.")
     if output.suffix:

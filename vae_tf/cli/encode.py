@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vae_tf.cli.bulk import BeamOptions, EngineOption, RunnerOption, run_bulk
+from vae_tf.cli.bulk import BeamOptions, EngineOption, RunnerOption, check_options, run_bulk
 from vae_tf.cli.common import LimitOption, RunArgument, SplitOption, check_suffix, open_data, open_run
 from vae_tf.errors import UserValueError
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["encode"]
 
 
-def encode(  # noqa: PLR0913 - the options of the command line
+def encode(  # noqa: PLR0913, PLR0917 - the options of the command line
+    context: typer.Context,
     run: RunArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="FILE.npz for arrays, FILE.tsv for a table; with --engine a folder.")
@@ -31,8 +32,10 @@ def encode(  # noqa: PLR0913 - the options of the command line
 
     Data larger than a machine: `run.py encode saved_models/NAME --engine beam --data 'rows-*.parquet' -o codes`.
     """
+    check_options(context, engine)
     if engine is not None:
-        return run_bulk(engine, "encode", run, data, output, runner=runner, options=beam_options)
+        run_bulk(engine, "encode", run, data, output, runner=runner, options=beam_options)
+        return
     if data is not None:
         raise UserValueError("encode reads the run's own data; --data goes with --engine.")
     check_suffix(output, ".npz", ".tsv")
@@ -51,7 +54,7 @@ def encode(  # noqa: PLR0913 - the options of the command line
         write_arrays(output, arrays)
     else:
         write_text(output, _as_tsv(arrays))
-    return typer.echo(str(output))
+    typer.echo(str(output))
 
 
 def _as_tsv(arrays: "dict[str, np.ndarray[Any, Any]]") -> str:

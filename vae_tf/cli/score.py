@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vae_tf.cli.bulk import BeamOptions, EngineOption, RunnerOption, run_bulk
+from vae_tf.cli.bulk import BeamOptions, EngineOption, RunnerOption, check_options, run_bulk
 from vae_tf.cli.common import (
     JsonOption,
     LimitOption,
@@ -32,6 +32,7 @@ _SPLITS = ("train", "validation", "test")
 
 
 def score(  # noqa: PLR0913, PLR0917 - the options of the command line
+    context: typer.Context,
     run: RunArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="FILE.csv: one row an example; with --engine a folder.")],
     data: Annotated[str | None, typer.Option(help="What to score: as --dataset of train; default: the run's data.")] = None,
@@ -56,8 +57,10 @@ def score(  # noqa: PLR0913, PLR0917 - the options of the command line
 
     Data larger than a machine: `run.py score saved_models/NAME --engine beam --data 'images/*.png' -o scores`.
     """
+    check_options(context, engine)
     if engine is not None:
-        return run_bulk(engine, "score", run, data, output, runner=runner, options=beam_options, as_json=as_json)
+        run_bulk(engine, "score", run, data, output, runner=runner, options=beam_options, as_json=as_json)
+        return
     check_suffix(output, ".csv")
     if picture:
         check_suffix(picture, ".png")
@@ -76,7 +79,7 @@ def score(  # noqa: PLR0913, PLR0917 - the options of the command line
     _write(output, examples, scores, truth)
     if picture:
         _draw(picture, examples, scores, truth)
-    return _report(scores, detections, output, as_json)
+    _report(scores, detections, output, as_json)
 
 
 def _load(loaded: "LoadedRun", data: str | None, data_dir: Path | None, label_column: str | None) -> "Dataset":
@@ -92,6 +95,7 @@ def _load(loaded: "LoadedRun", data: str | None, data_dir: Path | None, label_co
         "dataset": data,
         "data_dir": str(data_dir) if data_dir else own.data_dir,
         "label_column": label_column if data.startswith("csv:") else None,
+        "label_bins": None,
         "splits": None,
         "classes": None,
         "limit": None,

@@ -7,8 +7,8 @@ def list_datasets() -> dict[str, str]:
     """Return what `data.dataset` may be: form to a description in one line.
 
     Example:
-        >>> sorted(form for form in list_datasets() if ":" in form)
-        ['NAME/CONFIG:VERSION', 'csv:PATH', 'folder:PATH', 'npz:PATH', 'text:PATH']
+        >>> print(*sorted(list_datasets()))
+        NAME NAME/CONFIG:VERSION csv:PATH digits folder:PATH npz:PATH sprites text:PATH topics waves
     """
     return {
         "digits": "1,797 real handwritten digits, 8 x 8, from scikit-learn: 1,297 for training; no network needed",

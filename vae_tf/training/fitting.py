@@ -42,10 +42,9 @@ def choose_steps_per_execution(steps: int) -> int:
         >>> choose_steps_per_execution(468), choose_steps_per_execution(20), choose_steps_per_execution(67)
         (52, 20, 33)
     """
-    candidates = range(1, min(steps, _LONGEST_EXECUTION) + 1)
     if steps <= _LONGEST_EXECUTION:
         return steps
-    return max((n for n in candidates if n > _LONGEST_EXECUTION // 2), key=lambda n: (-(steps % n), n))
+    return max(range(_LONGEST_EXECUTION // 2 + 1, _LONGEST_EXECUTION + 1), key=lambda n: (-(steps % n), n))
 
 
 def train(
@@ -95,15 +94,18 @@ def _train_locked(
     stop = GracefulStop(distribution.any)
     if state.epoch < config.training.epochs and not checkpointing.is_out_of_patience():
         callbacks = _callbacks(config, dataset, run, steps, checkpointing)
+        profiles = [Profile(run.tensorboard / "train")] if config.training.profile and is_chief else []
         progress = ProgressBar(console, state.epoch, config.training.epochs)
         fit = {"steps_per_epoch": steps, "initial_epoch": state.epoch, "epochs": config.training.epochs}
         data = _batches(config, dataset, vae, steps, state.epoch, distribution)
         try:
-            vae.fit(**data, **fit, callbacks=[*callbacks, progress, stop], verbose=0, shuffle=False)
+            vae.fit(**data, **fit, callbacks=[*callbacks, *profiles, progress, stop], verbose=0, shuffle=False)
             distribution.check_agreement(vae)
         finally:
             progress.close()
             stop.restore()
+            for profile in profiles:
+                profile.stop()
     if distribution.num_replicas > 1:  # what follows is for one process: a model of its own
         vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
     store.restore(vae, checkpointing.state.selected(config.training.select), with_optimizer=False)
@@ -171,5 +173,4 @@ def _callbacks(
         MetricsLog(run, steps * batch_size),
         checkpointing,
         TensorBoardLog(run.tensorboard, dataset.spec, examples, every, config.seed),
-        *([Profile(run.tensorboard / "train")] if config.training.profile else []),
     ]
