@@ -113,12 +113,18 @@ def _own_cases(train: dict[str, Any], source: dict[str, Any]) -> list[Case]:
     flow = {**source, "batch_size": 128}
     inputs = [Entry("in memory", "pipeline", {**flow, "streamed": False})]
     inputs += [Entry(f"streamed, {n} x the data", "pipeline", {**flow, "streamed": True, "copies": n}) for n in (1, 10)]
+    bernoulli = {"batch_size": 128, "repeats": 2000}
+    formulas = {"vae_tf": "ours", "TensorFlow's cross-entropy": "tensorflow"}
     return [
         Case("latents", tuple(Entry(spec, "train_ours", {**train, "latents": spec}) for spec in latents)),
         Case(
             "precision, compiler, threads", tuple(Entry(name, "train_ours", {**train, **one}) for name, one in options.items())
         ),
         Case("input pipeline alone", tuple(inputs)),
+        Case(
+            "Bernoulli log p(x|z), gradient",
+            tuple(Entry(name, "log_prob", {**bernoulli, "formula": formula}) for name, formula in formulas.items()),
+        ),
         Case("servable", (Entry("load and answer", "load_servable", source), Entry("export", "export_model", source))),
     ]
 

@@ -48,6 +48,11 @@ def test_the_floor_and_the_bound(data):
     assert sides.SIDES["nll_ours"](data=data, num_images=10, num_samples=20)["samples"] == 200
 
 
+@pytest.mark.parametrize("formula", ["ours", "tensorflow"])
+def test_a_formula_is_reckoned_so_often(formula):
+    assert sides.SIDES["log_prob"](formula=formula, batch_size=4, repeats=3)["samples"] == 3
+
+
 @pytest.mark.parametrize(("settings", "samples"), [({"streamed": False}, 1152), ({"streamed": True, "copies": 2}, 2432)])
 def test_the_pipeline_makes_every_batch(settings, samples):
     assert sides.SIDES["pipeline"](**DIGITS, batch_size=128, **settings)["samples"] == samples

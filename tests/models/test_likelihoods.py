@@ -41,6 +41,46 @@ def test_bernoulli_log_prob_of_grey_values_is_the_negative_cross_entropy():
     np.testing.assert_allclose(likelihood.log_prob(logits, x), _sum(expected), rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(1,), (131,), (2, 3), (28, 28, 1), (64, 64, 3)])
+@pytest.mark.parametrize("axes", [("s", "b"), ("b",)])
+def test_bernoulli_log_prob_and_both_gradients_where_shapes_are_broadcast(shape, axes):
+    rng = np.random.default_rng(3)
+    sizes = {"s": 3, "b": 2}
+    full, part = (3, 2, *shape), (*(sizes[axis] for axis in axes), *shape)
+    for logits_shape, x_shape in ((full, part), (part, full)):
+        logits, x = 4.0 * rng.normal(size=logits_shape), rng.random(x_shape).round(1)
+        params, values = tf.Variable(logits, dtype=tf.float32), tf.Variable(x, dtype=tf.float32)
+        with tf.GradientTape() as tape:
+            log_prob = BernoulliLikelihood(shape).log_prob(params, values)
+            total = tf.reduce_sum(log_prob * tf.reshape(tf.range(6.0), (3, 2)))
+        by_logits, by_x = tape.gradient(total, (params, values))
+        weights = np.arange(6.0).reshape(3, 2, *(1 for _ in shape))
+        event = tuple(range(2, 2 + len(shape)))
+        np.testing.assert_allclose(log_prob, (x * logits - np.logaddexp(0.0, logits)).sum(event), rtol=2e-6, atol=1e-5)
+        slopes = weights * (x - special.expit(logits)), weights * np.broadcast_to(logits, full)
+        for found, slope, wanted in zip((by_logits, by_x), slopes, (logits_shape, x_shape), strict=True):
+            np.testing.assert_allclose(found, slope.sum(0) if len(wanted) < len(full) else slope, rtol=1e-4, atol=1e-5)
+
+
+def test_bernoulli_log_prob_has_second_derivatives():
+    logits = tf.Variable([[-1.0, 0.5, 2.0]])
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            log_prob = BernoulliLikelihood((3,)).log_prob(logits, tf.ones((1, 3)))
+        slope = inner.gradient(log_prob, logits)
+    p = special.expit(logits.numpy())
+    np.testing.assert_allclose(outer.gradient(slope, logits), -p * (1.0 - p), rtol=1e-5)
+
+
+def test_bernoulli_log_prob_of_events_whose_size_is_not_known():
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None]), tf.TensorSpec([None, None, None])])
+    def log_prob(logits, x):
+        return BernoulliLikelihood((2, 3)).log_prob(logits, x)
+
+    logits, x = 3.0 * _values((2, 3)), _uniform((2, 3)).round()
+    np.testing.assert_allclose(log_prob(logits, x), BernoulliLikelihood((2, 3)).log_prob(logits, x), rtol=1e-5)
+
+
 def test_bernoulli_logits_of_100_stay_finite_with_finite_gradients():
     likelihood, logits = BernoulliLikelihood((2,)), tf.Variable([[100.0, -100.0], [-100.0, 100.0]])
     with tf.GradientTape() as tape:
