@@ -112,7 +112,7 @@ def _own_cases(train: dict[str, Any], source: dict[str, Any]) -> list[Case]:
     )
     flow = {**source, "batch_size": 128}
     inputs = [Entry("in memory", "pipeline", {**flow, "streamed": False})]
-    inputs += [Entry(f"streamed, {n} x the data", "pipeline", {**flow, "streamed": True, "copies": n}) for n in (1, 10)]
+    inputs += [Entry(f"streamed, {n} x the data", "pipeline", {**flow, "streamed": True, "copies": n}) for n in (1, 10, 100)]
     bernoulli = {"batch_size": 128, "repeats": 2000}
     formulas = {"vae_tf": "ours", "TensorFlow's cross-entropy": "tensorflow"}
     return [
