@@ -14,8 +14,9 @@ from vae_tf.config import (
     ModelConfig,
     RunConfig,
     TrainingConfig,
+    validate_config,
 )
-from vae_tf.config_sources import dump_yaml, list_presets, load_preset, validate_config
+from vae_tf.config_sources import dump_yaml, list_presets, load_preset
 
 EVERYTHING = {
     "seed": 7,

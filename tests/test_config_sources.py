@@ -2,7 +2,7 @@
 
 import pytest
 
-from vae_tf.config import ConstantConfig
+from vae_tf.config import ConstantConfig, validate_config
 from vae_tf.config_sources import (
     DEFAULT_PRESET,
     list_presets,
@@ -12,7 +12,6 @@ from vae_tf.config_sources import (
     parse_latents,
     parse_override,
     resolve_config,
-    validate_config,
 )
 from vae_tf.errors import UserFileError, UserValueError
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_tf.config import RunConfig
-from vae_tf.config_sources import dump_yaml, load_config_file, validate_config
+from vae_tf.config import RunConfig, validate_config
+from vae_tf.config_sources import dump_yaml, load_config_file
 from vae_tf.errors import UserFileError
 
 if TYPE_CHECKING:

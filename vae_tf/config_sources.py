@@ -1,16 +1,16 @@
 """Where a RunConfig comes from: preset < file < `path=value` overrides, with messages a person can act on."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from vae_tf.config import RunConfig
+from vae_tf.config import RunConfig, validate_config
+from vae_tf.config.validation import join_path, nearest_name
 from vae_tf.errors import UserFileError, UserValueError
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "parse_latents",
     "parse_override",
     "resolve_config",
-    "validate_config",
     "with_value",
 ]
 
@@ -56,7 +55,7 @@ def load_preset(name: str) -> dict[str, Any]:
         UserValueError: no preset has that name.
     """
     if name not in list_presets():
-        raise UserValueError(f"There is no preset {name!r}{_nearest(name, list_presets())} See `run.py presets`.")
+        raise UserValueError(f"There is no preset {name!r}{nearest_name(name, list_presets())} See `run.py presets`.")
     text = (resources.files("vae_tf") / "presets" / f"{name}.yaml").read_text("utf-8")
     return {"preset": name, **(yaml.safe_load(text) or {})}
 
@@ -270,120 +269,9 @@ def _check_path(defaults: Any, path: tuple[str, ...]) -> None:
             node, walked = node[int(part)], f"{walked}[{part}]"
         elif isinstance(node, dict):
             if part not in node:
-                raise UserValueError(f"{_join(walked, part)} is not a known key{_nearest(part, node)}")
-            node, walked = node[part], _join(walked, part)
+                raise UserValueError(f"{join_path(walked, part)} is not a known key{nearest_name(part, node)}")
+            node, walked = node[part], join_path(walked, part)
         elif node is None or isinstance(node, str):
             return  # an optional mapping that is not set: validation judges what is put there
         else:
             raise UserValueError(f"{walked} is a single value and has no key {part!r}.")
-
-
-def _join(walked: str, part: str) -> str:
-    return f"{walked}.{part}" if walked else part
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """Return `; did you mean ...?`, or the list of what is known."""
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}."
-
-
-def validate_config(settings: Mapping[str, Any]) -> RunConfig:
-    """Validate settings into a RunConfig.
-
-    Raises:
-        UserValueError: `path rule. Received: value.` for the first error found.
-
-    Example:
-        >>> validate_config({"trainin": {}})
-        Traceback (most recent call last):
-        vae_tf.errors.UserValueError: trainin is not a known key; did you mean 'training'?
-    """
-    try:
-        return RunConfig.model_validate(settings)
-    except ValidationError as error:
-        raise UserValueError(_message(error, settings)) from error
-
-
-def _message(error: ValidationError, settings: Mapping[str, Any]) -> str:
-    """Say the first error in one line: unknown keys first, for they often cause the others."""
-    errors = sorted(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
-    first = errors[0]
-    path = _path(first["loc"], settings)
-    if first["type"] == "extra_forbidden":
-        known = [field for model in _models_at(first["loc"][:-1]) for field in model.model_fields]
-        return f"{path} is not a known key{_nearest(str(first['loc'][-1]), known)}"
-    if first["type"] == "missing":
-        return f"{path} is missing."
-    return f"{path} {_rule(first)}"
-
-
-def _path(location: tuple[Any, ...], settings: Any) -> str:
-    """Write pydantic's location as the path a person wrote: without the tags of unions and its mark of a bad key."""
-    path, node = "", settings
-    for index, part in enumerate(location):
-        if isinstance(part, int):
-            path += f"[{part}]"
-            node = node[part] if isinstance(node, (list, tuple)) and part < len(node) else None
-        elif part != "[key]" and (part not in map(_kind, _models_at(location[:index])) or _has(node, part)):
-            path = _join(path, str(part))
-            node = node.get(part) if isinstance(node, Mapping) else None
-    return path
-
-
-def _has(node: Any, key: str) -> bool:
-    return isinstance(node, Mapping) and key in node
-
-
-def _models_at(location: tuple[Any, ...]) -> list[type[BaseModel]]:
-    """Return the classes of the configuration that may stand at a location of pydantic's, tags of unions included."""
-    models: list[type[BaseModel]] = [RunConfig]
-    for part in location:
-        tagged = [model for model in models if _kind(model) == part]
-        fields = [model.model_fields[part].annotation for model in models if part in model.model_fields]
-        if tagged or fields:
-            models = tagged or [model for field in fields for model in _models_in(field)]
-    return models
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Return the classes of the configuration that a field's type names."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]
-
-
-def _kind(model: type[BaseModel]) -> Any:
-    """Return the tag by which a union knows a class; None where it has none."""
-    return model.model_fields["kind"].default if "kind" in model.model_fields else None
-
-
-_MAPPINGS = {"model_type", "model_attributes_type", "dict_type"}
-_SIGNS = {
-    "greater_than": ("gt", ">"),
-    "greater_than_equal": ("ge", ">="),
-    "less_than": ("lt", "<"),
-    "less_than_equal": ("le", "<="),
-}
-
-
-def _rule(error: Any) -> str:
-    """Say the broken rule and the value that broke it."""
-    received = repr(error["input"]) if not isinstance(error["input"], BaseModel) else ""
-    context = error.get("ctx", {})
-    if error["type"] in _SIGNS:
-        key, sign = _SIGNS[error["type"]]
-        return f"must be {sign} {context[key]}. Received: {received}."
-    if error["type"] == "value_error":
-        return f"{context['error']}."
-    if error["type"] == "union_tag_invalid":
-        return f"must have one of the kinds {context['expected_tags']}. Received: {context['tag']!r}."
-    if error["type"] == "union_tag_not_found":
-        kinds = ", ".join(repr(_kind(model)) for model in _models_at(error["loc"]))
-        return f"must say its kind, one of {kinds}. Received: {received}."
-    if error["type"] in _MAPPINGS:
-        return f"must be a mapping of keys to values. Received: {received}."
-    text = re.sub(r"^(Input|String|Tuple) should ", "must ", error["msg"])
-    text = re.sub(r" after validation, not \d+$", "", text)
-    return f"{text[0].lower()}{text[1:]}. Received: {received}."

@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from vae_tf.config import ModelConfig
-from vae_tf.config_sources import validate_config
+from vae_tf.config import ModelConfig, validate_config
 from vae_tf.data import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation import BoundEstimator

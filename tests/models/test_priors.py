@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from vae_tf.config import RunConfig
-from vae_tf.config_sources import validate_config
+from vae_tf.config import RunConfig, validate_config
 from vae_tf.errors import UserValueError
 from vae_tf.models import GaussianLatent, LearnedPrior, MixturePrior, StandardPrior
 

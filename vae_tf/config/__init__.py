@@ -72,6 +72,7 @@ from vae_tf.config.schedules import (
     StepwiseConfig,
     TemperatureConfig,
 )
+from vae_tf.config.validation import validate_config
 
 __all__ = [
     "AutoLikelihoodConfig",
@@ -134,4 +135,5 @@ __all__ = [
     "TransformerTextLikelihoodConfig",
     "VampPriorConfig",
     "VimcoConfig",
+    "validate_config",
 ]

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from vae_tf.config import RunConfig
+from vae_tf.config import RunConfig, validate_config
 from vae_tf.config.base import Part, PositiveInt
-from vae_tf.config_sources import load_config_file, merge, validate_config, with_value
+from vae_tf.config_sources import load_config_file, merge, with_value
 from vae_tf.errors import UserFileError, UserValueError
 
 __all__ = ["ChoiceParameter", "FloatParameter", "IntParameter", "Parameter", "SearchSpace", "list_spaces", "load_space"]
