@@ -16,8 +16,9 @@ from vae_tf.data.pipeline import gather_examples, to_inputs
 from vae_tf.evaluation.bounds import BoundEstimator
 from vae_tf.export import standalone
 from vae_tf.export.check import ServableMismatchError, check_servable, random_request
+from vae_tf.export.functions import SCORE_SAMPLES
 from vae_tf.export.servable import export_run, list_versions
-from vae_tf.export.signatures import SCORE_SAMPLES, make_signatures
+from vae_tf.export.signatures import make_signatures
 from vae_tf.seeding import derive_pair
 from vae_tf.training.runs import load_run
 

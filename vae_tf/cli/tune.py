@@ -10,11 +10,12 @@ import typer
 from rich.console import Console
 
 from vae_tf.cli.common import JsonOption, console, emit, quiet_tensorflow, warn
+from vae_tf.cli.search_progress import Listener
 from vae_tf.errors import UserValueError
 
 if TYPE_CHECKING:
     from vae_tf.tuning.drive import Winner
-    from vae_tf.tuning.search import SearchDirectory, SearchSettings, TrialResult
+    from vae_tf.tuning.search import SearchDirectory, SearchSettings
 
 __all__ = ["tune"]
 
@@ -182,48 +183,12 @@ def _settings(**values: Any) -> "SearchSettings":
         raise UserValueError(f"--{first['loc'][0]} {rule}. Received: {first['input']!r}.") from error
 
 
-class _Listener:
-    """Shows on stderr what a search does."""
-
-    def __init__(self, settings: "SearchSettings", done: "list[TrialResult]") -> None:
-        self.settings = settings
-        self.total: int | None = None
-        self.results = {(result.trial, result.execution): result for result in done}
-        self.status = console.status("")
-
-    def so_far(self) -> str:
-        return f"{len(self.results)} of {self.total} trainings done" if self.total else f"{len(self.results)} trainings done"
-
-    def begin(self, result: "TrialResult") -> None:
-        self.status.update(f"{self.so_far()}; training {result.trial}-{result.execution}: {_values(result.values)}")
-
-    def report(self, result: "TrialResult") -> None:
-        key = (result.trial, result.execution)
-        if key in self.results:
-            return
-        self.results[key] = result
-        label = f"{result.trial}-{result.execution}  {_values(result.values)}  "
-        if result.failure:
-            console.print(f"{label}[red]failed:[/] {result.failure}", highlight=False)
-            return
-        score = getattr(result, self.settings.objective)
-        scores = [getattr(other, self.settings.objective) for other in self.results.values() if not other.failure]
-        mark = "  [green]best so far[/]" if score <= min(scores) else ""
-        stderr, active = getattr(result, f"{self.settings.objective}_stderr"), f"{result.active} of {result.axes} active"
-        numbers = f"{self.settings.objective} {score:.2f} ± {stderr:.2f}  {active}  {result.seconds:.0f} s"
-        console.print(f"{label}{numbers}{mark}", highlight=False)
-
-
-def _values(values: dict[str, Any]) -> str:
-    return "  ".join(f"{name}={value}" for name, value in values.items())
-
-
 def _search(search: "SearchDirectory", workers: int, role: str) -> "Winner":
     """Run the trials that are left, then fit the winner."""
     from vae_tf.tuning import workers as processes
     from vae_tf.tuning.drive import finish_search, open_tuner, search_here
 
-    listener = _Listener(search.read_settings(), search.read_results())
+    listener = Listener(search.read_settings(), search.read_results())
 
     def poll() -> None:
         for result in search.read_results():
@@ -254,7 +219,7 @@ def _work(search: "SearchDirectory") -> None:
         if time.monotonic() > deadline:
             raise UserValueError(f"There is no search in {search.path}. Start the chief, with the same --output and --name.")
         time.sleep(1)
-    listener = _Listener(search.read_settings(), search.read_results())
+    listener = Listener(search.read_settings(), search.read_results())
     search_here(open_tuner(search, Console(file=io.StringIO()), listener.begin, listener.report, is_worker=True))
 
 

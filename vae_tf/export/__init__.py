@@ -1,8 +1,9 @@
 """From a run to a servable: signatures, version folders, warm-up, and the check that others can run it."""
 
 from vae_tf.export.check import ServableMismatchError, SignatureCheck, check_servable, compare_answers, random_request
+from vae_tf.export.functions import IMPUTE_STEPS, SCORE_SAMPLES
 from vae_tf.export.servable import Exported, export_run, list_versions, prune_versions
-from vae_tf.export.signatures import IMPUTE_STEPS, SCORE_SAMPLES, Input, Signature, example_request, make_signatures
+from vae_tf.export.signatures import Input, Signature, example_request, make_signatures
 from vae_tf.export.warmup import write_warmup
 
 __all__ = [

@@ -13,20 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from vae_tf.data.images import decode_image
-from vae_tf.data.pipeline import to_inputs
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.evaluation.bounds import BoundEstimator
+from vae_tf.export.functions import SCORE_SAMPLES, ServedFunctions, Tensors
 from vae_tf.models.vae import VAE
-from vae_tf.seeding import derive_pair
 
-__all__ = ["IMPUTE_STEPS", "SCORE_SAMPLES", "Input", "Signature", "describe_signature", "example_request", "make_signatures"]
-
-SCORE_SAMPLES = 32
-"""Samples of z by which the `score` signature estimates an example's negative ELBO."""
-IMPUTE_STEPS = 20
-"""Steps of the Markov chain by which missing values are filled; the second half is averaged."""
-
-Tensors = dict[str, tf.Tensor]
+__all__ = ["Input", "Signature", "describe_signature", "example_request", "make_signatures"]
 
 _TEXT_OF = {"x": "text", "reconstruction": "reconstruction_text"}
 
@@ -83,7 +74,7 @@ def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
         vae: the model.
         spec: how raw values become model inputs and back.
     """
-    functions = _Functions(vae, spec)
+    functions = ServedFunctions(vae, spec)
     raw = _describe_raw(spec)
     parameters = {name: f"parameter of q(z|x): {name}" for name in functions.parameter_names()}
     x = Input(tf.TensorSpec([None, *spec.event_shape], tf.float32, name="x"), raw, _middle(spec))
@@ -209,122 +200,6 @@ def _with_text(signature: Signature, spec: DatasetSpec) -> Signature:
 
     docs = {_TEXT_OF[key]: f"{key} as text" for key in signature.output_docs if key in _TEXT_OF}
     return replace(signature, function=function, output_docs={**signature.output_docs, **docs})
-
-
-class _Functions:
-    """The signatures' bodies."""
-
-    def __init__(self, vae: VAE, spec: DatasetSpec) -> None:
-        self.vae = vae
-        self.spec = spec
-        self.estimator = BoundEstimator(vae)
-
-    def parameter_names(self) -> list[str]:
-        """Return the names of the posterior's parameters."""
-        return list(self.vae.latent.describe(self.vae.encode(tf.zeros([1, *self.spec.event_shape]))))
-
-    def _raw(self, x: tf.Tensor) -> tf.Tensor:
-        """Scale model values back to raw units, in the graph."""
-        return x * tf.constant(self.spec.scale, tf.float32) + tf.constant(self.spec.shift, tf.float32)
-
-    def _mean(self, z: tf.Tensor) -> tf.Tensor:
-        return self._raw(self.vae.decode(z).mean())
-
-    def _mode(self, x: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
-        return self.vae.latent.mode(self.vae.encode(to_inputs(self.spec, x), label))
-
-    def reconstruct(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
-        """Encode, take the most probable z, decode."""
-        return {"reconstruction": self._mean(self._mode(x, label))}
-
-    def encode(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
-        """Return the posterior's mean and parameters."""
-        q = self.vae.encode(to_inputs(self.spec, x), label)
-        return {"mean": self.vae.latent.mean(q), **self.vae.latent.describe(q)}
-
-    def decode(self, z: tf.Tensor) -> Tensors:
-        """Return the mean of p(x|z)."""
-        return {"x": self._mean(z)}
-
-    def interpolate(
-        self,
-        start: tf.Tensor,
-        stop: tf.Tensor,
-        fraction: tf.Tensor,
-        start_label: tf.Tensor | None = None,
-        stop_label: tf.Tensor | None = None,
-    ) -> Tensors:
-        """Encode both ends, go a fraction of the way between them, decode."""
-        fraction = tf.clip_by_value(fraction, 0.0, 1.0)[:, tf.newaxis]
-        z = self.vae.latent.blend(self._mode(start, start_label), self._mode(stop, stop_label), fraction, spherical=False)
-        return {"x": self._mean(z), "z": z}
-
-    def sample(self, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
-        """Draw z from the prior, every row by its own seed alone, and decode it."""
-
-        def draw(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            return self.vae.latent.draw(1, row[0], row[1])[0]
-
-        spec = tf.TensorSpec([self.vae.latent.size], tf.float32)
-        z = tf.map_fn(draw, (_row_seeds(seed, "served sample"), temperature), fn_output_signature=spec)
-        z = z if label is None else self.vae.latent.relabel(z, label)
-        return {"x": self._mean(z), "z": z}
-
-    def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
-        """Estimate the negative ELBO of every row, with the same noise for all rows and requests."""
-        seed = tf.constant(derive_pair(0, "served score"), tf.int32)
-
-        def negative_elbo(row: tuple[tf.Tensor, ...]) -> tf.Tensor:
-            one, *label = (field[tf.newaxis] for field in row)
-            _, sums = self.estimator.log_weight_sums(one, seed, SCORE_SAMPLES, *label)
-            return tf.add_n(list(sums.values()))[0] / SCORE_SAMPLES
-
-        rows = (to_inputs(self.spec, x),) if label is None else (to_inputs(self.spec, x), label)
-        if self.spec.is_text:  # a text's loop over tokens does not vectorise
-            return {"negative_elbo": tf.map_fn(negative_elbo, rows, fn_output_signature=tf.float32)}
-        return {"negative_elbo": tf.vectorized_map(negative_elbo, rows)}
-
-    def impute(self, x: tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
-        """Fill in what is NaN."""
-        return self.impute_masked(x, tf.math.logical_not(tf.math.is_nan(x)), seed, label)
-
-    def impute_masked(self, x: tf.Tensor, observed: tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
-        """Fill in what is not observed, every row by its own seed alone.
-
-        z and the missing part of x are drawn in turn, each given the other (Rezende, Mohamed, Wierstra 2014, appendix F); the
-        answer is the mean of p(x|z) over the second half of the chain.
-        """
-        label = tf.fill(tf.shape(seed), tf.constant(-1, tf.int64)) if label is None else label
-        rows = (to_inputs(self.spec, tf.where(observed, x, 0.0)), observed, _row_seeds(seed, "served imputation"), label)
-        mean = tf.map_fn(self._impute_row, rows, fn_output_signature=tf.TensorSpec(self.spec.event_shape, tf.float32))
-        return {"x": tf.where(observed, x, self._raw(mean))}
-
-    def _impute_row(self, row: tuple[tf.Tensor, ...]) -> tf.Tensor:
-        x, observed, seed, label = row
-        labels = label[tf.newaxis]
-        fold = tf.random.experimental.stateless_fold_in
-        start = tf.where(observed, x, self.vae.generate(1, fold(seed, 0), labels=labels)[0])
-
-        def step(index: tf.Tensor, x: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            z, _ = self.vae.latent.sample(self.vae.encode(x[tf.newaxis], labels), fold(seed, 2 * index + 1), hard=True)
-            p = self.vae.decode(z)
-            drawn = tf.where(observed, x, p.sample(seed=fold(seed, 2 * index + 2))[0])
-            return index + 1, drawn, total + tf.where(index >= IMPUTE_STEPS // 2, p.mean()[0], 0.0)
-
-        state = (tf.constant(0), start, tf.zeros_like(start))
-        *_, total = tf.while_loop(lambda index, *_: index < IMPUTE_STEPS, step, state)
-        return total / (IMPUTE_STEPS - IMPUTE_STEPS // 2)
-
-
-def _row_seeds(seed: tf.Tensor, purpose: str) -> tf.Tensor:
-    """Return one stateless seed a row, int32 [B, 2]: a function of the row's own number alone."""
-    pair = tf.constant(derive_pair(0, purpose), tf.int32)
-    fold = tf.random.experimental.stateless_fold_in
-
-    def mix(number: tf.Tensor) -> tf.Tensor:
-        return fold(fold(pair, tf.cast(number % 2**31, tf.int32)), tf.cast(number // 2**31 % 2**31, tf.int32))
-
-    return tf.map_fn(mix, seed, fn_output_signature=tf.TensorSpec([2], tf.int32))
 
 
 def example_request(signature: Signature, num_rows: int = 1) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """The bounds that are optimised, and the schedules of their weights."""
 
 from vae_tf.objectives.aggregate import BetaTc, InfoVae, mean_discrepancy, total_correlation
+from vae_tf.objectives.baselines import MovingAverage
 from vae_tf.objectives.capacity import Capacity
 from vae_tf.objectives.elbo import Elbo, Objective
 from vae_tf.objectives.free_bits import FreeBits
@@ -18,7 +19,7 @@ from vae_tf.objectives.schedules import (
     Stepwise,
     as_schedule,
 )
-from vae_tf.objectives.score import Exact, MovingAverage, Rebar, ScoreFunction, Vimco
+from vae_tf.objectives.score import Exact, Rebar, ScoreFunction, Vimco
 from vae_tf.objectives.semi_supervised import LabelledSet, SemiSupervised
 
 __all__ = [

@@ -11,13 +11,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from vae_tf.objectives.baselines import MovingAverage, learned_baseline
 from vae_tf.objectives.elbo import Elbo, Objective
-from vae_tf.replicas import make_own
 
-__all__ = ["Exact", "MovingAverage", "Rebar", "ScoreFunction", "Vimco", "enumerate_costs", "gradient_only"]
+__all__ = ["Exact", "Rebar", "ScoreFunction", "Vimco", "enumerate_costs", "gradient_only"]
 
 _MAX_STATES = 4096
-_DECAY = 0.99
 
 
 class _ForDiscrete(Objective):
@@ -57,38 +56,6 @@ def _estimated_kl(model: Any, scored: list[tuple[int, Any]]) -> tf.Tensor:
     return tf.add_n(terms) if terms else tf.constant(0.0)
 
 
-class MovingAverage(keras.layers.Layer):
-    """A number that follows another: a baseline that does not look at x.
-
-    Example:
-        >>> average = MovingAverage()
-        >>> float(average(tf.zeros([2, 3])))
-        0.0
-    """
-
-    def __init__(self) -> None:
-        super().__init__(name="baseline", dtype="float32")
-        self.value = make_own("average")
-        self.num_updates = make_own("num_updates")
-        self.built = True
-
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Return the average, corrected for its start at 0."""
-        correction = 1.0 - tf.pow(_DECAY, tf.maximum(self.num_updates.value, 1.0))
-        return self.value.value / correction
-
-    def update(self, signal: tf.Tensor) -> None:
-        """Follow the mean of the signal, [B]."""
-        self.value.assign(_DECAY * self.value + (1.0 - _DECAY) * tf.reduce_mean(signal))
-        self.num_updates.assign_add(1.0)
-
-
-def _learned_baseline(event_shape: tuple[int, ...]) -> keras.Model:
-    layers = [keras.layers.Flatten(), keras.layers.Dense(100, activation="tanh"), keras.layers.Dense(1)]
-    out = keras.layers.Reshape((), dtype="float32")
-    return keras.Sequential([keras.Input(event_shape), *layers, out], name="baseline")
-
-
 @keras.saving.register_keras_serializable("vae_tf")
 class ScoreFunction(_ForDiscrete, Elbo):
     """Hard draws, and (f(z) - b) * grad log q(z|x) as the encoder's gradient (Williams 1992). Unbiased for any b(x).
@@ -119,7 +86,7 @@ class ScoreFunction(_ForDiscrete, Elbo):
         """Return the baseline."""
         if self.baseline == "none":
             return None
-        return MovingAverage() if self.baseline == "moving_average" else _learned_baseline(event_shape)
+        return MovingAverage() if self.baseline == "moving_average" else learned_baseline(event_shape)
 
     def loss(self, model: Any, x: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """Return the ELBO's loss, with the score function's gradient added to the encoder's."""

@@ -11,9 +11,10 @@ import numpy as np
 from vae_tf.serving.batching import Batcher, BatchingOptions
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.log import log_event
-from vae_tf.serving.manager import ModelManager, Version
+from vae_tf.serving.manager import ModelManager
 from vae_tf.serving.metrics import Metrics
 from vae_tf.serving.tensors import SignatureInfo
+from vae_tf.serving.versions import Version
 
 __all__ = ["Limits", "Request", "ServingCore"]
 

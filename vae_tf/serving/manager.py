@@ -20,40 +20,9 @@ from vae_tf.serving.codes import Code, ServingError, State, invalid
 from vae_tf.serving.loaded_model import LoadedModel, replay_warmup
 from vae_tf.serving.log import LOG, log_event
 from vae_tf.serving.model_config import ModelConfig, read_model_config
+from vae_tf.serving.versions import Version, folder_of, list_numbers
 
-__all__ = ["ManagerOptions", "ModelManager", "Version"]
-
-
-@dataclass(eq=False)
-class Version:
-    """One version of a model.
-
-    Attributes:
-        name: the model's name.
-        number: the version.
-        state: where it is between start and end.
-        error: why loading failed.
-        model: what runs requests; None before and after.
-    """
-
-    name: str
-    number: int
-    state: State = State.START
-    error: ServingError | None = None
-    model: LoadedModel | None = None
-    num_users: int = 0
-    num_attempts: int = 0
-    next_attempt: float = 0.0
-
-    def loaded(self) -> LoadedModel:
-        """Return the model of a version in use.
-
-        Raises:
-            ServingError: NOT_FOUND; the version is not loaded.
-        """
-        if self.model is None:
-            raise ServingError(Code.NOT_FOUND, f"Servable not found for request: Specific({self.name}, {self.number})")
-        return self.model
+__all__ = ["ManagerOptions", "ModelManager"]
 
 
 @dataclass(frozen=True)
@@ -227,7 +196,7 @@ class ModelManager:
             return  # the look before is still loading
         async with served.lock:
             removed = served.config.specific == (-1,)
-            found = [] if removed else _list_versions(served.config.base_path)
+            found = [] if removed else list_numbers(served.config.base_path)
             if found is None:
                 return  # a missing folder changes nothing
             wanted = served.config.select(found)
@@ -254,7 +223,7 @@ class ModelManager:
         began = time.perf_counter()
         try:
             version.model = await asyncio.get_running_loop().run_in_executor(
-                self._loader, self._load_version, _folder_of(served.config.base_path, number)
+                self._loader, self._load_version, folder_of(served.config.base_path, number)
             )
         except ServingError as error:
             version.error = error
@@ -303,19 +272,3 @@ class ModelManager:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._unload(version), 5.0)
         self._loader.shutdown(wait=False, cancel_futures=True)
-
-
-def _list_versions(folder: Path) -> list[int] | None:
-    """Return the children whose names are integers, None where the folder is not there."""
-    try:
-        return [int(path.name) for path in folder.iterdir() if path.name.isdecimal() and path.name.isascii()]
-    except OSError:
-        return None
-
-
-def _folder_of(folder: Path, number: int) -> Path:
-    """Return a version's folder, whose name may have leading zeros."""
-    if (folder / str(number)).exists():
-        return folder / str(number)
-    names = (path for path in folder.iterdir() if path.name.isdecimal() and path.name.isascii() and int(path.name) == number)
-    return next(names, folder / str(number))

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from google.protobuf import json_format
 
-from vae_tf.serving.manager import Version
+from vae_tf.serving.versions import Version
 
 __all__ = ["metadata_json", "metadata_response", "signature_map"]
 

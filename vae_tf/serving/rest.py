@@ -13,11 +13,11 @@ import orjson
 from vae_tf.serving.codes import Code, ServingError, http_status, invalid
 from vae_tf.serving.core import Request, ServingCore
 from vae_tf.serving.json_parser import parse_json
-from vae_tf.serving.manager import Version
 from vae_tf.serving.metadata import metadata_json
 from vae_tf.serving.metrics import METRICS_PATH
 from vae_tf.serving.predict_request import parse_predict, read_inputs
 from vae_tf.serving.tensors import dump_outputs
+from vae_tf.serving.versions import Version
 
 __all__ = ["RestApp"]
 
