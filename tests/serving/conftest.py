@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import grpc
+import hypothesis  # noqa: F401 - before a served model's gc.freeze hides who holds the generators that it looks for
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
