@@ -254,7 +254,7 @@ except (TypeError, ValueError, tf.errors.InvalidArgumentError, tf.errors.Interna
 
 @pytest.mark.parametrize("way", ["as it is", "many steps"])
 def test_fit_on_several_workers_fails_but_for_what_the_vae_overrides(way, tmp_path):
-    """keras-team/keras#20585. When this fails, `VAE._maybe_symbolic_build`, `_as_rows`, or one step an execution can go."""
+    """keras-team/keras#20585. When it fails, `VAE._maybe_symbolic_build`, rows in `_short`, or one step an execution can go."""
     addresses = free_addresses(2)
     workers = []
     for number in range(2):

@@ -1,5 +1,6 @@
 """Adam with TensorFlow's fused kernel: the same formula as Keras' own, in one pass over the weights instead of ten."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -27,7 +28,7 @@ class FusedAdam(keras.optimizers.Adam):
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Add up the gradients of all replicas, then clip the sum, then update: Keras would clip every replica's own."""
         if num_replicas() > 1:
-            grads = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, list(grads))
+            grads = _sum_over_replicas(grads)
         super().apply(grads, trainable_variables)
 
     def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
@@ -50,3 +51,11 @@ class FusedAdam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=tf.convert_to_tensor(gradient),
         )
+
+
+def _sum_over_replicas(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Return every tensor summed over all replicas, sent as one: workers wait for each other once a step."""
+    flat = tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
+    total = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, flat)
+    parts = tf.split(total, [tf.size(tensor) for tensor in tensors])
+    return [tf.reshape(part, tf.shape(tensor)) for part, tensor in zip(parts, tensors, strict=True)]
