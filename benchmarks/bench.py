@@ -122,7 +122,7 @@ def _own_cases(train: dict[str, Any], source: dict[str, Any]) -> list[Case]:
         ),
         Case("input pipeline alone", tuple(inputs)),
         Case(
-            "Bernoulli log p(x|z), gradient",
+            "Bernoulli log-probability, gradient",
             tuple(Entry(name, "log_prob", {**bernoulli, "formula": formula}) for name, formula in formulas.items()),
         ),
         Case("servable", (Entry("load and answer", "load_servable", source), Entry("export", "export_model", source))),
