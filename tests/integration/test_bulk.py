@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -156,6 +157,16 @@ def test_a_damaged_record_is_one_line(run_cli, servable, tmp_path):
     code, _, err = run_cli("score", servable, "--engine", "local", "--data", tmp_path / "a.tfrecord", "-o", tmp_path / "out")
     assert code == 2
     assert "a.tfrecord cannot be read" in err
+
+
+def test_a_damaged_servable_is_one_line(run_cli, servable, files, tmp_path):
+    shutil.copytree(servable, tmp_path / "damaged")
+    model = tmp_path / "damaged" / "1" / "saved_model.pb"
+    model.write_bytes(model.read_bytes()[:3000])
+    options = ["--engine", "local", "--data", files["images"], "-o", tmp_path / "out"]
+    code, _, err = run_cli("score", tmp_path / "damaged", *options)
+    assert code == 2
+    assert "saved_model.pb is damaged. Export the run again" in err
 
 
 def test_a_run_is_no_servable(run_cli, tiny_run, files, tmp_path):

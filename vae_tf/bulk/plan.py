@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from vae_tf.artifacts import read_json
@@ -114,7 +115,7 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
         pattern: files of images, TFRecords of tf.train.Example, or Parquet.
 
     Raises:
-        UserFileError: there is no servable, or there are no files.
+        UserFileError: there is no servable, or it is damaged, or there are no files.
         UserValueError: the servable has no such function, or none that takes what is in the files.
     """
     folder = find_servable(servable)
@@ -135,7 +136,10 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
 
 def _outputs(folder: Path, signature: str) -> dict[str, list[int]]:
     """Return the shapes of a signature's outputs, -1 for the batch, without loading the model."""
-    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    try:
+        saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    except DecodeError as error:
+        raise UserFileError(f"{folder}/saved_model.pb is damaged. Export the run again: python run.py export RUN.") from error
     outputs = saved.meta_graphs[0].signature_def[signature].outputs
     return {name: [dim.size for dim in outputs[name].tensor_shape.dim] for name in sorted(outputs)}
 
