@@ -185,6 +185,7 @@ def run_case(case: Case, repeats: int) -> list[dict[str, Any]]:
             "side": label,
             "seconds": statistics.median(one["seconds"] for one in runs),
             "all_seconds": [one["seconds"] for one in runs],
+            "cpu_seconds": statistics.median(one["cpu_seconds"] for one in runs),
             "ratio": cost[label] / cost[entries[0].label],
             "loss": statistics.median(one["loss"] for one in runs) if "loss" in runs[0] else None,
             "epochs": statistics.median(one["epochs"] for one in runs) if "epochs" in runs[0] else None,
@@ -226,13 +227,14 @@ def processor() -> str:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the rows in Markdown."""
-    lines = ["| case | side | seconds | times the first | loss after | peak memory |", "|---|---|---|---|---|---|"]
+    titles = ["case", "side", "seconds", "times the first", "core seconds", "loss after", "peak memory"]
+    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
     for row in rows:
         loss = "" if row["loss"] is None else f"{row['loss']:.1f}"
         loss += f", {row['epochs']:.0f} epochs" if row["epochs"] else ""
-        lines.append(
-            f"| {row['case']} | {row['side']} | {row['seconds']:.2f} | {row['ratio']:.2f} | {loss} | {row['peak_mb']:.0f} MB |"
-        )
+        computed = f"{row['cpu_seconds']:.2f}" if "cpu_seconds" in row else ""
+        times = f"{row['seconds']:.2f} | {row['ratio']:.2f} | {computed}"
+        lines.append(f"| {row['case']} | {row['side']} | {times} | {loss} | {row['peak_mb']:.0f} MB |")
     return "\n".join(lines)
 
 

@@ -1,10 +1,9 @@
 """The peers' sides: a plain PyTorch loop, PyTorch with its DataLoader, Pythae. They run in an environment of their own."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
-from sides import CONV, HIDDEN, NUM_SCORED, RATE, SIZE, after_first, images, side, until
+from sides import CONV, HIDDEN, NUM_SCORED, RATE, SIZE, after_first, clock, images, side, since, until
 
 
 def _torch_model(network: str) -> Any:
@@ -70,10 +69,10 @@ def _train_torch(data: str, network: str, batch_size: int, epochs: int, loader: 
     torch.manual_seed(0)
     x, model, times = _tensor(data), _torch_model(network), []
     for _, _ in zip(range(epochs), _epochs(x, model, batch_size, loader), strict=False):
-        times.append(time.perf_counter())
+        times.append(clock())
     with torch.no_grad():
         loss = _torch_loss(*model, x[:NUM_SCORED])
-    return {"seconds": after_first(times), "steps": len(x) // batch_size, "loss": float(loss)}
+    return {**after_first(times), "steps": len(x) // batch_size, "loss": float(loss)}
 
 
 @side
@@ -149,7 +148,7 @@ def train_pythae(data: str, network: str, latents: str, batch_size: int, epochs:
 
     class Clock(TrainingCallback):
         def on_epoch_end(self, training_config: Any, **kwargs: Any) -> None:
-            times.append(time.perf_counter())
+            times.append(clock())
 
     with tempfile.TemporaryDirectory() as folder:
         config = BaseTrainerConfig(
@@ -159,7 +158,7 @@ def train_pythae(data: str, network: str, latents: str, batch_size: int, epochs:
         BaseTrainer(model, train_dataset=dataset, training_config=config, callbacks=[Clock()]).train()
     with torch.no_grad():
         loss = _torch_loss(model.encoder.layers, model.decoder.layers, x[:NUM_SCORED])
-    return {"seconds": after_first(times), "steps": -(-len(x) // batch_size), "loss": float(loss)}
+    return {**after_first(times), "steps": -(-len(x) // batch_size), "loss": float(loss)}
 
 
 @side
@@ -171,6 +170,6 @@ def nll_pythae(data: str, num_images: int, num_samples: int) -> dict[str, Any]:
     model = _pythae_model().eval()
     with torch.no_grad():
         model.get_nll(x[:1], n_samples=num_samples, batch_size=min(num_samples, 1000))
-        before = time.perf_counter()
+        before = clock()
         model.get_nll(x, n_samples=num_samples, batch_size=min(num_samples, 1000))
-    return {"seconds": time.perf_counter() - before, "samples": num_images * num_samples}
+    return {**since(before), "samples": num_images * num_samples}

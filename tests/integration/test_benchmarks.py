@@ -1,6 +1,7 @@
 """The sides of the benchmarks that need no peer: they do what they say, on a few images. Nothing here is timed."""
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -71,8 +72,15 @@ def test_every_case_names_sides_there_are(data):
 
 
 def test_rows_are_compared_by_the_step(monkeypatch):
-    found = iter([{"seconds": 2.0, "steps": 10, "loss": 1.0, "peak_mb": 9.0}, {"seconds": 6.0, "steps": 20, "peak_mb": 9.0}])
+    ours = {"seconds": 2.0, "cpu_seconds": 3.5, "steps": 10, "loss": 1.0, "peak_mb": 9.0}
+    found = iter([ours, {"seconds": 6.0, "cpu_seconds": 8.0, "steps": 20, "peak_mb": 9.0}])
     monkeypatch.setattr(bench, "measure", lambda entry: next(found))
     rows = bench.run_case(bench._sides("case", {}, "train_ours", "floor"), 1)
     assert [row["ratio"] for row in rows] == [1.0, pytest.approx(1.5)]
-    assert "| case | matrix products alone | 6.00 | 1.50 |" in bench.table(rows)
+    assert "| case | matrix products alone | 6.00 | 1.50 | 8.00 |" in bench.table(rows)
+
+
+def test_computing_is_counted_apart_from_waiting():
+    before = sides.clock()
+    time.sleep(0.2)
+    assert sides.since(before)["seconds"] - sides.since(before)["cpu_seconds"] > 0.15
