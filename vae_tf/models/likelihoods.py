@@ -71,27 +71,26 @@ class Likelihood(keras.layers.Layer):
 def _bernoulli_log_prob(logits: tf.Tensor, x: tf.Tensor) -> Any:
     """Return the sum over the last axis of x l - log(1 + exp(l)), [...], for logits l [..., n] and x [..., n].
 
-    log(1 + exp(l)) = max(l, 0) + log(1 + exp(-|l|)). The last terms' sum is the log of a product of numbers from 1 to 2: as
-    many as cannot overflow are multiplied first, for logarithms cost most; each value's error is below 1e-7 nats. The
-    gradient takes no exponential of its own.
+    log(1 + exp(l)) = max(l, 0) - log max(s, 1 - s), where s is l's sigmoid. The last terms' sum is the log of a product of
+    numbers from 1/2 to 1: as many as cannot underflow are multiplied first, for logarithms cost most; each value's error is
+    below 3e-7 of the larger of itself and one. The gradient is x - s, which needs no exponential of its own.
     """
-    decay = tf.exp(-tf.abs(logits))
-    factors = 1.0 + decay
+    s = tf.sigmoid(logits)
+    factors = tf.maximum(s, 1.0 - s)
     grouped = tf.reshape(factors, tf.concat([tf.shape(factors)[:-1], [-1, _largest_divisor(factors.shape[-1])]], axis=0))
     log_prob = tf.reduce_sum(x * logits - tf.nn.relu(logits), axis=-1)
-    log_prob -= tf.reduce_sum(tf.math.log(tf.reduce_prod(grouped, axis=-1)), axis=-1)
+    log_prob += tf.reduce_sum(tf.math.log(tf.reduce_prod(grouped, axis=-1)), axis=-1)
 
     def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         upstream = upstream[..., tf.newaxis]
-        residual = x - tf.where(logits >= 0, 1.0, decay) / factors
-        return _sum_like(upstream * residual, logits), _sum_like(upstream * logits, x)
+        return _sum_like(upstream * (x - s), logits), _sum_like(upstream * logits, x)
 
     return log_prob, gradients
 
 
 def _largest_divisor(n: int | None) -> int:
-    """Return the largest divisor of n for which 2 to its power is a float32; 1 where n is not known."""
-    return max(divisor for divisor in range(1, 128) if (n or 1) % divisor == 0)
+    """Return the largest divisor of n for which 1/2 to its power is a normal float32; 1 where n is not known."""
+    return max(divisor for divisor in range(1, 127) if (n or 1) % divisor == 0)
 
 
 def _sum_like(value: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
