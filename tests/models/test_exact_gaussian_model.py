@@ -44,8 +44,8 @@ def make(kl_kind="monte_carlo", shift=0.0, stretch=1.0, kl_weight=1.0):
 
 def _log_weights(vae, x, num_samples):
     """Sums of one sample each are the weights themselves."""
-    estimator = BoundEstimator(vae)
-    return np.stack([estimator.log_weight_sums(tf.constant(x), (1, i), 1)[0] for i in range(num_samples)])
+    estimator, params = BoundEstimator(vae), vae.encode_params(tf.constant(x))
+    return np.stack([estimator.log_weight_sums(tf.constant(x), params, (1, i), 1)[0] for i in range(num_samples)])
 
 
 def test_with_the_true_posterior_every_importance_weight_is_the_evidence():

@@ -34,6 +34,12 @@ def test_bernoulli_log_prob_equals_scipy(shape):
     np.testing.assert_allclose(likelihood.mean(likelihood(logits)), special.expit(logits), rtol=1e-5)
 
 
+@pytest.mark.parametrize("size", [126, 252, 784])
+def test_bernoulli_log_prob_of_many_undecided_values_does_not_underflow(size):
+    log_prob = BernoulliLikelihood((size,)).log_prob(tf.zeros([1, size]), tf.ones([1, size]))
+    np.testing.assert_allclose(log_prob, [-size * np.log(2.0)], rtol=1e-6)
+
+
 def test_bernoulli_log_prob_of_grey_values_is_the_negative_cross_entropy():
     likelihood, logits, x = BernoulliLikelihood((5,)), _values((5,)), _uniform((5,))
     probs = special.expit(logits.astype(np.float64))

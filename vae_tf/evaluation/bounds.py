@@ -128,6 +128,7 @@ class BoundEstimator:
     def __init__(self, vae: VAE, hard: bool = True) -> None:
         self.vae = vae
         self.hard = hard
+        self._encode = tf.function(vae.encode_params, reduce_retracing=True)
         self._accumulate = tf.function(self.log_weight_sums, reduce_retracing=True)
 
     def means(
@@ -189,10 +190,10 @@ class BoundEstimator:
         log_sum: np.ndarray = np.full(num_rows, -np.inf)
         sums: dict[str, np.ndarray] = {}
         columns: dict[str, np.ndarray] = {}
-        milestones = _milestones(num_samples)
+        params, milestones = self._encode(x, labels), _milestones(num_samples)
         for first, stop in _chunks(num_samples, chunk):
             pair = np.random.SeedSequence([*seed, first]).generate_state(2) >> 1
-            chunk_log_sum, terms = self._accumulate(x, tf.constant(pair.astype(np.int32)), tf.constant(stop - first), labels)
+            chunk_log_sum, terms = self._accumulate(x, params, tf.constant(pair.astype(np.int32)), tf.constant(stop - first))
             log_sum = np.logaddexp(log_sum, chunk_log_sum.numpy().astype(np.float64))
             sums = {key: sums.get(key, 0.0) + value.numpy().astype(np.float64) for key, value in terms.items()}
             if stop in milestones:
@@ -200,21 +201,21 @@ class BoundEstimator:
         return {**columns, **{key: value / num_samples for key, value in sums.items()}}
 
     def log_weight_sums(
-        self, x: tf.Tensor, seed: Any, num_samples: Any, labels: tf.Tensor | None = None
+        self, x: tf.Tensor, params: tf.Tensor, seed: Any, num_samples: Any
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Draw S samples an example; return the log of the sum of their weights, and sums of every term.
 
         Args:
             x: inputs [B, *event_shape].
+            params: what the encoder says of them, `VAE.encode_params`: once, however often samples are drawn.
             seed: a stateless seed, int32 [2].
             num_samples: S, an int or an int32 scalar.
-            labels: [B], for a model that is told them.
 
         Returns:
             [B], and by name (`reconstruction_nll`, `kl/<block>`) [B], in nats.
         """
         latent = self.vae.latent
-        q = self.vae.encode(x, labels)
+        q = latent.posterior(params)
         draws = latent.sample_blocks(q, seed, (num_samples,), hard=self.hard)
         log_likelihood = self.vae.decode(tf.concat([z for z, _ in draws], axis=-1)).log_prob(x)
         log_weights = log_likelihood - tf.add_n([log_ratio for _, log_ratio in draws])

@@ -88,7 +88,8 @@ class ServedFunctions:
 
         def negative_elbo(row: tuple[tf.Tensor, ...]) -> tf.Tensor:
             one, *label = (field[tf.newaxis] for field in row)
-            _, sums = self.estimator.log_weight_sums(one, seed, SCORE_SAMPLES, *label)
+            params = self.vae.encode_params(one, *label)
+            _, sums = self.estimator.log_weight_sums(one, params, seed, SCORE_SAMPLES)
             return tf.add_n(list(sums.values()))[0] / SCORE_SAMPLES
 
         rows = (to_inputs(self.spec, x),) if label is None else (to_inputs(self.spec, x), label)

@@ -71,19 +71,18 @@ class Likelihood(keras.layers.Layer):
 def _bernoulli_log_prob(logits: tf.Tensor, x: tf.Tensor) -> Any:
     """Return the sum over the last axis of x l - log(1 + exp(l)), [...], for logits l [..., n] and x [..., n].
 
-    log(1 + exp(l)) = max(l, 0) - log max(s, 1 - s), where s is l's sigmoid. The last terms' sum is the log of a product of
-    numbers from 1/2 to 1: as many as cannot underflow are multiplied first, for logarithms cost most; each value's error is
-    below 3e-7 of the larger of itself and one. The gradient is x - s, which needs no exponential of its own.
+    log(1 + exp(l)) = max(l, 0) - log sigmoid(|l|). The last terms' sum is the log of a product of numbers from 1/2 to 1: as
+    many as cannot underflow are multiplied first, for logarithms cost most; each value's error is below 3e-7 of the larger of
+    itself and one. The gradient is x - sigmoid(l).
     """
-    s = tf.sigmoid(logits)
-    factors = tf.maximum(s, 1.0 - s)
+    factors = tf.sigmoid(tf.abs(logits))
     grouped = tf.reshape(factors, tf.concat([tf.shape(factors)[:-1], [-1, _largest_divisor(factors.shape[-1])]], axis=0))
     log_prob = tf.reduce_sum(x * logits - tf.nn.relu(logits), axis=-1)
     log_prob += tf.reduce_sum(tf.math.log(tf.reduce_prod(grouped, axis=-1)), axis=-1)
 
     def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         upstream = upstream[..., tf.newaxis]
-        return _sum_like(upstream * (x - s), logits), _sum_like(upstream * logits, x)
+        return _sum_like(upstream * (x - tf.sigmoid(logits)), logits), _sum_like(upstream * logits, x)
 
     return log_prob, gradients
 
