@@ -39,16 +39,19 @@ def clock() -> np.ndarray:
     return np.array([time.perf_counter(), time.process_time()])
 
 
+def named(seconds: np.ndarray) -> dict[str, float]:
+    """Return a difference of two times of `clock()` by its names in the results."""
+    return dict(zip(("seconds", "cpu_seconds"), seconds.tolist(), strict=True))
+
+
 def since(before: np.ndarray) -> dict[str, float]:
     """Return the seconds since `clock()` was asked: passed, and computed."""
-    passed, computed = clock() - before
-    return {"seconds": float(passed), "cpu_seconds": float(computed)}
+    return named(clock() - before)
 
 
 def after_first(times: list[np.ndarray]) -> dict[str, float]:
     """Return the mean seconds of the epochs after the first, which compiles and warms up: passed, and computed."""
-    passed, computed = np.diff(times, axis=0).mean(axis=0)
-    return {"seconds": float(passed), "cpu_seconds": float(computed)}
+    return named(np.diff(times, axis=0).mean(axis=0))
 
 
 def until(target: float, train_epoch: Callable[[], Any], score: Callable[[], float]) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def until(target: float, train_epoch: Callable[[], Any], score: Callable[[], flo
         train_epoch()
         seconds, epochs = seconds + clock() - before, epochs + 1
         loss = score()
-    return {"seconds": float(seconds[0]), "cpu_seconds": float(seconds[1]), "epochs": epochs, "loss": loss}
+    return {**named(seconds), "epochs": epochs, "loss": loss}
 
 
 def _latents(latents: str) -> list[dict[str, Any]]:
