@@ -6,17 +6,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from vae_tf.config import (
-    CategoricalLatentConfig,
-    ConstantConfig,
-    GaussianLatentConfig,
-    LinearConfig,
-    ModelConfig,
-    RunConfig,
-    TrainingConfig,
-    validate_config,
-)
+from vae_tf.config import ModelConfig, RunConfig, TrainingConfig, validate_config
 from vae_tf.config_sources import dump_yaml, list_presets, load_preset
+from vae_tf.parts import read
 
 EVERYTHING = {
     "seed": 7,
@@ -61,13 +53,13 @@ def test_a_configuration_cannot_be_changed():
 
 
 def test_kl_warm_up_is_the_default_of_both_kinds_of_block():
-    for block in (GaussianLatentConfig(), CategoricalLatentConfig()):
-        assert block.kl_weight == LinearConfig(start=0.0, stop=1.0, steps=1000)
+    for block in (read("latent", "gaussian"), read("latent", "categorical")):
+        assert block.kl_weight == read("schedule", {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 1000})
 
 
 @pytest.mark.parametrize("number", [2, 2.0, "2e0", "+2E0", "2.e0"])
 def test_a_bare_number_is_a_constant_schedule_and_yaml_text_like_1e3_is_a_number(number):
-    assert TrainingConfig(learning_rate=number).learning_rate == ConstantConfig(value=2.0)
+    assert TrainingConfig(learning_rate=number).learning_rate == read("schedule", 2.0)
 
 
 @pytest.mark.parametrize(

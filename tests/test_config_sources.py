@@ -2,7 +2,7 @@
 
 import pytest
 
-from vae_tf.config import ConstantConfig, validate_config
+from vae_tf.config import validate_config
 from vae_tf.config_sources import (
     DEFAULT_PRESET,
     list_presets,
@@ -14,6 +14,7 @@ from vae_tf.config_sources import (
     resolve_config,
 )
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.parts import read
 
 GAUSSIAN = {"kind": "gaussian"}
 CATEGORICAL = {"kind": "categorical"}
@@ -69,8 +70,8 @@ BAD_SETTINGS = [
     ({"training": {"learning_rate": 0}}, "training.learning_rate must be > 0 at some step. Received: 0."),
     (
         {"training": {"learning_rate": {"start": 1}}},
-        "training.learning_rate must say its kind, one of 'constant', 'linear', 'exponential', 'cosine', 'cyclical', "
-        "'stepwise'. Received: {'start': 1}.",
+        "training.learning_rate must say its kind, one of 'constant', 'cosine', 'cyclical', 'exponential', "
+        "'linear', 'stepwise'. Received: {'start': 1}.",
     ),
     ({"training": {"learning_rate": float("nan")}}, "training.learning_rate.value must be a finite number. Received: nan."),
     (
@@ -81,7 +82,7 @@ BAD_SETTINGS = [
     ({"seed": 2**31}, "seed must be < 2147483648. Received: 2147483648."),
     (
         {"model": {"network": {"kind": "cnn"}}},
-        "model.network must have one of the kinds 'mlp', 'conv', 'residual', 'recurrent', 'auto'. Received: 'cnn'.",
+        "model.network must have one of the kinds 'auto', 'conv', 'mlp', 'recurrent', 'residual'. Received: 'cnn'.",
     ),
     ({"model": {"network": {"kind": "mlp", "widths": []}}}, "model.network.widths must have at least 1 item. Received: []."),
     ({"model": {"latents": []}}, "model.latents must have at least 1 item. Received: []."),
@@ -222,9 +223,13 @@ def test_a_run_s_own_configuration_repeats_it(tmp_path):
 @pytest.mark.parametrize(
     ("override", "path", "expected"),
     [
-        ("training.learning_rate=3e-4", ("training", "learning_rate"), ConstantConfig(value=3e-4)),
+        ("training.learning_rate=3e-4", ("training", "learning_rate"), read("schedule", 0.0003)),
         ("training.epochs=1e2", ("training", "epochs"), 100),
-        ("training.learning_rate.value=0.5", ("training", "learning_rate"), ConstantConfig(value=0.5)),
+        (
+            "training.learning_rate.value=0.5",
+            ("training", "learning_rate"),
+            read("schedule", 0.5),
+        ),
         ("data.resize=[8, 9]", ("data", "resize"), (8, 9)),
         ("data.splits.train=train[:5]", ("data", "splits"), {"train": "train[:5]"}),
         ("data.label_column=null", ("data", "label_column"), None),
@@ -246,7 +251,7 @@ def test_an_override_of_one_block_leaves_the_others_and_its_other_settings():
     )
     first, second = config.model.latents
     assert (first.size, second.num_variables, second.num_classes) == (2, 3, 7)
-    assert second.temperature == ConstantConfig(value=0.5)
+    assert second.temperature == read("schedule", 0.5)
 
 
 def test_an_override_of_a_block_s_kind_drops_the_old_kind_s_settings():
@@ -301,7 +306,7 @@ def test_the_latent_option_keeps_the_kl_weight_of_the_file(tmp_path):
     (tmp_path / "a.yaml").write_text("model: {latents: [{kind: gaussian, size: 3, kl_weight: 0.25}]}")
     config = resolve_config(file=tmp_path / "a.yaml", latent="gaussian:8+categorical:2x3")
     gaussian, categorical = config.model.latents
-    assert (gaussian.size, gaussian.kl_weight) == (8, ConstantConfig(value=0.25))
+    assert (gaussian.size, gaussian.kl_weight) == (8, read("schedule", 0.25))
     assert categorical.num_classes == 3
 
 
@@ -332,4 +337,4 @@ def test_a_damaged_configuration_file_is_named_in_one_line(tmp_path, content, ki
 def test_json_is_read_as_yaml(tmp_path):
     (tmp_path / "a.json").write_text('{"training": {"learning_rate": 1e-3, "epochs": 2}}')
     config = resolve_config(file=tmp_path / "a.json")
-    assert config.training.learning_rate == ConstantConfig(value=1e-3)
+    assert config.training.learning_rate == read("schedule", 0.001)

@@ -230,14 +230,17 @@ class RunDirectory:
             self.check_free()
         write_text(self.config_file, dump_yaml(config))
 
-    def read_config(self) -> RunConfig:
+    def read_config(self, with_parts: bool = True) -> RunConfig:
         """Return the run's configuration.
+
+        Args:
+            with_parts: whether the settings of parts are read too, which needs TensorFlow; else they stay as they are written.
 
         Raises:
             UserFileError: the file is missing or damaged.
             UserValueError: its keys or values are not this version's.
         """
-        return validate_config(load_config_file(self.config_file))
+        return validate_config(load_config_file(self.config_file), with_parts)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the epochs' metrics; a last line that was cut off is left out."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from vae_tf.config import RunConfig, validate_config
 from vae_tf.config.validation import join_path, nearest_name
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.parts.known import kinds
 
 __all__ = [
     "DEFAULT_PRESET",
@@ -27,13 +28,6 @@ __all__ = [
 ]
 
 DEFAULT_PRESET = "digits"
-
-_LATENT_SIZES = {
-    "gaussian": ("size",),
-    "bernoulli": ("size",),
-    "deterministic": ("size",),
-    "categorical": ("num_variables", "num_classes"),
-}
 
 
 def list_presets() -> dict[str, str]:
@@ -145,7 +139,7 @@ def parse_latents(text: str, like: Iterable[Mapping[str, Any]] = ()) -> list[dic
     """Read a latent specification such as `gaussian:10+categorical:1x10`.
 
     Args:
-        text: blocks joined by `+`; each `gaussian:SIZE`, `categorical:NxK` or `deterministic:SIZE`.
+        text: blocks joined by `+`; each a kind and its sizes: `gaussian:SIZE`, `categorical:NxK`, `deterministic:SIZE`, ...
         like: blocks whose other settings (temperature, KL weight) a new block of the same kind takes over.
 
     Returns:
@@ -163,7 +157,7 @@ def parse_latents(text: str, like: Iterable[Mapping[str, Any]] = ()) -> list[dic
 
 def _parse_block(part: str, text: str, like: list[Mapping[str, Any]]) -> dict[str, Any]:
     kind, _, sizes = part.partition(":")
-    keys = _LATENT_SIZES.get(kind, ())
+    keys = getattr(kinds("latent").get(kind), "short", ())
     numbers = sizes.split("x")
     if not keys or len(numbers) != len(keys) or not all(number.isdecimal() and int(number) for number in numbers):
         raise UserValueError(
@@ -205,13 +199,16 @@ def resolve_config(
     settings = load_preset(preset or DEFAULT_PRESET) if preset or not (file or other_data) else {}
     settings = merge(settings, written)
     given = {path: value for path, value in (options or {}).items() if value is not None}
+    parsed = [parse_override(override) for override in overrides]
+    for parts, _ in parsed:
+        _check_sections(parts)
     for path, value in given.items():
         settings = _set(settings, tuple(path.split(".")), value)
     if latent:
         blocks = validate_config(settings).model_dump(mode="json")["model"]["latents"]
         settings = merge(settings, {"model": {"latents": parse_latents(latent, blocks)}})
-    for override in overrides:
-        settings = _set(settings, *parse_override(override))
+    for parts, value in parsed:
+        settings = _set(settings, parts, value)
     return validate_config(settings)
 
 
@@ -258,6 +255,17 @@ def _nested(node: Any, path: tuple[str, ...], value: Any) -> Any:
 def _full(item: Any, path: tuple[str, ...], value: Any) -> Any:
     """Lay a nested value over one item of a list, which is replaced as a whole."""
     return merge({"item": item}, {"item": _nested(item, path, value)})["item"]
+
+
+def _check_sections(path: tuple[str, ...]) -> None:
+    """Check the beginning of a path, down to the first part: that needs no TensorFlow, so a slip is told at once."""
+    section: Any = RunConfig
+    for depth, key in enumerate(path):
+        if key not in section.model_fields:
+            raise UserValueError(f"{'.'.join(path[: depth + 1])} is not a known key{nearest_name(key, section.model_fields)}")
+        section = section.model_fields[key].annotation
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+            return
 
 
 def _check_path(defaults: Any, path: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 ORDER = [
     "errors",
+    "parts",
     "config",
     "config_sources",
     "seeding",
@@ -18,6 +19,7 @@ ORDER = [
     "launcher",
     "data",
     "replicas",
+    "schedules",
     "objectives",
     "models",
     "evaluation",

@@ -28,7 +28,6 @@ def make(x, value_support="unit", scale=(1.0,), **settings):
         (make(BINARY, "binary"), "bernoulli"),
         (make(BINARY * 255, scale=(255.0,)), "bernoulli"),  # bytes that are all 0 or 255
         (make(REAL, "real"), "gaussian"),
-        (make(GREY, scale=(255.0,)), "some later kind"),
     ],
 )
 def test_sound_data_give_no_warning(dataset, kind):

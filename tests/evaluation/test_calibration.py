@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from vae_tf.evaluation.calibration import measure_calibration
+from vae_tf.models import Likelihood
 
 SEED = (1, 2)
 
@@ -14,6 +15,7 @@ class _Pipe:
 
     def __init__(self, vae, params):
         self.latent, self.encode, self._vae, self._params = vae.latent, vae.encode, vae, params
+        self.likelihood = vae.likelihood
 
     def decode(self, z):
         return self._vae.likelihood.distribution(tf.broadcast_to(self._params, [len(z), *self._params.shape]))
@@ -59,6 +61,7 @@ def test_coverage_of_a_gaussian(make_vae, spread, is_calibrated):
 def test_a_likelihood_without_either_is_left_out(make_vae):
     class Silent:
         latent, encode = make_vae().latent, staticmethod(make_vae().encode)
+        likelihood = Likelihood((4, 4, 1))
 
         def decode(self, z):
             return object()

@@ -11,7 +11,7 @@ from tensorflow_probability.python.distributions import Normal, OneHotCategorica
 
 from vae_tf.evaluation import latent_statistics
 from vae_tf.evaluation.latent_statistics import Bracket, measure_latent
-from vae_tf.models.latent import Factors
+from vae_tf.models.latents.base import Factors
 
 SEED = (1, 2)
 

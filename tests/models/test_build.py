@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from vae_tf.config import ElboConfig, ModelConfig
+from vae_tf.config import ModelConfig
 from vae_tf.errors import UserValueError
 from vae_tf.models import ConvNetwork, build_vae, settle_model
+from vae_tf.parts import read
 
 IMAGES = [(8, 8, 1), (20, 28, 1), (28, 28, 1), (32, 32, 3), (64, 64, 3), (13, 7, 1)]
 MLP = {"kind": "mlp", "widths": [8]}
@@ -150,7 +151,7 @@ def test_settings_of_the_blocks_reach_the_layers(make_vae):
         {"kind": "gaussian", "size": 3, "kl_kind": "monte_carlo", "kl_weight": 0.5},
         {"kind": "categorical", "num_variables": 2, "num_classes": 4, "temperature": 0.3, "kl_kind": "relaxed"},
         seed=8,
-        objective=ElboConfig(),
+        objective=read("objective", "elbo"),
     )
     gaussian, categorical = vae.latent.blocks()
     assert (gaussian.size, gaussian.kl_kind, gaussian.seed) == (3, "monte_carlo", 8)

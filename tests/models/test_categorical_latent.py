@@ -211,7 +211,7 @@ def test_log_ratios_of_extreme_draws_stay_finite(hard):
 
 
 def test_the_temperature_follows_its_schedule_by_the_training_step():
-    from vae_tf.objectives import Linear
+    from vae_tf.schedules import Linear
 
     latent = make(temperature=Linear(start=2.0, stop=1.0, steps=4))
     for temperature in (2.0, 1.75, 1.5):

@@ -11,8 +11,9 @@ PARAMS = np.random.default_rng(0).normal(size=(3, 10)).astype(np.float32)
 
 
 def make(gaussian_kl="closed_form", categorical_kl="categorical"):
-    gaussian = GaussianLatent(size=2, kl_kind=gaussian_kl, seed=1)
-    categorical = CategoricalLatent(num_variables=2, num_classes=3, kl_kind=categorical_kl, temperature=0.7, seed=1)
+    gaussian = GaussianLatent(size=2, kl_kind=gaussian_kl, kl_weight=1.0, seed=1)
+    settings = {"kl_kind": categorical_kl, "temperature": 0.7, "kl_weight": 1.0, "seed": 1}
+    categorical = CategoricalLatent(num_variables=2, num_classes=3, **settings)
     joint = JointLatent([gaussian, categorical])
     joint.build((None, 10))
     return joint, gaussian, categorical

@@ -142,7 +142,8 @@ def test_perplexity_is_that_of_a_token():
 def test_a_text_model_learns_a_text():
     likelihood = KINDS["recurrent"](word_dropout=0.0)
     network = RecurrentNetwork(hidden_size=8, embedding_size=2, num_tokens=TOKENS)
-    vae = VAE(network.encoder((LENGTH,), 4), GaussianLatent(size=2), network.decoder(2, likelihood.params_shape), likelihood)
+    latent = GaussianLatent(size=2, kl_weight=1.0)
+    vae = VAE(network.encoder((LENGTH,), 4), latent, network.decoder(2, likelihood.params_shape), likelihood)
     vae.compile(optimizer=keras.optimizers.Adam(0.03))
     x = np.array([[1, 2, 0], [2, 2, 1]] * 16, np.float32)
     vae.fit(x, epochs=40, batch_size=32, verbose=0, shuffle=False)

@@ -7,7 +7,9 @@ from scipy import stats
 from tensorflow_probability.python.distributions import Normal
 
 from vae_tf.models import CategoricalLatent, GaussianLatent, JointLatent, MixturePrior
-from vae_tf.objectives import BetaTc, Elbo, InfoVae, mean_discrepancy, total_correlation
+from vae_tf.objectives import BetaTc, Elbo, InfoVae
+from vae_tf.objectives.beta_tc import total_correlation
+from vae_tf.objectives.info_vae import mean_discrepancy
 
 
 def _axes(loc, scale):

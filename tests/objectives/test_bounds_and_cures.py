@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from vae_tf.config import RunConfig
 from vae_tf.errors import UserValueError
-from vae_tf.objectives import Cyclical
+from vae_tf.schedules import Cyclical
 
 GAUSSIAN = {"kind": "gaussian", "size": 2, "kl_weight": 1.0}
 X = (np.random.default_rng(0).random((6, 4, 4, 1)) < 0.5).astype(np.float32)

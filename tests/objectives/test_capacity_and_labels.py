@@ -9,7 +9,9 @@ from vae_tf.config import RunConfig
 from vae_tf.data.pipeline import Dataset, labelled_examples
 from vae_tf.data.splits import ArraySplit
 from vae_tf.errors import UserValueError
-from vae_tf.objectives import Capacity, LabelledSet, Linear, SemiSupervised
+from vae_tf.objectives import Capacity, SemiSupervised
+from vae_tf.objectives.semi_supervised import LabelledSet
+from vae_tf.schedules import Linear
 
 GAUSSIAN = {"kind": "gaussian", "size": 2, "kl_weight": 0.5}
 CLASSES = {"kind": "categorical", "num_variables": 1, "num_classes": 2, "kl_weight": 0.5}

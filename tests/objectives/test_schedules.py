@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vae_tf.config import ConstantConfig, CosineConfig, ExponentialConfig, LinearConfig
-from vae_tf.models.build import build_schedule
-from vae_tf.objectives import Constant, Cosine, Exponential, Linear, as_schedule
+from vae_tf.parts import read
+from vae_tf.schedules import Constant, Cosine, Exponential, Linear, as_schedule
 
 VALUES = [
     (Constant(0.25), {0: 0.25, 10**6: 0.25}),
@@ -68,14 +67,14 @@ def test_as_schedule_makes_numbers_constant_and_keeps_schedules():
 @pytest.mark.parametrize(
     ("config", "kind"),
     [
-        (ConstantConfig(value=2.0), Constant),
-        (LinearConfig(start=0.1, stop=0.9, steps=7), Linear),
-        (CosineConfig(start=0.1, stop=0.9, steps=7), Cosine),
-        (ExponentialConfig(start=0.9, rate=0.1, floor=0.3), Exponential),
+        (read("schedule", {"kind": "constant", "value": 2.0}), Constant),
+        (read("schedule", {"kind": "linear", "start": 0.1, "stop": 0.9, "steps": 7}), Linear),
+        (read("schedule", {"kind": "cosine", "start": 0.1, "stop": 0.9, "steps": 7}), Cosine),
+        (read("schedule", {"kind": "exponential", "start": 0.9, "rate": 0.1, "floor": 0.3}), Exponential),
     ],
 )
 def test_configurations_become_the_schedule_with_the_same_values(config, kind):
-    schedule = build_schedule(config)
+    schedule = as_schedule(config)
     assert type(schedule) is kind
     assert schedule.get_config() == config.model_dump(exclude={"kind"})
     assert np.isfinite(float(schedule(3)))

@@ -89,7 +89,6 @@ def _numbers(text: str, option: str, kind: Any) -> list[Any]:
 def _laboratory(dataset: str, data_dir: Path | None, latent: str, batch: int, seed: int) -> "tuple[Laboratory, Any, Any]":
     """Return the laboratory, training and validation examples; checks that the latent can be enumerated."""
     from vae_tf.config import DataConfig, ModelConfig
-    from vae_tf.config.objective import ExactConfig
     from vae_tf.config_sources import parse_latents
     from vae_tf.data import load_dataset, random_examples
     from vae_tf.evaluation.gradients import Laboratory
@@ -101,7 +100,7 @@ def _laboratory(dataset: str, data_dir: Path | None, latent: str, batch: int, se
     network = {"kind": "mlp", "widths": [64]}
     model = ModelConfig.model_validate({"network": network, "likelihood": {"kind": "bernoulli"}, "latents": blocks})
     data = load_dataset(config)
-    build_vae(model, data.spec, objective=ExactConfig())
+    build_vae(model, data.spec, objective="exact")
     x, _ = random_examples(data, "train", 5000, derive_pair(seed, "laboratory"))
     x_validation, _ = random_examples(data, "validation", 1000, derive_pair(seed, "laboratory"))
     return Laboratory(model, data.spec, x[:batch], seed), x, x_validation

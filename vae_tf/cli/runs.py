@@ -25,17 +25,22 @@ def runs(folder: Annotated[Path, typer.Option(help="Where the runs are.")] = Pat
 def _row(run: "RunDirectory") -> dict[str, Any]:
     """Summarise one run; a damaged one is listed with what is wrong."""
     try:
-        config, results, records = run.read_config(), run.read_results() or {}, run.read_metrics()
+        config, results, records = run.read_config(with_parts=False), run.read_results() or {}, run.read_metrics()
     except UserError as error:
         return {"run": str(run.path), "error": str(error)}
     return {
         "run": str(run.path),
         "dataset": config.data.dataset,
-        "latent": "+".join(str(block.name) for block in config.model.latents),
+        "latent": "+".join(map(_block_name, config.model.latents)),
         "epochs": records[-1]["epoch"] if records else 0,
         "finished": bool(results),
         **{key: results.get(key) for key in ("negative_elbo", "nll", "nll_stderr", "kl")},
     }
+
+
+def _block_name(block: Any) -> str:
+    """Return the name of a block as it is written in a configuration."""
+    return str(block.get("name") or block.get("kind")) if isinstance(block, dict) else str(block)
 
 
 def _show(rows: list[dict[str, Any]], folder: Path) -> None:

@@ -4,12 +4,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from vae_tf.config.base import Part, PositiveInt, Text
+from vae_tf.parts.settings import Frozen
+from vae_tf.parts.types import PositiveInt, Text
 
 __all__ = ["DataConfig"]
 
 
-class DataConfig(Part):
+class DataConfig(Frozen):
     """Which examples, how they are split, and what is done to them before the model sees them."""
 
     dataset: str = Field("digits", min_length=1, description="digits, sprites, waves, topics, a TFDS name, npz:PATH, ...")

@@ -4,15 +4,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from vae_tf.config.base import Part
-from vae_tf.config.latents import (
-    ConditionalGaussianLatentConfig,
-    DeterministicLatentConfig,
-    GaussianLatentConfig,
-    LatentConfig,
-)
-from vae_tf.config.likelihoods import AutoLikelihoodConfig, LikelihoodConfig
-from vae_tf.config.networks import AutoNetworkConfig, NetworkConfig
+from vae_tf.parts.settings import Frozen, Settings
+from vae_tf.parts.types import LatentLike, LikelihoodLike, NetworkLike
 
 __all__ = ["ModelConfig"]
 
@@ -32,22 +25,25 @@ def _named(latents: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(named)
 
 
-class ModelConfig(Part):
+class ModelConfig(Frozen):
     """Encoder and decoder networks, the blocks of the latent, and the likelihood."""
 
-    network: NetworkConfig = AutoNetworkConfig()
-    latents: tuple[LatentConfig, ...] = Field((GaussianLatentConfig(),), min_length=1)
-    likelihood: LikelihoodConfig = AutoLikelihoodConfig()
+    network: NetworkLike = "auto"
+    latents: tuple[LatentLike, ...] = Field(("gaussian",), min_length=1)
+    likelihood: LikelihoodLike = "auto"
 
     @field_validator("latents")
     @classmethod
-    def _distinct_names(cls, latents: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _fit_together(cls, latents: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not all(isinstance(block, Settings) for block in latents):
+            return latents  # unread
         latents = _named(latents)
         names = [block.name for block in latents]
         if len(set(names)) < len(names):
             raise ValueError(f"must have distinct block names. Received: {names}")
-        if len(latents) > 1 and any(isinstance(block, DeterministicLatentConfig) for block in latents):
-            raise ValueError(f"must hold a deterministic block alone: it has no density. Received: {names}")
-        if any(isinstance(block, ConditionalGaussianLatentConfig) for block in latents[1:]):
-            raise ValueError(f"must hold a conditional_gaussian block at the first place only. Received: {names}")
+        for index, block in enumerate(latents):
+            if block.part.place == "alone" and len(latents) > 1:
+                raise ValueError(f"must hold a {block.kind} block alone: it has no density. Received: {names}")
+            if block.part.place == "first" and index:
+                raise ValueError(f"must hold a {block.kind} block at the first place only. Received: {names}")
         return latents

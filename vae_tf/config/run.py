@@ -1,24 +1,23 @@
 """RunConfig, training and evaluation."""
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, field_validator
 
-from vae_tf.config.base import Part, PositiveFloat, PositiveInt
 from vae_tf.config.data import DataConfig
 from vae_tf.config.model import ModelConfig
-from vae_tf.config.objective import ElboConfig, ObjectiveConfig
-from vae_tf.config.schedules import ConstantConfig, ScheduleConfig
+from vae_tf.parts.settings import Frozen
+from vae_tf.parts.types import ObjectiveLike, PositiveFloat, PositiveInt, ScheduleLike
 
 __all__ = ["EvaluationConfig", "RunConfig", "TrainingConfig"]
 
 
-class TrainingConfig(Part):
+class TrainingConfig(Frozen):
     """How long, how fast, in what precision."""
 
     epochs: PositiveInt = 20
     batch_size: PositiveInt = 128
-    learning_rate: ScheduleConfig = ConstantConfig(value=1e-3)
+    learning_rate: ScheduleLike = 1e-3
     clip_norm: PositiveFloat | None = Field(None, description="limit of the gradient's global norm")
     patience: PositiveInt | None = Field(None, description="epochs without a better val_negative_elbo before stopping")
     select: Literal["best", "last"] = Field("best", description="epoch of the model: least val_negative_elbo, or the last")
@@ -30,13 +29,15 @@ class TrainingConfig(Part):
 
     @field_validator("learning_rate")
     @classmethod
-    def _some_learning(cls, value: Any) -> Any:
-        if max(getattr(value, name, 0.0) for name in ("value", "start", "stop")) <= 0:
+    def _some_learning(cls, schedule: Any) -> Any:
+        value = getattr(schedule, "schedule", schedule)  # of a stepwise one, what it steps through
+        numbers = [getattr(value, name) for name in ("value", "start", "stop") if hasattr(value, name)]
+        if numbers and max(numbers) <= 0:
             raise ValueError("must be > 0 at some step. Received: 0")
-        return value
+        return schedule
 
 
-class EvaluationConfig(Part):
+class EvaluationConfig(Frozen):
     """What is measured on the test split when training ends."""
 
     num_samples: PositiveInt = Field(100, description="importance samples an example for the NLL")
@@ -44,7 +45,7 @@ class EvaluationConfig(Part):
     num_projected: PositiveInt = Field(2000, description="test examples shown in TensorBoard's projector")
 
 
-class RunConfig(Part):
+class RunConfig(Frozen):
     """Everything that decides a run: equal configurations and data give equal weights.
 
     Example:
@@ -56,7 +57,7 @@ class RunConfig(Part):
     preset: str | None = Field(None, description="the preset it started from, for the record")
     seed: int = Field(0, ge=0, lt=2**31)
     data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
-    objective: ObjectiveConfig = ElboConfig()
-    training: TrainingConfig = TrainingConfig()
+    model: ModelConfig = Field(cast("ModelConfig", {}), description="read when it is validated: parts need TensorFlow")
+    objective: ObjectiveLike = "elbo"
+    training: TrainingConfig = Field(cast("TrainingConfig", {}), description="read when it is validated")
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -14,6 +14,7 @@ from vae_tf.seeding import derive, derive_pair
 
 __all__ = [
     "Dataset",
+    "Examples",
     "eval_batches",
     "gather_examples",
     "labelled_examples",
@@ -236,3 +237,25 @@ def labelled_examples(dataset: Dataset, count: int, seed: int) -> tuple[np.ndarr
     rows = np.concatenate(chosen)
     x = scale_inputs(spec, split.x[rows]).numpy()
     return (x > 0.5).astype(np.float32) if spec.binarization in ("threshold", "static") else x, split.labels[rows]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Training examples that a part may start from.
+
+    Attributes:
+        dataset: the data.
+        seed: the run's root seed.
+    """
+
+    dataset: Dataset
+    seed: int
+
+    def random(self, count: int, *purpose: str) -> np.ndarray:
+        """Return model inputs [count, *event_shape], drawn for a purpose; repeated where there are fewer."""
+        x, _ = random_examples(self.dataset, "train", count, derive_pair(self.seed, *purpose))
+        return np.resize(x, (count, *x.shape[1:]))
+
+    def labelled(self, count: int) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Return model inputs and labels, equally many of every class, and whether values are to be drawn at every step."""
+        return *labelled_examples(self.dataset, count, self.seed), self.dataset.spec.binarization == "dynamic"

@@ -8,6 +8,7 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
 from vae_tf.errors import UserValueError
+from vae_tf.parts.known import find
 
 __all__ = ["probe"]
 
@@ -15,7 +16,6 @@ _MAX_EXAMPLES = 10_000
 _MAX_STREAMED_VALUES = 2**26
 """Values that are decoded for the look at a streamed split."""
 _FEW_EXAMPLES = 100
-_GREY_KINDS = ("continuous_bernoulli", "categorical", "discretized_logistic")
 _TOLERANCE = 1e-6
 """How far outside [0, 1] rounding may put a value."""
 
@@ -31,30 +31,17 @@ def probe(dataset: Dataset, likelihood_kind: str) -> list[str]:
         Warnings, each in plain sentences; none if all is well.
 
     Raises:
-        UserValueError: a split is empty, a value is not finite or outside the declared support, or a Bernoulli
-            likelihood meets real-valued data.
+        UserValueError: a split is empty, a value is not finite or outside the declared support, or the likelihood is none of
+            such values.
     """
     spec = dataset.spec
-    if likelihood_kind in ("bernoulli", *_GREY_KINDS) and spec.value_support == "real":
-        raise UserValueError(
-            f"A {likelihood_kind} likelihood needs values in [0, 1]; {spec.name} has other numbers. Received: "
-            f"model.likelihood.kind={likelihood_kind}. Use model.likelihood.kind=gaussian."
-        )
+    likelihood = find("likelihood", likelihood_kind)
     samples = {name: _sample(name, split, spec) for name, split in dataset.splits.items()}
-    if spec.is_text != likelihood_kind.endswith("_text"):
-        raise UserValueError(
-            f"Texts, and only texts, have likelihoods recurrent_text and transformer_text. Received: "
-            f"model.likelihood.kind={likelihood_kind} for {spec.name}."
-        )
-    if (likelihood_kind == "negative_binomial") != (spec.value_support == "count"):
-        raise UserValueError(
-            f"Counts, and only counts, have the likelihood negative_binomial; data.counts makes whole numbers counts. "
-            f"Received: model.likelihood.kind={likelihood_kind} for {spec.name}."
-        )
+    likelihood.check_data(spec)
     for name, x in samples.items():
         _check_values(name, x, spec)
-    findings = (_grey, _gaussian_on_binary, _density_on_binary, _constant, _few)
-    return [text for find in findings for text in find(dataset, samples["train"], likelihood_kind)]
+    x = samples["train"]
+    return [*likelihood.warnings(spec, x), *_constant(dataset, x), *_few(dataset)]
 
 
 def _sample(name: str, split: Split, spec: DatasetSpec) -> np.ndarray:
@@ -89,39 +76,12 @@ def _place(place: list[int], spec: DatasetSpec) -> str:
     return f"column {spec.feature_names[place[0]]!r}" if spec.feature_names else f"feature {place[0]}"
 
 
-def _grey(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str]:
-    spec = dataset.spec
-    if likelihood_kind == "bernoulli" and not spec.is_binary and bool(((x > 0) & (x < 1)).any()):
-        yield (
-            f"{spec.name} has grey values and the likelihood is bernoulli: the objective is then not the log-likelihood "
-            f"of a normalised model, and its numbers compare only with those of tutorials that do the same. Choose "
-            f"data.binarization=dynamic, or model.likelihood.kind=continuous_bernoulli, discretized_logistic or gaussian."
-        )
-
-
-def _gaussian_on_binary(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str]:
-    del x
-    if likelihood_kind == "gaussian" and dataset.spec.is_binary:
-        yield (
-            f"{dataset.spec.name} has binary values and the likelihood is gaussian: a density can grow without limit on "
-            f"them. Choose model.likelihood.kind=bernoulli."
-        )
-
-
-def _density_on_binary(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str]:
-    del x
-    if likelihood_kind == "continuous_bernoulli" and dataset.spec.is_binary:
-        yield f"{dataset.spec.name} has binary values, which have no density. Choose model.likelihood.kind=bernoulli."
-
-
-def _constant(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str]:
-    del likelihood_kind
+def _constant(dataset: Dataset, x: np.ndarray) -> Iterable[str]:
     if len(x) > 1 and bool((x == x[0]).all()):
         yield f"All training examples of {dataset.spec.name} that were looked at are equal: there is nothing to learn."
 
 
-def _few(dataset: Dataset, x: np.ndarray, likelihood_kind: str) -> Iterable[str]:
-    del x, likelihood_kind
+def _few(dataset: Dataset) -> Iterable[str]:
     count = dataset.split("train").num_examples
     if count < _FEW_EXAMPLES:
         yield f"{dataset.spec.name} has only {count} training examples: expect the model to learn them by heart."

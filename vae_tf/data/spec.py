@@ -1,6 +1,6 @@
 """DatasetSpec: what a model and a client must know of the data, without the data."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -73,6 +73,26 @@ class DatasetSpec(BaseModel):
     def is_text(self) -> bool:
         """Whether one example is a row of token numbers."""
         return self.value_support == "token"
+
+    @property
+    def num_levels(self) -> int | None:
+        """How many whole numbers the raw values reach over; None where they are unbounded."""
+        if self.value_support == "real" or self.raw_range is None:
+            return None
+        low, high = self.raw_range
+        return 2 if self.is_binary else round(high - low) + 1
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the data give to the parts of a model, by the names of their constructors' arguments."""
+        return {
+            "event_shape": self.event_shape,
+            "value_support": self.value_support,
+            "is_bounded": self.value_support != "real",
+            "num_labels": len(self.label_names),
+            "num_levels": self.num_levels,
+            "num_tokens": len(self.vocabulary),
+        }
 
     @property
     def num_dims(self) -> int:

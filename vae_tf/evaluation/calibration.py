@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability.python.distributions import Bernoulli, ContinuousBernoulli, Normal
 
 from vae_tf.models.vae import VAE
 
@@ -51,15 +50,10 @@ def measure_calibration(vae: VAE, batches: Iterable[Any], seed: tuple[int, int])
     for index, (x, labels) in enumerate(batches):
         pair = tf.random.experimental.stateless_fold_in(tf.constant(seed, tf.int32), index)
         p = vae.decode(vae.latent.sample(vae.encode(x, labels), pair, hard=True)[0])
-        base = getattr(p, "distribution", None)
-        if isinstance(base, Bernoulli):
-            kind = "probability"
-            sums.append(_bins(p.mean().numpy(), x.numpy()))
-        elif isinstance(base, Normal | ContinuousBernoulli):
-            kind = "coverage"
-            sums.append(_coverage(base, x))
-        else:
+        kind, checked = vae.likelihood.calibrated(p)
+        if not kind:
             return None
+        sums.append(_bins(checked.numpy(), x.numpy()) if kind == "probability" else _coverage(checked, x))
     return _summarise(kind, np.sum(sums, axis=0))
 
 

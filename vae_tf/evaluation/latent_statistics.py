@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vae_tf.models.latent import Factors, Latent
+from vae_tf.models.latents.base import Factors, Latent
 from vae_tf.models.vae import VAE
 
 __all__ = [

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vae_tf.evaluation.codes import encode_means
+from vae_tf.models.latents.base import Latent
 from vae_tf.models.vae import VAE
 
 __all__ = ["Clustering", "LabelledExamples", "Representation", "clustering_accuracy", "measure_representation"]
@@ -107,10 +108,10 @@ def _probe(codes: np.ndarray, labels: np.ndarray, test_codes: np.ndarray, test_l
     return nearest, linear
 
 
-def _cluster(block: object, codes: np.ndarray, test_codes: np.ndarray, labels: np.ndarray, seed: int) -> Clustering:
+def _cluster(block: Latent, codes: np.ndarray, test_codes: np.ndarray, labels: np.ndarray, seed: int) -> Clustering:
     """Read a single categorical variable's classes as clusters; cluster every other code by k-means."""
-    name, num_classes = str(getattr(block, "name", "")), len(np.unique(labels))
-    if getattr(block, "num_variables", 0) == 1:
+    name, num_classes = str(block.name), len(np.unique(labels))
+    if block.is_class:
         method, num_clusters, clusters = "most probable class", codes.shape[1], np.argmax(test_codes, axis=1)
     else:
         method, num_clusters = "k-means on posterior means", min(num_classes, len(codes))

@@ -5,9 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_tf.models.latent import Latent
-from vae_tf.models.likelihoods import Likelihood
-from vae_tf.objectives.elbo import Elbo, Objective
+from vae_tf.models.latents.base import Latent
+from vae_tf.models.likelihoods.base import Likelihood
+from vae_tf.objectives.base import Objective
+from vae_tf.objectives.elbo import Elbo
 from vae_tf.objectives.metrics import SumOfMetrics, TermMean
 from vae_tf.replicas import num_replicas
 
@@ -30,8 +31,7 @@ class VAE(keras.Model):
         objective: the bound that training minimises; default: the ELBO.
 
     Example:
-        >>> from vae_tf.models.gaussian_latent import GaussianLatent
-        >>> from vae_tf.models.likelihoods import BernoulliLikelihood
+        >>> from vae_tf.models import BernoulliLikelihood, GaussianLatent
         >>> latent, likelihood = GaussianLatent(size=2), BernoulliLikelihood(event_shape=(5,))
         >>> encoder = keras.Sequential([keras.Input((5,)), keras.layers.Dense(latent.params_size)])
         >>> decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(5)])
@@ -68,6 +68,16 @@ class VAE(keras.Model):
         self.negative_elbo = SumOfMetrics([self.reconstruction_nll, *kl_metrics], name="negative_elbo")
         x = keras.Input(likelihood.event_shape, name="x")
         self((x, keras.Input((), dtype="int64", name="labels")) if latent.num_labels else x)  # builds every layer
+
+    def start(self, examples: Any) -> None:
+        """Let the parts that start from training examples take them, before the first step of a run.
+
+        Args:
+            examples: see `vae_tf.data.pipeline.Examples`.
+        """
+        for block in self.latent.blocks():
+            block.start(examples)
+        self.objective.start(examples, self.objective_state)
 
     @property
     def event_shape(self) -> tuple[int, ...]:

@@ -1,18 +1,18 @@
 """The capacity objective: every block's KL is held at a target that grows."""
 
-from collections.abc import Mapping
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from vae_tf.objectives.elbo import Objective
-from vae_tf.objectives.schedules import as_schedule
+from vae_tf.objectives.base import Objective
+from vae_tf.parts.registry import register
+from vae_tf.parts.types import PositiveFloat, ScheduleLike
+from vae_tf.schedules.base import as_schedule
 
 __all__ = ["Capacity"]
 
 
-@keras.saving.register_keras_serializable("vae_tf")
+@register("capacity")
 class Capacity(Objective):
     """Reconstruction + weight * sum over blocks of |KL - C(step)| (Burgess et al. 2018; Dupont 2018, equation 7).
 
@@ -21,10 +21,10 @@ class Capacity(Objective):
 
     Args:
         weight: gamma in the paper, nats of loss a nat away from the capacity.
-        capacities: block name to a schedule of nats.
+        capacities: block name to a schedule of nats; other blocks have a KL weight as ever.
     """
 
-    def __init__(self, weight: float = 30.0, capacities: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, weight: PositiveFloat = 30.0, capacities: dict[str, ScheduleLike] | None = None) -> None:
         self.weight = weight
         self.capacities = {name: as_schedule(value) for name, value in (capacities or {}).items()}
 
@@ -52,8 +52,3 @@ class Capacity(Objective):
         if block.name not in self.capacities:
             return block.kl_weight(step) * kl
         return self.weight * tf.abs(kl - self.capacities[block.name](step))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        capacities = {name: keras.saving.serialize_keras_object(value) for name, value in self.capacities.items()}
-        return {"weight": self.weight, "capacities": capacities}

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from vae_tf.objectives.elbo import Objective
+from vae_tf.objectives.base import Objective
+from vae_tf.parts.registry import register
+from vae_tf.parts.types import PositiveFloat
 
 __all__ = ["FreeBits"]
 
 
-@keras.saving.register_keras_serializable("vae_tf")
+@register("free_bits")
 class FreeBits(Objective):
     """Reconstruction + kl_weight * sum over axes of max(nats, mean KL of the axis) (Kingma et al. 2016, equation 15).
 
@@ -21,7 +22,7 @@ class FreeBits(Objective):
         nats: of every axis (lambda in the paper).
     """
 
-    def __init__(self, nats: float = 0.1) -> None:
+    def __init__(self, nats: PositiveFloat = 0.1) -> None:
         self.nats = nats
 
     def check(self, latent: Any) -> None:
@@ -48,7 +49,3 @@ class FreeBits(Objective):
             return block.kl_weight(block.step.value) * tf.reduce_sum(tf.maximum(kl, self.nats * block.size))
         kl = tf.reduce_mean(factors.kl(), axis=0)
         return block.kl_weight(block.step.value) * tf.reduce_sum(tf.maximum(kl, self.nats))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"nats": self.nats}

@@ -1,18 +1,22 @@
 """Few labels: a categorical block of one variable is the class, known for some training examples."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from vae_tf.objectives.discrete import enumerate_costs
 from vae_tf.objectives.elbo import Elbo
-from vae_tf.objectives.schedules import as_schedule
-from vae_tf.objectives.score import enumerate_costs
+from vae_tf.parts.registry import register
+from vae_tf.parts.types import NonNegativeFloat, PositiveInt, ScheduleLike
+from vae_tf.schedules.base import as_schedule
 
 __all__ = ["LabelledSet", "SemiSupervised"]
 
+
 _BATCH = 100
+_WARM_UP = {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 2000}
 
 
 @keras.saving.register_keras_serializable("vae_tf")
@@ -53,7 +57,7 @@ class LabelledSet(keras.layers.Layer):
         return tf.where(self.is_drawn.value, drawn, x), tf.gather(self.labels.value, order)
 
 
-@keras.saving.register_keras_serializable("vae_tf")
+@register("semi_supervised")
 class SemiSupervised(Elbo):
     """The ELBO of unlabelled and of labelled examples, and the labels' cross-entropy (Kingma et al. 2014, equations 6 to 9).
 
@@ -61,7 +65,7 @@ class SemiSupervised(Elbo):
     the price of as many decoder passes as classes.
 
     Args:
-        num_labels: labelled examples.
+        num_labels: labelled training examples, equally many of every class.
         class_block: name of the categorical block of one variable that is the class.
         unlabelled: `gumbel_softmax` or `marginalized`.
         classification_weight: of the cross-entropy (alpha in the paper, in units of an example).
@@ -71,12 +75,12 @@ class SemiSupervised(Elbo):
 
     def __init__(
         self,
-        num_labels: int = 100,
+        num_labels: PositiveInt = 100,
         class_block: str = "categorical",
-        unlabelled: str = "gumbel_softmax",
-        classification_weight: float = 10.0,
-        labelled_weight: float = 0.1,
-        warm_up: Any = 1.0,
+        unlabelled: Literal["gumbel_softmax", "marginalized"] = "gumbel_softmax",
+        classification_weight: NonNegativeFloat = 10.0,
+        labelled_weight: NonNegativeFloat = 0.1,
+        warm_up: ScheduleLike = _WARM_UP,
     ) -> None:
         if unlabelled not in ("gumbel_softmax", "marginalized"):
             raise ValueError(f"unlabelled must be 'gumbel_softmax' or 'marginalized'. Received: {unlabelled!r}.")
@@ -96,7 +100,7 @@ class SemiSupervised(Elbo):
         if latent.num_labels:
             raise ValueError("it infers the labels that a conditional block is told: choose one of the two.")
         found = [block for block in latent.blocks() if block.name == self.class_block]
-        if not found or getattr(found[0], "num_variables", 0) != 1:
+        if not found or not found[0].is_class:
             names = ", ".join(block.name for block in latent.blocks())
             raise ValueError(
                 f"class_block must name a categorical block of one variable. Received: {self.class_block} of {names}."
@@ -105,6 +109,10 @@ class SemiSupervised(Elbo):
     def make_state(self, event_shape: tuple[int, ...]) -> keras.layers.Layer:
         """Return the labelled set, yet to be filled."""
         return LabelledSet(self.num_labels, event_shape)
+
+    def start(self, examples: Any, state: Any) -> None:
+        """Choose the labelled examples."""
+        state.set_examples(*examples.labelled(self.num_labels))
 
     def loss(self, model: Any, x: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """Return the loss, in nats an example."""
@@ -142,8 +150,3 @@ class SemiSupervised(Elbo):
         prior = block.prior().log_prob(block.unflat(one_hot))
         elbo = nll - prior + (tf.add_n(others) if others else 0.0)
         return tf.reduce_mean(elbo), -tf.reduce_mean(block.log_prob(class_q, one_hot))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        names = ("num_labels", "class_block", "unlabelled", "classification_weight", "labelled_weight")
-        return {**{name: getattr(self, name) for name in names}, "warm_up": keras.saving.serialize_keras_object(self.warm_up)}

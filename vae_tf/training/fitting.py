@@ -5,21 +5,18 @@ import time
 from typing import Any
 
 import keras
-import numpy as np
 from filelock import FileLock, Timeout
 from rich.console import Console
 
 from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
-from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples, labelled_examples, random_examples, train_batches
+from vae_tf.data.pipeline import Dataset, Examples, eval_batches, gather_examples, train_batches
 from vae_tf.data.splits import Share
 from vae_tf.errors import UserFileError
-from vae_tf.models.build import build_schedule, build_vae
-from vae_tf.models.priors import VampPrior
+from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
-from vae_tf.objectives.semi_supervised import LabelledSet
-from vae_tf.seeding import derive_pair
+from vae_tf.parts.settings import build
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import Distribution, start_distribution
@@ -138,25 +135,13 @@ def _prepare(config: RunConfig, dataset: Dataset, distribution: Distribution) ->
     per_execution = min(training.steps_per_execution or choose_steps_per_execution(available), available)
     steps = available // per_execution * per_execution
     vae = build_vae(config.model, dataset.spec, config.seed, config.objective, training.precision)
-    if isinstance(vae.objective_state, LabelledSet):
-        examples = labelled_examples(dataset, vae.objective_state.num_labels, config.seed)
-        vae.objective_state.set_examples(*examples, is_drawn=dataset.spec.binarization == "dynamic")
-    _start_priors(vae, dataset, config.seed)
-    optimizer = FusedAdam(build_schedule(training.learning_rate), global_clipnorm=training.clip_norm)
+    vae.start(Examples(dataset, config.seed))
+    optimizer = FusedAdam(build("schedule", training.learning_rate), global_clipnorm=training.clip_norm)
     # TensorFlow's loop over steps cannot hold reductions over replicas.
     in_one_go = per_execution if distribution.num_replicas == 1 else 1
     vae.compile(optimizer=optimizer, steps_per_execution=in_one_go, jit_compile=training.jit_compile)
     optimizer.build(vae.trainable_variables)
     return vae, steps
-
-
-def _start_priors(vae: VAE, dataset: Dataset, seed: int) -> None:
-    """Let priors that are made of examples start from training examples."""
-    for block in vae.latent.blocks():
-        prior = getattr(block, "prior_layer", None)
-        if isinstance(prior, VampPrior):
-            examples, _ = random_examples(dataset, "train", prior.num_components, derive_pair(seed, block.name, "prior"))
-            prior.set_examples(np.resize(examples, (prior.num_components, *examples.shape[1:])))
 
 
 def _callbacks(

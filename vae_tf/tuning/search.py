@@ -9,9 +9,10 @@ from pydantic import Field, ValidationError
 
 from vae_tf.artifacts import RunDirectory, read_json, write_json, write_text
 from vae_tf.config import RunConfig
-from vae_tf.config.base import Part, PositiveInt
 from vae_tf.config_sources import dump_yaml, load_config_file
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.parts.settings import Frozen
+from vae_tf.parts.types import PositiveInt
 from vae_tf.tuning.space import SearchSpace
 
 __all__ = ["OBJECTIVES", "SearchDirectory", "SearchSettings", "TrialResult", "tuner_role"]
@@ -19,7 +20,7 @@ __all__ = ["OBJECTIVES", "SearchDirectory", "SearchSettings", "TrialResult", "tu
 OBJECTIVES = {"val_negative_elbo": "negative ELBO", "val_nll": "NLL"}
 
 
-class SearchSettings(Part):
+class SearchSettings(Frozen):
     """Everything that decides a search.
 
     Attributes:
@@ -42,7 +43,7 @@ class SearchSettings(Part):
     refit: bool = True
 
 
-class TrialResult(Part):
+class TrialResult(Frozen):
     """What one training of a trial measured on the validation split, with the weights of its selected epoch.
 
     Attributes:

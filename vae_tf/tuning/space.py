@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from vae_tf.config import RunConfig, validate_config
-from vae_tf.config.base import Part, PositiveInt
 from vae_tf.config_sources import load_config_file, merge, with_value
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.parts.settings import Frozen
+from vae_tf.parts.types import PositiveInt
 
 __all__ = ["ChoiceParameter", "FloatParameter", "IntParameter", "Parameter", "SearchSpace", "list_spaces", "load_space"]
 
@@ -21,7 +22,7 @@ _DIGITS = 5
 """Significant digits of searched floats: more tell nothing, and the tuner's protocol carries single precision."""
 
 
-class _Parameter(Part):
+class _Parameter(Frozen):
     path: str = Field(min_length=1, description="a key of the run configuration, or `latent` for a specification")
     name: str = Field("", description="default: the path; needed where a path is searched twice, under two conditions")
     when: dict[str, tuple[_Value, ...]] = Field(
@@ -119,7 +120,7 @@ class ChoiceParameter(_Parameter):
 Parameter = Annotated[IntParameter | FloatParameter | ChoiceParameter, Field(discriminator="kind")]
 
 
-class SearchSpace(Part):
+class SearchSpace(Frozen):
     """What a search varies.
 
     Attributes:

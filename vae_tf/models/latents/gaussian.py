@@ -1,0 +1,161 @@
+"""A diagonal Gaussian latent: the reparameterisation trick."""
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+import tensorflow as tf
+from tensorflow_probability.python.distributions import Independent, Normal, kl_divergence
+
+from vae_tf.models.latents.base import Factors, Latent
+from vae_tf.parts.registry import register
+from vae_tf.parts.settings import build
+from vae_tf.parts.types import KL_WARM_UP, Given, Name, PositiveInt, PriorLike, ScheduleLike
+
+__all__ = ["GaussianLatent", "traverse_axes"]
+
+_TRAVERSAL_RANGE = 3.0
+_SOFTPLUS_INVERSE_OF_ONE = math.log(math.expm1(1.0))
+
+
+def traverse_axes(
+    name: str, z: tf.Tensor, num_steps: int, center: tf.Tensor | float = 0.0, scale: tf.Tensor | float = 1.0
+) -> list[tuple[str, tf.Tensor]]:
+    """Move one coordinate of z, [size], at a time from -3 to 3 prior standard deviations."""
+    size = z.shape[-1]
+    values = center + scale * tf.linspace(-_TRAVERSAL_RANGE, _TRAVERSAL_RANGE, num_steps)[:, tf.newaxis]
+    masks = tf.eye(size)
+    return [(f"{name}[{i}]", z * (1.0 - masks[i]) + values * masks[i]) for i in range(size)]
+
+
+def _slerp(start: tf.Tensor, stop: tf.Tensor, fractions: tf.Tensor) -> tf.Tensor:
+    """Interpolate along the great circle, and the radius linearly (Shoemake 1985; White 2016)."""
+    radii = tf.norm(start, axis=-1, keepdims=True), tf.norm(stop, axis=-1, keepdims=True)
+    units = tf.math.divide_no_nan(start, radii[0]), tf.math.divide_no_nan(stop, radii[1])
+    cosine = tf.clip_by_value(tf.reduce_sum(units[0] * units[1], -1, keepdims=True), -1.0, 1.0)
+    angle = tf.acos(cosine)
+    arc = tf.sin((1.0 - fractions) * angle) * units[0] + tf.sin(fractions * angle) * units[1]
+    unit = tf.where(tf.sin(angle) > 1e-4, tf.math.divide_no_nan(arc, tf.sin(angle)), units[0])
+    radius = radii[0] + fractions * (radii[1] - radii[0])
+    straight = start + fractions * (stop - start)
+    return tf.where(tf.sin(angle) > 1e-4, unit * radius, straight)
+
+
+@register("gaussian")
+class GaussianLatent(Latent):
+    """A diagonal Gaussian posterior, drawn by the reparameterisation trick; the prior is standard normal if none is given.
+
+    z = loc + scale * epsilon, epsilon ~ N(0, I) (Kingma and Welling 2014, section 2.4). The KL term is the closed form of
+    their appendix B, or the one-sample Monte Carlo estimate log q(z|x) - log p(z).
+
+    Args:
+        size: dimensions of z.
+        kl_kind: `closed_form`, where the prior is normal, or `monte_carlo`.
+        kl_weight: a number or a schedule.
+        prior: `standard`, `diagonal` (learned), `mixture` (learned), `vamp`; or a `Prior`.
+        seed: root of the layer's random streams.
+        name: the block's name.
+
+    Example:
+        >>> latent = GaussianLatent(size=2)
+        >>> q = latent.posterior(tf.zeros([1, 4]))
+        >>> q.stddev().numpy().round(4).tolist(), round(float(latent.kl(q, None)[0]), 4)
+        ([[1.0, 1.0]], 0.0)
+    """
+
+    short: ClassVar[tuple[str, ...]] = ("size",)
+    stored_as: ClassVar[dict[str, str]] = {"prior": "prior_layer"}
+
+    def __init__(
+        self,
+        size: PositiveInt = 20,
+        kl_kind: Literal["closed_form", "monte_carlo"] = "closed_form",
+        kl_weight: ScheduleLike = KL_WARM_UP,
+        prior: PriorLike = "standard",
+        seed: Given[int] = 0,
+        name: Name | None = None,
+    ) -> None:
+        super().__init__(name=name, kl_weight=kl_weight, seed=seed)
+        if kl_kind not in ("closed_form", "monte_carlo"):
+            raise ValueError(f"kl_kind must be 'closed_form' or 'monte_carlo'. Received: {kl_kind!r}.")
+        self.prior_layer = build("prior", prior, size=size)
+        if kl_kind == "closed_form" and not self.prior_layer.is_normal:
+            raise ValueError("kl_kind must be 'monte_carlo' where the prior is no normal. Received: 'closed_form'.")
+        self.size = size
+        self.kl_kind = kl_kind
+        self.params_size = 2 * size
+
+    @classmethod
+    def check_settings(cls, settings: Any) -> None:
+        """Refuse a closed form where there is none.
+
+        Raises:
+            ValueError: the prior is a mixture.
+        """
+        if not settings.prior.part.is_normal and getattr(settings, "kl_kind", "") == "closed_form":
+            raise ValueError("kl_kind must be 'monte_carlo' where the prior is a mixture. Received: 'closed_form'")
+
+    def posterior(self, params: tf.Tensor) -> Independent:
+        """Return N(loc, diag(scale^2)), batch [B]; scale = softplus, and 1 where the encoder's output is 0."""
+        loc, raw_scale = tf.split(params, 2, axis=-1)
+        scale = tf.nn.softplus(raw_scale + _SOFTPLUS_INVERSE_OF_ONE) + 1e-6
+        return Independent(Normal(loc, scale), reinterpreted_batch_ndims=1)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the counters, and the prior's weights."""
+        super().build(input_shape)
+        if not self.prior_layer.built:
+            self.prior_layer.build(None)
+
+    def connect(self, encode: Callable[[tf.Tensor], tf.Tensor]) -> None:
+        """Give the prior the way from an example to its posterior."""
+        self.prior_layer.connect(lambda x: self.posterior(encode(x)))
+
+    def start(self, examples: Any) -> None:
+        """Let the prior start from training examples."""
+        self.prior_layer.start(examples, self.name)
+
+    def prior(self) -> Any:
+        """Return p(z), event [size]."""
+        return self.prior_layer.distribution()
+
+    def sample(
+        self, q: Independent, seed: Any, num_samples: tuple[int, ...] = (), hard: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draw z and its log ratio; see `Latent.sample`. `hard` changes nothing here."""
+        z = q.sample(num_samples, seed=seed)
+        return z, q.log_prob(z) - self.prior().log_prob(z)
+
+    def kl(self, q: Independent, log_ratio: tf.Tensor) -> tf.Tensor:
+        """Return KL(q || p) [B] in nats, exact or estimated as `kl_kind` says."""
+        return kl_divergence(q, self.prior()) if self.kl_kind == "closed_form" else log_ratio
+
+    @property
+    def kl_is_exact(self) -> bool:
+        """Whether `kl` is a closed form, not an estimate."""
+        return self.kl_kind == "closed_form"
+
+    def factors(self, q: Independent) -> Factors | None:
+        """Return one normal a dimension; None where the prior has no independent dimensions."""
+        return Factors(q.distribution, self.prior_layer.normal()) if self.prior_layer.is_normal else None
+
+    def mean(self, q: Independent) -> tf.Tensor:
+        """Return loc, [B, size]."""
+        return q.distribution.loc
+
+    def describe(self, q: Independent) -> dict[str, tf.Tensor]:
+        """Return loc and scale, [B, size]."""
+        return {"loc": q.distribution.loc, "scale": q.distribution.scale}
+
+    def draw(self, num: int, seed: Any, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
+        """Draw [num, size] from the prior, deviations from its mean times the temperature."""
+        return self.prior_layer.draw(num, seed, temperature)
+
+    def traverse(self, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
+        """Move one coordinate at a time from -3 to 3 standard deviations of the prior."""
+        p = self.prior()
+        return traverse_axes(self.name, z, num_steps, p.mean(), p.stddev())
+
+    def blend(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor, spherical: bool) -> tf.Tensor:
+        """Return a point of the straight path, or of one along the sphere that the prior's mass lies near."""
+        return _slerp(start, stop, fraction) if spherical else super().blend(start, stop, fraction, spherical)

@@ -1,0 +1,21 @@
+"""The likelihood that suits the data best."""
+
+from typing import Any
+
+from vae_tf.models.likelihoods.base import Likelihood
+from vae_tf.parts.known import kinds
+from vae_tf.parts.registry import register
+from vae_tf.parts.settings import settings_of
+
+__all__ = ["AutoLikelihood"]
+
+
+@register("auto")
+class AutoLikelihood(Likelihood):
+    """`bernoulli` for [0, 1], `recurrent_text` for texts, `negative_binomial` for counts, else `gaussian`."""
+
+    @classmethod
+    def settle(cls, settings: Any, data: Any) -> Any:
+        """Return the settings of the likelihood that suits the data best."""
+        fittest = max(kinds("likelihood").values(), key=lambda part: part.fitness(data))
+        return fittest.settle(settings_of(fittest)(), data)

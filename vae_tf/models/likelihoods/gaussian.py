@@ -1,0 +1,125 @@
+"""Independent normal values."""
+
+import math
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability.python.distributions import Independent, Normal
+
+from vae_tf.models.likelihoods.base import Likelihood
+from vae_tf.parts.registry import register
+from vae_tf.parts.types import Given, PositiveFloat
+from vae_tf.replicas import make_own
+
+__all__ = ["GaussianLikelihood"]
+
+_SCALE_KINDS = ("fixed", "shared", "elementwise", "optimal")
+_MOMENTUM = 0.95
+
+
+@register("gaussian")
+class GaussianLikelihood(Likelihood):
+    """Independent normal values.
+
+    Args:
+        event_shape: shape of one example.
+        scale_kind: `fixed`; `shared`, one scale learned with the weights; `elementwise`, one from the decoder for every
+            element of every example; `optimal`, in training the root mean square error of the batch, which is the best
+            scale there is (Rybkin, Daniilidis, Levine 2021, equation 7), and afterwards its moving average.
+        scale: the fixed scale, or where learning starts.
+        min_scale: lower bound of a learned scale, so that the density stays bounded on constant data.
+
+    Example:
+        >>> likelihood = GaussianLikelihood(event_shape=(1,), scale_kind="fixed", scale=2.0)
+        >>> round(float(likelihood.distribution(likelihood(tf.zeros([1, 1]))).log_prob([[0.0]])[0]), 4)
+        -1.6121
+    """
+
+    def __init__(
+        self,
+        event_shape: Given[Any],
+        scale_kind: Literal["fixed", "shared", "elementwise", "optimal"] = "shared",
+        scale: PositiveFloat = 1.0,
+        min_scale: PositiveFloat = 1e-2,
+        name: Given[str] = "likelihood",
+    ) -> None:
+        super().__init__(event_shape, name=name)
+        if scale_kind not in _SCALE_KINDS:
+            raise ValueError(f"scale_kind must be one of {', '.join(_SCALE_KINDS)}. Received: {scale_kind!r}.")
+        if scale_kind != "fixed" and scale <= min_scale:
+            raise ValueError(f"scale must be > min_scale ({min_scale}). Received: {scale}.")
+        self.scale_kind = scale_kind
+        self.scale = scale
+        self.min_scale = min_scale
+
+    @classmethod
+    def fitness(cls, data: Any) -> int:
+        """Return 2 for real values: the first choice."""
+        return 2 if data.value_support in ("real",) else 0
+
+    @classmethod
+    def warnings(cls, data: Any, x: np.ndarray) -> Iterable[str]:
+        """Say that binary values have no density."""
+        if data.is_binary:
+            yield (
+                f"{data.name} has binary values and the likelihood is gaussian: a density can grow without limit on "
+                f"them. Choose model.likelihood.kind=bernoulli."
+            )
+
+    def build(self, input_shape: Any) -> None:
+        """Make the shared scale's weight."""
+        if self.scale_kind == "shared":
+            self.raw_scale = self.add_weight(name="raw_scale", shape=(), initializer="zeros")
+        if self.scale_kind == "optimal":
+            start = keras.initializers.Constant(self.scale**2)
+            self.mean_square = make_own("mean_square", initializer=start)
+        self.built = True
+
+    @property
+    def params_shape(self) -> tuple[int, ...]:
+        """Twice the last axis where the decoder gives the scales too."""
+        factor = 2 if self.scale_kind == "elementwise" else 1
+        return (*self.event_shape[:-1], factor * self.event_shape[-1])
+
+    def call(self, features: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Return loc and raw scale side by side, [..., 2 * last axis]; just loc where the scale is fixed.
+
+        Where it is optimal, beside loc stands whether this is training, 1 or 0.
+        """
+        if self.scale_kind == "optimal":
+            return tf.concat([features, tf.fill(tf.shape(features), 1.0 if training else 0.0)], axis=-1)
+        if self.scale_kind != "shared":
+            return features
+        raw = tf.fill(tf.shape(features), tf.convert_to_tensor(self.raw_scale))
+        return tf.concat([features, raw], axis=-1)
+
+    def calibrated(self, p: Any) -> tuple[str, Any]:
+        """Return the distribution of single values."""
+        return "coverage", p.distribution
+
+    def distribution(self, params: tf.Tensor) -> Independent:
+        """Return independent normals from what `call` gave."""
+        if self.scale_kind == "fixed":
+            return Independent(Normal(params, tf.constant(self.scale, tf.float32)), len(self.event_shape))
+        loc, raw = tf.split(params, 2, axis=-1)
+        if self.scale_kind == "optimal":
+            return self._normals(loc, tf.convert_to_tensor(self.mean_square))
+        offset = math.log(math.expm1(self.scale - self.min_scale))
+        return Independent(Normal(loc, self.min_scale + tf.nn.softplus(raw + offset)), len(self.event_shape))
+
+    def _normals(self, loc: tf.Tensor, mean_square: tf.Tensor) -> Independent:
+        scale = tf.sqrt(tf.maximum(mean_square, self.min_scale**2))
+        return Independent(Normal(loc, scale), len(self.event_shape))
+
+    def log_prob(self, params: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Return log p(x|z) in nats, [...]; in training with the best scale of the batch, where that is wanted."""
+        if self.scale_kind != "optimal":
+            return super().log_prob(params, x)
+        loc, is_training = tf.split(params, 2, axis=-1)
+        x, is_training = tf.cast(x, tf.float32), tf.reduce_max(is_training) > 0
+        own, kept = tf.reduce_mean(tf.math.squared_difference(x, loc)), tf.convert_to_tensor(self.mean_square)
+        self.mean_square.assign(tf.where(is_training, _MOMENTUM * kept + (1.0 - _MOMENTUM) * tf.stop_gradient(own), kept))
+        return self._normals(loc, tf.where(is_training, own, kept)).log_prob(x)

@@ -1,0 +1,97 @@
+"""Texts by a Transformer."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from vae_tf.models.likelihoods.text import TextLikelihood
+from vae_tf.parts.registry import register
+from vae_tf.parts.types import Fraction, Given, PositiveInt
+
+__all__ = ["TransformerTextLikelihood"]
+
+
+@register("transformer_text")
+class TransformerTextLikelihood(TextLikelihood):
+    """Causal self-attention (Vaswani et al. 2017), pre-normalised; z is added to every token's embedding.
+
+    Args:
+        event_shape: (T,): tokens of one text.
+        num_tokens: V, the vocabulary's size.
+        embedding_size: of a token.
+        hidden_size: of the attention's states; a multiple of num_heads.
+        word_dropout: share of the tokens hidden from the next ones in training.
+        num_layers: blocks of attention and dense layers.
+        num_heads: of the attention.
+        seed: root of what is hidden.
+        name: the layer's name.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the likelihood's settings, all keywords in practice
+        self,
+        event_shape: Given[Any],
+        num_tokens: Given[int],
+        embedding_size: PositiveInt = 64,
+        hidden_size: PositiveInt = 128,
+        word_dropout: Fraction = 0.3,
+        num_layers: PositiveInt = 2,
+        num_heads: PositiveInt = 4,
+        seed: Given[int] = 0,
+        name: Given[str] = "likelihood",
+    ) -> None:
+        super().__init__(event_shape, num_tokens, embedding_size, hidden_size, word_dropout, seed, name)
+        if hidden_size % num_heads:
+            raise ValueError(f"num_heads must divide hidden_size ({hidden_size}). Received: {num_heads}.")
+        self.num_layers = num_layers
+        self.num_heads = num_heads
+
+    @classmethod
+    def check_settings(cls, settings: Any) -> None:
+        """Refuse heads that do not share the units evenly.
+
+        Raises:
+            ValueError: they do not.
+        """
+        if settings.hidden_size % settings.num_heads:
+            raise ValueError(f"num_heads must divide hidden_size ({settings.hidden_size}). Received: {settings.num_heads}")
+
+    def build(self, input_shape: Any) -> None:
+        """Make the blocks."""
+        super().build(input_shape)
+        length, size = self.event_shape[0], self.hidden_size
+        self.positions = self.add_weight(name="positions", shape=(length, size), initializer="uniform")
+        self.enter = keras.layers.Dense(size, dtype="float32", name="enter")
+        self.enter.build((None, self.embedding_size))
+        self.transformer = _causal_blocks(length, size, self.num_layers, self.num_heads)
+        self.built = True
+
+    def features(self, context: tf.Tensor, embedded: tf.Tensor) -> tf.Tensor:
+        """Return the blocks' output, [N, T, hidden_size]."""
+        return self.transformer(self.enter(embedded) + self.positions + context[:, tf.newaxis])
+
+    def steps(self, params: tf.Tensor) -> Any:
+        """Return the initial state and the step; every step computes all tokens so far anew."""
+        context, length = params[:, : self.hidden_size], self.event_shape[0]
+
+        def step(state: tuple[tf.Tensor, tf.Tensor], tokens: tf.Tensor, t: tf.Tensor) -> Any:
+            before, own_context = state
+            before = tf.where(tf.range(length) == t, tokens[:, tf.newaxis], before)
+            features = self.features(own_context, self.embedding(before))
+            return tf.nn.log_softmax(self.output_layer(tf.gather(features, t, axis=1))), (before, own_context)
+
+        return (tf.zeros([tf.shape(context)[0], length], tf.int32), context), step, length
+
+
+def _causal_blocks(length: int, size: int, num_layers: int, num_heads: int) -> keras.Model:
+    """Return the model [N, T, size] -> [N, T, size] in which a place sees itself and what is before it."""
+    inputs = keras.Input((length, size), dtype="float32")
+    x = inputs
+    for _ in range(num_layers):
+        normed = keras.layers.LayerNormalization(dtype="float32")(x)
+        attention = keras.layers.MultiHeadAttention(num_heads, size // num_heads, dtype="float32")
+        x = keras.layers.Add(dtype="float32")([x, attention(normed, normed, use_causal_mask=True)])
+        hidden = keras.layers.LayerNormalization(dtype="float32")(x)
+        hidden = keras.layers.Dense(4 * size, activation="gelu", dtype="float32")(hidden)
+        x = keras.layers.Add(dtype="float32")([x, keras.layers.Dense(size, dtype="float32")(hidden)])
+    return keras.Model(inputs, keras.layers.LayerNormalization(dtype="float32")(x), name="transformer")

@@ -1,0 +1,84 @@
+"""Part: what everything that has a kind shares."""
+
+import inspect
+from typing import Any, ClassVar
+
+__all__ = ["Part", "arguments"]
+
+
+def arguments(part: type) -> dict[str, inspect.Parameter]:
+    """Return the constructor's arguments by name, annotations as types.
+
+    Example:
+        >>> class Wide(Part):
+        ...     def __init__(self, width: int = 64) -> None:
+        ...         self.width = width
+        >>> arguments(Wide)["width"].default
+        64
+    """
+    constructor = part.__init__  # type: ignore[misc]
+    if constructor is object.__init__:
+        return {}
+    found = list(inspect.signature(constructor, eval_str=True).parameters.values())[1:]
+    return {one.name: one for one in found if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
+
+
+class Part:
+    """A class that a configuration names by its kind. Its settings are the constructor's arguments, its attributes too.
+
+    Attributes:
+        slot: where it stands in a model; the bases say it.
+        kind: its word in the configuration; `register` says it.
+        stored_as: names of the attributes that hold an argument under another name.
+    """
+
+    slot: ClassVar[str] = ""
+    kind: ClassVar[str] = ""
+    stored_as: ClassVar[dict[str, str]] = {}
+
+    @classmethod
+    def check_settings(cls, settings: Any) -> None:
+        """Check what the settings' own types cannot say: how they go together.
+
+        Args:
+            settings: the validated settings; a nested part's class is `settings.NAME.part`.
+
+        Raises:
+            ValueError: they do not; the message begins with the key.
+        """
+
+    @classmethod
+    def check_data(cls, data: Any) -> None:
+        """Check that the part suits the data.
+
+        Args:
+            data: the DatasetSpec.
+
+        Raises:
+            UserValueError: it does not; the message says what to choose instead.
+        """
+
+    @classmethod
+    def fitness(cls, data: Any) -> int:
+        """Return how well the part suits the data: `auto` takes the greatest; 0: only where it is asked for."""
+        return 0
+
+    @classmethod
+    def settle(cls, settings: Any, data: Any) -> Any:
+        """Return the settings with what the data decide filled in."""
+        return settings
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, as Keras saves them."""
+        return {name: _saved(getattr(self, self.stored_as.get(name, name))) for name in arguments(type(self))}
+
+
+def _saved(value: Any) -> Any:
+    """Return a value as Keras saves it; parts in it serialised."""
+    if isinstance(value, dict):
+        return {key: _saved(one) for key, one in value.items()}
+    if not isinstance(value, Part):
+        return value
+    import keras
+
+    return keras.saving.serialize_keras_object(value)

@@ -1,0 +1,100 @@
+"""The types that settings are written in: numbers with ranges, names, and parts inside parts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic_core import core_schema
+
+from vae_tf.parts.settings import GIVEN, Settings, read
+
+__all__ = [
+    "ANNEALED",
+    "KL_WARM_UP",
+    "Activation",
+    "Fraction",
+    "Given",
+    "LatentLike",
+    "LikelihoodLike",
+    "Name",
+    "NetworkLike",
+    "NonNegativeFloat",
+    "NonNegativeInt",
+    "Normalization",
+    "ObjectiveLike",
+    "PartLike",
+    "PositiveFloat",
+    "PositiveInt",
+    "PriorLike",
+    "ScheduleLike",
+    "SmoothLike",
+    "TemperatureLike",
+    "Text",
+    "lowest",
+]
+
+_T = TypeVar("_T")
+Given: TypeAlias = Annotated[_T, GIVEN]
+"""An argument of a constructor that is no setting: the data, the model or the run give it, by its name."""
+
+Text = Annotated[str, BeforeValidator(str)]
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+Activation = Literal["relu", "elu", "gelu", "silu", "softplus", "tanh", "leaky_relu", "glu"]
+Normalization = Literal["none", "batch", "layer"]
+
+
+@dataclass(frozen=True)
+class PartLike:
+    """Annotates a setting that is itself a part: a mapping with a kind, or a kind alone, read to its settings.
+
+    Attributes:
+        slot: where it stands.
+        accepts: which classes may stand there.
+    """
+
+    slot: str
+    accepts: Callable[[Any], bool] = lambda part: True
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Return the schema that pydantic asks for."""
+        return core_schema.with_info_plain_validator_function(self._read)
+
+    def _read(self, value: Any, info: ValidationInfo) -> Any:
+        return read(self.slot, value, self.accepts, info)
+
+
+def lowest(schedule: Any) -> float:
+    """Return the smallest value a schedule takes, from its settings."""
+    schedule = getattr(schedule, "schedule", schedule)
+    values = [getattr(schedule, name) for name in ("value", "start", "stop", "floor") if hasattr(schedule, name)]
+    return float(min(values))
+
+
+def _positive(value: Any) -> Any:
+    if isinstance(value, Settings) and lowest(value) <= 0:
+        raise ValueError(f"must be > 0 at every step. Received: {lowest(value)}")
+    return value
+
+
+NetworkLike = Annotated[Any, PartLike("network")]
+LatentLike = Annotated[Any, PartLike("latent")]
+PriorLike = Annotated[Any, PartLike("prior")]
+LikelihoodLike = Annotated[Any, PartLike("likelihood")]
+ObjectiveLike = Annotated[Any, PartLike("objective")]
+ScheduleLike = Annotated[Any, PartLike("schedule", lambda part: not part.is_weight)]
+"""A number or a schedule."""
+SmoothLike = Annotated[Any, PartLike("schedule", lambda part: not part.is_weight and not part.is_nested)]
+"""A schedule that is not made of another one."""
+TemperatureLike = Annotated[Any, PartLike("schedule"), AfterValidator(_positive)]
+"""A positive number, a schedule of such, or `learned`."""
+
+KL_WARM_UP = {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 1000}
+"""Default of KL weights: without warm-up a categorical model can collapse in the first epoch."""
+ANNEALED = {"kind": "exponential"}
+"""Default of temperatures."""

@@ -1,0 +1,50 @@
+"""Schedule: a pure function of the training step, for KL weights, temperatures and learning rates."""
+
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from vae_tf.parts.base import Part
+from vae_tf.parts.settings import build
+
+__all__ = ["Schedule", "as_schedule", "steps_since"]
+
+
+class Schedule(Part, keras.optimizers.schedules.LearningRateSchedule):
+    """A pure function of the training step; a Keras learning-rate schedule, so that an optimizer takes it as it is.
+
+    A subclass fills in `__call__`: the step, a scalar, to the value there, a float32 scalar.
+
+    Attributes:
+        is_weight: whether it is no function of the step, but where a learned weight starts.
+        is_nested: whether it is made of another schedule.
+    """
+
+    slot = "schedule"
+    is_weight: ClassVar[bool] = False
+    is_nested: ClassVar[bool] = False
+
+
+def steps_since(after: int, step: Any) -> tf.Tensor:
+    """Return the steps since a schedule began to move, float32 scalar, 0 before.
+
+    Example:
+        >>> float(steps_since(10, 12)), float(steps_since(10, 3))
+        (2.0, 0.0)
+    """
+    return tf.maximum(tf.cast(step, tf.float32) - float(after), 0.0)
+
+
+def as_schedule(value: Any) -> Schedule:
+    """Return a schedule: numbers become constants, configurations of schedules become the schedule.
+
+    Args:
+        value: a number, a schedule, its settings, or its Keras configuration (as found in a saved layer).
+
+    Example:
+        >>> float(as_schedule(2)(0))
+        2.0
+    """
+    made: Schedule = build("schedule", value)
+    return made

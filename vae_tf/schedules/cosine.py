@@ -1,0 +1,46 @@
+"""Half a cosine from one value to another."""
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from vae_tf.parts.registry import register
+from vae_tf.parts.types import NonNegativeFloat, NonNegativeInt, PositiveInt
+from vae_tf.schedules.base import Schedule, steps_since
+
+__all__ = ["Cosine"]
+
+
+@register("cosine")
+class Cosine(Schedule):
+    """From `start` to `stop` along half a cosine in `steps` steps, then `stop`.
+
+    Args:
+        start: the first value.
+        stop: the last one.
+        steps: training steps from one to the other.
+        after: step at which it begins to move.
+
+    Example:
+        >>> cosine = Cosine(start=1.0, stop=0.0, steps=100, after=1000)
+        >>> float(cosine(1000)), round(float(cosine(1050)), 6)
+        (1.0, 0.5)
+    """
+
+    def __init__(
+        self,
+        start: NonNegativeFloat = 1.0,
+        stop: NonNegativeFloat = 0.0,
+        steps: PositiveInt = 10_000,
+        after: NonNegativeInt = 0,
+    ) -> None:
+        self.start = start
+        self.stop = stop
+        self.steps = steps
+        self.after = after
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the value at a step, float32 scalar."""
+        progress = tf.minimum(steps_since(self.after, step) / float(self.steps), 1.0)
+        return self.stop + (self.start - self.stop) * 0.5 * (1.0 + tf.cos(math.pi * progress))

@@ -1,0 +1,45 @@
+"""A straight line from one value to another."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from vae_tf.parts.registry import register
+from vae_tf.parts.types import NonNegativeFloat, NonNegativeInt, PositiveInt
+from vae_tf.schedules.base import Schedule, steps_since
+
+__all__ = ["Linear"]
+
+
+@register("linear")
+class Linear(Schedule):
+    """From `start` to `stop` in `steps` steps, then `stop` (KL warm-up: Bowman et al. 2016; Sonderby et al. 2016).
+
+    Args:
+        start: the first value.
+        stop: the last one.
+        steps: training steps from one to the other.
+        after: step at which it begins to move.
+
+    Example:
+        >>> warm_up = Linear(start=0.0, stop=1.0, steps=100)
+        >>> float(warm_up(0)), float(warm_up(50)), float(warm_up(1000))
+        (0.0, 0.5, 1.0)
+    """
+
+    def __init__(
+        self,
+        start: NonNegativeFloat = 0.0,
+        stop: NonNegativeFloat = 1.0,
+        steps: PositiveInt = 1000,
+        after: NonNegativeInt = 0,
+    ) -> None:
+        self.start = start
+        self.stop = stop
+        self.steps = steps
+        self.after = after
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        """Return the value at a step, float32 scalar."""
+        progress = tf.minimum(steps_since(self.after, step) / float(self.steps), 1.0)
+        return self.start + (self.stop - self.start) * progress
