@@ -16,6 +16,7 @@ ORDER = [
     "cluster",
     "processes",
     "launcher",
+    "lazy",
     "data",
     "replicas",
     "objectives",
