@@ -83,6 +83,10 @@ class ConfigSource:
         options: settings that have an option of their own, by dotted path.
         latent: a specification that replaces the latent's blocks.
         overrides: `path=value` texts.
+
+    Example:
+        >>> ConfigSource("digits", options={"seed": 3, "data.limit": None}).given()
+        {'preset': 'digits', 'seed': 3}
     """
 
     preset: str | None = None

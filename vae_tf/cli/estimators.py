@@ -128,17 +128,16 @@ def _laboratory(setting: _Setting) -> "tuple[Laboratory, Any, Any]":
     from vae_tf.models.build import build_vae
     from vae_tf.seeding import derive_pair
 
-    data_dir = str(setting.data_dir) if setting.data_dir else None
+    data_dir, seed = str(setting.data_dir) if setting.data_dir else None, setting.seed
     config = DataConfig(dataset=setting.dataset, data_dir=data_dir, binarization="dynamic")
     blocks = parse_latents(setting.latent)
     network = {"kind": "mlp", "widths": [64]}
     model = ModelConfig.model_validate({"network": network, "likelihood": {"kind": "bernoulli"}, "latents": blocks})
     data = load_dataset(config)
     build_vae(model, data.spec, objective=ExactConfig())
-    pair = derive_pair(setting.seed, "laboratory")
-    x, _ = random_examples(data, "train", 5000, pair)
-    x_validation, _ = random_examples(data, "validation", 1000, pair)
-    return Laboratory(model, data.spec, x[: setting.batch], setting.seed), x, x_validation
+    x, _ = random_examples(data, "train", 5000, derive_pair(seed, "laboratory"))
+    x_validation, _ = random_examples(data, "validation", 1000, derive_pair(seed, "laboratory"))
+    return Laboratory(model, data.spec, x[: setting.batch], seed), x, x_validation
 
 
 def _draw(output: Path, found: Any, stages: Any, curves: Any) -> list[Path]:
