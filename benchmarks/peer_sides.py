@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sides import CONV, HIDDEN, NUM_SCORED, RATE, SIZE, after_first, clock, images, side, since, until
+from measuring import CONV, HIDDEN, NUM_SCORED, RATE, SIZE, after_first, clock, images, side, since, until
 
 
 def _torch_model(network: str) -> Any:

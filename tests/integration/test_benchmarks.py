@@ -10,8 +10,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import bench
+import measuring
 import peer_sides
-import sides
+from sides import SIDES
 
 DIGITS = {"dataset": "digits", "data_dir": None}
 
@@ -33,38 +34,38 @@ def data(tmp_path_factory) -> str:
     ],
 )
 def test_a_training_learns(name, settings, data):
-    short, long = (sides.SIDES[name](data=data, batch_size=64, epochs=epochs, **settings) for epochs in (2, 12))
+    short, long = (SIDES[name](data=data, batch_size=64, epochs=epochs, **settings) for epochs in (2, 12))
     assert short["steps"] == long["steps"] == 4
     assert long["loss"] < short["loss"] < 600
 
 
 def test_a_training_ends_at_its_target(data):
-    found = sides.SIDES["bound_ours"](data=data, batch_size=64, target=545.0)
+    found = SIDES["bound_ours"](data=data, batch_size=64, target=545.0)
     assert 1 < found["epochs"] < 30
     assert found["loss"] <= 545.0
 
 
 def test_the_floor_and_the_bound(data):
-    assert sides.SIDES["floor"](data=data, network="mlp", latents="gaussian:20", batch_size=64, epochs=2)["seconds"] > 0
-    assert sides.SIDES["nll_ours"](data=data, num_images=10, num_samples=20)["samples"] == 200
+    assert SIDES["floor"](data=data, network="mlp", latents="gaussian:20", batch_size=64, epochs=2)["seconds"] > 0
+    assert SIDES["nll_ours"](data=data, num_images=10, num_samples=20)["samples"] == 200
 
 
 @pytest.mark.parametrize("formula", ["ours", "tensorflow"])
 def test_a_formula_is_reckoned_so_often(formula):
-    assert sides.SIDES["log_prob"](formula=formula, batch_size=4, repeats=3)["samples"] == 3
+    assert SIDES["log_prob"](formula=formula, batch_size=4, repeats=3)["samples"] == 3
 
 
 @pytest.mark.parametrize(("settings", "samples"), [({"streamed": False}, 1152), ({"streamed": True, "copies": 2}, 2432)])
 def test_the_pipeline_makes_every_batch(settings, samples):
-    assert sides.SIDES["pipeline"](**DIGITS, batch_size=128, **settings)["samples"] == samples
+    assert SIDES["pipeline"](**DIGITS, batch_size=128, **settings)["samples"] == samples
 
 
 def test_a_servable_is_written_and_answers():
-    assert sides.SIDES["load_servable"](**DIGITS)["seconds"] > 0
+    assert SIDES["load_servable"](**DIGITS)["seconds"] > 0
 
 
 def test_every_case_names_sides_there_are(data):
-    known = set(sides.SIDES)
+    known = set(SIDES)
     for quick in (True, False):
         entries = [entry for case in bench.cases(quick, data, DIGITS) for entry in case.entries]
         assert {entry.side for entry in entries} <= known
@@ -81,6 +82,6 @@ def test_rows_are_compared_by_the_step(monkeypatch):
 
 
 def test_computing_is_counted_apart_from_waiting():
-    before = sides.clock()
+    before = measuring.clock()
     time.sleep(0.2)
-    assert sides.since(before)["seconds"] - sides.since(before)["cpu_seconds"] > 0.15
+    assert measuring.since(before)["seconds"] - measuring.since(before)["cpu_seconds"] > 0.15

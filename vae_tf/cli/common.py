@@ -4,8 +4,9 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,15 +18,24 @@ from vae_tf.errors import UserValueError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from vae_tf.config import RunConfig
     from vae_tf.data.pipeline import Dataset
     from vae_tf.evaluation.assessment import Subject
     from vae_tf.training.runs import LoadedRun
 
 __all__ = [
+    "ConfigOption",
+    "ConfigSource",
+    "DataDirOption",
+    "DatasetOption",
     "JsonOption",
     "LimitOption",
+    "NumSamplesOption",
+    "PngOption",
+    "PresetOption",
     "RunArgument",
     "SeedOption",
+    "SetOption",
     "SplitOption",
     "check_suffix",
     "console",
@@ -48,9 +58,59 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 SeedOption = Annotated[int, typer.Option(help="Root of the random draws.", min=0)]
 SplitOption = Annotated[str, typer.Option(help="train, validation or test.")]
 LimitOption = Annotated[int | None, typer.Option(help="Use only the first N examples.", min=1)]
+NumSamplesOption = Annotated[int, typer.Option(help="Importance samples an example.", min=1)]
+PngOption = Annotated[Path, typer.Option("-o", "--output", help="FILE.png")]
+
+PresetOption = Annotated[str | None, typer.Option(help="Where to start from; see `run.py presets`.")]
+ConfigOption = Annotated[Path | None, typer.Option(metavar="FILE", help="YAML with any part of a configuration.")]
+DatasetOption = Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:, npz:, csv: or text:PATH.")]
+DataDirOption = Annotated[Path | None, typer.Option(help="Where TFDS data sets are prepared.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any key, e.g. training.learning_rate=3e-4.")
+]
 
 console = Console(stderr=True)
 """Where people are told things; stdout is for results."""
+
+
+@dataclass(frozen=True)
+class ConfigSource:
+    """Where a command's configuration comes from, as the command line says it; None where it says nothing.
+
+    Attributes:
+        preset: a shipped preset.
+        file: a YAML file.
+        options: settings that have an option of their own, by dotted path.
+        latent: a specification that replaces the latent's blocks.
+        overrides: `path=value` texts.
+
+    Example:
+        >>> ConfigSource("digits", options={"seed": 3, "data.limit": None}).given()
+        {'preset': 'digits', 'seed': 3}
+    """
+
+    preset: str | None = None
+    file: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    latent: str | None = None
+    overrides: Sequence[str] | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return what was said, by the names that messages use."""
+        said = {"preset": self.preset, "config": self.file, "latent": self.latent, "set": self.overrides, **self.options}
+        return {name: value for name, value in said.items() if value is not None}
+
+    def resolve(self) -> "RunConfig":
+        """Return the configuration.
+
+        Raises:
+            UserValueError: a key, value or name is wrong.
+            UserFileError: the file cannot be read.
+        """
+        from vae_tf.config_sources import resolve_config
+
+        options = {path: str(value) if isinstance(value, Path) else value for path, value in self.options.items()}
+        return resolve_config(self.preset, self.file, options, self.latent, self.overrides or ())
 
 
 def quiet_tensorflow(start: "Callable[[], Any] | None" = None) -> Any:

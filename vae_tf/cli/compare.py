@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vae_tf.cli.common import JsonOption, LimitOption, SplitOption, check_suffix, console, emit, open_subject, progress
+from vae_tf.cli.common import (
+    JsonOption,
+    LimitOption,
+    NumSamplesOption,
+    SplitOption,
+    check_suffix,
+    console,
+    emit,
+    open_subject,
+    progress,
+)
 from vae_tf.errors import UserValueError
 
 if TYPE_CHECKING:
@@ -18,7 +28,7 @@ def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more run directories.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="FILE.png: pictures of all runs side by side.")] = None,
     split: SplitOption = "test",
-    num_samples: Annotated[int, typer.Option(help="Importance samples an example.", min=1)] = 100,
+    num_samples: NumSamplesOption = 100,
     limit: LimitOption = 1000,
     as_json: JsonOption = False,
 ) -> None:

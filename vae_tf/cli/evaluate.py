@@ -4,12 +4,23 @@ from typing import Annotated, Any
 
 import typer
 
-from vae_tf.cli.common import JsonOption, LimitOption, RunArgument, SplitOption, console, emit, open_run, open_subject, progress
+from vae_tf.cli.common import (
+    JsonOption,
+    LimitOption,
+    NumSamplesOption,
+    RunArgument,
+    SplitOption,
+    console,
+    emit,
+    open_run,
+    open_subject,
+    progress,
+)
 from vae_tf.cli.tables import assessment_lines
 
-__all__ = ["PartsOption", "evaluate", "parse_parts"]
+__all__ = ["evaluate"]
 
-PartsOption = Annotated[
+_MeasuresOption = Annotated[
     str | None,
     typer.Option(help="Some of bounds,latent,representation,disentanglement,generation; default: all.", metavar="LIST"),
 ]
@@ -18,9 +29,9 @@ PartsOption = Annotated[
 def evaluate(
     run: RunArgument,
     split: SplitOption = "test",
-    num_samples: Annotated[int, typer.Option(help="Importance samples an example.", min=1)] = 500,
+    num_samples: NumSamplesOption = 500,
     limit: LimitOption = None,
-    parts: PartsOption = None,
+    parts: _MeasuresOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a run and say what the numbers mean.
@@ -39,13 +50,13 @@ def evaluate(
         open_run(run)
         from vae_tf.evaluation.assessment import AssessmentSettings, assess
 
-        settings = AssessmentSettings(split, num_samples, limit, **parse_parts(parts))
+        settings = AssessmentSettings(split, num_samples, limit, **_parse_parts(parts))
         subject = open_subject(run)
     assessment = assess(subject, settings, progress=progress)
     emit({"run": run, **assessment.to_json()}, as_json, lambda: _show(run, assessment))
 
 
-def parse_parts(text: str | None) -> dict[str, Any]:
+def _parse_parts(text: str | None) -> dict[str, Any]:
     """Return the `parts` setting that a comma-separated list means; none for the default."""
     return {} if text is None else {"parts": tuple(part.strip() for part in text.split(",") if part.strip())}
 

@@ -1,18 +1,17 @@
 """`run.py reconstruct`: examples beside what the model makes of them."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vae_tf.cli.common import RunArgument, SplitOption, check_suffix, open_data, open_run
+from vae_tf.cli.common import PngOption, RunArgument, SplitOption, check_suffix, open_data, open_run
 
 __all__ = ["reconstruct"]
 
 
 def reconstruct(
     run: RunArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png")],
+    output: PngOption,
     num: Annotated[int, typer.Option(help="How many examples.", min=1)] = 32,
     split: SplitOption = "test",
 ) -> None:

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vae_tf.cli.common import LimitOption, SplitOption, check_suffix, console, open_subject, progress, quiet_tensorflow
+from vae_tf.cli.common import (
+    LimitOption,
+    NumSamplesOption,
+    SplitOption,
+    check_suffix,
+    console,
+    open_subject,
+    progress,
+    quiet_tensorflow,
+)
 
 if TYPE_CHECKING:
     from vae_tf.tuning.search import SearchDirectory
@@ -17,7 +26,7 @@ def report(
     runs: Annotated[list[str], typer.Argument(metavar="RUN [RUN...]", help="Run directories, or one search.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="FILE.html")] = Path("report.html"),
     split: SplitOption = "test",
-    num_samples: Annotated[int, typer.Option(help="Importance samples an example.", min=1)] = 500,
+    num_samples: NumSamplesOption = 500,
     limit: LimitOption = 1000,
 ) -> None:
     """Write a report that opens anywhere: numbers with standard errors, curves, pictures, a verdict, and how to reproduce it.

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +11,10 @@ import typer
 
 from vae_tf.cli.bulk import BeamOptions, EngineOption, RunnerOption, check_options, run_bulk
 from vae_tf.cli.common import (
+    DataDirOption,
     JsonOption,
     LimitOption,
+    NumSamplesOption,
     RunArgument,
     check_suffix,
     console,
@@ -31,18 +34,21 @@ _BATCH = 500
 _SPLITS = ("train", "validation", "test")
 
 
+_AnomaliesOption = Annotated[
+    str | None, typer.Option(metavar="LABELS", help="Labels that are anomalies; default: those not in data.classes.")
+]
+
+
 def score(  # noqa: PLR0913, PLR0917 - the options of the command line
     context: typer.Context,
     run: RunArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="FILE.csv: one row an example; with --engine a folder.")],
     data: Annotated[str | None, typer.Option(help="What to score: as --dataset of train; default: the run's data.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where TFDS data sets are prepared.")] = None,
+    data_dir: DataDirOption = None,
     label_column: Annotated[str | None, typer.Option(help="The label's column in a csv file.")] = None,
     split: Annotated[str | None, typer.Option(help="train, validation, test or all; default: test, or all of --data.")] = None,
-    anomalies: Annotated[
-        str | None, typer.Option(metavar="LABELS", help="Labels that are anomalies; default: those not in data.classes.")
-    ] = None,
-    num_samples: Annotated[int, typer.Option(help="Importance samples an example.", min=1)] = 100,
+    anomalies: _AnomaliesOption = None,
+    num_samples: NumSamplesOption = 100,
     limit: LimitOption = None,
     picture: Annotated[Path | None, typer.Option(help="FILE.png: the scores' distribution and the oddest examples.")] = None,
     engine: EngineOption = None,
@@ -64,43 +70,68 @@ def score(  # noqa: PLR0913, PLR0917 - the options of the command line
     check_suffix(output, ".csv")
     if picture:
         check_suffix(picture, ".png")
+    _score(run, _Wanted(data, data_dir, label_column, split, anomalies, limit), num_samples, _Files(output, picture), as_json)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be scored, and which of it are anomalies; None where nothing is said."""
+
+    data: str | None
+    data_dir: Path | None
+    label_column: str | None
+    split: str | None
+    anomalies: str | None
+    limit: int | None
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What is written: the table, and a picture if one is wanted."""
+
+    output: Path
+    picture: Path | None
+
+
+def _score(run: str, wanted: _Wanted, num_samples: int, files: _Files, as_json: bool) -> None:
+    """Score the examples, write what is asked for, and report."""
     with console.status("Opening the run"):
         loaded = open_run(run)
-        examples = _limited(_load(loaded, data, data_dir, label_column), limit)
+        examples = _limited(_load(loaded, wanted), wanted.limit)
     from vae_tf.evaluation.anomaly import measure_detection, score_examples
 
-    splits = _splits(examples, split, own=data is None)
+    splits = _splits(examples, wanted.split, own=wanted.data is None)
     total = sum(examples.split(name).num_examples for name in splits)
-    is_anomaly = _anomalous(loaded, examples, anomalies)
+    is_anomaly = _anomalous(loaded, examples, wanted.anomalies)
     with progress("Scoring", total) as advance:
         scores = score_examples(loaded.vae, examples, splits, num_samples, loaded.config.seed, advance)
     truth = is_anomaly(scores.labels) if is_anomaly else None
     detections = measure_detection(scores, truth) if truth is not None and {0.0, 1.0} <= set(truth.tolist()) else ()
-    _write(output, examples, scores, truth)
-    if picture:
-        _draw(picture, examples, scores, truth)
-    _report(scores, detections, output, as_json)
+    _write(files.output, examples, scores, truth)
+    if files.picture:
+        _draw(files.picture, examples, scores, truth)
+    _report(scores, detections, files.output, as_json)
 
 
-def _load(loaded: "LoadedRun", data: str | None, data_dir: Path | None, label_column: str | None) -> "Dataset":
+def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
     """Load what is to be scored, described as the model wants it."""
     from vae_tf.data import load_dataset, load_examples
     from vae_tf.evaluation.anomaly import as_model_inputs
 
     own = loaded.config.data
-    if data is None:
+    if wanted.data is None:
         return as_model_inputs(loaded.spec, load_dataset(own.model_copy(update={"classes": None})))
     shape = loaded.spec.event_shape
     update = {
-        "dataset": data,
-        "data_dir": str(data_dir) if data_dir else own.data_dir,
-        "label_column": label_column if data.startswith("csv:") else None,
+        "dataset": wanted.data,
+        "data_dir": str(wanted.data_dir) if wanted.data_dir else own.data_dir,
+        "label_column": wanted.label_column if wanted.data.startswith("csv:") else None,
         "label_bins": None,
         "splits": None,
         "classes": None,
         "limit": None,
         "binarization": "none",
-        "resize": shape[:2] if own.resize and not data.startswith(("npz:", "csv:")) else None,
+        "resize": shape[:2] if own.resize and not wanted.data.startswith(("npz:", "csv:")) else None,
     }
     return as_model_inputs(loaded.spec, load_examples(own.model_copy(update=update)))
 
@@ -178,8 +209,6 @@ def _draw(picture: Path, examples: "Dataset", scores: "Scores", truth: Any) -> N
 
 
 def _report(scores: "Scores", detections: "tuple[Detection, ...]", output: Path, as_json: bool) -> None:
-    from dataclasses import asdict
-
     means = {name: float(values.mean()) for name, values in scores.columns.items()}
     result = {"path": str(output), "num_examples": len(scores.labels), "mean": means}
     emit({**result, "detection": [asdict(one) for one in detections]}, as_json, lambda: _show(means, detections, output))

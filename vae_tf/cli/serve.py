@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,9 @@ from vae_tf.cli.common import console, quiet_tensorflow
 from vae_tf.errors import UserFileError, UserValueError
 
 if TYPE_CHECKING:
+    from vae_tf.serving.engines import Launch
     from vae_tf.serving.model_config import ModelConfig
+    from vae_tf.serving.server import ServerOptions
 
 __all__ = ["serve"]
 
@@ -46,46 +49,81 @@ def serve(  # noqa: PLR0913 - options of the command line
     Ask it: `curl -d '{"signature_name": "sample", "instances": [{"seed": 1, "temperature": 1.0}]}'
     http://127.0.0.1:8501/v1/models/NAME:predict`, or use `python run.py predict`.
     """
-    from vae_tf.serving.engines import Launch, choose_engine, docker_command, model_server_command
+    from vae_tf.serving.engines import Launch, choose_engine
 
     models = _models(servables or [], config_file)
     kind, why = choose_engine(engine)
     console.print(f"Serving {', '.join(model.name for model in models)} with the {kind} engine: {why}.", highlight=False)
     threads = max(1, os.cpu_count() or 1)
     launch = Launch(models, host, rest_port, grpc_port, max_batch_size if batching else 0, batch_timeout, threads)
-    if kind != "embedded":
-        folder = Path(tempfile.mkdtemp(prefix="vae_tf-serving-"))
-        command = (model_server_command if kind == "model-server" else docker_command)(folder, launch)
-        console.print(" ".join(command), highlight=False, soft_wrap=True)
-        os.execvp(command[0], command)  # noqa: S606 - the server takes this process' place, and its signals
+    if kind == "embedded":
+        _serve_here(launch, _Embedded(config_file, max_request_mb, max_requests, timeout, poll, cors, access_log))
+    else:
+        _hand_over(launch, kind)
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """What the embedded server is told beside what every server is."""
+
+    config_file: Path | None
+    max_request_mb: int
+    max_requests: int
+    timeout: float
+    poll: float
+    cors: bool
+    access_log: bool
+
+    def options(self, launch: "Launch") -> "ServerOptions":
+        """Return the server's own options."""
+        from vae_tf.serving.batching import BatchingOptions
+        from vae_tf.serving.core import Limits
+        from vae_tf.serving.manager import ManagerOptions
+        from vae_tf.serving.server import ServerOptions
+
+        merges = launch.max_batch_size > 0
+        return ServerOptions(
+            host=launch.host,
+            rest_port=launch.rest_port,
+            grpc_port=launch.grpc_port,
+            batching=BatchingOptions(
+                max_batch_size=max(1, launch.max_batch_size),
+                batch_timeout=launch.batch_timeout_micros / 1e6,
+                # With merging, fewer computations at once make larger batches: 1.4 times the gRPC throughput on two cores.
+                num_threads=max(1, launch.num_threads // 2) if merges else launch.num_threads,
+                enabled=merges,
+            ),
+            limits=Limits(request_bytes=self.max_request_mb * 2**20, num_requests=self.max_requests, timeout=self.timeout),
+            manager=ManagerOptions(poll_seconds=self.poll, config_poll_seconds=self.poll if self.config_file else 0.0),
+            access_log=self.access_log,
+            cors=self.cors,
+        )
+
+
+def _hand_over(launch: "Launch", kind: str) -> None:
+    """Let TensorFlow Serving take this process' place, and its signals."""
+    from vae_tf.serving.engines import docker_command, model_server_command
+
+    folder = Path(tempfile.mkdtemp(prefix="vae_tf-serving-"))
+    command = (model_server_command if kind == "model-server" else docker_command)(folder, launch)
+    console.print(" ".join(command), highlight=False, soft_wrap=True)
+    os.execvp(command[0], command)  # noqa: S606 - the server takes this process' place
+
+
+def _serve_here(launch: "Launch", embedded: _Embedded) -> None:
+    """Serve in this process until a signal ends it."""
     quiet_tensorflow()
-    from vae_tf.serving.batching import BatchingOptions
     from vae_tf.serving.codes import ServingError
-    from vae_tf.serving.core import Limits
-    from vae_tf.serving.manager import ManagerOptions
-    from vae_tf.serving.server import EmbeddedServer, ServerOptions
+    from vae_tf.serving.server import EmbeddedServer
     from vae_tf.serving.server import serve as run_server
 
-    # With merging, fewer computations at once make larger batches: 1.4 times the gRPC throughput on two cores.
-    num_threads = max(1, threads // 2) if batching else threads
-    options = ServerOptions(
-        host=host,
-        rest_port=rest_port,
-        grpc_port=grpc_port,
-        batching=BatchingOptions(
-            max_batch_size=max_batch_size, batch_timeout=batch_timeout / 1e6, num_threads=num_threads, enabled=batching
-        ),
-        limits=Limits(request_bytes=max_request_mb * 2**20, num_requests=max_requests, timeout=timeout),
-        manager=ManagerOptions(poll_seconds=poll, config_poll_seconds=poll if config_file else 0.0),
-        access_log=access_log,
-        cors=cors,
-    )
-    server = EmbeddedServer(models, options, config_file)
+    server = EmbeddedServer(launch.models, embedded.options(launch), embedded.config_file)
 
     def announce() -> None:
-        base = f"http://{host}:{server.rest_port}/v1/models"
-        for model in models:
-            console.print(f"REST {base}/{model.name}   gRPC {host}:{server.grpc_port}", highlight=False, soft_wrap=True)
+        base = f"http://{launch.host}:{server.rest_port}/v1/models"
+        for model in launch.models:
+            place = f"gRPC {launch.host}:{server.grpc_port}"
+            console.print(f"REST {base}/{model.name}   {place}", highlight=False, soft_wrap=True)
 
     try:
         run_server(server, announce)

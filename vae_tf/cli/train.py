@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vae_tf.cli.common import JsonOption, console, emit, numbers_table, quiet_tensorflow, warn
+from vae_tf.cli.common import (
+    ConfigOption,
+    ConfigSource,
+    DataDirOption,
+    DatasetOption,
+    JsonOption,
+    PresetOption,
+    SetOption,
+    console,
+    emit,
+    numbers_table,
+    quiet_tensorflow,
+    warn,
+)
 from vae_tf.errors import UserValueError
 from vae_tf.processes import die_with_parent
 
@@ -21,26 +34,28 @@ if TYPE_CHECKING:
 __all__ = ["default_directory", "train"]
 
 
+_LatentOption = Annotated[
+    str | None, typer.Option(metavar="SPEC", help="gaussian:20, categorical:30x10, gaussian:10+categorical:1x10.")
+]
+_StrategyOption = Annotated[
+    str, typer.Option(help="Replicas: none, mirrored (devices here), multi_worker (TF_CONFIG's), auto.")
+]
+
+
 def train(  # noqa: PLR0913, PLR0917 - the options of the command line
-    preset: Annotated[str | None, typer.Option(help="Where to start from; see `run.py presets`.")] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML with any part of a configuration.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:, npz:, csv: or text:PATH.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where TFDS data sets are prepared.")] = None,
-    latent: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="gaussian:20, categorical:30x10, gaussian:10+categorical:1x10.")
-    ] = None,
+    preset: PresetOption = None,
+    config: ConfigOption = None,
+    dataset: DatasetOption = None,
+    data_dir: DataDirOption = None,
+    latent: _LatentOption = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training split.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
     limit: Annotated[int | None, typer.Option(help="Use only the first N examples of every split.")] = None,
     seed: Annotated[int | None, typer.Option(help="Root of all randomness.")] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any key, e.g. training.learning_rate=3e-4.")
-    ] = None,
+    overrides: SetOption = None,
     run_dir: Annotated[Path | None, typer.Option(help="Where to write; default: runs/<name>-<time>.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir.")] = False,
-    strategy: Annotated[
-        str, typer.Option(help="Replicas: none, mirrored (devices here), multi_worker (TF_CONFIG's), auto.")
-    ] = "auto",
+    strategy: _StrategyOption = "auto",
     profile: Annotated[bool, typer.Option("--profile", help="Also trace a few steps, for TensorBoard's Profile tab.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,35 +64,16 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     Settings come from the preset, then --config, then the options and --set. The result is a run directory that every other
     command takes. Ctrl-C finishes the epoch and saves; a killed run goes on with --resume, bit for bit.
     """
-    from vae_tf.artifacts import RunDirectory
-    from vae_tf.cluster import Cluster
-    from vae_tf.config_sources import resolve_config
-
-    die_with_parent()
-    cluster = Cluster.read()
-    options: dict[str, Any] = {
+    options = {
         "data.dataset": dataset,
-        "data.data_dir": str(data_dir) if data_dir else None,
+        "data.data_dir": data_dir,
         "data.limit": limit,
         "training.epochs": epochs,
         "training.batch_size": batch_size,
         "seed": seed,
         "training.profile": profile or None,
     }
-    if resume:
-        others = {"preset": preset, "config": config, "latent": latent, "set": overrides, **options}
-        run, settings = _resumed(run_dir, epochs, [name for name, value in others.items() if value is not None])
-    else:
-        settings = resolve_config(preset, config, options, latent, overrides or [])
-        run = RunDirectory(run_dir or default_directory(settings.preset or settings.data.dataset))
-        if cluster.is_chief:
-            run.check_free()
-    console.quiet = not cluster.is_chief
-    outcome, results = _train(settings, run, resume, strategy, cluster)
-    if cluster.is_chief:
-        _report(run, outcome, results, as_json)
-    elif outcome.interrupted:
-        raise typer.Exit(1)
+    _run(ConfigSource(preset, config, options, latent, overrides), run_dir, resume, strategy, as_json)
 
 
 def default_directory(name: str) -> Path:
@@ -87,21 +83,45 @@ def default_directory(name: str) -> Path:
     return next(path for path in (base, *numbered) if not path.exists())
 
 
-def _resumed(run_dir: Path | None, epochs: int | None, given: list[str]) -> "tuple[RunDirectory, RunConfig]":
+def _run(source: ConfigSource, run_dir: Path | None, resume: bool, strategy: str, as_json: bool) -> None:
+    """Train as one process of one or several, and report if this one is the chief."""
+    from vae_tf.cluster import Cluster
+
+    die_with_parent()
+    cluster = Cluster.read()
+    run, config = _resumed(run_dir, source) if resume else _begun(run_dir, source, cluster)
+    console.quiet = not cluster.is_chief
+    outcome, results = _train(config, run, resume, strategy, cluster)
+    if cluster.is_chief:
+        _report(run, outcome, results, as_json)
+    elif outcome.interrupted:
+        raise typer.Exit(1)
+
+
+def _begun(run_dir: Path | None, source: ConfigSource, cluster: "Cluster") -> "tuple[RunDirectory, RunConfig]":
+    """Return a new run and its configuration."""
+    from vae_tf.artifacts import RunDirectory
+
+    config = source.resolve()
+    run = RunDirectory(run_dir or default_directory(config.preset or config.data.dataset))
+    if cluster.is_chief:
+        run.check_free()
+    return run, config
+
+
+def _resumed(run_dir: Path | None, source: ConfigSource) -> "tuple[RunDirectory, RunConfig]":
     """Return the run to go on with and its own configuration, its epochs changed if asked."""
     from vae_tf.artifacts import RunDirectory
-    from vae_tf.config_sources import resolve_config
 
     if run_dir is None:
         raise UserValueError("--resume needs --run-dir: the run to go on with. See `run.py runs`.")
+    given = source.given()
     refused = [name for name in given if name != "training.epochs"]
     if refused:
         raise UserValueError(f"--resume goes on with the run's own settings; only --epochs may change. Received: {refused}.")
     run = RunDirectory.open(run_dir)
     config = run.read_config()
-    if epochs is None:
-        return run, config
-    return run, resolve_config(file=run.config_file, options={"training.epochs": epochs})
+    return run, ConfigSource(file=run.config_file, options=given).resolve() if given else config
 
 
 def _train(

@@ -1,18 +1,17 @@
 """`run.py traverse`: what each axis of the latent does."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vae_tf.cli.common import RunArgument, check_suffix, console, open_data, open_run
+from vae_tf.cli.common import PngOption, RunArgument, check_suffix, console, open_data, open_run
 
 __all__ = ["traverse"]
 
 
 def traverse(
     run: RunArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png")],
+    output: PngOption,
     steps: Annotated[int, typer.Option(help="Pictures a row of a Gaussian axis.", min=2)] = 11,
     rows: Annotated[int, typer.Option(help="At most so many axes, the most used first.", min=1)] = 24,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import time
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,8 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from vae_tf.cli.common import JsonOption, console, emit, quiet_tensorflow, warn
+from vae_tf.cli.common import (
+    ConfigOption,
+    ConfigSource,
+    DataDirOption,
+    DatasetOption,
+    JsonOption,
+    PresetOption,
+    SetOption,
+    console,
+    quiet_tensorflow,
+    warn,
+)
 from vae_tf.cli.search_progress import Listener
+from vae_tf.cli.search_results import show_search
 from vae_tf.errors import UserValueError
 
 if TYPE_CHECKING:
@@ -19,33 +32,33 @@ if TYPE_CHECKING:
 
 __all__ = ["tune"]
 
-_SHOWN = 10
 _WAIT_SECONDS = 600
 _OTHER_DATA = ("data.", "model.likelihood", "evaluation.")
 """Settings that change what is measured: numbers of such trials do not compare."""
 
 
+_TrialsOption = Annotated[int | None, typer.Option(help="At most so many. Default: 10; all of a grid or of hyperband.", min=1)]
+_ExecutionsOption = Annotated[int | None, typer.Option(help="Trainings a trial, with seeds of their own. Default: 1.", min=1)]
+_RefitOption = Annotated[
+    bool | None, typer.Option("--refit/--no-refit", help="Train the winner again, on training and validation split.")
+]
+
+
 def tune(  # noqa: PLR0913, PLR0917 - the options of the command line
     space: Annotated[str | None, typer.Option(help="A YAML file, or the name of one in tuning/. Default: latent_size.")] = None,
-    preset: Annotated[str | None, typer.Option(help="What trials start from; see `run.py presets`.")] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML with any part of a configuration.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:PATH, npz:PATH, csv:PATH.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where TFDS data sets are prepared.")] = None,
+    preset: PresetOption = None,
+    config: ConfigOption = None,
+    dataset: DatasetOption = None,
+    data_dir: DataDirOption = None,
     tuner: Annotated[str | None, typer.Option(help="random, bayesian, hyperband or grid. Default: bayesian.")] = None,
     objective: Annotated[str | None, typer.Option(help="val_negative_elbo (default) or val_nll; the least wins.")] = None,
-    trials: Annotated[
-        int | None, typer.Option(help="At most so many. Default: 10; all of a grid or of hyperband.", min=1)
-    ] = None,
+    trials: _TrialsOption = None,
     epochs: Annotated[int | None, typer.Option(help="The most that one training has.", min=1)] = None,
-    executions: Annotated[
-        int | None, typer.Option(help="Trainings a trial, with seeds of their own. Default: 1.", min=1)
-    ] = None,
+    executions: _ExecutionsOption = None,
     patience: Annotated[int | None, typer.Option(help="Epochs without a better one. Default: a fifth.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Root of all randomness.", min=0)] = None,
-    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any key, for all trials.")] = None,
-    refit: Annotated[
-        bool | None, typer.Option("--refit/--no-refit", help="Train the winner again, on training and validation split.")
-    ] = None,
+    overrides: SetOption = None,
+    refit: _RefitOption = None,
     name: Annotated[str | None, typer.Option(help="The search's folder. Default: <space>-<time>.")] = None,
     output: Annotated[Path, typer.Option(help="Where that folder is.")] = Path("runs"),
     workers: Annotated[int, typer.Option(help="Processes that train trials at the same time.", min=1)] = 1,
@@ -60,43 +73,67 @@ def tune(  # noqa: PLR0913, PLR0917 - the options of the command line
     On several machines with a shared folder, run the same command on all, with KERASTUNER_ORACLE_IP and
     KERASTUNER_ORACLE_PORT of the first, and KERASTUNER_TUNER_ID=chief there, tuner0, tuner1, ... elsewhere.
     """
+    options = {"data.dataset": dataset, "data.data_dir": data_dir, "training.epochs": epochs, "seed": seed}
+    source = ConfigSource(preset, config, options, overrides=overrides)
+    choices = {"tuner": tuner, "objective": objective, "trials": trials, "executions": executions, "refit": refit}
+    _run(_Asked(source, space, patience, choices), _Place(output, name, workers, resume), as_json)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a search; None where nothing is said.
+
+    Attributes:
+        source: where the configuration comes from that trials start from.
+        space: a file, or the name of one in tuning/.
+        patience: epochs without a better one.
+        choices: of the search's settings, by their names.
+    """
+
+    source: ConfigSource
+    space: str | None
+    patience: int | None
+    choices: dict[str, Any]
+
+    def given(self) -> dict[str, Any]:
+        """Return what was said, by the names that messages use."""
+        said = {"space": self.space, "patience": self.patience, **self.choices, **self.source.given()}
+        return {key: value for key, value in said.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a search is done: its folder's parent and name, how many processes, and whether it has begun."""
+
+    output: Path
+    name: str | None
+    workers: int
+    resume: bool
+
+
+def _run(asked: _Asked, place: _Place, as_json: bool) -> None:
+    """Search as the chief, as a worker, or alone."""
     from vae_tf.tuning.search import SearchDirectory, tuner_role
 
     role = tuner_role()
-    if (resume or role != "alone") and name is None:
+    if (place.resume or role != "alone") and place.name is None:
         raise UserValueError("--resume and KERASTUNER_TUNER_ID need --name: the search to go on with, or to share.")
-    search = SearchDirectory(output / (name or f"{Path(space or 'latent_size').stem}-{datetime.now():%Y%m%d-%H%M%S}"))
+    name = place.name or f"{Path(asked.space or 'latent_size').stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    search = SearchDirectory(place.output / name)
     if role == "worker":
         _start_tensorflow()
         _work(search)
         return
-    changes = {
-        "space": space,
-        "tuner": tuner,
-        "objective": objective,
-        "trials": trials,
-        "executions": executions,
-        "refit": refit,
-        "preset": preset,
-        "config": config,
-        "patience": patience,
-        "set": overrides,
-        "data.dataset": dataset,
-        "data.data_dir": str(data_dir) if data_dir else None,
-        "training.epochs": epochs,
-        "seed": seed,
-    }
-    given = {key: value for key, value in changes.items() if value is not None}
-    if resume:
-        _resume(search, given)
+    if place.resume:
+        _resume(search, asked.given())
         _start_tensorflow()
     else:
         search.check_free()
-        settings = _resolve(given)
+        settings = _resolve(asked)
         _start_tensorflow()
         _start(search, settings)
-    winner = _search(search, workers, role)
-    _finish(search, winner, as_json)
+    winner = _search(search, place.workers, role)
+    show_search(search, winner, as_json)
 
 
 def _start_tensorflow() -> None:
@@ -120,30 +157,26 @@ def _resume(search: "SearchDirectory", given: dict[str, Any]) -> None:
         search.write_settings(settings.model_copy(update={"trials": given["trials"]}))
 
 
-def _resolve(given: dict[str, Any]) -> "SearchSettings":
+def _resolve(asked: _Asked) -> "SearchSettings":
     """Return the settings of a new search, as far checked as can be without the data.
 
     Raises:
         UserValueError: a path, type or range does not fit.
         UserFileError: a file cannot be read.
     """
-    from vae_tf.config_sources import resolve_config
     from vae_tf.tuning.space import load_space
 
-    options: dict[str, Any] = {
-        key: given[key] for key in ("data.dataset", "data.data_dir", "training.epochs", "seed") if key in given
-    }
-    space = load_space(given.get("space", "latent_size"))
-    config = space.start(resolve_config(given.get("preset"), given.get("config"), options, None, given.get("set", ())))
+    space = load_space("latent_size" if asked.space is None else asked.space)
+    config = space.start(asked.source.resolve())
     training = config.training
     update = {
-        "patience": given.get("patience", training.patience or max(5, training.epochs // 5)),
+        "patience": asked.patience or training.patience or max(5, training.epochs // 5),
         "pictures_every": training.pictures_every or training.epochs,
     }
     settings = _settings(
         config=config.model_copy(update={"training": training.model_copy(update=update)}),
         space=space,
-        **{key: given[key] for key in ("tuner", "objective", "trials", "executions", "refit") if key in given},
+        **{key: value for key, value in asked.choices.items() if value is not None},
     )
     space.check(settings.config)
     for parameter in space.parameters:
@@ -221,60 +254,3 @@ def _work(search: "SearchDirectory") -> None:
         time.sleep(1)
     listener = Listener(search.read_settings(), search.read_results())
     search_here(open_tuner(search, Console(file=io.StringIO()), listener.begin, listener.report, is_worker=True))
-
-
-def _finish(search: "SearchDirectory", winner: "Winner", as_json: bool) -> None:
-    """Write the report, and show what was found."""
-    from vae_tf.artifacts import write_text
-    from vae_tf.tuning.ranking import rank_trials
-    from vae_tf.tuning.report import describe_search, render_search
-
-    if winner.results is None:
-        folder = f"--output {search.path.parent} --name {search.path.name}"
-        console.print(f"Stopped. Go on with: python run.py tune --resume {folder}")
-        raise typer.Exit(1)
-    settings = search.read_settings()
-    ranked = rank_trials(search, settings.objective)
-    findings = describe_search(settings, ranked)
-    write_text(search.report_file, render_search(search))
-    result = {
-        "search": str(search.path),
-        "objective": settings.objective,
-        "findings": [f"{finding.text} {finding.advice}".strip() for finding in findings],
-        "best": _row(winner.trial),
-        "test": winner.results,
-        "trials": [_row(trial) for trial in ranked],
-        "failures": [result.model_dump() for result in search.read_results() if result.failure],
-    }
-    emit(result, as_json, lambda: _show(search, result, settings))
-
-
-def _row(trial: Any) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {**asdict(trial), "is_as_good": trial.is_as_good}
-
-
-def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSettings") -> None:
-    from rich.table import Table
-
-    parameters = [parameter.name for parameter in settings.space.parameters]
-    shown = result["trials"][:_SHOWN]
-    title = f"Trials by {settings.objective}, the best {len(shown)} of {len(result['trials'])}"
-    table = Table("trial", *parameters, "nats", "behind", "active", "s", title=title, title_justify="left")
-    for trial in shown:
-        values = [f"{value:g}" if isinstance(value, float) else str(value) for value in map(trial["values"].get, parameters)]
-        behind = f"{trial['gap']:.2f} ± {trial['gap_stderr']:.2f}" if trial["gap"] else "best"
-        numbers = [f"{trial['scores'][settings.objective]:.2f}", behind, f"{trial['active']:g}/{trial['axes']}"]
-        table.add_row(trial["trial"], *values, *numbers, f"{trial['seconds']:.0f}")
-    console.print(table, highlight=False)
-    for finding in result["findings"]:
-        console.print(finding, highlight=False)
-    test = result["test"]
-    print(  # noqa: T201 - the result
-        f"Winner on the test split: negative ELBO {test['negative_elbo']:.2f} ± {test['negative_elbo_stderr']:.2f} nats\n"
-        "Next:\n"
-        f"  open {search.report_file}\n"
-        f"  python run.py tensorboard {search.path}\n"
-        f"  python run.py export {search.winner.path}"
-    )

@@ -3,8 +3,9 @@
 Names are imported when they are first used, so that `vae_tf.data.catalog` answers without TensorFlow.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vae_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
     from vae_tf.data.catalog import list_datasets
@@ -55,14 +56,17 @@ _MODULES = {
     "decode_text": "text",
     "encode_text": "text",
     "list_datasets": "catalog",
+    "Dataset": "pipeline",
+    "eval_batches": "pipeline",
+    "gather_examples": "pipeline",
+    "labelled_examples": "pipeline",
+    "random_examples": "pipeline",
+    "scale_inputs": "pipeline",
+    "to_inputs": "pipeline",
+    "train_batches": "pipeline",
     "load_dataset": "sources",
     "load_examples": "sources",
     "probe": "probing",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_MODULES.get(name, 'pipeline')}")
-    return getattr(module, name)
+__getattr__ = lazy_names(__name__, _MODULES)

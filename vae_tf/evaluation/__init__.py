@@ -3,8 +3,9 @@
 Names are imported when they are first used: scikit-learn and matplotlib take seconds that training does not need.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vae_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
     from vae_tf.evaluation.anomaly import Detection, Scores, as_model_inputs, measure_detection, score_examples
@@ -290,8 +291,4 @@ _MODULES = {
     "measure_representation": "representation",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(__name__, _MODULES)

@@ -11,8 +11,9 @@ A space in Python, for those who import the library:
 Names are imported when they are first used, so that the command line looks at a search's files without TensorFlow.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vae_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
     from vae_tf.tuning.drive import (
@@ -145,8 +146,4 @@ _MODULES = {
     "tuner_role": "search",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(__name__, _MODULES)

@@ -1,0 +1,75 @@
+"""What a search found: the table, the findings, the winner, and what to do next."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from vae_tf.cli.common import console, emit
+
+if TYPE_CHECKING:
+    from vae_tf.tuning.drive import Winner
+    from vae_tf.tuning.search import SearchDirectory, SearchSettings
+
+__all__ = ["show_search"]
+
+_SHOWN = 10
+
+
+def show_search(search: "SearchDirectory", winner: "Winner", as_json: bool) -> None:
+    """Write the report of a search, and show what was found.
+
+    Raises:
+        Exit: the search was stopped before its end.
+    """
+    from vae_tf.artifacts import write_text
+    from vae_tf.tuning.ranking import rank_trials
+    from vae_tf.tuning.report import describe_search, render_search
+
+    if winner.results is None:
+        folder = f"--output {search.path.parent} --name {search.path.name}"
+        console.print(f"Stopped. Go on with: python run.py tune --resume {folder}")
+        raise typer.Exit(1)
+    settings = search.read_settings()
+    ranked = rank_trials(search, settings.objective)
+    findings = describe_search(settings, ranked)
+    write_text(search.report_file, render_search(search))
+    result = {
+        "search": str(search.path),
+        "objective": settings.objective,
+        "findings": [f"{finding.text} {finding.advice}".strip() for finding in findings],
+        "best": _row(winner.trial),
+        "test": winner.results,
+        "trials": [_row(trial) for trial in ranked],
+        "failures": [result.model_dump() for result in search.read_results() if result.failure],
+    }
+    emit(result, as_json, lambda: _show(search, result, settings))
+
+
+def _row(trial: Any) -> dict[str, Any]:
+    return {**asdict(trial), "is_as_good": trial.is_as_good}
+
+
+def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSettings") -> None:
+    from rich.table import Table
+
+    parameters = [parameter.name for parameter in settings.space.parameters]
+    shown = result["trials"][:_SHOWN]
+    title = f"Trials by {settings.objective}, the best {len(shown)} of {len(result['trials'])}"
+    table = Table("trial", *parameters, "nats", "behind", "active", "s", title=title, title_justify="left")
+    for trial in shown:
+        values = [f"{value:g}" if isinstance(value, float) else str(value) for value in map(trial["values"].get, parameters)]
+        behind = f"{trial['gap']:.2f} ± {trial['gap_stderr']:.2f}" if trial["gap"] else "best"
+        numbers = [f"{trial['scores'][settings.objective]:.2f}", behind, f"{trial['active']:g}/{trial['axes']}"]
+        table.add_row(trial["trial"], *values, *numbers, f"{trial['seconds']:.0f}")
+    console.print(table, highlight=False)
+    for finding in result["findings"]:
+        console.print(finding, highlight=False)
+    test = result["test"]
+    print(  # noqa: T201 - the result
+        f"Winner on the test split: negative ELBO {test['negative_elbo']:.2f} ± {test['negative_elbo_stderr']:.2f} nats\n"
+        "Next:\n"
+        f"  open {search.report_file}\n"
+        f"  python run.py tensorboard {search.path}\n"
+        f"  python run.py export {search.winner.path}"
+    )
