@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from vae_tf.errors import UserValueError
+from vae_tf.program import PLACEHOLDER, program
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,6 +35,7 @@ __all__ = [
     "open_data",
     "open_run",
     "open_subject",
+    "parser",
     "progress",
     "quiet_tensorflow",
     "warn",
@@ -51,6 +53,16 @@ LimitOption = Annotated[int | None, typer.Option(help="Use only the first N exam
 
 console = Console(stderr=True)
 """Where people are told things; stdout is for results."""
+
+
+def parser(application: typer.Typer) -> Any:
+    """Return what parses and runs an application's commands, their help with the program's name as it was started."""
+    command: Any = typer.main.get_command(application)
+    for part in (command, *getattr(command, "commands", {}).values()):
+        for shown in (part, *part.params):
+            if getattr(shown, "help", None):
+                shown.help = shown.help.replace(PLACEHOLDER, program())
+    return command
 
 
 def quiet_tensorflow(start: "Callable[[], Any] | None" = None) -> Any:

@@ -9,6 +9,7 @@ import typer
 from vae_tf.cli.common import JsonOption, console, emit, numbers_table, quiet_tensorflow, warn
 from vae_tf.errors import UserValueError
 from vae_tf.processes import die_with_parent
+from vae_tf.program import command_line
 
 if TYPE_CHECKING:
     from vae_tf.artifacts import RunDirectory
@@ -22,7 +23,7 @@ __all__ = ["default_directory", "train"]
 
 
 def train(  # noqa: PLR0913, PLR0917 - the options of the command line
-    preset: Annotated[str | None, typer.Option(help="Where to start from; see `run.py presets`.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Where to start from; see `{program} presets`.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML with any part of a configuration.")] = None,
     dataset: Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:, npz:, csv: or text:PATH.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where TFDS data sets are prepared.")] = None,
@@ -93,7 +94,7 @@ def _resumed(run_dir: Path | None, epochs: int | None, given: list[str]) -> "tup
     from vae_tf.config_sources import resolve_config
 
     if run_dir is None:
-        raise UserValueError("--resume needs --run-dir: the run to go on with. See `run.py runs`.")
+        raise UserValueError(f"--resume needs --run-dir: the run to go on with. See `{command_line('runs')}`.")
     refused = [name for name in given if name != "training.epochs"]
     if refused:
         raise UserValueError(f"--resume goes on with the run's own settings; only --epochs may change. Received: {refused}.")
@@ -158,9 +159,9 @@ def _report(run: "RunDirectory", outcome: "TrainingOutcome", results: dict[str, 
     from vae_tf.evaluation.findings import collapse_findings
 
     if results is None:
-        console.print(
-            f"Stopped after epoch {outcome.state.epoch}. Go on with: python run.py train --resume --run-dir {run.path}"
-        )
+        again = command_line("train", "--resume", "--run-dir", run.path)
+        told = f"Stopped after epoch {outcome.state.epoch}. Go on with: {again}"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1)
     for finding in collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None):
         warn(f"{finding.text} {finding.advice}")
@@ -180,7 +181,7 @@ def _show(run: "RunDirectory", results: dict[str, Any]) -> None:
     console.print(numbers_table("Done", rows), highlight=False)
     print(  # noqa: T201
         "Next:\n"
-        f"  python run.py tensorboard {run.path}\n"
-        f"  python run.py generate {run.path} -o samples.png\n"
-        f"  python run.py export {run.path}"
+        f"  {command_line('tensorboard', run.path)}\n"
+        f"  {command_line('generate', run.path, '-o', 'samples.png')}\n"
+        f"  {command_line('export', run.path)}"
     )

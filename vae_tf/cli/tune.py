@@ -12,6 +12,7 @@ from rich.console import Console
 from vae_tf.cli.common import JsonOption, console, emit, quiet_tensorflow, warn
 from vae_tf.cli.search_progress import Listener
 from vae_tf.errors import UserValueError
+from vae_tf.program import command_line
 
 if TYPE_CHECKING:
     from vae_tf.tuning.drive import Winner
@@ -26,8 +27,8 @@ _OTHER_DATA = ("data.", "model.likelihood", "evaluation.")
 
 
 def tune(  # noqa: PLR0913, PLR0917 - the options of the command line
-    space: Annotated[str | None, typer.Option(help="A YAML file, or the name of one in tuning/. Default: latent_size.")] = None,
-    preset: Annotated[str | None, typer.Option(help="What trials start from; see `run.py presets`.")] = None,
+    space: Annotated[str | None, typer.Option(help="A file, or a name in tuning/, else shipped. Default: latent_size.")] = None,
+    preset: Annotated[str | None, typer.Option(help="What trials start from; see `{program} presets`.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML with any part of a configuration.")] = None,
     dataset: Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:PATH, npz:PATH, csv:PATH.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where TFDS data sets are prepared.")] = None,
@@ -230,8 +231,8 @@ def _finish(search: "SearchDirectory", winner: "Winner", as_json: bool) -> None:
     from vae_tf.tuning.report import describe_search, render_search
 
     if winner.results is None:
-        folder = f"--output {search.path.parent} --name {search.path.name}"
-        console.print(f"Stopped. Go on with: python run.py tune --resume {folder}")
+        again = command_line("tune", "--resume", "--output", search.path.parent, "--name", search.path.name)
+        console.print(f"Stopped. Go on with: {again}", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1)
     settings = search.read_settings()
     ranked = rank_trials(search, settings.objective)
@@ -275,6 +276,6 @@ def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSe
         f"Winner on the test split: negative ELBO {test['negative_elbo']:.2f} ± {test['negative_elbo_stderr']:.2f} nats\n"
         "Next:\n"
         f"  open {search.report_file}\n"
-        f"  python run.py tensorboard {search.path}\n"
-        f"  python run.py export {search.winner.path}"
+        f"  {command_line('tensorboard', search.path)}\n"
+        f"  {command_line('export', search.winner.path)}"
     )
