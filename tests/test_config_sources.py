@@ -15,6 +15,7 @@ from vae_tf.config_sources import (
 )
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.parts import read
+from vae_tf.program import command_line
 
 GAUSSIAN = {"kind": "gaussian"}
 CATEGORICAL = {"kind": "categorical"}
@@ -162,7 +163,7 @@ def test_a_bad_latent_specification_is_answered_with_the_form(text):
 @pytest.mark.parametrize(
     ("name", "ending"),
     [
-        ("digit", "; did you mean 'digits'? See `run.py presets`."),
+        ("digit", f"; did you mean 'digits'? See `{command_line('presets')}`."),
         ("zzz", f"; known: {', '.join(sorted(list_presets()))}. See"),
     ],
 )

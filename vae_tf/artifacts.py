@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vae_tf.config import RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file
 from vae_tf.errors import UserFileError
+from vae_tf.program import command_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -201,7 +202,7 @@ class RunDirectory:
         """
         run = cls(Path(path))
         if not run.path.is_dir():
-            raise UserFileError(f"There is no run {path}. See `run.py runs` for those there are.")
+            raise UserFileError(f"There is no run {path}. See `{command_line('runs')}` for those there are.")
         if not run.config_file.is_file():
             raise UserFileError(f"{path} is not a run directory: it has no {run.config_file.name}.")
         return run

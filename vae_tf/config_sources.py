@@ -13,6 +13,7 @@ from vae_tf.config import RunConfig, validate_config
 from vae_tf.config.validation import join_path, nearest_name
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.parts.known import kinds
+from vae_tf.program import command_line
 
 __all__ = [
     "DEFAULT_PRESET",
@@ -49,7 +50,8 @@ def load_preset(name: str) -> dict[str, Any]:
         UserValueError: no preset has that name.
     """
     if name not in list_presets():
-        raise UserValueError(f"There is no preset {name!r}{nearest_name(name, list_presets())} See `run.py presets`.")
+        guess = nearest_name(name, list_presets())
+        raise UserValueError(f"There is no preset {name!r}{guess} See `{command_line('presets')}`.")
     text = (resources.files("vae_tf") / "presets" / f"{name}.yaml").read_text("utf-8")
     return {"preset": name, **(yaml.safe_load(text) or {})}
 

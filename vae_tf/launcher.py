@@ -43,7 +43,7 @@ def free_addresses(count: int) -> tuple[str, ...]:
 
 @dataclass
 class Launcher:
-    """Runs `run.py train` as several workers.
+    """Runs `train` as several workers.
 
     The chief speaks on this process' own stdout and stderr; the others write logs. When a worker dies, the rest is stopped and
     all are started again: they go on from the last epoch's checkpoint.

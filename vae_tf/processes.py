@@ -5,7 +5,8 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
+
+from vae_tf.program import PROGRAM_VARIABLE, program
 
 __all__ = ["child_command", "child_environment", "die_with_parent", "share_of_cores"]
 
@@ -14,14 +15,19 @@ _PARENT = "VAE_TF_PARENT"
 
 
 def child_command(arguments: Sequence[str]) -> list[str]:
-    """Return the command that runs the command line with these arguments, wherever this process stands."""
-    return [sys.executable, "-c", "from vae_tf.cli import main; main()", *arguments]
+    """Return the command that runs the command line with these arguments, by the very modules that this process finds.
+
+    Example:
+        >>> child_command(["runs"])[-1]
+        'runs'
+    """
+    # Python puts the working directory first on the path of `-c` and `-m`: what lies there must not take a module's place.
+    return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; from vae_tf.cli import main; main()", *arguments]
 
 
 def child_environment() -> dict[str, str]:
-    """Return this process' environment, with the package on the path, for a process that ends with this one."""
-    path = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path)), _PARENT: str(os.getpid())}
+    """Return this process' environment, for a process that ends with this one and calls itself by the same name."""
+    return {**os.environ, PROGRAM_VARIABLE: program(), _PARENT: str(os.getpid())}
 
 
 def share_of_cores(count: int) -> dict[str, str]:

@@ -10,6 +10,7 @@ import pytest
 ORDER = [
     "errors",
     "parts",
+    "program",
     "config",
     "config_sources",
     "seeding",
@@ -30,8 +31,9 @@ ORDER = [
     "serving",
     "tuning",
     "cli",
+    "__main__",
 ]
-LIGHT = (*ORDER[: ORDER.index("data")], "cli")
+LIGHT = (*ORDER[: ORDER.index("data")], "cli", "__main__")
 HEAVY = ("tensorflow", "keras", "tensorflow_probability", "tensorflow_datasets", "tf_keras", "keras_tuner")
 
 
@@ -114,9 +116,7 @@ def _top_level_imports(tree):
             yield str(node.module).split(".")[0]
 
 
-@pytest.mark.parametrize(
-    "part", ["errors", "config", "config_sources", "seeding", "artifacts", "cluster", "processes", "launcher", "cli"]
-)
+@pytest.mark.parametrize("part", LIGHT)
 def test_light_modules_name_no_heavy_library_at_their_top_level(part, modules):
     light = [tree for name, tree in modules.items() if name == f"vae_tf.{part}" or name.startswith(f"vae_tf.{part}.")]
     assert light
@@ -132,6 +132,7 @@ def test_light_modules_import_no_heavy_library_in_any_way(modules):
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
 
 
-def test_only_run_py_starts_the_command_line():
+def test_run_py_and_the_package_as_a_program_start_the_command_line_and_nothing_else(modules):
     text = (Path(__file__).parents[2] / "run.py").read_text("utf-8")
-    assert set(_imported(ast.parse(text))) == {"vae_tf.cli", "vae_tf.cli.main"}
+    for tree in (ast.parse(text), modules["vae_tf.__main__"]):
+        assert set(_imported(tree)) == {"vae_tf.cli", "vae_tf.cli.main"}

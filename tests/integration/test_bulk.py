@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from vae_tf.config import DataConfig
 from vae_tf.data import load_dataset
+from vae_tf.program import command_line
 
 ROOT = Path(__file__).parents[2]
 OWN = ROOT / ".venv-beam" / "bin" / "python"
@@ -172,4 +173,4 @@ def test_a_damaged_servable_is_one_line(run_cli, servable, files, tmp_path):
 def test_a_run_is_no_servable(run_cli, tiny_run, files, tmp_path):
     code, _, err = run_cli("score", tiny_run, "--engine", "local", "--data", files["parquet"], "-o", tmp_path / "out")
     assert code == 2
-    assert "must be a servable. Export one: python run.py export RUN" in err
+    assert f"must be a servable. Export one: {command_line('export', 'RUN')}" in err

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from vae_tf.evaluation import features, generation
+from vae_tf.program import program
 
 BROWSER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -201,7 +202,7 @@ def test_the_report_says_what_a_reader_needs(page, tiny_runs):
         "kl_kind",
     ):
         assert needed in text
-    assert f"run.py evaluate {tiny_runs['joint']} --split test --num-samples 10 --limit 30" in text
+    assert f"{program()} evaluate {tiny_runs['joint']} --split test --num-samples 10 --limit 30" in text
 
 
 def test_a_report_with_a_bad_name_is_refused_before_work(tiny_run, run_cli, tmp_path):

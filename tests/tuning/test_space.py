@@ -75,6 +75,19 @@ def test_a_missing_space_names_those_there_are():
         load_space("latent_sizes")
 
 
+def test_a_space_of_one_s_own_is_found_and_taken_before_a_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = list_spaces()
+    assert {"latent_size", "categorical", "joint", "architecture", "full"} == set(shipped)
+    (tmp_path / "tuning").mkdir()
+    for name in ("latent_size", "mine"):
+        (tmp_path / f"tuning/{name}.yaml").write_text(yaml.safe_dump({"description": "Own.", "parameters": [SIZE]}))
+    assert load_space("latent_size").description == load_space("mine").description == "Own."
+    assert load_space("joint") == load_space(shipped["joint"])
+    with pytest.raises(UserError, match="architecture, categorical, full, joint, latent_size, mine"):
+        load_space("other")
+
+
 def test_conditions_decide_what_is_set():
     space = _space(NETWORK, WIDTHS, SIZE)
     dense = space.configure(RunConfig(), space.settle({"network": "mlp", "widths": "[16, 8]", "size": 3}))

@@ -16,6 +16,7 @@ from vae_tf.artifacts import read_json
 from vae_tf.bulk.rows import read_rows
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.export.servable import list_versions
+from vae_tf.program import command_line
 
 __all__ = ["Plan", "find_servable", "make_plan"]
 
@@ -102,7 +103,8 @@ def find_servable(path: str | Path) -> Path:
     versions = list_versions(folder)
     folder = folder / str(versions[-1]) if versions else folder
     if not (folder / "saved_model.pb").is_file():
-        raise UserFileError(f"{path} must be a servable. Export one: python run.py export RUN, and give saved_models/NAME.")
+        export = command_line("export", "RUN")
+        raise UserFileError(f"{path} must be a servable. Export one: {export}, and give saved_models/NAME.")
     return folder
 
 
@@ -139,7 +141,8 @@ def _outputs(folder: Path, signature: str) -> dict[str, list[int]]:
     try:
         saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     except DecodeError as error:
-        raise UserFileError(f"{folder}/saved_model.pb is damaged. Export the run again: python run.py export RUN.") from error
+        export = command_line("export", "RUN")
+        raise UserFileError(f"{folder}/saved_model.pb is damaged. Export the run again: {export}.") from error
     outputs = saved.meta_graphs[0].signature_def[signature].outputs
     return {name: [dim.size for dim in outputs[name].tensor_shape.dim] for name in sorted(outputs)}
 

@@ -29,13 +29,15 @@ from vae_tf.cli import (
     traverse,
     tune,
 )
+from vae_tf.cli.common import parser
 from vae_tf.errors import UserError
+from vae_tf.program import program
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     help="Take data to a served variational autoencoder: train, look, measure, export, serve.\n\n"
-    "Start with `python run.py train`: it trains on embedded digits in under a minute.",
+    "Start with `{program} train`: it trains on embedded digits in under a minute.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -61,11 +63,11 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line. Exit codes: 0 done, 2 the user's mistake (one line), 1 anything else."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(arguments or ["--help"], standalone_mode=False)
+        code = parser(app)(arguments or ["--help"], prog_name=program(), standalone_mode=False)
     except UserError as error:
         code = _fail(str(error), 2)
     except _UsageError as error:
-        path = error.ctx.command_path if error.ctx else "run.py"
+        path = error.ctx.command_path if error.ctx else program()
         code = _fail(f"{error.format_message()} See `{path} --help`.", 2)
     except (KeyboardInterrupt, typer.Abort):
         code = _fail("stopped by a signal.", 1)

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from vae_tf.errors import UserValueError
+from vae_tf.program import PLACEHOLDER, program
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,6 +45,7 @@ __all__ = [
     "open_data",
     "open_run",
     "open_subject",
+    "parser",
     "progress",
     "quiet_tensorflow",
     "warn",
@@ -61,7 +63,7 @@ LimitOption = Annotated[int | None, typer.Option(help="Use only the first N exam
 NumSamplesOption = Annotated[int, typer.Option(help="Importance samples an example.", min=1)]
 PngOption = Annotated[Path, typer.Option("-o", "--output", help="FILE.png")]
 
-PresetOption = Annotated[str | None, typer.Option(help="Where to start from; see `run.py presets`.")]
+PresetOption = Annotated[str | None, typer.Option(help="Where to start from; see `{program} presets`.")]
 ConfigOption = Annotated[Path | None, typer.Option(metavar="FILE", help="YAML with any part of a configuration.")]
 DatasetOption = Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:, npz:, csv: or text:PATH.")]
 DataDirOption = Annotated[Path | None, typer.Option(help="Where TFDS data sets are prepared.")]
@@ -111,6 +113,16 @@ class ConfigSource:
 
         options = {path: str(value) if isinstance(value, Path) else value for path, value in self.options.items()}
         return resolve_config(self.preset, self.file, options, self.latent, self.overrides or ())
+
+
+def parser(application: typer.Typer) -> Any:
+    """Return what parses and runs an application's commands, their help with the program's name as it was started."""
+    command: Any = typer.main.get_command(application)
+    for part in (command, *getattr(command, "commands", {}).values()):
+        for shown in (part, *part.params):
+            if getattr(shown, "help", None):
+                shown.help = shown.help.replace(PLACEHOLDER, program())
+    return command
 
 
 def quiet_tensorflow(start: "Callable[[], Any] | None" = None) -> Any:

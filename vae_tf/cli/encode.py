@@ -30,7 +30,7 @@ def encode(  # noqa: PLR0913, PLR0917 - the options of the command line
 ) -> None:
     """Write every example's posterior mean and parameters, and its label (-1 where there is none).
 
-    Data larger than a machine: `run.py encode saved_models/NAME --engine beam --data 'rows-*.parquet' -o codes`.
+    Data larger than a machine: `{program} encode saved_models/NAME --engine beam --data 'rows-*.parquet' -o codes`.
     """
     check_options(context, engine)
     if engine is not None:

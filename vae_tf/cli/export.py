@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vae_tf.cli.common import JsonOption, RunArgument, console, emit, numbers_table, open_run
+from vae_tf.program import command_line
 
 if TYPE_CHECKING:
     from vae_tf.export.servable import Exported
@@ -50,4 +51,5 @@ def _show(done: "Exported") -> None:
         rows = {item.name: f"{item.num_rows} rows, largest difference {item.largest_difference:.1e}" for item in done.checks}
         console.print(numbers_table("Served equals live", rows))
     typer.echo(str(done.path))
-    console.print(f"Serve it with: python run.py serve {done.path.parent}", highlight=False, soft_wrap=True)
+    told = f"Serve it with: {command_line('serve', done.path.parent)}"
+    console.print(told, highlight=False, markup=False, soft_wrap=True)

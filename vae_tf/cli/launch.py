@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from vae_tf.cli.common import console
+from vae_tf.cli.common import console, parser
 from vae_tf.cli.train import default_directory, train
 from vae_tf.errors import UserValueError
+from vae_tf.program import command_line
 
 __all__ = ["launch"]
 
@@ -39,5 +40,4 @@ def _parse(arguments: list[str]) -> dict[str, Any]:
     """Return the options of `train`; wrong ones end here, before anything is started."""
     alone = typer.Typer(add_completion=False)
     alone.command()(train)
-    command: Any = typer.main.get_command(alone)
-    return dict(command.make_context("train", arguments).params)
+    return dict(parser(alone).make_context(command_line("train"), arguments).params)

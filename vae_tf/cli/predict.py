@@ -40,7 +40,7 @@ def predict(  # noqa: PLR0913 - options of the command line
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write answers to .npz, or pictures to .png.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as one JSON object on stdout.")] = False,
 ) -> None:
-    """Ask a running server; start one with `python run.py serve saved_models/NAME`.
+    """Ask a running server; start one with `{program} serve saved_models/NAME`.
 
     Examples: `predict reconstruct a.png b.png -o seen.png`, `predict sample --num 64 -o draws.png`,
     `predict encode data.npz -o codes.npz`, `predict score a.png --json`. Nothing here needs TensorFlow.

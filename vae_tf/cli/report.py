@@ -31,7 +31,7 @@ def report(
 ) -> None:
     """Write a report that opens anywhere: numbers with standard errors, curves, pictures, a verdict, and how to reproduce it.
 
-    The page holds everything in itself: no network, no scripts. Several runs are compared side by side. Of a search (`run.py
+    The page holds everything in itself: no network, no scripts. Several runs are compared side by side. Of a search (`{program}
     tune`) it shows all trials: what the settings do, where nothing more is gained, and the winner.
     """
     check_suffix(output, ".html")

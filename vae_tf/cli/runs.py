@@ -7,6 +7,7 @@ import typer
 
 from vae_tf.cli.common import JsonOption, console, emit
 from vae_tf.errors import UserError
+from vae_tf.program import command_line
 
 if TYPE_CHECKING:
     from vae_tf.artifacts import RunDirectory
@@ -45,7 +46,8 @@ def _block_name(block: Any) -> str:
 
 def _show(rows: list[dict[str, Any]], folder: Path) -> None:
     if not rows:
-        console.print(f"There are no runs in {folder}. Make one with: python run.py train")
+        told = f"There are no runs in {folder}. Make one with: {command_line('train')}"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
         return
     from rich.table import Table
 

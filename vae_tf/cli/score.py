@@ -59,9 +59,9 @@ def score(  # noqa: PLR0913, PLR0917 - the options of the command line
     """Score every example by its negative ELBO and importance-weighted NLL, in nats; high means unusual.
 
     Where labels say which examples are anomalies, prints ROC AUC and average precision. To train on some classes and score
-    the others: `run.py train --set 'data.classes=[0,1,2]'`, then `run.py score RUN -o scores.csv`.
+    the others: `{program} train --set 'data.classes=[0,1,2]'`, then `{program} score RUN -o scores.csv`.
 
-    Data larger than a machine: `run.py score saved_models/NAME --engine beam --data 'images/*.png' -o scores`.
+    Data larger than a machine: `{program} score saved_models/NAME --engine beam --data 'images/*.png' -o scores`.
     """
     check_options(context, engine)
     if engine is not None:

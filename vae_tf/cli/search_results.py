@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vae_tf.cli.common import console, emit
+from vae_tf.program import command_line
 
 if TYPE_CHECKING:
     from vae_tf.tuning.drive import Winner
@@ -27,8 +28,8 @@ def show_search(search: "SearchDirectory", winner: "Winner", as_json: bool) -> N
     from vae_tf.tuning.report import describe_search, render_search
 
     if winner.results is None:
-        folder = f"--output {search.path.parent} --name {search.path.name}"
-        console.print(f"Stopped. Go on with: python run.py tune --resume {folder}")
+        again = command_line("tune", "--resume", "--output", search.path.parent, "--name", search.path.name)
+        console.print(f"Stopped. Go on with: {again}", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1)
     settings = search.read_settings()
     ranked = rank_trials(search, settings.objective)
@@ -70,6 +71,6 @@ def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSe
         f"Winner on the test split: negative ELBO {test['negative_elbo']:.2f} ± {test['negative_elbo_stderr']:.2f} nats\n"
         "Next:\n"
         f"  open {search.report_file}\n"
-        f"  python run.py tensorboard {search.path}\n"
-        f"  python run.py export {search.winner.path}"
+        f"  {command_line('tensorboard', search.path)}\n"
+        f"  {command_line('export', search.winner.path)}"
     )

@@ -10,6 +10,7 @@ import typer
 
 from vae_tf.cli.common import console, quiet_tensorflow
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.program import command_line
 
 if TYPE_CHECKING:
     from vae_tf.serving.engines import Launch
@@ -47,7 +48,7 @@ def serve(  # noqa: PLR0913 - options of the command line
     embedded server, which keeps the same contract. SIGTERM or Ctrl-C ends it when running requests are answered.
 
     Ask it: `curl -d '{"signature_name": "sample", "instances": [{"seed": 1, "temperature": 1.0}]}'
-    http://127.0.0.1:8501/v1/models/NAME:predict`, or use `python run.py predict`.
+    http://127.0.0.1:8501/v1/models/NAME:predict`, or use `{program} predict`.
     """
     from vae_tf.serving.engines import Launch, choose_engine
 
@@ -141,7 +142,7 @@ def _models(servables: list[Path], config_file: Path | None) -> "list[ModelConfi
         return read_model_config(config_file)
     for path in servables:
         if not path.is_dir():
-            raise UserFileError(f"There is no servable {path}. Write one with `python run.py export RUN`.")
+            raise UserFileError(f"There is no servable {path}. Write one with `{command_line('export', 'RUN')}`.")
         if not any(child.name.isdecimal() for child in path.iterdir()):
             raise UserFileError(f"{path} must hold versions, folders with numbers for names. {_hint(path)}")
     models = [ModelConfig(path.resolve().name, path.resolve()) for path in servables]
@@ -155,4 +156,4 @@ def _hint(path: Path) -> str:
     if (path / "saved_model.pb").exists():
         return f"Did you mean {path.parent}?"
     inner = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
-    return f"Did you mean {inner[0]}?" if inner else "Write one with `python run.py export RUN`."
+    return f"Did you mean {inner[0]}?" if inner else f"Write one with `{command_line('export', 'RUN')}`."

@@ -19,7 +19,7 @@ def tensorboard(
 ) -> None:
     """Start TensorBoard on one run or several; the latent space is in the Projector tab (top right menu). Ctrl-C ends it.
 
-    Of a search (`run.py tune`) it shows all trials: the HParams tab has their table and the parallel coordinates.
+    Of a search (`{program} tune`) it shows all trials: the HParams tab has their table and the parallel coordinates.
     """
     logs = _logs(runs)
     quiet_tensorflow()

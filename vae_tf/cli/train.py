@@ -22,6 +22,7 @@ from vae_tf.cli.common import (
 )
 from vae_tf.errors import UserValueError
 from vae_tf.processes import die_with_parent
+from vae_tf.program import command_line
 
 if TYPE_CHECKING:
     from vae_tf.artifacts import RunDirectory
@@ -114,7 +115,7 @@ def _resumed(run_dir: Path | None, source: ConfigSource) -> "tuple[RunDirectory,
     from vae_tf.artifacts import RunDirectory
 
     if run_dir is None:
-        raise UserValueError("--resume needs --run-dir: the run to go on with. See `run.py runs`.")
+        raise UserValueError(f"--resume needs --run-dir: the run to go on with. See `{command_line('runs')}`.")
     given = source.given()
     refused = [name for name in given if name != "training.epochs"]
     if refused:
@@ -178,9 +179,9 @@ def _report(run: "RunDirectory", outcome: "TrainingOutcome", results: dict[str, 
     from vae_tf.evaluation.findings import collapse_findings
 
     if results is None:
-        console.print(
-            f"Stopped after epoch {outcome.state.epoch}. Go on with: python run.py train --resume --run-dir {run.path}"
-        )
+        again = command_line("train", "--resume", "--run-dir", run.path)
+        told = f"Stopped after epoch {outcome.state.epoch}. Go on with: {again}"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1)
     for finding in collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None):
         warn(f"{finding.text} {finding.advice}")
@@ -200,7 +201,7 @@ def _show(run: "RunDirectory", results: dict[str, Any]) -> None:
     console.print(numbers_table("Done", rows), highlight=False)
     print(  # noqa: T201
         "Next:\n"
-        f"  python run.py tensorboard {run.path}\n"
-        f"  python run.py generate {run.path} -o samples.png\n"
-        f"  python run.py export {run.path}"
+        f"  {command_line('tensorboard', run.path)}\n"
+        f"  {command_line('generate', run.path, '-o', 'samples.png')}\n"
+        f"  {command_line('export', run.path)}"
     )

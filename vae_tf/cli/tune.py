@@ -45,7 +45,7 @@ _RefitOption = Annotated[
 
 
 def tune(  # noqa: PLR0913, PLR0917 - the options of the command line
-    space: Annotated[str | None, typer.Option(help="A YAML file, or the name of one in tuning/. Default: latent_size.")] = None,
+    space: Annotated[str | None, typer.Option(help="A file, or a name in tuning/, else shipped. Default: latent_size.")] = None,
     preset: PresetOption = None,
     config: ConfigOption = None,
     dataset: DatasetOption = None,

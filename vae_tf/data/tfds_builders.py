@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.read_only_builder import builder_from_files
 
 from vae_tf.errors import UserError, UserFileError, UserValueError
+from vae_tf.program import command_line
 
 __all__ = ["open_builder", "prepare", "quiet"]
 
@@ -86,7 +87,7 @@ def _unknown(name: str) -> str:
     guess = f" Did you mean {close[0]!r}?" if close else ""
     return (
         f"There is no dataset {name!r}.{guess} Besides TFDS names there are digits, folder:PATH, npz:PATH and csv:PATH "
-        f"(`run.py datasets`)."
+        f"(`{command_line('datasets')}`)."
     )
 
 

@@ -24,6 +24,7 @@ from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_rows, hole_rows
 from vae_tf.evaluation.generation import generate_examples, nearest_training
 from vae_tf.evaluation.tables import assessment_tables, convergence_rows
+from vae_tf.program import command_line
 from vae_tf.seeding import derive, derive_pair
 
 __all__ = ["ReportedRun", "render_report"]
@@ -243,12 +244,14 @@ def _generated(reported: ReportedRun, comparison: Comparison, settings: Assessme
 
 def _commands(reported: ReportedRun, settings: AssessmentSettings) -> str:
     path = reported.run.path
-    limit = f" --limit {settings.limit}" if settings.limit else ""
-    return (
-        f"python run.py train --config {reported.run.config_file} --run-dir NEW\n"
-        f"python run.py evaluate {path} --split {settings.split} --num-samples {settings.num_samples}{limit}\n"
-        f"python run.py report {path} -o report.html --split {settings.split} --num-samples {settings.num_samples}{limit}"
+    limit = ("--limit", settings.limit) if settings.limit else ()
+    measured = ("--split", settings.split, "--num-samples", settings.num_samples, *limit)
+    commands = (
+        ("train", "--config", reported.run.config_file, "--run-dir", "NEW"),
+        ("evaluate", path, *measured),
+        ("report", path, "-o", "report.html", *measured),
     )
+    return "\n".join(command_line(*command) for command in commands)
 
 
 def _environment(run: RunDirectory) -> list[tuple[str, str]]:

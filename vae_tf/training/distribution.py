@@ -9,6 +9,7 @@ import tensorflow as tf
 from vae_tf.cluster import Cluster
 from vae_tf.data.splits import Share
 from vae_tf.errors import UserValueError
+from vae_tf.program import command_line
 
 __all__ = ["STRATEGIES", "Distribution", "start_distribution"]
 
@@ -104,7 +105,7 @@ def start_distribution(name: str, cluster: Cluster) -> Distribution:
     if name == "multi_worker" and cluster.num_workers == 1:
         raise UserValueError(
             "--strategy multi_worker needs TF_CONFIG with at least two workers: see docs/scaling.md, or start them on this "
-            "machine by `run.py launch --workers 2 -- train ...`."
+            f"machine by `{command_line('launch', '--workers', 2, '--', 'train', '...')}`."
         )
     if name == "multi_worker" or (name == "auto" and cluster.num_workers > 1):
         return Distribution(tf.distribute.MultiWorkerMirroredStrategy(), cluster)

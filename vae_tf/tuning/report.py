@@ -11,6 +11,7 @@ from vae_tf import __version__
 from vae_tf.config_sources import dump_yaml
 from vae_tf.evaluation.figures import PALETTE, styled, to_svg
 from vae_tf.evaluation.findings import Finding
+from vae_tf.program import command_line
 from vae_tf.tuning.ranking import Knee, RankedTrial, find_knee, rank_trials
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings
 
@@ -234,10 +235,10 @@ def _stderr_note(executions: int) -> str:
 def _commands(search: SearchDirectory, best: RankedTrial) -> str:
     run = search.trial_run(best.trial, 1).path
     commands = {
-        f"train --config {search.best_file}": "the winner's settings, again",
-        f"export {search.winner.path} --name NAME": "the winner, fitted last, to be served",
-        f"tensorboard {search.path}": "HParams: all trials in a table and in parallel coordinates",
-        f"report {run}": "any trial is a run directory",
+        command_line("train", "--config", search.best_file): "the winner's settings, again",
+        command_line("export", search.winner.path, "--name", "NAME"): "the winner, fitted last, to be served",
+        command_line("tensorboard", search.path): "HParams: all trials in a table and in parallel coordinates",
+        command_line("report", run): "any trial is a run directory",
     }
     width = max(map(len, commands))
-    return "\n".join(f"python run.py {command:{width}}  # {comment}" for command, comment in commands.items())
+    return "\n".join(f"{command:{width}}  # {comment}" for command, comment in commands.items())

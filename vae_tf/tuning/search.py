@@ -13,6 +13,7 @@ from vae_tf.config_sources import dump_yaml, load_config_file
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt
+from vae_tf.program import command_line
 from vae_tf.tuning.space import SearchSpace
 
 __all__ = ["OBJECTIVES", "SearchDirectory", "SearchSettings", "TrialResult", "tuner_role"]
@@ -110,7 +111,7 @@ class SearchDirectory:
 
     @property
     def best_file(self) -> Path:
-        """The winner's configuration, for `run.py train --config`."""
+        """The winner's configuration, for `train --config`."""
         return self.path / "best.yaml"
 
     @property
@@ -140,7 +141,7 @@ class SearchDirectory:
             UserFileError: the folder holds none.
         """
         if not cls.is_search(path):
-            raise UserFileError(f"{path} holds no search: it has no search.yaml. Start one with `run.py tune`.")
+            raise UserFileError(f"{path} holds no search: it has no search.yaml. Start one with `{command_line('tune')}`.")
         return cls(Path(path))
 
     def check_free(self) -> None:

@@ -235,18 +235,18 @@ class SearchSpace(Frozen):
 
 
 def load_space(path: str | Path) -> SearchSpace:
-    """Read a search space from a YAML file; a name alone means `tuning/NAME.yaml`.
+    """Read a search space from a YAML file; a name alone means one that `list_spaces` finds.
 
     Raises:
         UserFileError: the file is missing or not YAML.
         UserValueError: it is no search space; the message names path, rule and value.
     """
     path = Path(path)
-    if not path.suffix and not path.exists():
-        path = Path("tuning") / f"{path}.yaml"
     if not path.exists():
-        known = ", ".join(list_spaces()) or "none in tuning/"
-        raise UserFileError(f"There is no search space {path}; there are: {known}.")
+        spaces = list_spaces()
+        if str(path) not in spaces:
+            raise UserFileError(f"There is no search space {path}; there are: {', '.join(spaces)}.")
+        path = spaces[str(path)]
     try:
         return SearchSpace.model_validate(load_config_file(path))
     except ValidationError as error:
@@ -257,6 +257,20 @@ def load_space(path: str | Path) -> SearchSpace:
         raise UserValueError(f"The search space {path}: {where or 'it'}: {message}.{received}") from error
 
 
-def list_spaces(folder: str | Path = "tuning") -> list[str]:
-    """Return the names of the search spaces in a folder."""
-    return sorted(path.stem for path in Path(folder).glob("*.yaml"))
+def list_spaces() -> dict[str, Path]:
+    """Return the search spaces there are, name to file: those shipped, and those in `tuning` of the working directory.
+
+    Of two with the same name, the one of the working directory is taken.
+
+    Example:
+        >>> "latent_size" in list_spaces()
+        True
+    """
+    found = {path.stem: path for folder in (_shipped_spaces(), Path("tuning")) for path in folder.glob("*.yaml")}
+    return dict(sorted(found.items()))
+
+
+def _shipped_spaces() -> Path:
+    """Return where they lie: inside the installed package, or beside the package where it is not installed."""
+    installed = Path(__file__).with_name("spaces")
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "tuning"
