@@ -177,19 +177,19 @@ def _parse_block(part: str, text: str, like: list[Mapping[str, Any]]) -> dict[st
 
 def resolve_config(
     preset: str | None = None,
-    file: str | Path | None = None,
+    file: str | Path | Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     latent: str | None = None,
-    overrides: Iterable[str] = (),
+    overrides: Iterable[str] | Mapping[str, Any] = (),
 ) -> RunConfig:
     """Lay preset, file, options, latent specification and overrides over each other, in that order, and validate.
 
     Args:
         preset: a shipped preset; default: the one the file names, else `digits`, or none where a file or other data are given.
-        file: a YAML file with any part of a RunConfig.
+        file: a YAML file with any part of a RunConfig, or its content.
         options: settings of the command line, by dotted path; `None` values are left out.
         latent: a specification that replaces `model.latents`.
-        overrides: `path=value` texts.
+        overrides: `path=value` texts, or a mapping of paths to values.
 
     Raises:
         UserValueError: a key, value or name is wrong; the message names path, rule and value.
@@ -200,7 +200,7 @@ def resolve_config(
         3
     """
     other_data = (options or {}).get("data.dataset") not in (None, DEFAULT_PRESET)
-    written = load_config_file(file) if file else {}
+    written = dict(file) if isinstance(file, Mapping) else load_config_file(file) if file else {}
     preset = preset or written.pop("preset", None)
     settings = load_preset(preset or DEFAULT_PRESET) if preset or not (file or other_data) else {}
     settings = merge(settings, written)
@@ -210,8 +210,9 @@ def resolve_config(
     if latent:
         blocks = validate_config(settings).model_dump(mode="json")["model"]["latents"]
         settings = merge(settings, {"model": {"latents": parse_latents(latent, blocks)}})
-    for override in overrides:
-        settings = _set(settings, *parse_override(override))
+    pairs = [(_parts(path), value) for path, value in overrides.items()] if isinstance(overrides, Mapping) else None
+    for path, value in map(parse_override, overrides) if pairs is None else pairs:
+        settings = _set(settings, path, value)
     return validate_config(settings)
 
 

@@ -26,6 +26,7 @@ ORDER = [
     "bulk",
     "serving",
     "tuning",
+    "api",
     "cli",
 ]
 LIGHT = (*ORDER[: ORDER.index("data")], "cli")

@@ -1,24 +1,22 @@
 """`run.py train`: from data to a trained, measured run."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vae_tf.cli.common import JsonOption, console, emit, numbers_table, quiet_tensorflow, warn
-from vae_tf.errors import UserValueError
+from vae_tf.api.starting import default_directory, start_again
+from vae_tf.cli.common import JsonOption, console, emit, numbers_table, quiet_tensorflow
 from vae_tf.processes import die_with_parent
 
 if TYPE_CHECKING:
     from vae_tf.artifacts import RunDirectory
     from vae_tf.cluster import Cluster
     from vae_tf.config import RunConfig
-    from vae_tf.data.pipeline import Dataset
     from vae_tf.training.distribution import Distribution
-    from vae_tf.training.runs import TrainingOutcome
+    from vae_tf.training.sessions import TrainedRun
 
-__all__ = ["default_directory", "train"]
+__all__ = ["train"]
 
 
 def train(  # noqa: PLR0913, PLR0917 - the options of the command line
@@ -66,62 +64,26 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     }
     if resume:
         others = {"preset": preset, "config": config, "latent": latent, "set": overrides, **options}
-        run, settings = _resumed(run_dir, epochs, [name for name, value in others.items() if value is not None])
+        given = [name for name, value in others.items() if value is not None and name != "training.epochs"]
+        run, settings = start_again(run_dir, epochs, given)
     else:
         settings = resolve_config(preset, config, options, latent, overrides or [])
         run = RunDirectory(run_dir or default_directory(settings.preset or settings.data.dataset))
         if cluster.is_chief:
             run.check_free()
     console.quiet = not cluster.is_chief
-    outcome, results = _train(settings, run, resume, strategy, cluster)
+    trained = _train(settings, run, resume, strategy, cluster)
     if cluster.is_chief:
-        _report(run, outcome, results, as_json)
-    elif outcome.interrupted:
+        _report(trained, as_json)
+    elif trained.outcome.interrupted:
         raise typer.Exit(1)
 
 
-def default_directory(name: str) -> Path:
-    """Return runs/<preset or dataset>-<time>, with a number where that is taken."""
-    base = Path("runs") / f"{name.split(':', maxsplit=1)[0]}-{datetime.now():%Y%m%d-%H%M%S}"
-    numbered = (base.with_name(f"{base.name}-{number}") for number in range(2, 1000))
-    return next(path for path in (base, *numbered) if not path.exists())
-
-
-def _resumed(run_dir: Path | None, epochs: int | None, given: list[str]) -> "tuple[RunDirectory, RunConfig]":
-    """Return the run to go on with and its own configuration, its epochs changed if asked."""
-    from vae_tf.artifacts import RunDirectory
-    from vae_tf.config_sources import resolve_config
-
-    if run_dir is None:
-        raise UserValueError("--resume needs --run-dir: the run to go on with. See `run.py runs`.")
-    refused = [name for name in given if name != "training.epochs"]
-    if refused:
-        raise UserValueError(f"--resume goes on with the run's own settings; only --epochs may change. Received: {refused}.")
-    run = RunDirectory.open(run_dir)
-    config = run.read_config()
-    if epochs is None:
-        return run, config
-    return run, resolve_config(file=run.config_file, options={"training.epochs": epochs})
-
-
-def _train(
-    config: "RunConfig", run: "RunDirectory", resume: bool, strategy: str, cluster: "Cluster"
-) -> "tuple[TrainingOutcome, dict[str, Any] | None]":
-    """Load, probe, train, measure; the last is None where a signal ended the training, and for workers but the chief."""
+def _train(config: "RunConfig", run: "RunDirectory", resume: bool, strategy: str, cluster: "Cluster") -> "TrainedRun":
     with console.status("Starting TensorFlow"):
         distribution = quiet_tensorflow(lambda: _start(strategy, cluster))
-        from vae_tf.training.fitting import train as fit
-        from vae_tf.training.runs import finish_run
-    with console.status(f"Loading {config.data.dataset}"):
-        dataset, config = _load(config)
-    if cluster.is_chief:
-        run.write_config(config, resume)
-    _announce(config, dataset, run)
-    outcome = fit(config, dataset, run, console, resume, distribution)
-    if outcome.interrupted or not cluster.is_chief:
-        return outcome, None
-    with console.status("Measuring on the test split"):
-        return outcome, finish_run(outcome, config, dataset, run)
+        from vae_tf.training.sessions import train_and_measure
+    return train_and_measure(config, run, console, resume, distribution)
 
 
 def _start(strategy: str, cluster: "Cluster") -> "Distribution":
@@ -130,46 +92,18 @@ def _start(strategy: str, cluster: "Cluster") -> "Distribution":
     return start_distribution(strategy, cluster)
 
 
-def _load(config: "RunConfig") -> "tuple[Dataset, RunConfig]":
-    """Load and probe the data, and settle what the configuration leaves open."""
-    from vae_tf.data import load_dataset, probe
-    from vae_tf.models.build import build_vae, settle_model
-
-    dataset = load_dataset(config.data)
-    config = config.model_copy(update={"model": settle_model(config.model, dataset.spec)})
-    for message in probe(dataset, config.model.likelihood.kind):
-        warn(message)
-    build_vae(config.model, dataset.spec)  # a model that does not fit the data fails here, before anything is written
-    return dataset, config
-
-
-def _announce(config: "RunConfig", dataset: "Dataset", run: "RunDirectory") -> None:
-    spec = dataset.spec
-    blocks = " + ".join(str(block.name) for block in config.model.latents)
-    console.print(
-        f"[bold]{spec.name}[/] {'x'.join(map(str, spec.event_shape))}: {spec.num_train:,} train, "
-        f"{spec.num_validation:,} validation, {spec.num_test:,} test. "
-        f"{config.model.network.kind}, {blocks}, {config.model.likelihood.kind}. Writing to [bold]{run.path}[/]",
-        highlight=False,
-    )
-
-
-def _report(run: "RunDirectory", outcome: "TrainingOutcome", results: dict[str, Any] | None, as_json: bool) -> None:
-    from vae_tf.evaluation.findings import collapse_findings
-
+def _report(trained: "TrainedRun", as_json: bool) -> None:
+    path, results = str(trained.run.path), trained.results
     if results is None:
-        console.print(
-            f"Stopped after epoch {outcome.state.epoch}. Go on with: python run.py train --resume --run-dir {run.path}"
-        )
+        epoch = trained.outcome.state.epoch
+        console.print(f"Stopped after epoch {epoch}. Go on with: python run.py train --resume --run-dir {path}")
         raise typer.Exit(1)
-    for finding in collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None):
-        warn(f"{finding.text} {finding.advice}")
-    emit({"run": str(run.path), **results}, as_json, lambda: _show(run, results))
+    emit({"run": path, **results}, as_json, lambda: _show(path, results))
 
 
-def _show(run: "RunDirectory", results: dict[str, Any]) -> None:
+def _show(run: str, results: dict[str, Any]) -> None:
     rows = {
-        "run directory": str(run.path),
+        "run directory": run,
         "test negative ELBO": f"{results['negative_elbo']:.2f} ± {results['negative_elbo_stderr']:.2f} nats",
         "test NLL": f"{results['nll']:.2f} ± {results['nll_stderr']:.2f} nats ({results['num_samples']} samples)"
         if results["nll"] is not None
@@ -179,8 +113,5 @@ def _show(run: "RunDirectory", results: dict[str, Any]) -> None:
     }
     console.print(numbers_table("Done", rows), highlight=False)
     print(  # noqa: T201
-        "Next:\n"
-        f"  python run.py tensorboard {run.path}\n"
-        f"  python run.py generate {run.path} -o samples.png\n"
-        f"  python run.py export {run.path}"
+        f"Next:\n  python run.py tensorboard {run}\n  python run.py generate {run} -o samples.png\n  python run.py export {run}"
     )
