@@ -210,10 +210,15 @@ def resolve_config(
     if latent:
         blocks = validate_config(settings).model_dump(mode="json")["model"]["latents"]
         settings = merge(settings, {"model": {"latents": parse_latents(latent, blocks)}})
-    pairs = [(_parts(path), value) for path, value in overrides.items()] if isinstance(overrides, Mapping) else None
-    for path, value in map(parse_override, overrides) if pairs is None else pairs:
-        settings = _set(settings, path, value)
+    for parts, value in _pairs(overrides):
+        settings = _set(settings, parts, value)
     return validate_config(settings)
+
+
+def _pairs(overrides: Iterable[str] | Mapping[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
+    if isinstance(overrides, Mapping):
+        return [(_parts(path), value) for path, value in overrides.items()]
+    return [parse_override(text) for text in overrides]
 
 
 def with_value(config: RunConfig, path: str, value: Any) -> RunConfig:

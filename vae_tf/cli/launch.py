@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from vae_tf.cli.common import console
 from vae_tf.api.starting import default_directory
+from vae_tf.cli.common import console
 from vae_tf.cli.train import train
 from vae_tf.errors import UserValueError
 

@@ -34,7 +34,8 @@ def select_columns(frame: Any, names: Sequence[str]) -> np.ndarray:
     missing = [name for name in names if name not in known]
     if missing:
         raise UserValueError(
-            f"The DataFrame must have the columns of the training data: {', '.join(names)}. Received: none {', '.join(missing)}."
+            f"The DataFrame must have the columns of the training data: {', '.join(names)}. "
+            f"Received: one without {', '.join(missing)}."
         )
     return np.stack([_numbers(frame[known[name]], name) for name in names or known], axis=1)
 

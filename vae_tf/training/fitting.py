@@ -48,7 +48,7 @@ def choose_steps_per_execution(steps: int) -> int:
     return max(range(_LONGEST_EXECUTION // 2 + 1, _LONGEST_EXECUTION + 1), key=lambda n: (-(steps % n), n))
 
 
-def train(  # noqa: PLR0913, PLR0917 - one training, said in full
+def train(  # noqa: PLR0913 - one training, said in full
     config: RunConfig,
     dataset: Dataset,
     run: RunDirectory,
@@ -82,7 +82,7 @@ def train(  # noqa: PLR0913, PLR0917 - one training, said in full
         raise UserFileError(f"Another process is training {run.path}. Wait for it, or choose another --run-dir.") from error
 
 
-def _train_locked(  # noqa: PLR0913, PLR0917 - as `train`
+def _train_locked(  # noqa: PLR0913 - as `train`
     config: RunConfig,
     dataset: Dataset,
     run: RunDirectory,
