@@ -44,6 +44,15 @@ def test_a_run_answers_as_its_servable(served, pictures):
     np.testing.assert_allclose(way[0], run.reconstruct(x[:1])[0], **CLOSE)
 
 
+def test_pictures_of_one_channel_need_no_axis_for_it(picture_run, pictures):
+    x = pictures[0][:3]
+    np.testing.assert_array_equal(picture_run.encode(x[..., 0]), picture_run.encode(x))
+    np.testing.assert_array_equal(
+        picture_run.interpolate(x[0, ..., 0], x[1, ..., 0], 3), picture_run.interpolate(x[0], x[1], 3)
+    )
+    np.testing.assert_array_equal(picture_run.interpolate(x[:2, ..., 0], x[1:], 3)[0], picture_run.interpolate(x[0], x[1], 3))
+
+
 def test_a_run_scores_as_its_servable(served, pictures):
     run, model = served["pictures"]
     x = pictures[0][:10]

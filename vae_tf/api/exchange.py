@@ -40,7 +40,8 @@ class Exchange:
         """Return examples as raw values, float32 [N, *event_shape].
 
         Args:
-            x: raw values [N, *event_shape]; a DataFrame with the columns of the training data; of a model of texts, N texts.
+            x: raw values [N, *event_shape], of pictures with one channel also without that axis; a DataFrame with the columns
+                of the training data; of a model of texts, N texts.
 
         Raises:
             UserValueError: they have another shape or type, or a value is not finite.
@@ -49,6 +50,8 @@ class Exchange:
         if texts is not None:
             return encode_text(self.spec, texts)
         array = select_columns(x, self.spec.feature_names) if is_frame(x) else _numbers(x)
+        if self._without_channel == array.shape[1:]:
+            array = array[..., np.newaxis]
         if array.shape[1:] != self.spec.event_shape or len(array) == 0:
             wanted = ", ".join(map(str, ("N", *self.spec.event_shape)))
             texts_too = " or a list of texts" if self.spec.is_text else ""
@@ -59,7 +62,14 @@ class Exchange:
 
     def is_single(self, x: Any) -> bool:
         """Return whether x is one example without a batch axis."""
-        return isinstance(x, str) if self.spec.is_text else not is_frame(x) and np.ndim(x) == len(self.spec.event_shape)
+        if self.spec.is_text or is_frame(x):
+            return isinstance(x, str)
+        return _numbers(x).shape in {self.spec.event_shape, self._without_channel}
+
+    @property
+    def _without_channel(self) -> tuple[int, ...] | None:
+        """Shape of a picture of one channel as people have it; None for other data."""
+        return self.spec.event_shape[:2] if self.spec.is_image and self.spec.event_shape[2] == 1 else None
 
     def codes(self, z: Any) -> np.ndarray:
         """Return points of the latent space, float32 [N, size].
