@@ -173,19 +173,19 @@ def _parse_block(part: str, text: str, like: list[Mapping[str, Any]]) -> dict[st
 
 def resolve_config(
     preset: str | None = None,
-    file: str | Path | None = None,
+    file: str | Path | Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     latent: str | None = None,
-    overrides: Iterable[str] = (),
+    overrides: Iterable[str] | Mapping[str, Any] = (),
 ) -> RunConfig:
     """Lay preset, file, options, latent specification and overrides over each other, in that order, and validate.
 
     Args:
         preset: a shipped preset; default: the one the file names, else `digits`, or none where a file or other data are given.
-        file: a YAML file with any part of a RunConfig.
+        file: a YAML file with any part of a RunConfig, or its content.
         options: settings of the command line, by dotted path; `None` values are left out.
         latent: a specification that replaces `model.latents`.
-        overrides: `path=value` texts.
+        overrides: `path=value` texts, or a mapping of paths to values.
 
     Raises:
         UserValueError: a key, value or name is wrong; the message names path, rule and value.
@@ -196,12 +196,12 @@ def resolve_config(
         3
     """
     other_data = (options or {}).get("data.dataset") not in (None, DEFAULT_PRESET)
-    written = load_config_file(file) if file else {}
+    written = dict(file) if isinstance(file, Mapping) else load_config_file(file) if file else {}
     preset = preset or written.pop("preset", None)
     settings = load_preset(preset or DEFAULT_PRESET) if preset or not (file or other_data) else {}
     settings = merge(settings, written)
     given = {path: value for path, value in (options or {}).items() if value is not None}
-    parsed = [parse_override(override) for override in overrides]
+    parsed = _pairs(overrides)
     for parts, _ in parsed:
         _check_sections(parts)
     for path, value in given.items():
@@ -212,6 +212,12 @@ def resolve_config(
     for parts, value in parsed:
         settings = _set(settings, parts, value)
     return validate_config(settings)
+
+
+def _pairs(overrides: Iterable[str] | Mapping[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
+    if isinstance(overrides, Mapping):
+        return [(_parts(path), value) for path, value in overrides.items()]
+    return [parse_override(text) for text in overrides]
 
 
 def with_value(config: RunConfig, path: str, value: Any) -> RunConfig:

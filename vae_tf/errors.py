@@ -12,12 +12,27 @@ __all__ = ["UserError", "UserFileError", "UserValueError"]
 
 
 class UserError(Exception):
-    """Base of every error that is caused by input and mended by changing it."""
+    """Base of every error that is caused by input and mended by changing it.
+
+    Example:
+        >>> issubclass(UserValueError, UserError), issubclass(UserFileError, UserError)
+        (True, True)
+    """
 
 
 class UserValueError(UserError, ValueError):
-    """A value (option, config key, request, data) that breaks a documented rule."""
+    """A value (option, config key, request, data) that breaks a documented rule.
+
+    Example:
+        >>> issubclass(UserValueError, ValueError)
+        True
+    """
 
 
 class UserFileError(UserError, OSError):
-    """A file or folder that is missing, damaged, or cannot be written."""
+    """A file or folder that is missing, damaged, or cannot be written.
+
+    Example:
+        >>> issubclass(UserFileError, OSError)
+        True
+    """

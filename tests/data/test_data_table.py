@@ -166,7 +166,7 @@ def test_bins_need_a_column_and_fractions_need_bins(write_csv):
     file = write_csv("a,b,c\n" + ROWS)
     with pytest.raises(UserValueError, match=r"data.label_bins needs data.label_column"):
         load(file, label_bins=4)
-    with pytest.raises(UserValueError, match=r"Cut them into classes with e.g. --set data.label_bins=10"):
+    with pytest.raises(UserValueError, match=r"Cut them into classes with e.g. data.label_bins=10"):
         load(file, label_column="b")
 
 

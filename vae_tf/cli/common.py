@@ -177,17 +177,10 @@ def open_run(path: str) -> "LoadedRun":
 
 
 def open_data(loaded: "LoadedRun") -> "Dataset":
-    """Load the data a run was trained on.
+    """Load the data a run was trained on; see `vae_tf.training.open_data`."""
+    from vae_tf.training.runs import open_data
 
-    Raises:
-        UserValueError: they have changed since.
-    """
-    from vae_tf.data import load_dataset
-    from vae_tf.training.runs import check_same_data
-
-    dataset = load_dataset(loaded.config.data)
-    check_same_data(loaded.run, dataset.spec)
-    return dataset
+    return open_data(loaded)
 
 
 def open_subject(path: str, name: str | None = None) -> "Subject":

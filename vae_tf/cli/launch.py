@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
+from vae_tf.api.starting import default_directory
 from vae_tf.cli.common import console, parser
-from vae_tf.cli.train import default_directory, train
+from vae_tf.cli.train import train
 from vae_tf.errors import UserValueError
 from vae_tf.program import command_line
 

@@ -1,7 +1,8 @@
-"""`npz:PATH`: NumPy arrays `x` and `y`, or `x_train`, `x_test`, `x_validation` and their labels."""
+"""`npz:PATH`: NumPy arrays `x` and `y`, or `x_train`, `x_test`, `x_validation` and their labels; and arrays in memory."""
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
 
-__all__ = ["load_npz"]
+__all__ = ["NamedArrays", "load_npz", "make_array_dataset"]
+
+NamedArrays = Mapping[str, tuple[str, np.ndarray]]
+"""Split to an array and what it is called in messages."""
 
 _LAYOUTS = "x (and y), or x_train, x_test, x_validation (and y_train, ...)"
 
@@ -35,12 +39,26 @@ def load_npz(config: DataConfig) -> Dataset:
         UserValueError: names, shapes or types of the arrays are wrong, or a value is not finite.
     """
     path = Path(config.dataset.partition(":")[2]).expanduser()
-    found, found_labels = _sort_out(_read(path), path)
-    x = {name: _examples(array, f"{path}: {key}") for name, (key, array) in found.items()}
-    _check_shapes(x, path)
-    labels, names = label_ids({name: _labels(*named, len(x[name]), path) for name, named in found_labels.items()})
-    splits = array_splits(x, labels, config)
-    support = count_fields(x, str(path)) if config.counts else support_fields(x.values(), splits["train"].x)
+    return make_array_dataset(*_sort_out(_read(path), path), config, str(path))
+
+
+def make_array_dataset(arrays: NamedArrays, labels: NamedArrays, config: DataConfig, source: str) -> Dataset:
+    """Make a dataset of arrays, as `load_npz` says.
+
+    Args:
+        arrays: examples of `train`, and of the other splits where there are such.
+        labels: whole numbers or text, one an example, of splits that have them.
+        config: the shares that are held out, the limit, counts, the window.
+        source: what the arrays come from, for messages.
+
+    Raises:
+        UserValueError: shapes or types of the arrays are wrong, or a value is not finite.
+    """
+    x = {name: _examples(array, f"{source}: {key}") for name, (key, array) in arrays.items()}
+    _check_shapes(x, source)
+    ids, names = label_ids({name: _labels(*named, len(x[name]), source) for name, named in labels.items()})
+    splits = array_splits(x, ids, config)
+    support = count_fields(x, source) if config.counts else support_fields(x.values(), splits["train"].x)
     event_shape = splits["train"].x.shape[1:]
     return Dataset(DatasetSpec(name=config.dataset, event_shape=event_shape, label_names=names, **support), splits)
 
@@ -60,10 +78,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-_Named = dict[str, tuple[str, np.ndarray]]
-
-
-def _sort_out(arrays: dict[str, np.ndarray], path: Path) -> tuple[_Named, _Named]:
+def _sort_out(arrays: dict[str, np.ndarray], path: Path) -> tuple[NamedArrays, NamedArrays]:
     """Find the examples and the labels of each split: split to (name in the file, array)."""
     others = [name for name in arrays if name != "y"]
     if len(others) == 1 and "x_train" not in arrays:
@@ -107,18 +122,18 @@ def _refuse_not_finite(array: np.ndarray, where: str) -> None:
     )
 
 
-def _check_shapes(x: dict[str, np.ndarray], path: Path) -> None:
+def _check_shapes(x: dict[str, np.ndarray], source: str) -> None:
     shapes = {name: list(array.shape[1:]) for name, array in x.items()}
     if any(shape != shapes["train"] for shape in shapes.values()):
         received = ", ".join(f"x_{name} {shape}" for name, shape in shapes.items())
-        raise UserValueError(f"{path} must have examples of one shape. Received: {received}.")
+        raise UserValueError(f"{source} must have examples of one shape. Received: {received}.")
 
 
-def _labels(key: str, array: np.ndarray, num_examples: int, path: Path) -> np.ndarray:
+def _labels(key: str, array: np.ndarray, num_examples: int, source: str) -> np.ndarray:
     """Check the labels of one split: whole numbers or text, one an example."""
     if array.dtype.kind not in "buiU" or array.shape != (num_examples,):
         raise UserValueError(
-            f"{path}: {key} must hold one whole number or text for each of {num_examples} examples. "
+            f"{source}: {key} must hold one whole number or text for each of {num_examples} examples. "
             f"Received: {array.dtype} of shape {list(array.shape)}."
         )
     return array

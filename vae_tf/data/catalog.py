@@ -8,7 +8,7 @@ def list_datasets() -> dict[str, str]:
 
     Example:
         >>> print(*sorted(list_datasets()))
-        NAME NAME/CONFIG:VERSION csv:PATH digits folder:PATH npz:PATH sprites text:PATH topics waves
+        NAME NAME/CONFIG:VERSION csv:PATH digits folder:PATH memory:NAME npz:PATH sprites text:PATH topics waves
     """
     return {
         "digits": "1,797 real handwritten digits, 8 x 8, from scikit-learn: 1,297 for training; no network needed",
@@ -21,4 +21,5 @@ def list_datasets() -> dict[str, str]:
         "npz:PATH": "NumPy arrays x and y, or x_train, x_test, x_validation and labels: images or rows of numbers",
         "csv:PATH": "a table of numbers, one example a row, standardised; data.label_column names a label",
         "text:PATH": "a UTF-8 text, one example a line; data.tokens says whether characters or subwords are learned",
+        "memory:NAME": "what a Python program gives vae_tf.train(data, name=NAME); the command line cannot load it",
     }

@@ -11,6 +11,7 @@ from vae_tf.data.digits import prepare_digits
 from vae_tf.data.embedded import prepare_embedded
 from vae_tf.data.folder import load_folder
 from vae_tf.data.image_files import FileSplit
+from vae_tf.data.memory import load_memory
 from vae_tf.data.numeric import standardization
 from vae_tf.data.pipeline import Dataset, gather_examples
 from vae_tf.data.simulated import load_topics, load_waves
@@ -46,6 +47,7 @@ _SOURCES: dict[str, Callable[[DataConfig], Dataset]] = {
     "npz": load_npz,
     "csv": load_csv,
     "text": load_text,
+    "memory": load_memory,
 }
 """Loader by the text before the colon; everything else is a TFDS name."""
 
@@ -57,6 +59,7 @@ _IGNORED = {
     "npz": ("splits", *_TABLE_ONLY, "resize"),
     "csv": ("splits", "resize"),
     "text": ("splits", *_TABLE_ONLY, "counts", "resize", "window"),
+    "memory": ("splits", "resize"),
 }
 """Settings that mean nothing to a source, and are refused rather than ignored."""
 

@@ -1,7 +1,8 @@
-"""`csv:PATH`: a table of numbers, one example a row, with one column for labels if wanted."""
+"""`csv:PATH`, and tables in memory: numbers, one example a row, with one column for labels if wanted."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
 
-__all__ = ["load_csv"]
+__all__ = ["Table", "load_csv", "make_table_dataset", "refuse_repeated"]
 
 
 def load_csv(config: DataConfig) -> Dataset:
@@ -36,15 +37,48 @@ def load_csv(config: DataConfig) -> Dataset:
         UserFileError: the file is missing or no table.
         UserValueError: a cell is empty or no number, or there is no such label column.
     """
-    path = Path(config.dataset.partition(":")[2]).expanduser()
-    table = _read(path)
-    labels, names = _labels(table, config, path)
-    features = [name for name in table.names if name != config.label_column]
+    return make_table_dataset({"train": _read(Path(config.dataset.partition(":")[2]).expanduser())}, config)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, and what is needed to say where in them something is wrong.
+
+    Attributes:
+        columns: of one length.
+        source: what they come from, for messages.
+        place: what a person calls a row of them, by its number from 0.
+    """
+
+    columns: pa.Table
+    source: str
+    place: Callable[[int], str]
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names."""
+        return list(self.columns.column_names)
+
+
+def make_table_dataset(tables: Mapping[str, Table], config: DataConfig) -> Dataset:
+    """Make a dataset of tables, as `load_csv` says.
+
+    Args:
+        tables: `train`, and the other splits where there are such.
+        config: the label column, counts, the shares that are held out, the limit, the window.
+
+    Raises:
+        UserValueError: a cell is empty or no number, columns differ, or there is no such label column.
+    """
+    train = tables["train"]
+    _check_columns(tables)
+    labels, names = _labels(tables, config)
+    features = [name for name in train.names if name != config.label_column]
     if not features:
-        raise UserValueError(f"{path} must have a column besides the label. Received: {', '.join(table.names)}.")
-    x = np.stack([_numbers(table, name, path) for name in features], axis=1)
-    splits = array_splits({"train": x}, labels, config)
-    support = count_fields({"x": x}, str(path)) if config.counts else standardization(splits["train"].x)
+        raise UserValueError(f"{train.source} must have a column besides the label. Received: {', '.join(train.names)}.")
+    x = {split: np.stack([_numbers(table, name) for name in features], axis=1) for split, table in tables.items()}
+    splits = array_splits(x, labels, config)
+    support = count_fields(x, train.source) if config.counts else standardization(splits["train"].x)
     spec = DatasetSpec(
         name=config.dataset,
         event_shape=splits["train"].x.shape[1:],
@@ -55,25 +89,30 @@ def load_csv(config: DataConfig) -> Dataset:
     return Dataset(spec, splits)
 
 
-class _Table:
-    """A table as it was read, and what is needed to name a line of the file."""
+def refuse_repeated(names: list[str], source: str) -> None:
+    """Check that columns have distinct names.
 
-    def __init__(self, columns: pa.Table, has_header: bool, path: Path) -> None:
-        self.columns, self.has_header, self.path = columns, has_header, path
-
-    @property
-    def names(self) -> list[str]:
-        return list(self.columns.column_names)
-
-    def line(self, row: int) -> int:
-        """Return the line of the file, from 1, on which a row ends."""
-        with self.path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            lines = (reader.line_num for cells in reader if cells)
-            return next(line for number, line in enumerate(lines) if number == row + self.has_header)
+    Raises:
+        UserValueError: they have not.
+    """
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise UserValueError(f"{source} must have distinct column names. Received: {', '.join(repeated)} more than once.")
 
 
-def _read(path: Path) -> _Table:
+def _check_columns(tables: Mapping[str, Table]) -> None:
+    for table in tables.values():
+        refuse_repeated(table.names, table.source)
+        if table.names != tables["train"].names:
+            raise UserValueError(
+                f"{table.source} must have the columns of the training table: {_few(tables['train'].names)}. "
+                f"Received: {_few(table.names)}."
+            )
+        if not table.columns.num_rows:
+            raise UserValueError(f"{table.source} must have rows of data. Received: a header only.")
+
+
+def _read(path: Path) -> Table:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             first = next((cells for cells in csv.reader(file) if cells), [])
@@ -85,10 +124,15 @@ def _read(path: Path) -> _Table:
         columns = pyarrow.csv.read_csv(path, read_options=pyarrow.csv.ReadOptions(column_names=names))
     except pa.ArrowInvalid as error:
         raise UserFileError(f"{path} must be a table of comma-separated values. Received: {_reason(error)}.") from error
-    _refuse_repeated(columns.column_names, path)
-    if not columns.num_rows:
-        raise UserValueError(f"{path} must have rows of data. Received: a header only.")
-    return _Table(columns, has_header, path)
+    return Table(columns, str(path), lambda row: f"line {_line(path, row + has_header)}")
+
+
+def _line(path: Path, row: int) -> int:
+    """Return the line of a file, from 1, on which a row ends; blank lines are no rows."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        lines = (reader.line_num for cells in reader if cells)
+        return next(line for number, line in enumerate(lines) if number == row)
 
 
 def _reason(error: Exception) -> str:
@@ -103,28 +147,22 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _refuse_repeated(names: list[str], path: Path) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise UserValueError(f"{path} must have distinct column names. Received: {', '.join(repeated)} more than once.")
-
-
-def _numbers(table: _Table, name: str, path: Path) -> np.ndarray:
+def _numbers(table: Table, name: str) -> np.ndarray:
     """Return a column of numbers, float32 [N]."""
     column = table.columns.column(name)
     if not _is_numeric(column.type):
         cell, row = _first(column, lambda cell: cell is not None and not _is_number(str(cell)))
         raise UserValueError(
-            f"{path}: column {name!r} must hold numbers. Received: {cell!r} on line {table.line(row)}. If it is a label, "
-            f"use --set data.label_column={name}; else remove the column or write it as numbers."
+            f"{table.source}: column {name!r} must hold numbers. Received: {cell!r} on {table.place(row)}. If it is a label, "
+            f"set data.label_column={name}; else remove the column or write it as numbers."
         )
-    _refuse_missing(table, name, path)
+    _refuse_missing(table, name)
     with np.errstate(over="ignore"):
         values = column.cast(pa.float64()).to_numpy().astype(np.float32)
     if not bool(np.isfinite(values).all()):
         row = int(np.flatnonzero(~np.isfinite(values))[0])
         raise UserValueError(
-            f"{path}: column {name!r} must hold finite numbers. Received: {column[row]} on line {table.line(row)}."
+            f"{table.source}: column {name!r} must hold finite numbers. Received: {column[row]} on {table.place(row)}."
         )
     return values
 
@@ -139,7 +177,7 @@ def _first(column: Any, is_wanted: Callable[[Any], bool]) -> tuple[Any, int]:
     return next(found, (column[0].as_py(), 0))
 
 
-def _refuse_missing(table: _Table, name: str, path: Path) -> None:
+def _refuse_missing(table: Table, name: str) -> None:
     column = table.columns.column(name)
     is_missing = pc.is_null(column, nan_is_null=True).to_numpy()
     if pa.types.is_string(column.type):
@@ -147,33 +185,40 @@ def _refuse_missing(table: _Table, name: str, path: Path) -> None:
     if is_missing.any():
         row = int(np.flatnonzero(is_missing)[0])
         raise UserValueError(
-            f"{path}: column {name!r} must have a value in every row. Received: an empty or NaN cell on line "
-            f"{table.line(row)} ({int(is_missing.sum())} in all). Fill them in, or remove the rows or the column."
+            f"{table.source}: column {name!r} must have a value in every row. Received: an empty or NaN cell on "
+            f"{table.place(row)} ({int(is_missing.sum())} in all). Fill them in, or remove the rows or the column."
         )
 
 
-def _labels(table: _Table, config: DataConfig, path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+def _labels(tables: Mapping[str, Table], config: DataConfig) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Return label ids of all rows and the names of the classes, empty without a label column."""
-    name = config.label_column
+    name, train = config.label_column, tables["train"]
     if name is None:
         if config.label_bins:
             raise UserValueError(f"data.label_bins needs data.label_column. Received: {config.label_bins} bins of no column.")
         return {}, ()
-    if name not in table.names:
-        raise UserValueError(f"data.label_column must be a column of {path}: {_few(table.names)}. Received: {name!r}.")
-    _refuse_missing(table, name, path)
+    if name not in train.names:
+        raise UserValueError(f"data.label_column must be a column of {train.source}: {_few(train.names)}. Received: {name!r}.")
+    for table in tables.values():
+        _refuse_missing(table, name)
     if config.label_bins:
-        ids, names = binned(_numbers(table, name, path), config.label_bins)
-        return {"train": ids}, names
+        ids, names = binned(np.concatenate([_numbers(table, name) for table in tables.values()]), config.label_bins)
+        stops = np.cumsum([table.columns.num_rows for table in tables.values()])[:-1]
+        return dict(zip(tables, np.split(ids, stops), strict=True)), names
+    return label_ids({split: _classes(table, name) for split, table in tables.items()})
+
+
+def _classes(table: Table, name: str) -> np.ndarray:
+    """Return a label column, as whole numbers or text."""
     values = table.columns.column(name).to_numpy()
     if values.dtype.kind == "f":
         if not bool((values == np.rint(values)).all()):
             raise UserValueError(
-                f"{path}: label column {name!r} must hold text or whole numbers. Received: fractions. "
-                "Cut them into classes with e.g. --set data.label_bins=10."
+                f"{table.source}: label column {name!r} must hold text or whole numbers. Received: fractions. "
+                "Cut them into classes with e.g. data.label_bins=10."
             )
         values = values.astype(np.int64)
-    return label_ids({"train": values.astype(str) if values.dtype.kind not in "iu" else values})
+    return values if values.dtype.kind in "iu" else values.astype(str)
 
 
 def _few(names: list[str]) -> str:

@@ -21,7 +21,7 @@ from vae_tf.evaluation.representation import LabelledExamples, Representation, m
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive, derive_pair
 
-__all__ = ["PARTS", "Assessment", "AssessmentSettings", "Subject", "assess"]
+__all__ = ["PARTS", "Assessment", "AssessmentSettings", "Subject", "assess", "no_progress"]
 
 PARTS = ("bounds", "latent", "representation", "disentanglement", "generation")
 _MAX_PROBED = 10_000
@@ -110,13 +110,14 @@ class Assessment:
         return {"split": self.split, **asdict(self.bounds), "relaxed_gap": self.relaxed_gap, **values, "findings": findings}
 
 
-def _silent(title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+def no_progress(title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+    """Show nothing."""
     del title, total
     return nullcontext(lambda count: None)
 
 
 def assess(
-    subject: Subject, settings: AssessmentSettings, space: FeatureSpace | None = None, progress: Progress = _silent
+    subject: Subject, settings: AssessmentSettings, space: FeatureSpace | None = None, progress: Progress = no_progress
 ) -> Assessment:
     """Measure a model.
 

@@ -2,7 +2,7 @@
 
 from vae_tf.export.check import ServableMismatchError, SignatureCheck, check_servable, compare_answers, random_request
 from vae_tf.export.functions import IMPUTE_STEPS, SCORE_SAMPLES
-from vae_tf.export.servable import Exported, export_run, list_versions, prune_versions
+from vae_tf.export.servable import Exported, export_run, export_vae, list_versions, prune_versions
 from vae_tf.export.signatures import Input, Signature, example_request, make_signatures
 from vae_tf.export.warmup import write_warmup
 
@@ -18,6 +18,7 @@ __all__ = [
     "compare_answers",
     "example_request",
     "export_run",
+    "export_vae",
     "list_versions",
     "make_signatures",
     "prune_versions",

@@ -4,7 +4,7 @@ import inspect
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -14,13 +14,15 @@ from typing import Any
 import keras
 
 from vae_tf.artifacts import atomic_directory, write_json
+from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.export.check import SignatureCheck, check_servable
 from vae_tf.export.signatures import Signature, describe_signature, make_signatures
 from vae_tf.export.warmup import write_warmup
+from vae_tf.models.vae import VAE
 from vae_tf.training.runs import LoadedRun, describe_environment
 
-__all__ = ["Exported", "export_run", "list_versions", "prune_versions"]
+__all__ = ["Exported", "export_run", "export_vae", "list_versions", "prune_versions"]
 
 _ATTEMPTS = 20
 _OLD_SECONDS = 86400.0
@@ -47,6 +49,21 @@ class Exported:
     removed: list[int]
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What is written.
+
+    Attributes:
+        vae: the model.
+        spec: how raw values become model inputs and back.
+        origin: what the manifest says of where they come from.
+    """
+
+    vae: VAE
+    spec: DatasetSpec
+    origin: Mapping[str, Any]
+
+
 def export_run(
     loaded: LoadedRun, output: str | Path, name: str | None = None, check: bool = False, keep: int | None = None
 ) -> Exported:
@@ -67,15 +84,46 @@ def export_run(
         UserFileError: the folder cannot be written.
         ServableMismatchError: the check failed; nothing was written.
     """
-    name = name or _default_name(loaded.spec.name)
+    results = loaded.run.read_results()
+    origin = {"run": loaded.run.name, "config": loaded.config.model_dump(mode="json"), "metrics": results}
+    folder = Path(output) / _checked_name(name or _default_name(loaded.spec.name))
+    return _write_next(_Content(loaded.vae, loaded.spec, origin), folder, check, keep)
+
+
+def export_vae(
+    vae: VAE, spec: DatasetSpec, output: str | Path, name: str | None = None, check: bool = False, keep: int | None = None
+) -> Exported:
+    """Write a model as the next version of a servable; see `export_run`. The manifest has no configuration and no numbers.
+
+    Args:
+        vae: the model.
+        spec: how raw values become model inputs and back.
+        output: the folder of all servables.
+        name: the servable's name; default: that of the data.
+        check: compare every signature, run in a process of its own, with the live model before the version appears.
+        keep: remove the oldest versions beyond so many.
+
+    Raises:
+        UserValueError: the name is not fit for a URL.
+        UserFileError: the folder cannot be written.
+        ServableMismatchError: the check failed; nothing was written.
+    """
+    content = _Content(vae, spec, {"run": None, "config": None, "metrics": None})
+    return _write_next(content, Path(output) / _checked_name(name or _default_name(spec.name)), check, keep)
+
+
+def _checked_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise UserValueError(f"--name takes letters, digits, '_', '-' and '.'. Received: {name!r}.")
-    folder = Path(output) / name
+        raise UserValueError(f"A servable's name takes letters, digits, '_', '-' and '.'. Received: {name!r}.")
+    return name
+
+
+def _write_next(content: _Content, folder: Path, check: bool, keep: int | None) -> Exported:
     _remove_remains(folder)
     for _ in range(_ATTEMPTS):
         version = max(list_versions(folder), default=0) + 1
         try:
-            checks = _write_version(loaded, folder / str(version), check)
+            checks = _write_version(content, folder / str(version), check)
         except UserFileError:
             if not (folder / str(version)).exists():
                 raise
@@ -111,15 +159,15 @@ def _default_name(dataset: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("_.-") or "model"
 
 
-def _write_version(loaded: LoadedRun, path: Path, check: bool) -> list[SignatureCheck]:
-    signatures = make_signatures(loaded.vae, loaded.spec)
+def _write_version(content: _Content, path: Path, check: bool) -> list[SignatureCheck]:
+    signatures = make_signatures(content.vae, content.spec)
     with atomic_directory(path) as temporary:
         archive = keras.export.ExportArchive()
-        archive.track(loaded.vae)
+        archive.track(content.vae)
         for signature in signatures:
             archive.add_endpoint(signature.name, _endpoint(signature), [field.spec for field in signature.inputs])
         archive.write_out(str(temporary), verbose=False)
-        manifest = _manifest(loaded, {signature.name: describe_signature(signature) for signature in signatures})
+        manifest = _manifest(content, {signature.name: describe_signature(signature) for signature in signatures})
         write_json(temporary / "assets.extra" / "manifest.json", manifest)
         write_warmup(temporary, signatures)
         return check_servable(temporary, signatures) if check else []
@@ -138,15 +186,13 @@ def _endpoint(signature: Signature) -> Callable[..., Any]:
     return endpoint
 
 
-def _manifest(loaded: LoadedRun, signatures: dict[str, Any]) -> dict[str, Any]:
+def _manifest(content: _Content, signatures: dict[str, Any]) -> dict[str, Any]:
     environment = describe_environment()
     return {
         "format": 1,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "run": loaded.run.name,
         "signatures": signatures,
-        "dataset": loaded.spec.model_dump(mode="json"),
-        "config": loaded.config.model_dump(mode="json"),
-        "metrics": loaded.run.read_results(),
+        "dataset": content.spec.model_dump(mode="json"),
+        **content.origin,
         "versions": {"python": environment["python"], **environment["packages"]},
     }

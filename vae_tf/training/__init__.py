@@ -12,9 +12,11 @@ from vae_tf.training.runs import (
     describe_environment,
     finish_run,
     load_run,
+    open_data,
     read_spec,
     record,
 )
+from vae_tf.training.sessions import TrainedRun, train_and_measure
 from vae_tf.training.tensorboard import TensorBoardLog, describe_model
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "NonFiniteLossError",
     "Profile",
     "TensorBoardLog",
+    "TrainedRun",
     "TrainingOutcome",
     "TrainingState",
     "check_same_data",
@@ -33,8 +36,10 @@ __all__ = [
     "describe_model",
     "finish_run",
     "load_run",
+    "open_data",
     "read_spec",
     "record",
     "start_distribution",
     "train",
+    "train_and_measure",
 ]

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -44,13 +45,14 @@ def choose_steps_per_execution(steps: int) -> int:
     return max(range(_LONGEST_EXECUTION // 2 + 1, _LONGEST_EXECUTION + 1), key=lambda n: (-(steps % n), n))
 
 
-def train(
+def train(  # noqa: PLR0913 - one training, said in full
     config: RunConfig,
     dataset: Dataset,
     run: RunDirectory,
     console: Console,
     resume: bool = False,
     distribution: Distribution | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> TrainingOutcome:
     """Train the model of a run directory that `RunDirectory.write_config` made, from the start or from its newest checkpoint.
 
@@ -61,6 +63,7 @@ def train(
         console: where progress is shown.
         resume: go on from the newest checkpoint, with bit-identical results.
         distribution: over which replicas; default: one. Of several workers, only the chief writes.
+        callbacks: of the caller's own; they come after all others, and what they raise is not caught.
 
     Raises:
         UserFileError: another process trains this run, or its files are damaged or cannot be written.
@@ -71,13 +74,19 @@ def train(
     lock = FileLock(run.path / ".lock", timeout=0) if distribution.cluster.is_chief else contextlib.nullcontext()
     try:
         with lock:
-            return _train_locked(config, dataset, run, console, resume, distribution)
+            return _train_locked(config, dataset, run, console, resume, distribution, callbacks)
     except Timeout as error:
         raise UserFileError(f"Another process is training {run.path}. Wait for it, or choose another --run-dir.") from error
 
 
-def _train_locked(
-    config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console, resume: bool, distribution: Distribution
+def _train_locked(  # noqa: PLR0913 - as `train`
+    config: RunConfig,
+    dataset: Dataset,
+    run: RunDirectory,
+    console: Console,
+    resume: bool,
+    distribution: Distribution,
+    own: Sequence[keras.callbacks.Callback],
 ) -> TrainingOutcome:
     started, is_chief = time.perf_counter(), distribution.cluster.is_chief
     store = CheckpointStore(run.checkpoints)
@@ -96,7 +105,7 @@ def _train_locked(
         fit = {"steps_per_epoch": steps, "initial_epoch": state.epoch, "epochs": config.training.epochs}
         data = _batches(config, dataset, vae, steps, state.epoch, distribution)
         try:
-            vae.fit(**data, **fit, callbacks=[*callbacks, *profiles, progress, stop], verbose=0, shuffle=False)
+            vae.fit(**data, **fit, callbacks=[*callbacks, *profiles, progress, stop, *own], verbose=0, shuffle=False)
             distribution.check_agreement(vae)
         finally:
             progress.close()

@@ -14,6 +14,7 @@ from vae_tf import __version__
 from vae_tf.artifacts import RunDirectory, atomic_file, read_json, write_json
 from vae_tf.config import RunConfig
 from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples
+from vae_tf.data.sources import load_dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.evaluation.bounds import BoundEstimator
@@ -31,6 +32,7 @@ __all__ = [
     "describe_environment",
     "finish_run",
     "load_run",
+    "open_data",
     "read_spec",
     "record",
 ]
@@ -167,3 +169,15 @@ def load_run(path: str | Path) -> LoadedRun:
     vae = build_vae(config.model, spec, config.seed, config.objective, config.training.precision)
     store.restore(vae, state.selected(config.training.select), with_optimizer=False)
     return LoadedRun(run, config, spec, vae, state)
+
+
+def open_data(loaded: LoadedRun) -> Dataset:
+    """Load the data a run was trained on.
+
+    Raises:
+        UserValueError: they have changed since, or were given in memory.
+        UserFileError: they are not where they were.
+    """
+    dataset = load_dataset(loaded.config.data)
+    check_same_data(loaded.run, dataset.spec)
+    return dataset

@@ -1,0 +1,276 @@
+"""Run: a training that was done, with everything that can be asked of it."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_tf.api.answers import Answers
+from vae_tf.api.exchange import Exchange
+from vae_tf.artifacts import write_text
+from vae_tf.config import RunConfig
+from vae_tf.data.memory import FORM, in_memory
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.splits import NO_LABEL, ArraySplit
+from vae_tf.errors import UserValueError
+from vae_tf.evaluation.anomaly import score_examples
+from vae_tf.evaluation.assessment import PARTS, AssessmentSettings, Subject, assess, no_progress
+from vae_tf.evaluation.report import ReportedRun, render_report
+from vae_tf.export.servable import export_run
+from vae_tf.models.text_decoding import Decoding
+from vae_tf.models.vae import VAE
+from vae_tf.seeding import derive_pair
+from vae_tf.training.runs import LoadedRun, load_run, open_data
+
+__all__ = ["Run"]
+
+
+class Run:
+    """A run directory with its model: what `vae_tf.train` returns, and `Run.open` finds again.
+
+    Examples go in, and come out, in the data's own units: what is scaled for the model is scaled back. Instead of arrays they
+    may be DataFrames (answers are DataFrames too) and, for a model of texts, lists of strings. Labels are for conditional
+    models: names or numbers, one for each example or one for all.
+
+    Attributes:
+        vae: the Keras model, with the weights of the selected epoch.
+        config: the run's configuration.
+        spec: what its data are: shape, scaling, names, fingerprint.
+
+    Example:
+        >>> import tempfile, vae_tf
+        >>> x = np.random.default_rng(0).normal(5, 2, size=(150, 3))
+        >>> path = tempfile.mkdtemp() + "/run"
+        >>> settings = {"training.epochs": 1, "evaluation.num_samples": 5}
+        >>> _ = vae_tf.train(x, latent="gaussian:2", overrides=settings, run_dir=path, quiet=True)
+        >>> run = Run.open(path)
+        >>> run.encode(x).shape, run.generate(4).shape, sorted(run.score(x[:2]))
+        ((150, 2), (4, 3), ['kl', 'negative_elbo', 'nll', 'reconstruction_nll'])
+    """
+
+    def __init__(self, loaded: LoadedRun, dataset: Dataset | None = None) -> None:
+        self._loaded = loaded
+        self._dataset = dataset
+        self._exchange = Exchange(loaded.vae, loaded.spec)
+        self.vae: VAE = loaded.vae
+        self.config: RunConfig = loaded.config
+        self.spec: DatasetSpec = loaded.spec
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Run":
+        """Open a run directory; works on finished, interrupted and still running trainings.
+
+        Raises:
+            UserFileError: there is no run, or its files are damaged.
+            UserValueError: its configuration is not this version's.
+        """
+        return cls(load_run(path))
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, data {self.spec.name}, epoch {self._loaded.state.epoch})"
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self._loaded.run.path
+
+    @property
+    def results(self) -> dict[str, Any] | None:
+        """The numbers on the test split, nats an example; None where training did not end."""
+        return self._loaded.run.read_results()
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """One mapping an epoch: losses, bounds, schedules, speed."""
+        return self._loaded.run.read_metrics()
+
+    @cached_property
+    def _answers(self) -> Answers:
+        return Answers(self.vae, self.spec, self.config.evaluation.batch_size)
+
+    def encode(self, x: Any, labels: Any = None) -> Any:
+        """Return the means of q(z|x), [N, size]; of a DataFrame, columns z0, z1, ...
+
+        Raises:
+            UserValueError: examples or labels are not such as the model takes.
+        """
+        given = self._exchange.examples(x)
+        inputs = {"x": given, "label": self._exchange.labels(labels, len(given))}
+        return self._exchange.give_codes(self._answers.ask("encode", "mean", inputs), x)
+
+    def decode(self, z: Any) -> Any:
+        """Return the means of p(x|z) at points [N, size].
+
+        Raises:
+            UserValueError: z has another shape.
+        """
+        return self._exchange.give(self._answers.ask("decode", "x", {"z": self._exchange.codes(z)}), z)
+
+    def reconstruct(self, x: Any, labels: Any = None) -> Any:
+        """Return the means of p(x|z) at the most probable z of every example.
+
+        Raises:
+            UserValueError: examples or labels are not such as the model takes.
+        """
+        given = self._exchange.examples(x)
+        inputs = {"x": given, "label": self._exchange.labels(labels, len(given))}
+        return self._exchange.give(self._answers.ask("reconstruct", "reconstruction", inputs), x)
+
+    def generate(self, num: int, seed: int = 0, temperature: float = 1.0, labels: Any = None) -> Any:
+        """Return new examples, as `run.py generate` does: means of p(x|z) for z drawn from the prior; of texts, draws.
+
+        Args:
+            num: how many.
+            seed: of the draws.
+            temperature: below 1, draws keep to the more probable part of the prior.
+            labels: of a conditional model; default: any.
+
+        Raises:
+            UserValueError: a number is out of range, or the model takes no such labels.
+        """
+        if num < 1 or temperature <= 0:
+            raise UserValueError(f"generate needs num >= 1 and temperature > 0. Received: {num} and {temperature}.")
+        pair = derive_pair(seed, "generate")
+        p = self.vae.decode(self.vae.draw(num, pair, temperature, self._exchange.labels(labels, num)))
+        x = p.decode(pair, Decoding()) if self.spec.is_text else p.mean()
+        return self._exchange.give(self.spec.to_raw(x.numpy()))
+
+    def interpolate(self, start: Any, stop: Any, num_steps: int = 10, labels: tuple[Any, Any] = (None, None)) -> Any:
+        """Return what is on straight ways through the latent space between examples, their ends among it.
+
+        Args:
+            start: one example, or N.
+            stop: as many.
+            num_steps: points of a way.
+            labels: of a conditional model: those of the starts and those of the stops.
+
+        Returns:
+            [num_steps, *event_shape] between two examples; else [N, num_steps, *event_shape], or in a list (of texts) or a
+            DataFrame N * num_steps rows, way after way.
+
+        Raises:
+            UserValueError: there are not as many starts as stops, or they are not such as the model takes.
+        """
+        single = self._exchange.is_single(start) and self._exchange.is_single(stop)
+        ends = [self._exchange.examples([end] if single else end) for end in (start, stop)]
+        count = len(ends[0])
+        if len(ends[1]) != count or num_steps < 2:
+            raise UserValueError(
+                f"interpolate needs as many stops as starts, and num_steps >= 2. "
+                f"Received: {count}, {len(ends[1])} and {num_steps}."
+            )
+        numbers = [self._exchange.labels(given, count) for given in labels]
+        inputs = {"start": ends[0], "stop": ends[1], "start_label": numbers[0], "stop_label": numbers[1]}
+        rows = {name: np.repeat(value, num_steps, axis=0) for name, value in inputs.items() if value is not None}
+        fractions = np.tile(np.linspace(0.0, 1.0, num_steps), count)
+        ways = self._exchange.give(self._answers.ask("interpolate", "x", {**rows, "fraction": fractions}), start)
+        return ways.reshape(count, num_steps, *self.spec.event_shape)[0 if single else ...] if _is_array(ways) else ways
+
+    def score(self, x: Any, num_samples: int = 100, seed: int = 0, labels: Any = None) -> Any:
+        """Return how unlikely every example is, as `run.py score` does, in nats: high means unusual.
+
+        Args:
+            x: the examples.
+            num_samples: importance samples an example.
+            seed: of the draws; the command's is the run's own, `config.seed`.
+            labels: of a conditional model.
+
+        Returns:
+            `negative_elbo`, `nll` (not of an autoencoder), `reconstruction_nll` and `kl`, [N] each.
+
+        Raises:
+            UserValueError: examples or labels are not such as the model takes.
+        """
+        given = self._exchange.examples(x)
+        numbers = self._exchange.labels(labels, len(given))
+        split = ArraySplit(given, np.full(len(given), NO_LABEL) if numbers is None else numbers)
+        scores = score_examples(self.vae, Dataset(self.spec, {"train": split}), ["train"], num_samples, seed)
+        return self._exchange.give_columns(scores.columns, x)
+
+    def evaluate(
+        self,
+        split: str = "test",
+        data: Any = None,
+        num_samples: int = 500,
+        limit: int | None = None,
+        parts: Sequence[str] = PARTS,
+    ) -> dict[str, Any]:
+        """Measure the model on its own data, and say what the numbers mean, as `run.py evaluate --json` does.
+
+        Args:
+            split: `train`, `validation` or `test`.
+            data: what the run was trained on, where that was given in memory and the run was opened again.
+            num_samples: importance samples an example.
+            limit: only the first so many examples.
+            parts: among bounds, latent, representation, disentanglement, generation; bounds are always measured.
+
+        Raises:
+            UserValueError: the data are missing or not those of the training, or a setting is wrong.
+            UserFileError: the data are not where they were.
+        """
+        settings = AssessmentSettings(split, num_samples, limit, parts=tuple(parts))
+        return assess(self._subject(data), settings).to_json()
+
+    def report(
+        self,
+        output: str | Path = "report.html",
+        split: str = "test",
+        data: Any = None,
+        num_samples: int = 500,
+        limit: int | None = 1000,
+    ) -> Path:
+        """Write the report of `run.py report`, one HTML page that holds everything in itself, and return its path.
+
+        Args:
+            output: the file.
+            split: `train`, `validation` or `test`.
+            data: as `evaluate`.
+            num_samples: importance samples an example.
+            limit: only the first so many examples.
+
+        Raises:
+            UserValueError: as `evaluate`.
+            UserFileError: as `evaluate`, or the page cannot be written.
+        """
+        reported = ReportedRun(self._subject(data), self._loaded.run, self.config)
+        write_text(output, render_report([reported], AssessmentSettings(split, num_samples, limit), no_progress))
+        return Path(output)
+
+    def export(
+        self, output: str | Path = "saved_models", name: str | None = None, check: bool = True, keep: int | None = None
+    ) -> Path:
+        """Write a SavedModel as `run.py export` does, and return the folder of the version.
+
+        Args:
+            output: the folder of all servables.
+            name: the servable's name; default: that of the data.
+            check: run every signature in a process of its own, and compare, before the version appears.
+            keep: remove all but the newest versions.
+
+        Raises:
+            UserValueError: the name is not fit for a URL.
+            UserFileError: the folder cannot be written.
+            ServableMismatchError: the check failed; nothing was written.
+        """
+        return export_run(self._loaded, output, name, check, keep).path
+
+    def _subject(self, data: Any) -> Subject:
+        return Subject(self.path.resolve().name, self.vae, self._data(data), self.config.seed, self.metrics)
+
+    def _data(self, data: Any) -> Dataset:
+        """Return the run's own data: as they were trained on, as they are loaded, or as they are given again."""
+        if data is not None and not self.config.data.dataset.startswith(f"{FORM}:"):
+            raise UserValueError(
+                f"data= is for runs of data in memory; {self.path} was trained on {self.config.data.dataset}, which is loaded."
+            )
+        if data is not None or self._dataset is None:
+            with in_memory(data):
+                self._dataset = open_data(self._loaded)
+        return self._dataset
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray)

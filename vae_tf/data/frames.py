@@ -1,0 +1,54 @@
+"""DataFrames, of pandas or of what has its form, without importing any library of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vae_tf.errors import UserValueError
+
+__all__ = ["frame_like", "is_frame", "select_columns"]
+
+
+def is_frame(value: Any) -> bool:
+    """Return whether a value is a DataFrame: it has named columns and becomes a NumPy array.
+
+    Example:
+        >>> is_frame(np.zeros([2, 2])), is_frame({"a": [1.0]})
+        (False, False)
+    """
+    return hasattr(value, "columns") and hasattr(value, "to_numpy")
+
+
+def select_columns(frame: Any, names: Sequence[str]) -> np.ndarray:
+    """Return columns of a DataFrame as float32 [N, D], in the order of the names; other columns are left out.
+
+    Args:
+        frame: the DataFrame.
+        names: of the columns; none: all.
+
+    Raises:
+        UserValueError: a column is missing or holds other than numbers.
+    """
+    known = {str(name): name for name in frame.columns}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise UserValueError(
+            f"The DataFrame must have the columns of the training data: {', '.join(names)}. "
+            f"Received: one without {', '.join(missing)}."
+        )
+    return np.stack([_numbers(frame[known[name]], name) for name in names or known], axis=1)
+
+
+def _numbers(column: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(column).astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise UserValueError(f"Column {name!r} must hold numbers. Received: {error}.") from error
+
+
+def frame_like(frame: Any, columns: Mapping[str, np.ndarray]) -> Any:
+    """Return a DataFrame of the same library with other columns [N], and the same index where it has as many rows."""
+    index = getattr(frame, "index", None)
+    same = index is not None and all(len(values) == len(index) for values in columns.values())
+    return type(frame)(dict(columns), index=index) if same else type(frame)(dict(columns))

@@ -1,0 +1,109 @@
+"""A whole training, as the command line and Python have it: load, probe, fit, measure, and say what is odd."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from rich.console import Console
+
+from vae_tf.artifacts import RunDirectory
+from vae_tf.config import RunConfig
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.probing import probe
+from vae_tf.data.sources import load_dataset
+from vae_tf.evaluation.findings import collapse_findings
+from vae_tf.models.build import build_vae, settle_model
+from vae_tf.training.distribution import Distribution
+from vae_tf.training.fitting import train
+from vae_tf.training.runs import LoadedRun, TrainingOutcome, finish_run
+
+__all__ = ["TrainedRun", "train_and_measure"]
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run that was trained in this process.
+
+    Attributes:
+        run: its files.
+        config: its configuration, of which nothing is open any more.
+        dataset: its data.
+        outcome: its model, and how training ended.
+        results: the numbers on the test split; None where a signal ended training before its time, and for workers but the
+            chief.
+    """
+
+    run: RunDirectory
+    config: RunConfig
+    dataset: Dataset
+    outcome: TrainingOutcome
+    results: dict[str, Any] | None
+
+    def as_loaded(self) -> LoadedRun:
+        """Return the run as `load_run` would."""
+        return LoadedRun(self.run, self.config, self.dataset.spec, self.outcome.vae, self.outcome.state)
+
+
+def train_and_measure(
+    config: RunConfig,
+    run: RunDirectory,
+    console: Console,
+    resume: bool = False,
+    distribution: Distribution | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> TrainedRun:
+    """Load the data, train the model and measure it on the test split.
+
+    Args:
+        config: the resolved configuration.
+        run: where everything is written; a folder that is free, or the run to resume.
+        console: where progress and warnings are shown.
+        resume: go on from the newest checkpoint.
+        distribution: over which replicas; default: one.
+        callbacks: of the caller's own.
+
+    Raises:
+        UserValueError: data, configuration and model do not fit each other.
+        UserFileError: data cannot be read, or the run not be written.
+        NonFiniteLossError: the loss blew up.
+    """
+    is_chief = distribution is None or distribution.cluster.is_chief
+    with console.status(f"Loading {config.data.dataset}"):
+        dataset, config = _load(config, console)
+    if is_chief:
+        run.write_config(config, resume)
+    _announce(config, dataset, run, console)
+    outcome = train(config, dataset, run, console, resume, distribution, callbacks)
+    if outcome.interrupted or not is_chief:
+        return TrainedRun(run, config, dataset, outcome, None)
+    with console.status("Measuring on the test split"):
+        results = finish_run(outcome, config, dataset, run)
+    for finding in collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None):
+        _warn(console, f"{finding.text} {finding.advice}")
+    return TrainedRun(run, config, dataset, outcome, results)
+
+
+def _load(config: RunConfig, console: Console) -> tuple[Dataset, RunConfig]:
+    """Load and probe the data, and settle what the configuration leaves open."""
+    dataset = load_dataset(config.data)
+    config = config.model_copy(update={"model": settle_model(config.model, dataset.spec)})
+    for message in probe(dataset, config.model.likelihood.kind):
+        _warn(console, message)
+    build_vae(config.model, dataset.spec)  # a model that does not fit the data fails here, before anything is written
+    return dataset, config
+
+
+def _announce(config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console) -> None:
+    spec = dataset.spec
+    blocks = " + ".join(str(block.name) for block in config.model.latents)
+    console.print(
+        f"[bold]{spec.name}[/] {'x'.join(map(str, spec.event_shape))}: {spec.num_train:,} train, "
+        f"{spec.num_validation:,} validation, {spec.num_test:,} test. "
+        f"{config.model.network.kind}, {blocks}, {config.model.likelihood.kind}. Writing to [bold]{run.path}[/]",
+        highlight=False,
+    )
+
+
+def _warn(console: Console, message: str) -> None:
+    console.print(f"[yellow]Warning:[/] {message}", highlight=False)
