@@ -22,7 +22,7 @@ _WITHOUT_TRAINING = ("bounds", "latent")
 Description = DatasetSpec | Mapping[str, Any] | None
 
 
-def evaluate_model(  # noqa: PLR0913 - what `run.py evaluate` has as options
+def evaluate_model(  # noqa: PLR0913 - what the command `evaluate` has as options
     vae: VAE,
     x: Any,
     *,
@@ -33,7 +33,7 @@ def evaluate_model(  # noqa: PLR0913 - what `run.py evaluate` has as options
     seed: int = 0,
     parts: Sequence[str] = PARTS,
 ) -> dict[str, Any]:
-    """Measure a model that was made and fitted by hand, and say what the numbers mean, as `run.py evaluate --json` does.
+    """Measure a model that was made and fitted by hand, and say what the numbers mean, as the command `evaluate --json` does.
 
     Args:
         vae: the model.
@@ -79,7 +79,7 @@ def export_model(
     check: bool = True,
     keep: int | None = None,
 ) -> Path:
-    """Write a model that was made and fitted by hand as a SavedModel for TensorFlow Serving, as `run.py export` does.
+    """Write a model that was made and fitted by hand as a SavedModel for TensorFlow Serving, as the command `export` does.
 
     Args:
         vae: the model.

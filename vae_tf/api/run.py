@@ -120,7 +120,7 @@ class Run:
         return self._exchange.give(self._answers.ask("reconstruct", "reconstruction", inputs), x)
 
     def generate(self, num: int, seed: int = 0, temperature: float = 1.0, labels: Any = None) -> Any:
-        """Return new examples, as `run.py generate` does: means of p(x|z) for z drawn from the prior; of texts, draws.
+        """Return new examples, as the command `generate` does: means of p(x|z) for z drawn from the prior; of texts, draws.
 
         Args:
             num: how many.
@@ -170,7 +170,7 @@ class Run:
         return ways.reshape(count, num_steps, *self.spec.event_shape)[0 if single else ...] if _is_array(ways) else ways
 
     def score(self, x: Any, num_samples: int = 100, seed: int = 0, labels: Any = None) -> Any:
-        """Return how unlikely every example is, as `run.py score` does, in nats: high means unusual.
+        """Return how unlikely every example is, as the command `score` does, in nats: high means unusual.
 
         Args:
             x: the examples.
@@ -198,7 +198,7 @@ class Run:
         limit: int | None = None,
         parts: Sequence[str] = PARTS,
     ) -> dict[str, Any]:
-        """Measure the model on its own data, and say what the numbers mean, as `run.py evaluate --json` does.
+        """Measure the model on its own data, and say what the numbers mean, as the command `evaluate --json` does.
 
         Args:
             split: `train`, `validation` or `test`.
@@ -222,7 +222,7 @@ class Run:
         num_samples: int = 500,
         limit: int | None = 1000,
     ) -> Path:
-        """Write the report of `run.py report`, one HTML page that holds everything in itself, and return its path.
+        """Write the report of the command `report`, one HTML page that holds everything in itself, and return its path.
 
         Args:
             output: the file.
@@ -242,7 +242,7 @@ class Run:
     def export(
         self, output: str | Path = "saved_models", name: str | None = None, check: bool = True, keep: int | None = None
     ) -> Path:
-        """Write a SavedModel as `run.py export` does, and return the folder of the version.
+        """Write a SavedModel as the command `export` does, and return the folder of the version.
 
         Args:
             output: the folder of all servables.

@@ -41,9 +41,8 @@ def start_again(run_dir: str | Path | None, epochs: int | None, refused: list[st
         UserFileError: there is no such run.
     """
     if run_dir is None:
-        raise UserValueError(
-            f"To resume needs the run to go on with: --run-dir, in Python run_dir. See `{command_line('runs')}`."
-        )
+        listed = command_line("runs")
+        raise UserValueError(f"To resume needs the run to go on with: --run-dir, in Python run_dir. See `{listed}`.")
     if refused:
         raise UserValueError(
             f"A resumed run keeps its settings; only training.epochs may change. Received: {', '.join(refused)}."

@@ -38,7 +38,7 @@ def train(  # noqa: PLR0913 - the options of the command line
     resume: bool = False,
     quiet: bool = False,
 ) -> Run:
-    """Train a model, measure it on the test split, and return the run: what `run.py train` does, with the same result.
+    """Train a model, measure it on the test split, and return the run: what the command `train` does, with the same result.
 
     Settings come from the preset, then `config`, then data and latent, then `overrides`. Data in memory are treated as files
     with the same content are: what is not split is split (always the same way), real numbers are standardised.
@@ -48,7 +48,7 @@ def train(  # noqa: PLR0913 - the options of the command line
             list of texts; or a mapping of `train` and, if wanted, `validation` and `test` to such. Or, as `--dataset` has it,
             a text: `digits`, the name of a TFDS data set, `npz:PATH`, `csv:PATH`, `folder:PATH`, `text:PATH`. Default: what
             the settings say.
-        preset: where settings start from; see `run.py presets`.
+        preset: where settings start from; see the command `presets`.
         config: any part of a configuration: a mapping, a RunConfig, or the path of a YAML file.
         latent: `gaussian:20`, `categorical:30x10`, `gaussian:10+categorical:1x10`.
         overrides: any settings by path, such as `{"training.epochs": 3, "model.latents[0].size": 8}`.

@@ -156,7 +156,7 @@ def _anomalous(loaded: "LoadedRun", examples: "Dataset", anomalies: str | None) 
     """Return the function from labels to 1 (anomaly), 0 (normal) or NaN (no label); None where nothing is known."""
     import numpy as np
 
-    from vae_tf.data.sources import class_ids
+    from vae_tf.data.loading import class_ids
     from vae_tf.data.splits import NO_LABEL
 
     normal = loaded.config.data.classes

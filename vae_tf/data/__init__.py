@@ -9,8 +9,10 @@ from vae_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
     from vae_tf.data.catalog import list_datasets
+    from vae_tf.data.loading import load_dataset, load_examples
     from vae_tf.data.pipeline import (
         Dataset,
+        Examples,
         eval_batches,
         gather_examples,
         labelled_examples,
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
         train_batches,
     )
     from vae_tf.data.probing import probe
-    from vae_tf.data.sources import load_dataset, load_examples
     from vae_tf.data.spec import DatasetSpec
     from vae_tf.data.splits import NO_LABEL, ArraySplit, Split, StreamSplit
     from vae_tf.data.text import decode_text, encode_text
@@ -30,6 +31,7 @@ __all__ = [
     "ArraySplit",
     "Dataset",
     "DatasetSpec",
+    "Examples",
     "Split",
     "StreamSplit",
     "decode_text",
@@ -57,6 +59,7 @@ _MODULES = {
     "encode_text": "text",
     "list_datasets": "catalog",
     "Dataset": "pipeline",
+    "Examples": "pipeline",
     "eval_batches": "pipeline",
     "gather_examples": "pipeline",
     "labelled_examples": "pipeline",
@@ -64,8 +67,8 @@ _MODULES = {
     "scale_inputs": "pipeline",
     "to_inputs": "pipeline",
     "train_batches": "pipeline",
-    "load_dataset": "sources",
-    "load_examples": "sources",
+    "load_dataset": "loading",
+    "load_examples": "loading",
     "probe": "probing",
 }
 

@@ -14,7 +14,7 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
 
-__all__ = ["NamedArrays", "load_npz", "make_array_dataset"]
+__all__ = ["NamedArrays", "load_arrays", "load_npz", "make_array_dataset"]
 
 NamedArrays = Mapping[str, tuple[str, np.ndarray]]
 """Split to an array and what it is called in messages."""
@@ -39,7 +39,21 @@ def load_npz(config: DataConfig) -> Dataset:
         UserValueError: names, shapes or types of the arrays are wrong, or a value is not finite.
     """
     path = Path(config.dataset.partition(":")[2]).expanduser()
-    return make_array_dataset(*_sort_out(_read(path), path), config, str(path))
+    return load_arrays(_read(path), config, str(path))
+
+
+def load_arrays(arrays: Mapping[str, np.ndarray], config: DataConfig, source: str) -> Dataset:
+    """Make a dataset of arrays by their names: `x` and `y`, or `x_train`, `y_train` and so on; see `load_npz`.
+
+    Args:
+        arrays: by name.
+        config: the shares that are held out, the limit, counts, the window.
+        source: what the arrays come from, for messages.
+
+    Raises:
+        UserValueError: names, shapes or types of the arrays are wrong, or a value is not finite.
+    """
+    return make_array_dataset(*_sort_out(arrays, source), config, source)
 
 
 def make_array_dataset(arrays: NamedArrays, labels: NamedArrays, config: DataConfig, source: str) -> Dataset:
@@ -78,7 +92,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _sort_out(arrays: dict[str, np.ndarray], path: Path) -> tuple[NamedArrays, NamedArrays]:
+def _sort_out(arrays: Mapping[str, np.ndarray], source: str) -> tuple[NamedArrays, NamedArrays]:
     """Find the examples and the labels of each split: split to (name in the file, array)."""
     others = [name for name in arrays if name != "y"]
     if len(others) == 1 and "x_train" not in arrays:
@@ -91,7 +105,7 @@ def _sort_out(arrays: dict[str, np.ndarray], path: Path) -> tuple[NamedArrays, N
     y = {split: (key, arrays[key]) for split, key in label_keys.items() if key in arrays}
     unused = set(arrays) - {key for key, _ in (*x.values(), *y.values())}
     if "train" not in x or unused or not set(y) <= set(x):
-        raise UserValueError(f"{path} must hold {_LAYOUTS}. Received: {', '.join(sorted(arrays)) or 'nothing'}.")
+        raise UserValueError(f"{source} must hold {_LAYOUTS}. Received: {', '.join(sorted(arrays)) or 'nothing'}.")
     return x, y
 
 

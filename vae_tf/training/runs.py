@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from vae_tf import __version__
 from vae_tf.artifacts import RunDirectory, atomic_file, read_json, write_json
 from vae_tf.config import RunConfig
+from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples
-from vae_tf.data.sources import load_dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.evaluation.bounds import BoundEstimator

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from vae_tf.artifacts import RunDirectory
 from vae_tf.config import RunConfig
+from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
-from vae_tf.data.sources import load_dataset
 from vae_tf.evaluation.findings import collapse_findings
 from vae_tf.models.build import build_vae, settle_model
 from vae_tf.training.distribution import Distribution

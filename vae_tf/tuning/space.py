@@ -251,7 +251,8 @@ def load_space(path: str | Path) -> SearchSpace:
         return SearchSpace.model_validate(load_config_file(path))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        unknown = [first["ctx"]["key"]] if first["type"] == "unknown_key" else []
+        where = ".".join(map(str, [*first["loc"], *unknown]))
         message = first["msg"].removeprefix("Value error, ")
         received = "" if "Received" in message else f" Received: {first['input']!r}"
         raise UserValueError(f"The search space {path}: {where or 'it'}: {message}.{received}") from error

@@ -1,67 +1,25 @@
 """load_dataset: from a configuration to a Dataset, whatever the source."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from vae_tf.config import DataConfig
-from vae_tf.data.arrays import load_npz
-from vae_tf.data.digits import prepare_digits
-from vae_tf.data.embedded import prepare_embedded
-from vae_tf.data.folder import load_folder
 from vae_tf.data.image_files import FileSplit
-from vae_tf.data.memory import load_memory
 from vae_tf.data.numeric import standardization
 from vae_tf.data.pipeline import Dataset, gather_examples
-from vae_tf.data.simulated import load_topics, load_waves
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
-from vae_tf.data.sprites import FACTORS, Sprites
-from vae_tf.data.table import load_csv
-from vae_tf.data.text import load_text
-from vae_tf.data.tfds_source import load_tfds
 from vae_tf.errors import UserValueError
+from vae_tf.parts.known import kinds
 
 __all__ = ["class_ids", "load_dataset", "load_examples"]
 
 
-def _load_digits(config: DataConfig) -> Dataset:
-    """Prepare the embedded digits, then go the ordinary TFDS way."""
-    return load_tfds(config.model_copy(update={"data_dir": prepare_digits(config.data_dir)}))
-
-
-def _load_sprites(config: DataConfig) -> Dataset:
-    """Prepare the sprites, go the ordinary TFDS way, and say what their factors are."""
-    dataset = load_tfds(config.model_copy(update={"data_dir": prepare_embedded(Sprites, config.data_dir)}))
-    update = {"factor_names": tuple(FACTORS), "factor_sizes": tuple(FACTORS.values())}
-    return Dataset(dataset.spec.model_copy(update=update), dataset.splits)
-
-
-_SOURCES: dict[str, Callable[[DataConfig], Dataset]] = {
-    "digits": _load_digits,
-    "sprites": _load_sprites,
-    "waves": load_waves,
-    "topics": load_topics,
-    "folder": load_folder,
-    "npz": load_npz,
-    "csv": load_csv,
-    "text": load_text,
-    "memory": load_memory,
-}
-"""Loader by the text before the colon; everything else is a TFDS name."""
-
-_TABLE_ONLY = ("label_column", "label_bins")
-_IGNORED = {
-    "waves": ("splits", *_TABLE_ONLY, "counts", "resize"),
-    "topics": ("splits", *_TABLE_ONLY, "counts", "resize", "window"),
-    "folder": ("splits", *_TABLE_ONLY, "counts", "window"),
-    "npz": ("splits", *_TABLE_ONLY, "resize"),
-    "csv": ("splits", "resize"),
-    "text": ("splits", *_TABLE_ONLY, "counts", "resize", "window"),
-    "memory": ("splits", "resize"),
-}
-"""Settings that mean nothing to a source, and are refused rather than ignored."""
+_CHOOSY = ("splits", "label_column", "label_bins", "counts", "resize", "window")
+"""Settings that mean nothing to some sources, and are refused there rather than ignored."""
 
 
 def load_dataset(config: DataConfig) -> Dataset:
@@ -77,11 +35,9 @@ def load_dataset(config: DataConfig) -> Dataset:
         UserValueError: the dataset is unknown, its content is unfit, or a setting does not go with it.
         UserFileError: a file is missing, damaged, or cannot be had without a network.
     """
-    form, colon, argument = config.dataset.partition(":")
-    _refuse_settings(form, config)
-    if form in _SOURCES and colon and not argument:
-        raise UserValueError(f"data.dataset must have something after the colon. Received: {config.dataset!r}.")
-    dataset = _of_classes(_SOURCES.get(form, load_tfds)(config), config)
+    source = _source(config.dataset)
+    _refuse_settings(source, config)
+    dataset = _of_classes(source().load(config), config)
     splits = {name: _limited(split, config.limit) for name, split in dataset.splits.items()}
     spec = dataset.spec
     if spec.value_support in ("real", "token", "count") and config.binarization != "none":
@@ -107,7 +63,7 @@ def load_examples(config: DataConfig) -> Dataset:
         UserValueError: as `load_dataset`.
         UserFileError: as `load_dataset`.
     """
-    is_file = config.dataset.partition(":")[0] in ("folder", "npz", "csv", "text")
+    is_file = _source(config.dataset).is_file
     return load_dataset(config.model_copy(update={"validation_fraction": 0.0, "test_fraction": 0.0}) if is_file else config)
 
 
@@ -152,10 +108,19 @@ def class_ids(spec: DatasetSpec, classes: Iterable[str], what: str) -> list[int]
     return [number for number in known if number is not None]
 
 
-def _refuse_settings(form: str, config: DataConfig) -> None:
+def _source(name: str) -> Any:
+    """Return the source that a dataset's name begins with; every other name is one of TFDS."""
+    form, colon, argument = name.partition(":")
+    known = kinds("source")
+    if form in known and colon and not argument:
+        raise UserValueError(f"data.dataset must have something after the colon. Received: {name!r}.")
+    return known.get(form, known["tfds"])
+
+
+def _refuse_settings(source: Any, config: DataConfig) -> None:
     """Raise if a setting is given that the source does not have."""
-    for name in _IGNORED.get(form, (*_TABLE_ONLY, "counts", "window")):
-        if getattr(config, name) != DataConfig.model_fields[name].default:
+    for name in _CHOOSY:
+        if name not in source.heeds and getattr(config, name) != DataConfig.model_fields[name].default:
             raise UserValueError(
                 f"data.{name} does not go with {config.dataset}: leave it out. Received: {getattr(config, name)!r}."
             )

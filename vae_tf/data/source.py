@@ -1,0 +1,53 @@
+"""Source: where examples come from, the word before the colon in `--dataset KIND:ARGUMENT`."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from vae_tf.config import DataConfig
+from vae_tf.data.arrays import load_arrays
+from vae_tf.data.pipeline import Dataset
+from vae_tf.parts.base import Part
+
+__all__ = ["Source"]
+
+
+class Source(Part):
+    """Where examples come from.
+
+    A subclass fills in `arrays`; or `load`, where all examples do not fit in memory, or their description says more than arrays
+    can. It has no settings of its own: what it needs to know stands behind the colon.
+
+    Attributes:
+        heeds: settings of `data` that mean something to it, beside those that every source heeds; others are refused.
+        is_file: whether the argument is a person's own file or folder, all of which can be scored.
+    """
+
+    slot = "source"
+    heeds: ClassVar[tuple[str, ...]] = ("counts", "window")
+    is_file: ClassVar[bool] = True
+
+    def arrays(self, argument: str) -> Mapping[str, np.ndarray]:
+        """Return the examples.
+
+        Args:
+            argument: what stands behind the colon.
+
+        Returns:
+            `x` (and `y`, labels): splits are cut off by a fixed permutation; or `x_train`, `x_validation`, `x_test` (and
+            `y_train`, ...). Rows of numbers [N, D], or images [N, H, W] or [N, H, W, C].
+        """
+        raise NotImplementedError
+
+    def load(self, config: DataConfig) -> Dataset:
+        """Return the dataset: its description, and the splits `train`, `validation` and `test`.
+
+        Args:
+            config: `dataset` is `KIND:ARGUMENT`; the shares that are held out, the limit, and what the source heeds.
+
+        Raises:
+            UserValueError: the content is unfit.
+            UserFileError: a file is missing or damaged.
+        """
+        return load_arrays(dict(self.arrays(config.dataset.partition(":")[2])), config, config.dataset)

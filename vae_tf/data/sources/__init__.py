@@ -1,0 +1,1 @@
+"""Sources of examples, one file each: the word before the colon in `--dataset`."""

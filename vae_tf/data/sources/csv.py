@@ -1,0 +1,20 @@
+"""A table of numbers."""
+
+from vae_tf.config import DataConfig
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.source import Source
+from vae_tf.data.table import load_csv
+from vae_tf.parts.registry import register
+
+__all__ = ["CsvSource"]
+
+
+@register("csv")
+class CsvSource(Source):
+    """A table of numbers."""
+
+    heeds = ("label_column", "label_bins", "counts", "window")
+
+    def load(self, config: DataConfig) -> Dataset:
+        """Return the dataset; see `vae_tf.data.table.load_csv`."""
+        return load_csv(config)

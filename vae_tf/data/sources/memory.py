@@ -1,0 +1,21 @@
+"""What a Python program has in memory."""
+
+from vae_tf.config import DataConfig
+from vae_tf.data.memory import load_memory
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.source import Source
+from vae_tf.parts.registry import register
+
+__all__ = ["MemorySource"]
+
+
+@register("memory")
+class MemorySource(Source):
+    """What a Python program has in memory."""
+
+    heeds = ("label_column", "label_bins", "counts", "window")
+    is_file = False
+
+    def load(self, config: DataConfig) -> Dataset:
+        """Return the dataset; see `vae_tf.data.memory.load_memory`."""
+        return load_memory(config)
