@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vae_tf.config import RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file
 from vae_tf.errors import UserFileError
+from vae_tf.parts.files import loaded_files, require_parts, sums_text
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
@@ -189,6 +190,11 @@ class RunDirectory:
         return self.path / "pictures"
 
     @property
+    def parts(self) -> Path:
+        """Copies of the files of the user's own parts, and their hashes; empty where there are none."""
+        return self.path / "parts"
+
+    @property
     def tensorboard(self) -> Path:
         """TensorBoard's log folder."""
         return self.path / "tensorboard"
@@ -229,7 +235,17 @@ class RunDirectory:
         """
         if not resume:
             self.check_free()
+            self._keep_parts()
         write_text(self.config_file, dump_yaml(config))
+
+    def _keep_parts(self) -> None:
+        """Copy the files of the user's own parts, so that the run can be opened from itself alone."""
+        files = loaded_files()
+        for file in files:
+            with atomic_file(self.parts / file.path.name) as temporary:
+                temporary.write_bytes(file.content)
+        if files:
+            write_text(self.parts / "SHA256SUMS", sums_text(files))
 
     def read_config(self, with_parts: bool = True) -> RunConfig:
         """Return the run's configuration.
@@ -239,8 +255,10 @@ class RunDirectory:
 
         Raises:
             UserFileError: the file is missing or damaged.
-            UserValueError: its keys or values are not this version's.
+            UserValueError: its keys or values are not this version's, or parts of the user's own are needed first.
         """
+        if with_parts:
+            require_parts(self.path)
         return validate_config(load_config_file(self.config_file), with_parts)
 
     def read_metrics(self) -> list[dict[str, Any]]:

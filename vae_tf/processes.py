@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Sequence
 
+from vae_tf.parts.files import loaded_files
 from vae_tf.program import PROGRAM_VARIABLE, program
 
-__all__ = ["child_command", "child_environment", "die_with_parent", "share_of_cores"]
+__all__ = ["PARTS_VARIABLE", "child_command", "child_environment", "die_with_parent", "share_of_cores"]
 
+PARTS_VARIABLE = "VAE_TF_PARTS"
+"""The variable by which a process tells those it starts which files of parts it was told to execute."""
 _PARENT = "VAE_TF_PARENT"
 """The variable by which a process tells those it starts to end with it: its process number."""
 
@@ -26,8 +29,9 @@ def child_command(arguments: Sequence[str]) -> list[str]:
 
 
 def child_environment() -> dict[str, str]:
-    """Return this process' environment, for a process that ends with this one and calls itself by the same name."""
-    return {**os.environ, PROGRAM_VARIABLE: program(), _PARENT: str(os.getpid())}
+    """Return this process' environment, for one that ends with this one, has its parts and calls itself by the same name."""
+    parts = os.pathsep.join(str(file.path.absolute()) for file in loaded_files())
+    return {**os.environ, PROGRAM_VARIABLE: program(), PARTS_VARIABLE: parts, _PARENT: str(os.getpid())}
 
 
 def share_of_cores(count: int) -> dict[str, str]:

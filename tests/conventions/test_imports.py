@@ -10,8 +10,9 @@ import pytest
 
 ORDER = [
     "errors",
-    "parts",
     "program",
+    "quiet",
+    "parts",
     "config",
     "config_sources",
     "seeding",

@@ -1,8 +1,6 @@
 """What commands share: options, quiet TensorFlow, output for people and for programs."""
 
 import json
-import os
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from rich.console import Console
 
 from vae_tf.errors import UserValueError
 from vae_tf.program import PLACEHOLDER, program
+from vae_tf.quiet import quiet_imports
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -134,23 +133,14 @@ def quiet_tensorflow(start: "Callable[[], Any] | None" = None) -> Any:
     Returns:
         What `start` gave.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", module=r"(keras|tensorflow|tensorflow_probability|tensorflow_datasets|tf_keras)\b.*")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    sys.stderr.flush()
-    kept = os.dup(2)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)
-    try:
+    with quiet_imports():
         import tensorflow as tf
 
         started = start() if start else None
         tf.constant(0)  # starts the devices, which have messages of their own
         import tensorflow_probability  # noqa: F401 - it warns at import
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silence)
     tf.get_logger().setLevel("ERROR")
     return started
 

@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 from vae_tf.parts.base import Part
+from vae_tf.parts.files import load_parts
 from vae_tf.parts.known import SLOTS, find, kinds
 from vae_tf.parts.registry import register
 from vae_tf.parts.settings import Settings, build, read, settings_of
@@ -65,6 +66,7 @@ __all__ = [
     "build",
     "find",
     "kinds",
+    "load_parts",
     "read",
     "register",
     "settings_of",

@@ -8,8 +8,9 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from vae_tf.errors import UserValueError
+from vae_tf.quiet import quiet_imports
 
-__all__ = ["GROUP", "SLOTS", "Slot", "add", "class_named", "find", "kinds"]
+__all__ = ["GROUP", "SLOTS", "Slot", "add", "all_parts", "class_named", "find", "kinds"]
 
 GROUP = "vae_tf.parts"
 """Entry points of this group name modules of parts that an installed package adds."""
@@ -98,11 +99,17 @@ def class_named(name: str, *slots: str) -> Any:
     return found[0]
 
 
+def all_parts() -> dict[str, Any]:
+    """Return every part by its slot and kind, such as `network mlp`."""
+    return {f"{slot} {kind}": part for slot in SLOTS for kind, part in kinds(slot).items()}
+
+
 @cache
 def _import_families(slot: str) -> None:
-    package = importlib.import_module(SLOTS[slot].families)
-    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        importlib.import_module(module.name)
+    with quiet_imports():
+        package = importlib.import_module(SLOTS[slot].families)
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
 
 
 @cache
