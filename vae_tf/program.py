@@ -6,14 +6,21 @@ import shutil
 import sys
 from pathlib import Path
 
-__all__ = ["PLACEHOLDER", "PROGRAM_VARIABLE", "command_line", "program"]
+__all__ = ["PLACEHOLDER", "PROGRAM_VARIABLE", "WITH_PARTS", "command_line", "program", "remember_parts"]
 
 PLACEHOLDER = "{program}"
 """Stands in the help of commands for what `program` returns."""
 PROGRAM_VARIABLE = "VAE_TF_PROGRAM"
 """The environment variable by which a process tells those it starts how it was started itself."""
 
+WITH_PARTS = (
+    *("train", "tune", "evaluate", "compare", "report", "score", "estimators", "generate", "reconstruct", "interpolate"),
+    *("traverse", "manifold", "encode", "export", "show", "datasets"),
+)
+"""Commands that open a model or read a configuration, and so take the user's own parts."""
+
 _PACKAGE = Path(__file__).parent
+_OWN_PARTS: list[Path] = []
 
 
 def program() -> str:
@@ -36,7 +43,14 @@ def command_line(*arguments: object) -> str:
         >>> command_line("export", Path("runs/my run")).removeprefix(program())
         " export 'runs/my run'"
     """
-    return f"{program()} {shlex.join(map(str, arguments))}"
+    own = [word for path in _OWN_PARTS for word in ("--parts", str(path))] if {*arguments[:1]} & {*WITH_PARTS} else []
+    return f"{program()} {shlex.join([*map(str, arguments), *own])}"
+
+
+def remember_parts(path: Path) -> None:
+    """Take a file of parts, or a run that has some, which this process was told to execute: commands that are printed name it."""
+    if path not in _OWN_PARTS:
+        _OWN_PARTS.append(path)
 
 
 def _started_as(script: Path) -> str:

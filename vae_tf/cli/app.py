@@ -32,7 +32,7 @@ from vae_tf.cli import (
 from vae_tf.cli.common import parser
 from vae_tf.cli.own_parts import with_parts
 from vae_tf.errors import UserError
-from vae_tf.program import program
+from vae_tf.program import WITH_PARTS, program
 
 __all__ = ["app", "main"]
 
@@ -51,12 +51,11 @@ _COMMANDS = {
     "Serve": (export, serve, predict),
     "List": (runs, show, presets, datasets),
 }
-_WITHOUT_PARTS = (launch, tensorboard, serve, predict, runs, presets)
-"""Commands that neither open a model nor read a configuration."""
 for _panel, _modules in _COMMANDS.items():
     for _module in _modules:
-        _command = getattr(_module, _module.__name__.rsplit(".", 1)[1])
-        app.command(rich_help_panel=_panel)(_command if _module in _WITHOUT_PARTS else with_parts(_command))
+        _name = _module.__name__.rsplit(".", 1)[1]
+        _command = getattr(_module, _name)
+        app.command(rich_help_panel=_panel)(with_parts(_command) if _name in WITH_PARTS else _command)
 
 
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.parts.known import all_parts
+from vae_tf.program import remember_parts
 from vae_tf.quiet import quiet_imports
 
 __all__ = ["PartsFile", "load_parts", "loaded_files", "require_parts", "sums_text"]
@@ -76,6 +77,12 @@ def load_parts(source: str | Path) -> list[PartsFile]:
         vae_tf.errors.UserValueError: ...mine.py registers no part: decorate a class with @register("kind") of vae_tf.parts.
     """
     path = Path(source)
+    files = _find(path)
+    remember_parts(path)
+    return files
+
+
+def _find(path: Path) -> list[PartsFile]:
     if path.is_dir():
         recorded = _recorded(path)
         if not recorded:
@@ -168,7 +175,7 @@ def require_parts(run: Path) -> None:
                 f"{sha256}. The run's own copy is {run / _FOLDER / name}: to use that, --parts {run}."
             )
         raise UserValueError(
-            f"{run} was trained with parts of its own: {name} (SHA-256 {sha256}). They are code, which is not executed unasked. "
+            f"{run} was trained with parts of its own: {name} (SHA-256 {sha256}). They are code, and not executed unasked. "
             f"Look at {run / _FOLDER / name}, then add --parts {run} "
             f"(in Python, call vae_tf.parts.load_parts({str(run)!r}) before)."
         )
