@@ -48,7 +48,7 @@ def command_line(*arguments: object) -> str:
 
 
 def remember_parts(path: Path) -> None:
-    """Take a file of parts, or a run that has some, which this process was told to execute: commands that are printed name it."""
+    """Take a file of parts that this process was told to execute, or a run that has some: printed commands name it."""
     if path not in _OWN_PARTS:
         _OWN_PARTS.append(path)
 
