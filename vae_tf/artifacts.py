@@ -26,6 +26,7 @@ __all__ = [
     "RunDirectory",
     "atomic_directory",
     "atomic_file",
+    "keep_parts",
     "list_runs",
     "read_json",
     "write_arrays",
@@ -133,6 +134,16 @@ def read_json(path: str | Path) -> Any:
         raise UserFileError(f"{path} is damaged or unreadable: {error}.") from error
 
 
+def keep_parts(folder: str | Path) -> None:
+    """Copy the files of the user's own parts, and their hashes: what is written can then be opened from itself alone."""
+    files = loaded_files()
+    for file in files:
+        with atomic_file(Path(folder) / file.path.name) as temporary:
+            temporary.write_bytes(file.content)
+    if files:
+        write_text(Path(folder) / "SHA256SUMS", sums_text(files))
+
+
 @dataclass(frozen=True)
 class RunDirectory:
     """The files of one run, by name.
@@ -235,17 +246,8 @@ class RunDirectory:
         """
         if not resume:
             self.check_free()
-            self._keep_parts()
+            keep_parts(self.parts)
         write_text(self.config_file, dump_yaml(config))
-
-    def _keep_parts(self) -> None:
-        """Copy the files of the user's own parts, so that the run can be opened from itself alone."""
-        files = loaded_files()
-        for file in files:
-            with atomic_file(self.parts / file.path.name) as temporary:
-                temporary.write_bytes(file.content)
-        if files:
-            write_text(self.parts / "SHA256SUMS", sums_text(files))
 
     def read_config(self, with_parts: bool = True) -> RunConfig:
         """Return the run's configuration.

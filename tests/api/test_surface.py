@@ -39,8 +39,8 @@ SIGNATURES = {
     "parts=('bounds', 'latent', 'representation', 'disentanglement', 'generation'))",
     "export_model": "(vae, output='saved_models', *, name=None, spec=None, check=True, keep=None)",
     "train": "(data=None, *, preset=None, config=None, latent=None, overrides=None, label_column=None, name=None, "
-    "run_dir=None, callbacks=(), resume=False, quiet=False)",
-    "Run.open": "(path)",
+    "run_dir=None, callbacks=(), parts=None, resume=False, quiet=False)",
+    "Run.open": "(path, parts=None)",
     "Run.encode": "(self, x, labels=None)",
     "Run.decode": "(self, z)",
     "Run.reconstruct": "(self, x, labels=None)",

@@ -22,6 +22,7 @@ from vae_tf.evaluation.report import ReportedRun, render_report
 from vae_tf.export.servable import export_run
 from vae_tf.models.text_decoding import Decoding
 from vae_tf.models.vae import VAE
+from vae_tf.parts.files import load_parts
 from vae_tf.seeding import derive_pair
 from vae_tf.training.runs import LoadedRun, load_run, open_data
 
@@ -60,13 +61,19 @@ class Run:
         self.spec: DatasetSpec = loaded.spec
 
     @classmethod
-    def open(cls, path: str | Path) -> "Run":
+    def open(cls, path: str | Path, parts: str | Path | None = None) -> "Run":
         """Open a run directory; works on finished, interrupted and still running trainings.
+
+        Args:
+            path: the run directory.
+            parts: a file of your own parts that the run was trained with, or the run itself: its copy is then executed.
 
         Raises:
             UserFileError: there is no run, or its files are damaged.
             UserValueError: its configuration is not this version's.
         """
+        if parts is not None:
+            load_parts(parts)
         return cls(load_run(path))
 
     def __repr__(self) -> str:

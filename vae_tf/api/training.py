@@ -16,6 +16,7 @@ from vae_tf.config import RunConfig
 from vae_tf.config_sources import resolve_config
 from vae_tf.data.memory import FORM, in_memory
 from vae_tf.errors import UserValueError
+from vae_tf.parts.files import load_parts
 from vae_tf.training.distribution import start_distribution
 from vae_tf.training.sessions import train_and_measure
 
@@ -35,6 +36,7 @@ def train(  # noqa: PLR0913 - the options of the command line
     name: str | None = None,
     run_dir: str | Path | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    parts: str | Path | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> Run:
@@ -56,6 +58,7 @@ def train(  # noqa: PLR0913 - the options of the command line
         name: what data in memory are called, in letters, digits, `_` and `-`; default: `data`.
         run_dir: where to write; default: `runs/<preset or dataset>-<time>`.
         callbacks: Keras callbacks of one's own. They are called after the built-in ones, and what they raise is not caught.
+        parts: a Python file of your own parts (see `vae_tf.parts`), which is executed; or a run that was trained with one.
         resume: go on with the run in `run_dir`, bit for bit; of the settings only `training.epochs` may change. Data in memory
             must be given again.
         quiet: show no progress and no warnings.
@@ -78,6 +81,8 @@ def train(  # noqa: PLR0913 - the options of the command line
         (10, 'memory:data')
     """
     _check_callbacks(callbacks)
+    if parts is not None:
+        load_parts(parts)
     options = {"data.dataset": _dataset(data, name), "data.label_column": label_column}
     if resume:
         given = {"preset": preset, "config": config, "latent": latent, "name": name, "label_column": label_column}

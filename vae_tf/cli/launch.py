@@ -6,6 +6,7 @@ import typer
 
 from vae_tf.api.starting import default_directory
 from vae_tf.cli.common import console, parser
+from vae_tf.cli.own_parts import with_parts
 from vae_tf.cli.train import train
 from vae_tf.errors import UserValueError
 from vae_tf.program import command_line
@@ -40,5 +41,5 @@ def launch(
 def _parse(arguments: list[str]) -> dict[str, Any]:
     """Return the options of `train`; wrong ones end here, before anything is started."""
     alone = typer.Typer(add_completion=False)
-    alone.command()(train)
+    alone.command()(with_parts(train))
     return dict(parser(alone).make_context(command_line("train"), arguments).params)

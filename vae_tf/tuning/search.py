@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from vae_tf.artifacts import RunDirectory, read_json, write_json, write_text
+from vae_tf.artifacts import RunDirectory, keep_parts, read_json, write_json, write_text
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml, load_config_file
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.parts.files import require_parts
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt
 from vae_tf.program import command_line
@@ -155,7 +156,8 @@ class SearchDirectory:
         RunDirectory(self.path).check_free()
 
     def write_settings(self, settings: SearchSettings) -> None:
-        """Write the settings; this makes the folder a search."""
+        """Write the settings, and the user's own parts that they name; this makes the folder a search."""
+        keep_parts(self.path / "parts")
         write_text(self.settings_file, dump_yaml(settings))
 
     def read_settings(self) -> SearchSettings:
@@ -163,8 +165,9 @@ class SearchDirectory:
 
         Raises:
             UserFileError: the file is missing or damaged.
-            UserValueError: its keys or values are not this version's.
+            UserValueError: its keys or values are not this version's, or parts of the user's own are needed first.
         """
+        require_parts(self.path)
         try:
             return SearchSettings.model_validate(load_config_file(self.settings_file))
         except ValidationError as error:
