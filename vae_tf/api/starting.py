@@ -43,7 +43,8 @@ def start_again(run_dir: str | Path | None, epochs: int | None, refused: list[st
         raise UserValueError("To resume needs the run to go on with: --run-dir, in Python run_dir. See `run.py runs`.")
     if refused:
         raise UserValueError(
-            f"A resumed run keeps its settings; only training.epochs may change. Received: {', '.join(refused)}."
+            "A resumed run keeps its settings; only --epochs (in Python training.epochs) may change. "
+            f"Received: {', '.join(refused)}."
         )
     run = RunDirectory.open(run_dir)
     if epochs is None:
