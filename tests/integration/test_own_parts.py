@@ -251,7 +251,7 @@ def test_a_latent_a_likelihood_and_a_source_together(files, tmp_path):
     assert len((tmp_path / "scores.csv").read_text().splitlines()) > 10
     _call("export", run, "--parts", run, "--check", "--output", tmp_path, "--name", "own")
     told = _call("train", *own[:2], "--set", "model.latents=[{kind: laplace, size: 0}]", code=2)
-    assert "model.latents[0].size must be >= 1. Received: 0." in told
+    assert "model.latents[0].size must be > 0. Received: 0." in told
 
 
 def test_an_installed_package_adds_parts_by_an_entry_point(tmp_path):

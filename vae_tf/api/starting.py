@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vae_tf.artifacts import RunDirectory
 from vae_tf.config import RunConfig
-from vae_tf.config_sources import resolve_config
+from vae_tf.config_sources import with_value
 from vae_tf.errors import UserValueError
 from vae_tf.program import command_line
 
@@ -45,9 +45,9 @@ def start_again(run_dir: str | Path | None, epochs: int | None, refused: list[st
         raise UserValueError(f"To resume needs the run to go on with: --run-dir, in Python run_dir. See `{listed}`.")
     if refused:
         raise UserValueError(
-            f"A resumed run keeps its settings; only training.epochs may change. Received: {', '.join(refused)}."
+            "A resumed run keeps its settings; only --epochs (in Python training.epochs) may change. "
+            f"Received: {', '.join(refused)}."
         )
     run = RunDirectory.open(run_dir)
-    if epochs is None:
-        return run, run.read_config()
-    return run, resolve_config(file=run.config_file, options={"training.epochs": epochs})
+    config = run.read_config()
+    return run, config if epochs is None else with_value(config, "training.epochs", epochs)

@@ -114,7 +114,7 @@ def export_vae(
 
 def _checked_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-        raise UserValueError(f"A servable's name takes letters, digits, '_', '-' and '.'. Received: {name!r}.")
+        raise UserValueError(f"--name (in Python name) takes letters, digits, '_', '-' and '.'. Received: {name!r}.")
     return name
 
 

@@ -104,6 +104,6 @@ def test_what_does_not_fit_is_one_line(by_hand, settings, message):
 
 
 def test_a_name_that_is_no_folder_is_refused(by_hand, tmp_path):
-    with pytest.raises(vae_tf.UserValueError, match="name takes letters"):
+    with pytest.raises(vae_tf.UserValueError, match=r"name\) takes letters"):
         vae_tf.export_model(by_hand[0], tmp_path, name="a/b")
     assert list(tmp_path.iterdir()) == []

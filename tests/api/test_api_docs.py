@@ -45,7 +45,7 @@ def _run(blocks, names):
     for block in blocks:
         if "import pandas" in block and importlib.util.find_spec("pandas") is None:
             continue
-        exec(compile(block, "docs", "exec"), names)  # noqa: S102 - the blocks of the page
+        exec(compile(block, "docs", "exec"), names)  # noqa: S102 - the project's own pages
 
 
 def test_the_page_runs(small_everywhere, capsys):

@@ -217,7 +217,7 @@ def test_an_export_is_checked_and_kept(table_run, tmp_path):
         (lambda run: run.interpolate(np.zeros([4, 4, 1]), np.zeros([4, 4, 1]), 1), "num_steps >= 2"),
         (lambda run: run.evaluate("tset"), "There is no split 'tset'"),
         (lambda run: run.evaluate(parts=["bound"]), "parts must be among"),
-        (lambda run: run.export(name="a b"), "name takes letters"),
+        (lambda run: run.export(name="a b"), r"name\) takes letters"),
     ],
 )
 def test_wrong_questions_are_one_line(picture_run, ask, message):

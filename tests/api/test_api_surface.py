@@ -52,6 +52,11 @@ SIGNATURES = {
     "Run.report": "(self, output='report.html', split='test', data=None, num_samples=500, limit=1000)",
     "Run.export": "(self, output='saved_models', name=None, check=True, keep=None)",
 }
+FIELDS = {
+    "DatasetSpec": "name event_shape value_support raw_range shift scale binarization num_train num_validation num_test "
+    "label_names feature_names factor_names factor_sizes vocabulary tokenizer fingerprint",
+    "RunConfig": "preset seed data model objective training evaluation",
+}
 ATTRIBUTES = {"path", "results", "metrics"}
 
 
@@ -77,6 +82,11 @@ def test_the_public_names():
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_the_signature(name):
     assert _bare(_find(name)) == SIGNATURES[name]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_fields(name):
+    assert " ".join(_find(name).model_fields) == FIELDS[name]
 
 
 def test_every_public_function_and_method_is_held_to_its_signature():
