@@ -193,7 +193,7 @@ def test_a_run_is_measured_and_drawn_from_itself_alone(wide, tmp_path):
 def test_code_of_a_run_is_not_executed_unasked(wide, files):
     told = _call("evaluate", wide, code=2)
     assert re.search(r"my_net.py \(SHA-256 [0-9a-f]{64}\).*Look at .*my_net.py, then add --parts ", told)
-    assert _call("runs", "--folder", wide.parent).count("gaussian") == 1
+    assert json.loads(_call("runs", "--folder", wide.parent, "--json"))["runs"][0]["latent"] == "gaussian"
 
 
 def test_another_file_and_a_changed_copy_are_refused(wide, files, tmp_path):
