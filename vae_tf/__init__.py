@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from vae_tf.errors import UserError, UserFileError, UserValueError
     from vae_tf.models import VAE, BernoulliLikelihood, CategoricalLatent, GaussianLatent, GaussianLikelihood, build_vae
 
-__version__ = "0.1.0"
-
 __all__ = [
     "VAE",
     "BernoulliLikelihood",
@@ -55,6 +53,8 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module(f"{__name__}.version").VERSION
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES.get(name, 'models')}"), name)

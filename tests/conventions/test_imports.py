@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ORDER = [
+    "version",
     "errors",
     "program",
     "quiet",

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.decomposition import PCA
 
-from vae_tf import __version__
 from vae_tf.artifacts import RunDirectory, read_json
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml
@@ -26,6 +25,7 @@ from vae_tf.evaluation.generation import generate_examples, nearest_training
 from vae_tf.evaluation.tables import assessment_tables, convergence_rows
 from vae_tf.program import command_line
 from vae_tf.seeding import derive, derive_pair
+from vae_tf.version import VERSION
 
 __all__ = ["ReportedRun", "render_report"]
 
@@ -73,7 +73,7 @@ def render_report(runs: Sequence[ReportedRun], settings: AssessmentSettings, pro
         lead=f"Measured on the {settings.split} split with {settings.num_samples:,} importance samples an example.",
         runs=sections,
         comparison=_comparison(comparisons) if len(runs) > 1 else None,
-        made_by=f"vae_tf {__version__}",
+        made_by=f"vae_tf {VERSION}",
     )
 
 

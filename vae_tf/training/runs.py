@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vae_tf import __version__
 from vae_tf.artifacts import RunDirectory, atomic_file, read_json, write_json
 from vae_tf.config import RunConfig
 from vae_tf.data.loading import load_dataset
@@ -24,6 +23,7 @@ from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
+from vae_tf.version import VERSION
 
 __all__ = [
     "LoadedRun",
@@ -117,7 +117,7 @@ def _version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return __version__ if name == "vae_tf" else "unknown"
+        return VERSION if name == "vae_tf" else "unknown"
 
 
 def finish_run(outcome: TrainingOutcome, config: RunConfig, dataset: Dataset, run: RunDirectory) -> dict[str, Any]:

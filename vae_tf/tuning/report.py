@@ -7,13 +7,13 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from vae_tf import __version__
 from vae_tf.config_sources import dump_yaml
 from vae_tf.evaluation.figures import PALETTE, styled, to_svg
 from vae_tf.evaluation.findings import Finding
 from vae_tf.program import command_line
 from vae_tf.tuning.ranking import Knee, RankedTrial, find_knee, rank_trials
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings
+from vae_tf.version import VERSION
 
 __all__ = ["describe_search", "render_search", "trial_rows"]
 
@@ -216,7 +216,7 @@ def render_search(search: SearchDirectory) -> str:
         commands=_commands(search, ranked[0]),
         config=dump_yaml(config),
         settings=search.settings_file.read_text("utf-8"),
-        made_by=f"vae_tf {__version__}",
+        made_by=f"vae_tf {VERSION}",
         stderr_note=_stderr_note(settings.executions),
     )
 
