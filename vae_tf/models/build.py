@@ -9,7 +9,7 @@ import keras
 from vae_tf.config import ModelConfig
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
-from vae_tf.models.latents.joint import JointLatent
+from vae_tf.models.latents.joint import join_blocks
 from vae_tf.models.vae import VAE
 from vae_tf.parts.settings import build
 from vae_tf.seeding import initial_weights
@@ -66,8 +66,7 @@ def build_vae(
     """
     config = settle_model(config, spec)
     network = build("network", config.network, spec)
-    blocks = [build("latent", block, spec, seed=seed) for block in config.latents]
-    latent = blocks[0] if len(blocks) == 1 else JointLatent(blocks)
+    latent = join_blocks([build("latent", block, spec, seed=seed) for block in config.latents])
     likelihood = build("likelihood", config.likelihood, spec, seed=seed)
     bound = build("objective", objective or "elbo", spec)
     with _dtype_policy(precision), initial_weights(seed):

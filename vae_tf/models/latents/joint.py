@@ -10,7 +10,7 @@ from tensorflow_probability.python.random import split_seed
 
 from vae_tf.models.latents.base import Draw, Latent
 
-__all__ = ["JointLatent"]
+__all__ = ["JointLatent", "join_blocks"]
 
 
 @keras.saving.register_keras_serializable("vae_tf")
@@ -161,3 +161,14 @@ class JointLatent(Latent):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {"name": self.name, "parts": [keras.saving.serialize_keras_object(part) for part in self.parts]}
+
+
+def join_blocks(blocks: Sequence[Latent]) -> Latent:
+    """Return the latent that some blocks are: a block alone, or all of them joined.
+
+    Example:
+        >>> from vae_tf.models import GaussianLatent
+        >>> join_blocks([GaussianLatent(2, name="a"), GaussianLatent(3, name="b")]).size
+        5
+    """
+    return blocks[0] if len(blocks) == 1 else JointLatent(blocks)
