@@ -219,20 +219,25 @@ def test_a_search_over_a_setting_of_ones_own(files, tmp_path):
     _call("show", tmp_path / "s" / "winner", "--parts", tmp_path / "s" / "winner")
 
 
-def test_a_servable_needs_no_parts(wide, tmp_path):
-    _call("export", wide, "--parts", wide, "--check", "--output", tmp_path, "--name", "wide")
+def _export_and_ask(run, folder):
+    """Export a run by its own parts, and serve and ask what it became, which needs none."""
+    _call("export", run, "--parts", run, "--check", "--output", folder, "--name", "own")
     ports = ["--engine", "embedded", "--rest-port", "0", "--grpc-port", "0"]
-    server = _start("serve", tmp_path / "wide", *ports)
+    server = _start("serve", folder / "own", *ports)
     try:
         line = next(line for line in server.stderr if line.startswith("REST"))
         address = re.search(r"http://\S+?:\d+", line)[0]
-        out = _call("predict", "sample", "-m", "wide", "--num", 2, "--server", address, "--json")
+        out = _call("predict", "sample", "-m", "own", "--num", 2, "--server", address, "--json")
         assert len(next(iter(json.loads(out).values()))) == 2
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=60)
     finally:
         server.kill()
     assert server.returncode == 0
+
+
+def test_a_servable_needs_no_parts(wide, tmp_path):
+    _export_and_ask(wide, tmp_path)
 
 
 def test_a_latent_a_likelihood_and_a_source_together(files, tmp_path):
@@ -249,7 +254,16 @@ def test_a_latent_a_likelihood_and_a_source_together(files, tmp_path):
         _call(command, run, "--parts", run, "-o", tmp_path / f"{command}.png")
     _call("score", run, "--parts", run, "-o", tmp_path / "scores.csv", "--num-samples", 2)
     assert len((tmp_path / "scores.csv").read_text().splitlines()) > 10
-    _call("export", run, "--parts", run, "--check", "--output", tmp_path, "--name", "own")
+    _call("report", run, "--parts", run, "--num-samples", 2, "-o", tmp_path / "report.html")
+    _call("train", "--resume", "--run-dir", run, "--epochs", 3, "--parts", run)
+    assert len(RunDirectory(run).read_metrics()) == 3
+    _export_and_ask(run, tmp_path)
+    space = {"base": {"model": {"latents": [{"kind": "laplace"}], "likelihood": {"kind": "student"}}}}
+    space["parameters"] = [{"path": "model.latents[0].size", "kind": "choice", "values": [2, 3]}]
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump(space))
+    search = ["tune", "--space", tmp_path / "space.yaml", "--tuner", "grid", "--output", tmp_path, "--name", "s", "--no-refit"]
+    _call(*search, *own, "--dataset", "mine:200", "--epochs", 1)
+    assert len(list(tmp_path.glob("s/trials/*/trial.json"))) == 2
     told = _call("train", *own[:2], "--set", "model.latents=[{kind: laplace, size: 0}]", code=2)
     assert "model.latents[0].size must be > 0. Received: 0." in told
 
