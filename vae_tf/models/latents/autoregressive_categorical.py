@@ -26,10 +26,14 @@ class AutoregressiveCategoricalLatent(CategoricalLatent):
     n of KL(q(z_n|x) || p(z_n|z_<n)) given the relaxed variables before; `relaxed` the log ratio of relaxed densities.
 
     Args:
-        num_variables: N.
-        num_classes: K.
+        num_variables: how many variables, N.
+        num_classes: classes of each, K.
         hidden_size: units of the prior's network.
-        temperature, kl_kind, kl_weight, seed, name: as those of `CategoricalLatent`.
+        temperature: of relaxed draws: a positive number, a schedule of the training step, or `learned`.
+        kl_kind: `categorical`, variable by variable, or `relaxed`, the log ratio of the relaxed densities.
+        kl_weight: of the KL term: a number or a schedule.
+        seed: root of the layer's random streams.
+        name: the block's name.
 
     Example:
         >>> latent = AutoregressiveCategoricalLatent(num_variables=2, num_classes=3)

@@ -24,10 +24,10 @@ class BernoulliLatent(DiscreteLatent):
 
     Args:
         size: number of bits.
-        temperature: a positive number, a schedule of the training step, or `Learned`.
+        temperature: of relaxed draws: a positive number, a schedule of the training step, or `learned`.
         kl_kind: `bernoulli`, the exact KL of the bits, or `relaxed`, the log ratio of the relaxed densities.
         prior: `uniform`, or `learned` with the weights.
-        kl_weight: a number or a schedule.
+        kl_weight: of the KL term: a number or a schedule.
         seed: root of the layer's random streams.
         name: the block's name.
 

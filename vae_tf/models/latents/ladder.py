@@ -82,8 +82,8 @@ class LadderLatent(GaussianLatent):
     Args:
         sizes: dimensions of every level, the top first.
         widths: units of the networks between levels.
-        kl_weight: a number or a schedule.
-        prior: of the top level; see `GaussianLatent`.
+        kl_weight: of the KL term: a number or a schedule.
+        prior: of the top level; any kind of prior.
         seed: root of the layer's random streams.
         name: the block's name.
 
