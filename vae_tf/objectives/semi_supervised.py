@@ -70,7 +70,7 @@ class SemiSupervised(Elbo):
         unlabelled: what is done where the label is not known: `gumbel_softmax` draws it, `marginalized` sums over classes.
         classification_weight: weight of the cross-entropy (alpha in the paper, in units of an example).
         labelled_weight: weight of the labelled examples' ELBO.
-        warm_up: weight of the unlabelled ELBO: a number or a schedule.
+        warm_up: weight of the unlabelled ELBO.
     """
 
     def __init__(

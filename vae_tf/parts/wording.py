@@ -16,7 +16,7 @@ __all__ = ["default_text", "type_text"]
 _PLAIN = {int: "whole number", float: "number", str: "text", bool: "true or false", Any: "anything"}
 _BOUNDS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
 _LISTS = (tuple, list, set, frozenset)
-_NAME = "name of small letters, digits and underscores"
+_NAME = "name of a-z, 0-9 and _"
 
 
 def type_text(annotation: Any, many: bool = False) -> str:

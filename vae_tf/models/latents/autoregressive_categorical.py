@@ -29,9 +29,9 @@ class AutoregressiveCategoricalLatent(CategoricalLatent):
         num_variables: how many variables, N.
         num_classes: classes of each, K.
         hidden_size: units of the prior's network.
-        temperature: of relaxed draws: a positive number, a schedule of the training step, or `learned`.
+        temperature: that of relaxed draws; `learned` makes it a weight of the layer.
         kl_kind: `categorical`, variable by variable, or `relaxed`, the log ratio of the relaxed densities.
-        kl_weight: of the KL term: a number or a schedule.
+        kl_weight: weight of the KL term (beta in Higgins et al. 2017).
         seed: root of the layer's random streams.
         name: the block's name.
 

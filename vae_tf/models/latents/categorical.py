@@ -36,10 +36,10 @@ class CategoricalLatent(DiscreteLatent):
     Args:
         num_variables: how many variables, N.
         num_classes: classes of each, K.
-        temperature: of relaxed draws: a positive number, a schedule of the training step, or `learned`.
+        temperature: that of relaxed draws; `learned` makes it a weight of the layer.
         kl_kind: `categorical`, the exact KL of the one-hot variables, or `relaxed`, the log ratio of the relaxed densities.
         prior: `uniform`, or `learned` with the weights.
-        kl_weight: of the KL term: a number or a schedule.
+        kl_weight: weight of the KL term (beta in Higgins et al. 2017).
         seed: root of the layer's random streams.
         name: the block's name.
 
