@@ -4,6 +4,7 @@ import ast
 import io
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,25 @@ def same_randomness() -> Iterator[None]:
     random.seed(0)
     yield
     random.setstate(before)
+
+
+@pytest.fixture
+def restored_parts() -> Iterator[None]:
+    """Forget, after a test, the parts that it registered: in the registry, among the executed files, in Keras."""
+    from keras.src.saving import object_registration
+
+    from vae_tf import program
+    from vae_tf.parts import files, known
+
+    known.all_parts()
+    tables: list[Any] = [*known._REGISTERED.values(), files._LOADED]
+    tables += [object_registration.GLOBAL_CUSTOM_OBJECTS, object_registration.GLOBAL_CUSTOM_NAMES, sys.modules]
+    before, own = [dict(table) for table in tables], list(program._OWN_PARTS)
+    yield
+    for table, kept in zip(tables, before, strict=True):
+        for new in set(table) - set(kept):
+            del table[new]
+    program._OWN_PARTS[:] = own
 
 
 def _assert_mean(samples: Any, expected: Any, num_stderr: float = 4.0) -> None:

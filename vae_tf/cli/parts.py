@@ -101,7 +101,7 @@ def _settings(settings: "tuple[SettingDescription, ...]") -> "Table":
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(no_wrap=True, style="cyan")
     table.add_column(max_width=22, overflow="fold")
-    table.add_column(ratio=1)
+    table.add_column(ratio=1, overflow="fold")
     for one in settings:
         told = Text(one.text.removesuffix("."))
         told.append(f"; {one.type}" if one.text else one.type, style="dim")
