@@ -6,6 +6,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,8 @@ def same_randomness() -> Iterator[None]:
     random.setstate(before)
 
 
-@pytest.fixture
-def restored_parts() -> Iterator[None]:
-    """Forget, after a test, the parts that it registered: in the registry, among the executed files, in Keras."""
+@contextmanager
+def _forgetting() -> Iterator[None]:
     from keras.src.saving import object_registration
 
     from vae_tf import program
@@ -43,11 +43,26 @@ def restored_parts() -> Iterator[None]:
     tables: list[Any] = [*known._REGISTERED.values(), files._LOADED]
     tables += [object_registration.GLOBAL_CUSTOM_OBJECTS, object_registration.GLOBAL_CUSTOM_NAMES, sys.modules]
     before, own = [dict(table) for table in tables], list(program._OWN_PARTS)
-    yield
-    for table, kept in zip(tables, before, strict=True):
-        for new in set(table) - set(kept):
-            del table[new]
-    program._OWN_PARTS[:] = own
+    try:
+        yield
+    finally:
+        for table, kept in zip(tables, before, strict=True):
+            for new in set(table) - set(kept):
+                del table[new]
+        program._OWN_PARTS[:] = own
+
+
+@pytest.fixture
+def forgetting() -> Callable[[], Any]:
+    """Forget at its end the parts that a block registered: in the registry, among the executed files, in Keras."""
+    return _forgetting
+
+
+@pytest.fixture
+def restored_parts() -> Iterator[None]:
+    """Forget at the end of a test the parts that it registered."""
+    with _forgetting():
+        yield
 
 
 def _assert_mean(samples: Any, expected: Any, num_stderr: float = 4.0) -> None:
