@@ -106,5 +106,5 @@ def test_without_the_file_there_is_nothing_left_of_it(in_its_folder, listed):
     assert list(kinds("likelihood")) == listed() == before and _page() == page
     assert MODULE not in sys.modules and not hasattr(vae_tf.models, "PoissonLikelihood")
     assert set((ROOT / PATH).parent.iterdir()) == folders
-    with pytest.raises(ValueError, match="unknown_kind.*poisson"):
+    with pytest.raises(ValueError, match=r"unknown_kind.*poisson"):
         ModelConfig.model_validate({"likelihood": "poisson"})

@@ -14,7 +14,7 @@ from vae_tf.data import load_dataset
 from vae_tf.models import build_vae
 from vae_tf.parts import SLOTS, load_parts
 
-PAGE = (Path(__file__).parents[2] / "docs" / "own_parts.md").read_text("utf-8")
+PAGE = re.sub(r"<!-- fmt: o[nf]+ -->\n", "", (Path(__file__).parents[2] / "docs" / "own_parts.md").read_text("utf-8"))
 _FILE = r"^`(\w+\.py)`:\n\n```python\n(.*?)```\n\n"
 _COMMAND = r"```sh\npython run\.py train --parts (\S+) ([^\n]*)\n```"
 EXAMPLES = {name: said for name, *said in re.findall(_FILE + _COMMAND, PAGE, re.DOTALL | re.MULTILINE)}

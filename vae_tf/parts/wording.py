@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from annotated_types import GroupedMetadata
 from pydantic.fields import FieldInfo
 
+from vae_tf.parts.known import SLOTS, find
 from vae_tf.parts.settings import Settings, read
 from vae_tf.parts.types import Name, PartLike
 
@@ -148,7 +149,8 @@ def _part(slot: str, value: Any) -> str:
     """Return a part by its kind, and by those of its settings that are not the kind's own defaults."""
     settings = read(slot, value)
     fields = {name: field for name, field in type(settings).model_fields.items() if name != "kind"}
-    if settings.kind == "constant" and slot == "schedule":
+    number = SLOTS[slot].number
+    if number and settings.part is find(slot, number):
         return _scalar(settings.value)
     said = [settings.kind]
     if {"start", "stop", "steps"} <= set(fields):
