@@ -1,5 +1,6 @@
 """What parts say of themselves: settings in words, papers, owners."""
 
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -147,6 +148,14 @@ def test_a_class_with_few_words_is_described_all_the_same(restored_parts):
         ("value", "number", "", ""),
         ("more", "list of true or false; or null", "null", ""),
     ]
+
+
+def test_a_part_of_an_installed_package_is_that_package_s_with_its_version(restored_parts, monkeypatch):
+    point = SimpleNamespace(module="their_parts.slow", dist=SimpleNamespace(name="their-parts", version="2.1"))
+    stray = SimpleNamespace(module="other.parts", dist=None)
+    monkeypatch.setattr("vae_tf.parts.describe.entry_points", lambda group: [stray, point] if group == "vae_tf.parts" else [])
+    theirs = type("Slow", (Schedule,), {"__module__": "their_parts.schedules", "__doc__": "Slow."})
+    assert describe(register("slow")(theirs)).owner == "their-parts 2.1"
 
 
 def test_a_subclass_inherits_the_lines_of_the_arguments_it_keeps(restored_parts):
