@@ -4,7 +4,9 @@ import ast
 import io
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,39 @@ def same_randomness() -> Iterator[None]:
     random.seed(0)
     yield
     random.setstate(before)
+
+
+@contextmanager
+def _forgetting() -> Iterator[None]:
+    from keras.src.saving import object_registration
+
+    from vae_tf import program
+    from vae_tf.parts import files, known
+
+    known.all_parts()
+    tables: list[Any] = [*known._REGISTERED.values(), files._LOADED]
+    tables += [object_registration.GLOBAL_CUSTOM_OBJECTS, object_registration.GLOBAL_CUSTOM_NAMES, sys.modules]
+    before, own = [dict(table) for table in tables], list(program._OWN_PARTS)
+    try:
+        yield
+    finally:
+        for table, kept in zip(tables, before, strict=True):
+            for new in set(table) - set(kept):
+                del table[new]
+        program._OWN_PARTS[:] = own
+
+
+@pytest.fixture
+def forgetting() -> Callable[[], Any]:
+    """Forget at its end the parts that a block registered: in the registry, among the executed files, in Keras."""
+    return _forgetting
+
+
+@pytest.fixture
+def restored_parts() -> Iterator[None]:
+    """Forget at the end of a test the parts that it registered."""
+    with _forgetting():
+        yield
 
 
 def _assert_mean(samples: Any, expected: Any, num_stderr: float = 4.0) -> None:

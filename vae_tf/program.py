@@ -15,7 +15,7 @@ PROGRAM_VARIABLE = "VAE_TF_PROGRAM"
 
 WITH_PARTS = (
     *("train", "tune", "evaluate", "compare", "report", "score", "estimators", "generate", "reconstruct", "interpolate"),
-    *("traverse", "manifold", "encode", "export", "show", "datasets"),
+    *("traverse", "manifold", "encode", "export", "show", "datasets", "parts"),
 )
 """Commands that open a model or read a configuration, and so take the user's own parts."""
 

@@ -16,6 +16,7 @@ from vae_tf.cli import (
     interpolate,
     launch,
     manifold,
+    parts,
     predict,
     presets,
     reconstruct,
@@ -49,12 +50,15 @@ _COMMANDS = {
     "Measure": (evaluate, compare, report, score, estimators),
     "Look": (generate, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
     "Serve": (export, serve, predict),
-    "List": (runs, show, presets, datasets),
+    "List": (runs, show, presets, datasets, parts),
 }
 for _panel, _modules in _COMMANDS.items():
     for _module in _modules:
         _name = _module.__name__.rsplit(".", 1)[1]
         _command = getattr(_module, _name)
+        if isinstance(_command, typer.Typer):  # a command with commands of its own
+            app.add_typer(_command, name=_name, rich_help_panel=_panel)
+            continue
         app.command(rich_help_panel=_panel)(with_parts(_command) if _name in WITH_PARTS else _command)
 
 

@@ -117,11 +117,17 @@ class ConfigSource:
 def parser(application: typer.Typer) -> Any:
     """Return what parses and runs an application's commands, their help with the program's name as it was started."""
     command: Any = typer.main.get_command(application)
-    for part in (command, *getattr(command, "commands", {}).values()):
-        for shown in (part, *part.params):
-            if getattr(shown, "help", None):
-                shown.help = shown.help.replace(PLACEHOLDER, program())
+    _name_program(command)
     return command
+
+
+def _name_program(command: Any) -> None:
+    """Put the program's name into the help of a command and of the commands below it."""
+    for shown in (command, *command.params):
+        if getattr(shown, "help", None):
+            shown.help = shown.help.replace(PLACEHOLDER, program())
+    for below in getattr(command, "commands", {}).values():
+        _name_program(below)
 
 
 def quiet_tensorflow(start: "Callable[[], Any] | None" = None) -> Any:

@@ -19,7 +19,7 @@ class FreeBits(Objective):
     the threshold an axis has no reason to give up what it says: the posterior does not collapse.
 
     Args:
-        nats: of every axis (lambda in the paper).
+        nats: that every axis may carry at no price (lambda in the paper).
     """
 
     def __init__(self, nats: PositiveFloat = 0.1) -> None:

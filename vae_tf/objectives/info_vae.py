@@ -23,7 +23,7 @@ class InfoVae(Elbo):
 
     Args:
         alpha: what the KL gives up: 1, all of it, is the MMD-VAE.
-        mmd_weight: of the maximum mean discrepancy (lambda in the paper).
+        mmd_weight: weight of the maximum mean discrepancy (lambda in the paper).
     """
 
     def __init__(self, alpha: Annotated[float, Field(le=1.0)] = 1.0, mmd_weight: NonNegativeFloat = 100.0) -> None:

@@ -23,8 +23,8 @@ class Iwae(Objective):
     biased for K > 1). `doubly_reparameterized` does it without bias, by squared weights (Tucker et al. 2019, equation 8).
 
     Args:
-        num_samples: K.
-        gradient: `standard`, `sticking_the_landing` or `doubly_reparameterized`.
+        num_samples: draws an example, K.
+        gradient: the estimator of the encoder's gradient; the latter two have less variance.
     """
 
     def __init__(

@@ -21,8 +21,8 @@ class Rebar(ForDiscrete, Elbo):
     another one drawn given b; both gradients go through the draw's reparameterisation.
 
     Args:
-        temperature: of the relaxations.
-        scale: of the control variate (eta in the paper).
+        temperature: that of the relaxations.
+        scale: factor of the control variate (eta in the paper).
     """
 
     def __init__(self, temperature: PositiveFloat = 0.5, scale: NonNegativeFloat = 1.0) -> None:

@@ -67,10 +67,10 @@ class SemiSupervised(Elbo):
     Args:
         num_labels: labelled training examples, equally many of every class.
         class_block: name of the categorical block of one variable that is the class.
-        unlabelled: `gumbel_softmax` or `marginalized`.
-        classification_weight: of the cross-entropy (alpha in the paper, in units of an example).
-        labelled_weight: of the labelled examples' ELBO.
-        warm_up: a number or schedule, the weight of the unlabelled ELBO.
+        unlabelled: what is done where the label is not known: `gumbel_softmax` draws it, `marginalized` sums over classes.
+        classification_weight: weight of the cross-entropy (alpha in the paper, in units of an example).
+        labelled_weight: weight of the labelled examples' ELBO.
+        warm_up: weight of the unlabelled ELBO.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ class Vimco(ForDiscrete):
     with the draw's log weight replaced by the mean of the others' (equation 7). Unbiased for the gradient of the bound.
 
     Args:
-        num_samples: K, at least 2.
+        num_samples: draws an example, K, at least 2.
     """
 
     def __init__(self, num_samples: Annotated[int, Field(ge=2)] = 5) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import core_schema
 
+from vae_tf.parts.known import SLOTS
 from vae_tf.parts.settings import GIVEN, Settings, read
 
 __all__ = [
@@ -56,10 +57,22 @@ class PartLike:
     Attributes:
         slot: where it stands.
         accepts: which classes may stand there.
+        limits: what of that a person should know, in words.
     """
 
     slot: str
     accepts: Callable[[Any], bool] = lambda part: True
+    limits: str = ""
+
+    def text(self, many: bool = False) -> str:
+        """Return what may stand there, for people; of one or of many.
+
+        Example:
+            >>> PartLike("prior").text(), PartLike("schedule", limits=", all > 0").text(many=True)
+            ('a prior', 'numbers or schedules, all > 0')
+        """
+        nouns = [*(["number"] if SLOTS[self.slot].number else []), self.slot]
+        return " or ".join(f"{noun}s" if many else f"a {noun}" for noun in nouns).replace("a o", "an o") + self.limits
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Return the schema that pydantic asks for."""
@@ -89,9 +102,11 @@ LikelihoodLike = Annotated[Any, PartLike("likelihood")]
 ObjectiveLike = Annotated[Any, PartLike("objective")]
 ScheduleLike = Annotated[Any, PartLike("schedule", lambda part: not part.is_weight)]
 """A number or a schedule."""
-SmoothLike = Annotated[Any, PartLike("schedule", lambda part: not part.is_weight and not part.is_nested)]
+SmoothLike = Annotated[
+    Any, PartLike("schedule", lambda part: not part.is_weight and not part.is_nested, ", not one made of another")
+]
 """A schedule that is not made of another one."""
-TemperatureLike = Annotated[Any, PartLike("schedule"), AfterValidator(_positive)]
+TemperatureLike = Annotated[Any, PartLike("schedule", limits=", > 0 at every step"), AfterValidator(_positive)]
 """A positive number, a schedule of such, or `learned`."""
 
 KL_WARM_UP = {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 1000}

@@ -16,7 +16,7 @@ class Constant(Schedule):
     """The same value at every step. A bare number in a configuration means this.
 
     Args:
-        value: at every step.
+        value: the value at every step.
 
     Example:
         >>> float(Constant(0.5)(1000))

@@ -17,7 +17,7 @@ class Exponential(Schedule):
 
     Args:
         start: the first value.
-        rate: of the decay, a step.
+        rate: rate of the decay, a step.
         floor: the value does not fall below it.
         after: step at which it begins to move.
 

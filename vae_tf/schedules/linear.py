@@ -13,7 +13,7 @@ __all__ = ["Linear"]
 
 @register("linear")
 class Linear(Schedule):
-    """From `start` to `stop` in `steps` steps, then `stop` (KL warm-up: Bowman et al. 2016; Sonderby et al. 2016).
+    """From `start` to `stop` in `steps` steps, then `stop` (KL warm-up: Bowman et al. 2016; Sønderby et al. 2016).
 
     Args:
         start: the first value.

@@ -26,10 +26,14 @@ class AutoregressiveCategoricalLatent(CategoricalLatent):
     n of KL(q(z_n|x) || p(z_n|z_<n)) given the relaxed variables before; `relaxed` the log ratio of relaxed densities.
 
     Args:
-        num_variables: N.
-        num_classes: K.
+        num_variables: how many variables, N.
+        num_classes: classes of each, K.
         hidden_size: units of the prior's network.
-        temperature, kl_kind, kl_weight, seed, name: as those of `CategoricalLatent`.
+        temperature: that of relaxed draws; `learned` makes it a weight of the layer.
+        kl_kind: `categorical`, variable by variable, or `relaxed`, the log ratio of the relaxed densities.
+        kl_weight: weight of the KL term (beta in Higgins et al. 2017).
+        seed: root of the layer's random streams.
+        name: the block's name.
 
     Example:
         >>> latent = AutoregressiveCategoricalLatent(num_variables=2, num_classes=3)

@@ -24,10 +24,10 @@ class BernoulliLatent(DiscreteLatent):
 
     Args:
         size: number of bits.
-        temperature: a positive number, a schedule of the training step, or `Learned`.
+        temperature: that of relaxed draws; `learned` makes it a weight of the layer.
         kl_kind: `bernoulli`, the exact KL of the bits, or `relaxed`, the log ratio of the relaxed densities.
         prior: `uniform`, or `learned` with the weights.
-        kl_weight: a number or a schedule.
+        kl_weight: weight of the KL term (beta in Higgins et al. 2017).
         seed: root of the layer's random streams.
         name: the block's name.
 

@@ -34,12 +34,12 @@ class CategoricalLatent(DiscreteLatent):
     Relaxed draws are made and scored as logarithms (`ExpRelaxedOneHotCategorical`): at low temperatures draws underflow to 0.
 
     Args:
-        num_variables: N.
-        num_classes: K.
-        temperature: a positive number, a schedule of the training step, or `Learned`.
-        kl_kind: `categorical` or `relaxed`.
+        num_variables: how many variables, N.
+        num_classes: classes of each, K.
+        temperature: that of relaxed draws; `learned` makes it a weight of the layer.
+        kl_kind: `categorical`, the exact KL of the one-hot variables, or `relaxed`, the log ratio of the relaxed densities.
         prior: `uniform`, or `learned` with the weights.
-        kl_weight: a number or a schedule.
+        kl_weight: weight of the KL term (beta in Higgins et al. 2017).
         seed: root of the layer's random streams.
         name: the block's name.
 

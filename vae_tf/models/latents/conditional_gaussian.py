@@ -53,7 +53,7 @@ class ConditionalGaussianLatent(LadderLatent):
         size: dimensions of the style.
         widths: units of the network from a label to its prior; none: a normal a label.
         label_dropout: share of the training examples whose label is hidden, so that the model can do without.
-        kl_weight: a number or a schedule.
+        kl_weight: weight of the KL term (beta in Higgins et al. 2017).
         seed: root of the layer's random streams.
         name: the block's name.
 

@@ -24,7 +24,7 @@ class DiscreteLatent(Latent):
 
     Args:
         shape: of the logits of one example; its product is `params_size`.
-        temperature: a positive number, a schedule of the training step, or `Learned`.
+        temperature: a positive number, a schedule of the training step, or `learned`.
         kl_kind: the exact KL of the discrete variables, by its own name, or `relaxed`: the log ratio of relaxed densities.
         prior: `uniform`, or `learned` with the weights.
         kl_weight: a number or a schedule.

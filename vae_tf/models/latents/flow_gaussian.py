@@ -31,7 +31,10 @@ class FlowGaussianLatent(GaussianLatent):
         num_steps: steps of the flow.
         hidden_size: units of a step's network.
         context_size: of h, the encoder's output beside loc and scale.
-        kl_weight, prior, seed, name: as those of `GaussianLatent`.
+        kl_weight: weight of the KL term (beta in Higgins et al. 2017).
+        prior: `standard`, `diagonal` (learned), `mixture` (learned), `vamp`, or another kind of prior.
+        seed: root of the layer's random streams.
+        name: the block's name.
     """
 
     posterior_has_weights = True

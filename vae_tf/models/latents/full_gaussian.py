@@ -18,7 +18,12 @@ class FullGaussianLatent(GaussianLatent):
     """A Gaussian posterior with every covariance: z = loc + L epsilon, L triangular (Kingma, Welling 2019, section 2.5.1).
 
     Args:
-        size, kl_kind, kl_weight, prior, seed, name: as those of `GaussianLatent`.
+        size: dimensions of z.
+        kl_kind: `closed_form`, where the prior is normal, or `monte_carlo`.
+        kl_weight: weight of the KL term (beta in Higgins et al. 2017).
+        prior: `standard`, `diagonal` (learned), `mixture` (learned), `vamp`, or another kind of prior.
+        seed: root of the layer's random streams.
+        name: the block's name.
 
     Example:
         >>> latent = FullGaussianLatent(size=3)

@@ -51,8 +51,8 @@ class GaussianLatent(Latent):
     Args:
         size: dimensions of z.
         kl_kind: `closed_form`, where the prior is normal, or `monte_carlo`.
-        kl_weight: a number or a schedule.
-        prior: `standard`, `diagonal` (learned), `mixture` (learned), `vamp`; or a `Prior`.
+        kl_weight: weight of the KL term (beta in Higgins et al. 2017).
+        prior: `standard`, `diagonal` (learned), `mixture` (learned), `vamp`, or another kind of prior.
         seed: root of the layer's random streams.
         name: the block's name.
 

@@ -76,14 +76,14 @@ class LadderLatent(GaussianLatent):
     """Levels of Gaussian z, top first; a level's posterior joins what x says with what the levels above say of it.
 
     p(z) = p(z_1) prod_l N(z_l; network_l(z_1, ..., z_l-1)), and q(z_l|x, z_<l) is the product of that normal and the
-    encoder's own, its precisions added (Sonderby et al. 2016, equations 17 to 19). The decoder sees all levels. The KL is a
+    encoder's own, its precisions added (Sønderby et al. 2016, equations 17 to 19). The decoder sees all levels. The KL is a
     Monte Carlo estimate.
 
     Args:
         sizes: dimensions of every level, the top first.
         widths: units of the networks between levels.
-        kl_weight: a number or a schedule.
-        prior: of the top level; see `GaussianLatent`.
+        kl_weight: weight of the KL term (beta in Higgins et al. 2017).
+        prior: that of the top level.
         seed: root of the layer's random streams.
         name: the block's name.
 

@@ -32,6 +32,10 @@ class _Levels(Categorical):
 class CategoricalLikelihood(LevelLikelihood):
     """Every value is one of `num_levels` classes, by logits (van den Oord, Kalchbrenner, Kavukcuoglu 2016).
 
+    Args:
+        event_shape: shape of one example.
+        num_levels: levels of the raw values; default: those of the data; without data, 256, the levels of bytes.
+
     Example:
         >>> likelihood = CategoricalLikelihood(event_shape=(1,), num_levels=4)
         >>> round(float(likelihood.log_prob(tf.zeros([1, 4]), tf.ones([1, 1]))[0]), 4)

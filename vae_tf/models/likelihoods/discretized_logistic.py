@@ -76,7 +76,7 @@ class DiscretizedLogisticLikelihood(LevelLikelihood):
 
     Args:
         event_shape: shape of one example.
-        num_levels: of the raw values; default: those of the data; without data, 256, the levels of bytes.
+        num_levels: levels of the raw values; default: those of the data; without data, 256, the levels of bytes.
         num_components: logistics in the mixture of a value.
         min_scale: lower bound of the scales, in units of [0, 1].
 

@@ -21,7 +21,7 @@ class LevelLikelihood(Likelihood):
 
     Args:
         event_shape: shape of one example.
-        num_levels: of the raw values; default: those of the data; without data, 256, the levels of bytes.
+        num_levels: levels of the raw values; default: those of the data; without data, 256, the levels of bytes.
     """
 
     supports = ("binary", "unit")

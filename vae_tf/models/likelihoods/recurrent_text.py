@@ -18,8 +18,8 @@ class RecurrentTextLikelihood(TextLikelihood):
     Args:
         event_shape: (T,): tokens of one text.
         num_tokens: V, the vocabulary's size.
-        embedding_size: of a token.
-        hidden_size: of the GRU.
+        embedding_size: numbers that stand for a token.
+        hidden_size: units of the GRU.
         word_dropout: share of the tokens hidden from the next ones in training.
         seed: root of what is hidden.
         name: the layer's name.

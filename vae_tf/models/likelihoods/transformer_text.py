@@ -19,11 +19,11 @@ class TransformerTextLikelihood(TextLikelihood):
     Args:
         event_shape: (T,): tokens of one text.
         num_tokens: V, the vocabulary's size.
-        embedding_size: of a token.
-        hidden_size: of the attention's states; a multiple of num_heads.
+        embedding_size: numbers that stand for a token.
+        hidden_size: numbers in the attention's states; a multiple of num_heads.
         word_dropout: share of the tokens hidden from the next ones in training.
         num_layers: blocks of attention and dense layers.
-        num_heads: of the attention.
+        num_heads: heads of the attention.
         seed: root of what is hidden.
         name: the layer's name.
     """

@@ -24,8 +24,8 @@ class ConvNetwork(Network):
         depth: convolutions a stage.
         hidden_size: units of the dense layer next to the latent.
         kernel_size: side of the filters.
-        activation: name of the activation.
-        normalization: `none`, `batch` or `layer`.
+        activation: of every hidden layer; `glu` is a gated linear unit.
+        normalization: before every activation.
     """
 
     needs = "images"

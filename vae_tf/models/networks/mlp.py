@@ -21,8 +21,8 @@ class MlpNetwork(Network):
     Args:
         widths: units, one number a stage.
         depth: layers a stage.
-        activation: name of the activation.
-        normalization: `none`, `batch` or `layer`.
+        activation: of every hidden layer; `glu` is a gated linear unit.
+        normalization: before every activation.
         dropout: share of the hidden units left out in training (Srivastava et al. 2014), in both networks.
 
     Example:

@@ -21,7 +21,7 @@ class RecurrentNetwork(Network):
 
     Args:
         hidden_size: units of a GRU, in each direction.
-        embedding_size: of a token.
+        embedding_size: numbers that stand for a token.
         num_tokens: the vocabulary's size; 0 for numbers.
     """
 
