@@ -26,6 +26,7 @@ ORDER = [
     "schedules",
     "objectives",
     "models",
+    "contract",
     "evaluation",
     "training",
     "export",
