@@ -17,7 +17,7 @@ from vae_tf.parts.known import find
 from vae_tf.parts.settings import Settings, build
 from vae_tf.seeding import initial_weights
 
-__all__ = ["Case", "model_of"]
+__all__ = ["Case", "model_of", "simple_likelihood"]
 
 _SEED = 5
 _AT_MOST = 3
