@@ -1,6 +1,6 @@
 """Findings: one promise each, kept, broken or not applicable; and how a promise that raises becomes one."""
 
-import inspect
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -92,9 +92,7 @@ def _one_line(error: Exception, longest: int = 300) -> str:
 
 def _line(error: Exception, part: type) -> str:
     """Return `FILE, line N: ` of the last line of the part's file that an error came through."""
-    try:
-        file = inspect.getfile(part)
-    except (TypeError, OSError):
-        return ""
+    spec = getattr(sys.modules.get(part.__module__), "__spec__", None)
+    file = getattr(spec, "origin", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return f"{file}, line {lines[-1]}: " if lines else ""

@@ -35,7 +35,7 @@ def _sizes(case: Case) -> None:
 
 def _shapes(case: Case) -> None:
     latent = case.vae.latent
-    for num in (1, 3):
+    for num in (1, 2):
         q = latent.posterior(case.params(num))
         for lead in ((), (4, 2)):
             z, log_ratio = latent.sample(q, _SEED, lead)
@@ -49,9 +49,9 @@ def _shapes(case: Case) -> None:
 
 def _described(case: Case) -> None:
     latent = case.vae.latent
-    described = latent.describe(latent.posterior(case.params(3)))
+    described = latent.describe(latent.posterior(case.params(2)))
     require(described, "describe must name at least one tensor.")
-    wrong = [name for name, value in described.items() if value.shape[:1] != (3,)]
+    wrong = [name for name, value in described.items() if value.shape[:1] != (2,)]
     require(not wrong, f"describe must give tensors with leading axis B. Not so: {', '.join(wrong)}.")
 
 
