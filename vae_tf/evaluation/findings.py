@@ -135,6 +135,8 @@ def diagnose_latent(latent: LatentStatistics) -> list[Finding]:
 
 
 def _about_block(index: int, block: BlockStatistics) -> list[Finding]:
+    if block.left_out:
+        return [Finding("note", f"Block {block.name}: {block.left_out}")]
     if block.kl is None:
         return []
     if block.decoder_use < _UNUSED_NATS:
