@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from vae_tf.errors import UserError
+
 __all__ = ["BrokenPromiseError", "Finding", "LeftOutError", "Promises", "judge", "leave_out", "require"]
 
 Promises: TypeAlias = dict[str, Callable[[Any], None]]
@@ -76,7 +78,7 @@ def judge(promise: str, check: Callable[[Any], None], subject: Any, part: type) 
     """
     try:
         check(subject)
-    except BrokenPromiseError as error:
+    except (BrokenPromiseError, UserError) as error:
         return Finding(promise, False, str(error))
     except LeftOutError as error:
         return Finding(promise, None, str(error))

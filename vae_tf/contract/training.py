@@ -78,8 +78,8 @@ def check_saved(case: Case) -> None:
     x, labels = inputs if isinstance(inputs, tuple) else (inputs, None)
     same = np.array_equal(again.reconstruct(x, labels), vae.reconstruct(x, labels))
     require(same, "a saved model reconstructs differently: make weights with `add_weight` or layers in `build`.")
-    before, after = vae.latent.scheduled_values(), again.latent.scheduled_values()
-    require(before == after, f"a saved model's schedules are at {after}, they were at {before}.")
+    values, restored = vae.latent.scheduled_values(), again.latent.scheduled_values()
+    require(values == restored, f"a saved model's schedules are at {restored}, they were at {values}.")
     for training in (True, False, True):
         same = np.array_equal(again(inputs, training=training), vae(inputs, training=training))
         require(same, "a saved model's next draws are others: draw by the seed that is given, and keep no state but weights.")
