@@ -8,7 +8,7 @@ Example:
     True
 """
 
-__all__ = ["UserError", "UserFileError", "UserValueError"]
+__all__ = ["UserError", "UserFileError", "UserNotImplementedError", "UserValueError"]
 
 
 class UserError(Exception):
@@ -34,5 +34,14 @@ class UserFileError(UserError, OSError):
 
     Example:
         >>> issubclass(UserFileError, OSError)
+        True
+    """
+
+
+class UserNotImplementedError(UserError, NotImplementedError):
+    """A method that a part of the user's own lacks.
+
+    Example:
+        >>> issubclass(UserNotImplementedError, NotImplementedError)
         True
     """

@@ -27,6 +27,7 @@ ORDER = [
     "schedules",
     "objectives",
     "models",
+    "contract",
     "evaluation",
     "training",
     "export",

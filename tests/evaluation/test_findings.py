@@ -89,3 +89,12 @@ def test_copies(copies, speaks):
     memory = Memorization(1.0, 2.0, copies, 0.0, 100)
     generation = Generation("features", None, "means", 1.0, 0.5, 0.9, 0.9, memory, 100)
     assert bool(diagnose_generation(generation)) == speaks
+
+
+@pytest.mark.parametrize(("use", "levels"), [(50.0, ["note"]), (0.01, ["note", "warning"])])
+def test_what_a_block_of_one_s_own_leaves_out_is_said(use, levels):
+    block = BlockStatistics("own", 2, None, None, (), 0, None, use, left_out="it has no method 'factors'.")
+    found = diagnose_latent(_latent(block))
+    assert [finding.level for finding in found] == levels
+    assert found[0].text == "Block own: it has no method 'factors'."
+    assert diagnose_latent(_latent(replace(block, left_out=""))) == []

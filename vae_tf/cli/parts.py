@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from vae_tf.cli.common import JsonOption, emit
 from vae_tf.cli.own_parts import with_parts
+from vae_tf.cli.parts_check import check
 from vae_tf.errors import UserValueError
 from vae_tf.parts.known import SLOTS
 
@@ -38,6 +39,7 @@ def _known(slot: str | None) -> str | None:
 
 
 parts = typer.Typer(cls=_SlotOrCommand, invoke_without_command=True, subcommand_metavar="")
+parts.command("check")(check)
 
 
 @parts.callback()

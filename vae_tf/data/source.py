@@ -8,6 +8,7 @@ import numpy as np
 from vae_tf.config import DataConfig
 from vae_tf.data.arrays import load_arrays
 from vae_tf.data.pipeline import Dataset
+from vae_tf.errors import UserNotImplementedError
 from vae_tf.parts.base import Part
 
 __all__ = ["Source"]
@@ -25,6 +26,7 @@ class Source(Part):
     """
 
     slot = "source"
+    required: ClassVar[tuple[str, ...]] = ("arrays|load",)
     heeds: ClassVar[tuple[str, ...]] = ("counts", "window")
     is_file: ClassVar[bool] = True
 
@@ -38,7 +40,7 @@ class Source(Part):
             `x` (and `y`, labels): splits are cut off by a fixed permutation; or `x_train`, `x_validation`, `x_test` (and
             `y_train`, ...). Rows of numbers [N, D], or images [N, H, W] or [N, H, W, C].
         """
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("arrays"))
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset: its description, and the splits `train`, `validation` and `test`.

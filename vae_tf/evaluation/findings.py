@@ -135,13 +135,14 @@ def diagnose_latent(latent: LatentStatistics) -> list[Finding]:
 
 
 def _about_block(index: int, block: BlockStatistics) -> list[Finding]:
-    if block.kl is None:
+    told = [Finding("note", f"Block {block.name}: {block.left_out}")] if block.left_out else []
+    if block.kl is None and not told:
         return []
     if block.decoder_use < _UNUSED_NATS:
         text = f"The decoder does not use block {block.name}: with another example's draw reconstructions get only"
-        return [Finding("warning", f"{text} {block.decoder_use:.3f} nats worse.", _WARM_UP.format(index=index))]
-    if block.kl < COLLAPSED_NATS:
-        return []
+        return [*told, Finding("warning", f"{text} {block.decoder_use:.3f} nats worse.", _WARM_UP.format(index=index))]
+    if block.kl is None or block.kl < COLLAPSED_NATS:
+        return told
     num_axes, noun = len(block.axes), "axes" if len(block.axes) > 1 else "axis"
     used = f"Block {block.name}: {block.num_active} of {num_axes} {noun} active, {block.kl:.2f} nats;"
     worth = f"{used} with another example's draw reconstructions get {block.decoder_use:.1f} nats worse."

@@ -99,6 +99,7 @@ class BlockStatistics:
         num_active: active axes.
         information: where the KL goes; None where it cannot be estimated.
         decoder_use: by how many nats the reconstruction gets worse when the block's draw is another example's.
+        left_out: why there are no axes, where the block's class could have some; else empty.
     """
 
     name: str
@@ -109,6 +110,7 @@ class BlockStatistics:
     num_active: int
     information: InformationEstimates | None
     decoder_use: float
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ def measure_latent(vae: VAE, batches: Iterable[Any], seed: tuple[int, int]) -> L
             num_active=sum(axis.is_active for axis in own),
             information=info,
             decoder_use=use,
+            left_out=_left_out(block),
         )
         for (block, _), own, info, use in zip(blocks, axes, information, uses, strict=True)
     )
@@ -190,6 +193,12 @@ def _axes(block: Latent, q: Any) -> tuple[AxisStatistics, ...]:
         AxisStatistics(f"{block.name}[{d}]", float(kl[d]), float(variance[d]), bool(variance[d] > ACTIVE_VARIANCE))
         for d in range(factors.num_axes)
     )
+
+
+def _left_out(block: Latent) -> str:
+    if block.has_own("factors") or not block.has_density:
+        return ""
+    return f"KL an axis, active units and mutual information are left out: {type(block).__name__} has no method 'factors'."
 
 
 class _PairedDraws:

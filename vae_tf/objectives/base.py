@@ -1,10 +1,11 @@
 """Objective: the bound that one training step minimises."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
+from vae_tf.errors import UserNotImplementedError
 from vae_tf.parts.base import Part
 
 __all__ = ["Objective", "check_gaussian"]
@@ -23,6 +24,7 @@ class Objective(Part):
     """
 
     slot = "objective"
+    required: ClassVar[tuple[str, ...]] = ("loss",)
     training_draw = "relaxed"
 
     def draw_of(self, block: Any) -> str:
@@ -48,7 +50,7 @@ class Objective(Part):
             x: targets [B, *event_shape].
             params: decoder parameters [B, *params_shape].
         """
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("loss"))
 
     def start(self, examples: Any, state: keras.layers.Layer | None) -> None:
         """Take what it starts from of the training examples, before the first step of a run.
@@ -64,12 +66,13 @@ class Objective(Part):
         return cls(**config)
 
 
-def check_gaussian(latent: Any, is_fit: bool) -> None:
+def check_gaussian(latent: Any, is_fit: bool = True, needed: str = "") -> None:
     """Check that a latent is one Gaussian block.
 
     Args:
         latent: the model's.
-        is_fit: what else is asked of it.
+        is_fit: whether it has what else is asked of it.
+        needed: what that is.
 
     Raises:
         ValueError: it is not.
@@ -77,4 +80,4 @@ def check_gaussian(latent: Any, is_fit: bool) -> None:
     blocks = latent.blocks()
     if len(blocks) > 1 or blocks[0].is_relaxed or not blocks[0].has_density or not is_fit:
         names = ", ".join(block.name for block in blocks)
-        raise ValueError(f"it needs one Gaussian block with a closed-form KL. Received: {names}.")
+        raise ValueError(f"it needs one Gaussian block{f' with {needed}' if needed else ''}. Received: {names}.")

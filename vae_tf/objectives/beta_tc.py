@@ -32,7 +32,7 @@ class BetaTc(Elbo):
         Raises:
             ValueError: it is not.
         """
-        check_gaussian(latent, latent.kl_is_exact)
+        check_gaussian(latent, latent.kl_is_exact and _has_axes(latent), "independent axes and a closed-form KL")
 
     def loss(self, model: Any, x: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """Return the loss, in nats an example."""
@@ -40,6 +40,13 @@ class BetaTc(Elbo):
         q = latent.posterior(latent.last_draw.params)
         excess = (self.total_correlation_weight - 1.0) * total_correlation(latent.factors(q).q, latent.last_draw.z)
         return super().loss(model, x, params) + latent.kl_weight(latent.step.value) * excess
+
+
+def _has_axes(latent: Any) -> bool:
+    """Return whether the posterior is made of independent axes."""
+    if not latent.built:
+        latent.build((None, latent.params_size))
+    return latent.factors(latent.posterior(tf.zeros([1, latent.params_size]))) is not None
 
 
 def total_correlation(axes: Any, z: tf.Tensor) -> tf.Tensor:

@@ -36,7 +36,7 @@ class InfoVae(Elbo):
         Raises:
             ValueError: it is not.
         """
-        check_gaussian(latent, True)
+        check_gaussian(latent)
 
     def loss(self, model: Any, x: tf.Tensor, params: tf.Tensor) -> tf.Tensor:
         """Return the loss, in nats an example."""

@@ -34,10 +34,12 @@ class ScoreFunction(ForDiscrete, Elbo):
         """Check that there is a block for the score function.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is none, or a block is to be scored that has no density.
         """
         if self.blocks != "all":
             super().check(latent)
+        elif not latent.has_density:
+            raise ValueError(f"blocks all needs blocks with a density. Received: {latent.name}.")
 
     def draw_of(self, block: Any) -> str:
         """Return the training draw of a block: hard where the score function is used."""

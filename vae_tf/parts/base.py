@@ -30,11 +30,30 @@ class Part:
         slot: where it stands in a model; the bases say it.
         kind: its word in the configuration; `register` says it.
         stored_as: names of the attributes that hold an argument under another name.
+        required: methods that a subclass fills in; of several with a bar between them, one.
+        optional: methods that a subclass may fill in, and what is done without.
     """
 
     slot: ClassVar[str] = ""
     kind: ClassVar[str] = ""
     stored_as: ClassVar[dict[str, str]] = {}
+    required: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[dict[str, str]] = {}
+
+    @classmethod
+    def has_own(cls, *methods: str) -> bool:
+        """Return whether one of the methods is the class's own, not that of the base of the slot."""
+        base = next(one for one in cls.__mro__ if "slot" in vars(one))
+        return any(getattr(cls, name) is not getattr(base, name) for name in methods)
+
+    @classmethod
+    def lacking(cls) -> list[str]:
+        """Return the required methods that the class lacks."""
+        return [name.replace("|", " or ") for name in cls.required if not cls.has_own(*name.split("|"))]
+
+    def lack(self, method: str) -> str:
+        """Return a sentence that says that a method is missing."""
+        return f"{type(self).__name__} has no method {method!r}, which is needed here: add it to the class."
 
     @classmethod
     def check_settings(cls, settings: Any) -> None:

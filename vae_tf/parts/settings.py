@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, get_args
 from pydantic import BaseModel, ConfigDict, ValidationInfo, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
+from vae_tf.errors import UserValueError
 from vae_tf.parts.base import arguments
 from vae_tf.parts.known import SLOTS, kinds
 
@@ -146,7 +147,7 @@ def build(slot: str, value: Any, data: Any = None, **given: Any) -> Any:
         given: what the owner gives by name.
 
     Raises:
-        UserValueError: the part does not suit the data.
+        UserValueError: the part does not suit the data, or lacks a method.
         ValueError: an argument that must be given is not.
 
     Example:
@@ -164,6 +165,9 @@ def build(slot: str, value: Any, data: Any = None, **given: Any) -> Any:
     settings = read(slot, value)
     if data is not None:
         settings.part.check_data(data)
+    if settings.part.lacking():
+        lacking = " and ".join(settings.part.lacking())
+        raise UserValueError(f"The {slot} {settings.kind} lacks {lacking}: add that to the class {settings.part.__name__}.")
     values = {name: _bound(getattr(settings, name), data) for name in type(settings).model_fields if name != "kind"}
     offered = {**(data.given if data is not None else {}), **given}
     wanted = given_names(settings.part)

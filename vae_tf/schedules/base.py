@@ -22,6 +22,7 @@ class Schedule(Part, keras.optimizers.schedules.LearningRateSchedule):
     """
 
     slot = "schedule"
+    required: ClassVar[tuple[str, ...]] = ("__call__",)
     is_weight: ClassVar[bool] = False
     is_nested: ClassVar[bool] = False
 

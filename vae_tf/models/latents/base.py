@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability.python.distributions import kl_divergence
 
+from vae_tf.errors import UserNotImplementedError
 from vae_tf.objectives.metrics import TermMean
 from vae_tf.parts.base import Part
 from vae_tf.replicas import all_rows, fold_in_replica, make_own, num_replicas, own_rows
@@ -15,6 +16,9 @@ from vae_tf.schedules.base import as_schedule
 from vae_tf.seeding import derive_pair
 
 __all__ = ["Draw", "Factors", "Latent"]
+
+_NUM_TRAVERSED = 500
+"""Draws of the prior whose range an axis is moved over."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,8 @@ class Factors:
 class Latent(Part, keras.layers.Layer):
     """One block of z: posterior, prior, sample, KL.
 
-    A subclass fills in `posterior`, `prior`, `sample`, `mean`, `mode`, `describe`, `draw` and `traverse`, and says its `size`
-    and `params_size`. Shapes: B batch, S Monte Carlo samples, size the last axis of z.
+    A subclass fills in `posterior`, `prior`, `sample`, `kl`, `mean` and `draw`, and says its `size` and `params_size`; what
+    is done without the other methods, `optional` tells. Shapes: B batch, S Monte Carlo samples, size the last axis of z.
 
     Every draw is a pure function of the layer's seed and of a counter that is saved with the weights: a resumed run draws
     what the uninterrupted one would have drawn. Training and evaluation have counters of their own.
@@ -86,6 +90,14 @@ class Latent(Part, keras.layers.Layer):
 
     slot = "latent"
     short: ClassVar[tuple[str, ...]] = ()
+    required: ClassVar[tuple[str, ...]] = ("posterior", "prior", "sample", "kl", "mean", "draw")
+    optional: ClassVar[dict[str, str]] = {
+        "factors": "evaluate and report tell no KL an axis, no active units and no mutual information, beta_tc is not for it",
+        "mode": "the posterior's mean is decoded where no randomness is wanted",
+        "describe": "encode and the served signature give the posterior's mean alone",
+        "traverse": "traverse moves every axis over the range of 500 draws of the prior",
+        "blend": "interpolate goes straight, in both of its rows",
+    }
     place = "any"
     is_class = False
     has_density = True
@@ -124,11 +136,11 @@ class Latent(Part, keras.layers.Layer):
 
     def posterior(self, params: tf.Tensor) -> Any:
         """Return q(z|x), batch [B], from the encoder's output [B, params_size]."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("posterior"))
 
     def prior(self) -> Any:
         """Return p(z), batch []."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("prior"))
 
     def sample(self, q: Any, seed: Any, num_samples: tuple[int, ...] = (), hard: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Draw z from a posterior.
@@ -142,11 +154,11 @@ class Latent(Part, keras.layers.Layer):
         Returns:
             z [*num_samples, B, size] and log q(z|x) - log p(z) [*num_samples, B], in nats.
         """
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("sample"))
 
     def kl(self, q: Any, log_ratio: tf.Tensor) -> tf.Tensor:
         """Return KL(q || p) [B] in nats: closed form if there is one, else its one-sample estimate `log_ratio`."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("kl"))
 
     @property
     def kl_is_exact(self) -> bool:
@@ -155,7 +167,7 @@ class Latent(Part, keras.layers.Layer):
 
     def mean(self, q: Any) -> tf.Tensor:
         """Return E[z|x], [B, size]: what is projected, probed and plotted."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("mean"))
 
     def factors(self, q: Any) -> Factors | None:
         """Return posterior and prior axis by axis, or None where the posterior does not factorise or has no density."""
@@ -166,16 +178,22 @@ class Latent(Part, keras.layers.Layer):
         return self.mean(q)
 
     def describe(self, q: Any) -> dict[str, tf.Tensor]:
-        """Return the posterior's parameters, named for a reader, each with leading axis B."""
-        raise NotImplementedError
+        """Return the posterior's parameters, named for a reader, each with leading axis B; default: its mean."""
+        return {"mean": self.mean(q)}
 
     def draw(self, num: int, seed: Any, temperature: float | tf.Tensor = 1.0) -> tf.Tensor:
         """Draw from the prior, [num, size]; temperatures below 1 keep to its more probable part."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("draw"))
 
     def traverse(self, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
-        """Return (label, path [steps, size]) for every axis of the block, each path varying z, [size], along that axis."""
-        raise NotImplementedError
+        """Return (label, path [steps, size]) for every axis of the block, each path varying z, [size], along that axis.
+
+        Default: from the least to the greatest of what the prior draws there.
+        """
+        drawn = self.draw(_NUM_TRAVERSED, (0, 0))
+        values = tf.linspace(tf.reduce_min(drawn, axis=0), tf.reduce_max(drawn, axis=0), num_steps)
+        masks = tf.eye(self.size)
+        return [(f"{self.name}[{i}]", z * (1.0 - masks[i]) + values * masks[i]) for i in range(self.size)]
 
     def relabel(self, z: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Give z [..., size] other labels [...], where the block knows labels; -1 leaves a label as it is."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
+from vae_tf.errors import UserNotImplementedError
 from vae_tf.models.latents.base import Latent
 from vae_tf.models.samplers import straight_through
 from vae_tf.schedules.base import as_schedule
@@ -88,23 +89,23 @@ class DiscreteLatent(Latent):
 
     def discrete(self, q: Any) -> Any:
         """Return the distribution that a relaxed posterior relaxes: batch [B], event the logits' shape."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("discrete"))
 
     def harden(self, z: tf.Tensor) -> tf.Tensor:
         """Return the discrete vectors nearest to relaxed ones, [..., size]."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("harden"))
 
     def states(self) -> tf.Tensor:
         """Return every value that z can have, [M, size]."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("states"))
 
     def num_states(self) -> int:
         """Return M."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("num_states"))
 
     def coupled_draws(self, q: Any, seed: Any, temperature: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Draw a hard z, its relaxation, and a relaxation drawn given z (for REBAR), each [B, size]."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("coupled_draws"))
 
     # --- draws ---
 

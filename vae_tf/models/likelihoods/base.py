@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from vae_tf.errors import UserValueError
+from vae_tf.errors import UserNotImplementedError, UserValueError
 from vae_tf.parts.base import Part
 from vae_tf.parts.known import kinds
 from vae_tf.parts.types import Given
@@ -37,6 +37,7 @@ class Likelihood(Part, keras.layers.Layer):
     """
 
     slot = "likelihood"
+    required: ClassVar[tuple[str, ...]] = ("distribution",)
     supports: ClassVar[tuple[str, ...]] = ("binary", "unit", "real")
 
     def __init__(self, event_shape: Given[Any], name: Given[str] = "likelihood") -> None:
@@ -97,7 +98,7 @@ class Likelihood(Part, keras.layers.Layer):
 
     def distribution(self, params: tf.Tensor) -> Any:
         """Return p(x|z): batch [...], event event_shape, from parameters [..., *params_shape]."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("distribution"))
 
     def log_prob(self, params: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """Return log p(x|z) in nats, [...]."""

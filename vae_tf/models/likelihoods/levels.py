@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import tensorflow as tf
 from pydantic import Field
 
-from vae_tf.errors import UserValueError
+from vae_tf.errors import UserNotImplementedError, UserValueError
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.parts.types import Given
 
@@ -34,7 +34,7 @@ class LevelLikelihood(Likelihood):
 
     def params_a_value(self) -> int:
         """Return how many parameters one value has."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("params_a_value"))
 
     @classmethod
     def settle(cls, settings: Any, data: Any) -> Any:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability.python.distributions import NOT_REPARAMETERIZED, Distribution
 
+from vae_tf.errors import UserNotImplementedError
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.text_decoding import Decoding, beam_search, draw_tokens
 from vae_tf.parts.types import Fraction, Given, PositiveInt
@@ -168,8 +169,8 @@ class TextLikelihood(Likelihood):
             context: of z, [N, hidden_size].
             embedded: the tokens before, [N, T, embedding_size].
         """
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("features"))
 
     def steps(self, params: tf.Tensor) -> Any:
         """Return the network as steps: an initial state, and (state, tokens [N], t) -> (log probabilities [N, V], state)."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("steps"))

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from vae_tf.errors import UserValueError
+from vae_tf.errors import UserNotImplementedError, UserValueError
 from vae_tf.parts.base import Part
 from vae_tf.parts.known import kinds
 
@@ -22,6 +22,7 @@ class Network(Part):
     """
 
     slot = "network"
+    required: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     needs: ClassVar[str] = ""
 
     @classmethod
@@ -45,11 +46,11 @@ class Network(Part):
 
     def encoder(self, event_shape: Sequence[int], params_size: int, num_labels: int = 0) -> keras.Model:
         """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]; with labels, (x, one-hot) ->."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("encoder"))
 
     def decoder(self, size: int, params_shape: Sequence[int]) -> keras.Model:
         """Return the model z [B, size] -> likelihood parameters [B, *params_shape]."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("decoder"))
 
 
 def width_of(units: int, activation: str) -> int:

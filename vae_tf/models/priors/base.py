@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 from tensorflow_probability.python.distributions import Independent, Normal
 
+from vae_tf.errors import UserNotImplementedError
 from vae_tf.parts.base import Part
 from vae_tf.parts.types import Given
 
@@ -28,6 +29,7 @@ class Prior(Part, keras.layers.Layer):
     """
 
     slot = "prior"
+    required: ClassVar[tuple[str, ...]] = ("normal|distribution",)
     is_normal = True
 
     def __init__(self, size: Given[int], name: Given[str] = "prior") -> None:
@@ -47,7 +49,7 @@ class Prior(Part, keras.layers.Layer):
 
     def normal(self) -> Normal:
         """Return the normal of every dimension, event [], batch [size], where they are."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("normal"))
 
     def distribution(self) -> Any:
         """Return p(z), event [size]."""

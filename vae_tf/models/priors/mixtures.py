@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_probability.python.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
+from vae_tf.errors import UserNotImplementedError
 from vae_tf.models.priors.base import Prior
 from vae_tf.parts.types import Given, PositiveInt
 
@@ -50,7 +51,7 @@ class NormalMixturePrior(Prior):
 
     def components(self) -> tuple[tf.Tensor, Normal]:
         """Return the weights' logits [num_components], and normals of batch [num_components, size]."""
-        raise NotImplementedError
+        raise UserNotImplementedError(self.lack("components"))
 
     def draw(self, num: int, seed: Any, temperature: float | tf.Tensor) -> tf.Tensor:
         """Draw a component by its weight, and from it with a scale times the temperature."""
