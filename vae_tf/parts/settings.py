@@ -12,7 +12,19 @@ from pydantic_core import PydanticCustomError
 from vae_tf.parts.base import arguments
 from vae_tf.parts.known import SLOTS, kinds
 
-__all__ = ["GIVEN", "UNREAD", "Bound", "Frozen", "Settings", "build", "given_names", "is_given", "read", "settings_of"]
+__all__ = [
+    "GIVEN",
+    "UNREAD",
+    "Bound",
+    "Frozen",
+    "Settings",
+    "build",
+    "given_names",
+    "is_given",
+    "long_form",
+    "read",
+    "settings_of",
+]
 
 GIVEN = "given"
 """Marks an argument that is no setting; see `vae_tf.parts.types.Given`."""
@@ -87,7 +99,13 @@ def given_names(part: Any) -> dict[str, bool]:
     return {name: one.default is one.empty for name, one in found.items()}
 
 
-def read(slot: str, value: Any, accepts: Callable[[Any], bool] = lambda part: True, info: ValidationInfo | None = None) -> Any:
+def read(
+    slot: str,
+    value: Any,
+    accepts: Callable[[Any], bool] = lambda part: True,
+    info: ValidationInfo | None = None,
+    fill: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda part, written: written,
+) -> Any:
     """Read what stands for a part in a configuration: a mapping with a kind, a kind alone, or (for schedules) a number.
 
     Args:
@@ -95,6 +113,7 @@ def read(slot: str, value: Any, accepts: Callable[[Any], bool] = lambda part: Tr
         value: what was written; settings stay as they are.
         accepts: which classes may stand there.
         info: of pydantic's validation.
+        fill: gives what was written with the defaults of the place, where those are not the part's own.
 
     Raises:
         ValueError: as pydantic's validators do; the message is made in `vae_tf.config.validation`.
@@ -107,7 +126,7 @@ def read(slot: str, value: Any, accepts: Callable[[Any], bool] = lambda part: Tr
         return value
     known = {kind: part for kind, part in kinds(slot).items() if accepts(part)}
     listed = ", ".join(map(repr, known))
-    written = value.model_dump(mode="json") if isinstance(value, Settings) else _long_form(slot, value)
+    written = value.model_dump(mode="json") if isinstance(value, Settings) else long_form(slot, value)
     if not isinstance(written, dict):
         raise PydanticCustomError("no_mapping", "must be a mapping of keys to values")
     if "kind" not in written:
@@ -116,10 +135,11 @@ def read(slot: str, value: Any, accepts: Callable[[Any], bool] = lambda part: Tr
         raise PydanticCustomError(
             "unknown_kind", "must have one of the kinds {kinds}", {"kinds": listed, "kind": repr(written["kind"])}
         )
-    return settings_of(known[written["kind"]]).model_validate(written)
+    part = known[written["kind"]]
+    return settings_of(part).model_validate(fill(part, written))
 
 
-def _long_form(slot: str, value: Any) -> Any:
+def long_form(slot: str, value: Any) -> Any:
     """Write a name or a number out; YAML 1.1 reads `1e-3` as text, for want of a dot."""
     number = SLOTS[slot].number
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
