@@ -3,7 +3,7 @@
 from vae_tf.training.callbacks import NonFiniteLossError
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import STRATEGIES, Distribution, start_distribution
-from vae_tf.training.fitting import choose_steps_per_execution, train
+from vae_tf.training.fitting import check_start, choose_steps_per_execution, train
 from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import (
     LoadedRun,
@@ -31,6 +31,7 @@ __all__ = [
     "TrainingOutcome",
     "TrainingState",
     "check_same_data",
+    "check_start",
     "choose_steps_per_execution",
     "describe_environment",
     "describe_model",
