@@ -221,6 +221,7 @@ class GrpcTransport:
                 ("grpc.max_send_message_length", -1),
                 ("grpc.service_config", json.dumps(config)),
                 ("grpc.enable_http_proxy", 0),
+                ("grpc.max_reconnect_backoff_ms", 1000),
             ],
         )
         self._calls = {method: unary(self._channel, method) for method in ("predict", "metadata", "status")}
