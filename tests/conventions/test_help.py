@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from vae_tf.cli.app import app
 from vae_tf.cli.common import parser
+from vae_tf.cli.tune import _patience
 from vae_tf.program import program
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
@@ -48,3 +49,11 @@ def test_what_markdown_eats_is_found():
     shown = CliRunner().invoke(eaten, ["--help"], env={"COLUMNS": "300", "TERMINAL_WIDTH": "300"}).output
     assert "runs/" in shown
     assert _lost(shown, ["Default: runs/<name>-<time>."])
+
+
+@pytest.mark.parametrize("epochs", [1, 24, 25, 30, 100])
+def test_the_patience_of_a_search_is_what_its_help_says(epochs):
+    (option,) = [one for one in parser(app).commands["tune"].params if one.name == "patience"]
+    share, least = re.search(r"else 1/(\d+) of all, (\d+) at least", option.help).groups()
+    assert _patience(None, None, epochs) == max(epochs // int(share), int(least))
+    assert (_patience(None, 3, epochs), _patience(2, 3, epochs)) == (3, 2)
