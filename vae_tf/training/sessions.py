@@ -30,8 +30,8 @@ class TrainedRun:
         config: its configuration, of which nothing is open any more.
         dataset: its data.
         outcome: its model, and how training ended.
-        results: the numbers on the test split; None where a signal ended training before its time, and for workers but the
-            chief.
+        results: the numbers on the test split; None where a signal ended training or measuring before its time, and for
+            workers but the chief.
     """
 
     run: RunDirectory
@@ -39,6 +39,13 @@ class TrainedRun:
     dataset: Dataset
     outcome: TrainingOutcome
     results: dict[str, Any] | None
+
+    @property
+    def stopped(self) -> str:
+        """When a signal stopped it, for people."""
+        if self.outcome.interrupted:
+            return f"after epoch {self.outcome.state.epoch}"
+        return "while the test split was measured: the training is done, what is left takes no epoch"
 
     def as_loaded(self) -> LoadedRun:
         """Return the run as `load_run` would."""
@@ -77,8 +84,11 @@ def train_and_measure(
     outcome = train(config, dataset, run, console, resume, distribution, callbacks)
     if outcome.interrupted or not is_chief:
         return TrainedRun(run, config, dataset, outcome, None)
-    with console.status("Measuring on the test split"):
-        results = finish_run(outcome, config, dataset, run, console)
+    try:
+        with console.status("Measuring on the test split"):
+            results = finish_run(outcome, config, dataset, run, console)
+    except KeyboardInterrupt:
+        return TrainedRun(run, config, dataset, outcome, None)
     for finding in collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None):
         _warn(console, f"{finding.text} {finding.advice}")
     return TrainedRun(run, config, dataset, outcome, results)
