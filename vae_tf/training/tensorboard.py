@@ -89,9 +89,9 @@ def _tag(key: str) -> str:
 
 
 def describe_model(vae: VAE) -> str:
-    """Return Keras' summary as text."""
+    """Return Keras' summary as text, no wider than the terminal."""
     lines: list[str] = []
     for part in (vae.encoder, vae.decoder):
-        part.summary(print_fn=lambda line, **_: lines.append(line), line_length=88)
+        part.summary(print_fn=lambda line, **_: lines.append(line))
     total = sum(int(np.prod(weight.shape)) for weight in vae.trainable_weights)
     return "\n".join([*lines, f"Trainable parameters in all: {total:,}"])
