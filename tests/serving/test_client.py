@@ -47,6 +47,33 @@ def test_every_kind_of_value(client):
     assert client.predict("total", {"x": [1, 2]})["y"].shape == ()
 
 
+NO_ROWS = {"half", "half_input"}
+"""Signatures of a type that JSON and the client have no form of."""
+
+
+def test_no_rows_are_answered_alike_by_rest_and_grpc(addresses):
+    """Whatever the signature: the same names, types and shapes, or a refusal by both."""
+
+    def ask(server):
+        answers = {}
+        with Client(server, "conformance", timeout=20) as client:
+            rows = {name: fields for name, fields in client.signatures().items() if name not in NO_ROWS}
+            for name, fields in rows.items():
+                empty = {
+                    key: np.empty([length or 0 for length in field.shape], field.dtype) for key, field in fields.inputs.items()
+                }
+                try:
+                    found = client.predict(name, empty)
+                    answers[name] = {key: (value.dtype, value.shape) for key, value in found.items()}
+                except ServingError as error:
+                    answers[name] = error.code
+        return answers
+
+    rest, door = ask(addresses[0]), ask(f"grpc://{addresses[1]}")
+    assert rest["serving_default"] == {"y": (np.float32, (0, 2))}
+    assert rest == door
+
+
 def test_what_is_wrong_is_said_before_anything_is_sent(client):
     with pytest.raises(UserValueError, match="no signature 'none'; it has bool, bytes"):
         client.predict("none", {})

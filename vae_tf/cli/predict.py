@@ -105,7 +105,7 @@ def _write(path: Path, answers: "dict[str, np.ndarray]") -> None:
         write_arrays(path, {name: value for name, value in answers.items() if value.dtype != object})
         return
     pictures = next((value for value in answers.values() if value.ndim == 4 and value.shape[-1] in (1, 3)), None)
-    if pictures is None:
+    if pictures is None or not len(pictures):
         raise UserValueError("The answer holds no pictures; write it to .npz.")
     from PIL import Image
 
