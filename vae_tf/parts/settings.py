@@ -38,13 +38,19 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
+    @classmethod
+    def place(cls) -> dict[str, str]:
+        """Return what a message about an unknown key needs to know: of a part's settings its `slot` and `kind`."""
+        return {}
+
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
         unknown = [key for key in data if key not in cls.model_fields] if isinstance(data, Mapping) else []
         if unknown:
             known = ", ".join(cls.model_fields)
-            raise PydanticCustomError("unknown_key", "{key} is no key of {known}", {"key": str(unknown[0]), "known": known})
+            told = {"key": str(unknown[0]), "known": known, **cls.place()}
+            raise PydanticCustomError("unknown_key", "{key} is no key of {known}", told)
         return data
 
 
@@ -58,6 +64,11 @@ class Settings(Frozen):
 
     part: ClassVar[Any]
     kind: str = ""
+
+    @classmethod
+    def place(cls) -> dict[str, str]:
+        """Return the part's slot and kind."""
+        return {"slot": cls.part.slot, "kind": cls.part.kind}
 
     @model_validator(mode="after")
     def _go_together(self) -> "Settings":
