@@ -33,6 +33,7 @@ __all__ = [
     "SmoothLike",
     "TemperatureLike",
     "Text",
+    "as_rate",
     "lowest",
 ]
 

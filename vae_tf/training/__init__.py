@@ -17,6 +17,7 @@ from vae_tf.training.runs import (
     record,
 )
 from vae_tf.training.sessions import TrainedRun, train_and_measure
+from vae_tf.training.showing import Shown, only_shown
 from vae_tf.training.tensorboard import TensorBoardLog, describe_model
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "LoadedRun",
     "NonFiniteLossError",
     "Profile",
+    "Shown",
     "TensorBoardLog",
     "TrainedRun",
     "TrainingOutcome",
@@ -37,6 +39,7 @@ __all__ = [
     "describe_model",
     "finish_run",
     "load_run",
+    "only_shown",
     "open_data",
     "read_spec",
     "record",
