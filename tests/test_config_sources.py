@@ -1,5 +1,7 @@
 """Preset < file < options < --latent < --set, and messages a person can act on."""
 
+import re
+
 import pytest
 
 from vae_tf.config import validate_config
@@ -14,7 +16,7 @@ from vae_tf.config_sources import (
     resolve_config,
 )
 from vae_tf.errors import UserFileError, UserValueError
-from vae_tf.parts import read
+from vae_tf.parts import kinds, read, settings_of
 from vae_tf.program import command_line
 
 GAUSSIAN = {"kind": "gaussian"}
@@ -47,10 +49,17 @@ BAD_SETTINGS = [
     ),
     (
         {"model": {"network": {"kind": "mlp", "hidden_size": 1}}},
-        "model.network.hidden_size is not a known key; known: kind, widths, depth, activation, normalization, dropout.",
+        "model.network.hidden_size is no key of kind 'mlp', but of conv, recurrent: set model.network.kind=conv first.",
     ),
     ({"trainning": {}, "seed": -1}, "trainning is not a known key; did you mean 'training'?"),
-    ({"training": {"learning_rate": {"kind": "constant"}}}, "training.learning_rate.value is missing."),
+    (
+        {"model": {"latents": [{**GAUSSIAN, "kl_weight": {"kind": "constant"}}]}},
+        "model.latents[0].kl_weight.value is missing.",
+    ),
+    (
+        {"model": {"network": {"kind": "auto", "widht": [3]}}},
+        "model.network.widht is not a known key; did you mean 'widths'?",
+    ),
     ({"data": {"resize": [3]}}, "data.resize[1] is missing."),
     ({"data": {"resize": [3, 0]}}, "data.resize[1] must be >= 1. Received: 0."),
     ({"data": {"validation_fraction": 1.5}}, "data.validation_fraction must be < 1.0. Received: 1.5."),
@@ -138,6 +147,24 @@ def test_a_bad_setting_is_one_line_with_path_rule_and_value(settings, message):
     with pytest.raises(UserValueError) as error:
         validate_config(settings)
     assert str(error.value) == message
+
+
+OF_OTHERS = [
+    (f"model.{slot}", key)
+    for slot in ("network", "likelihood")
+    for key in sorted({key for part in kinds(slot).values() for key in settings_of(part).model_fields} - {"kind"})
+]
+
+
+@pytest.mark.parametrize(("path", "key"), OF_OTHERS)
+def test_a_key_of_another_kind_says_whose_it_is_and_what_to_set_first(path, key):
+    part = path.removeprefix("model.")
+    value = next(one.get_default() for other in kinds(part).values() if (one := settings_of(other).model_fields.get(key)))
+    override = {f"{path}.{key}": value}
+    with pytest.raises(UserValueError, match=rf"{path}\.{key} is no key of kind 'auto', but of ") as error:
+        resolve_config(config := "digits", overrides={f"{path}.kind": "auto", **override})
+    advice = re.search(rf"set ({path}\.kind)=(\w+) first\.", str(error.value))
+    assert resolve_config(config, overrides={advice[1]: advice[2], **override}).model
 
 
 @pytest.mark.parametrize(("override", "message"), BAD_OVERRIDES)

@@ -284,6 +284,8 @@ def _check_path(defaults: Any, path: tuple[str, ...]) -> None:
                 raise UserValueError(f"{walked} has entries 0 to {len(node) - 1}. Received: {part}.")
             node, walked = node[int(part)], f"{walked}[{part}]"
         elif isinstance(node, dict):
+            if part not in node and "kind" in node:
+                return  # a part's settings: validation knows the other kinds
             if part not in node:
                 raise UserValueError(f"{join_path(walked, part)} is not a known key{nearest_name(part, node)}")
             node, walked = node[part], join_path(walked, part)

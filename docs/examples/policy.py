@@ -16,21 +16,25 @@ The best return is found by dynamic programming (Bellman 1957).
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
-import tensorflow as tf
 from matplotlib.figure import Figure
 
-from vae_tf.evaluation.figures import save_figure, styled
-from vae_tf.models import CategoricalLatent
+from vae_tf.quiet import quiet_imports
+
+with quiet_imports():
+    import tensorflow as tf
+
+    from vae_tf.evaluation.figures import save_figure, styled
+    from vae_tf.models import CategoricalLatent
+
+    tf.constant(0)  # starts the devices, which have messages of their own
 
 BATCH = 32
 LEARNING_RATE = 0.1
@@ -186,13 +190,24 @@ def draw_figure(tasks: list[Task], curves: dict[tuple[str, str], np.ndarray]) ->
     return figure
 
 
+def in_words(last: dict[str, dict[str, float]]) -> str:
+    """Return the expected returns after learning, a line an estimator."""
+    lines = []
+    for task, numbers in last.items():
+        lines.append(f"{task}: expected return after learning")
+        lines += [f"  {name:<26} {value:6.3f}" for name, value in numbers.items()]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Learn with every estimator, write the figure, and print the last expected returns."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, required=True, help="FILE.png or FILE.svg")
     parser.add_argument("--updates", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="print the expected returns as JSON")
     arguments = parser.parse_args()
+    tf.get_logger().setLevel("ERROR")
     tasks, curves = [bandit(), grid_world()], {}
     for task in tasks:
         for name in ESTIMATORS:
@@ -203,7 +218,7 @@ def main() -> None:
         task.name: {"best": task.best_return(), **{name: float(curves[task.name, name][:, -1].mean()) for name in ESTIMATORS}}
         for task in tasks
     }
-    print(json.dumps(last, indent=2))  # noqa: T201 - the result
+    print(json.dumps(last, indent=2) if arguments.json else in_words(last))  # noqa: T201 - the result
 
 
 if __name__ == "__main__":

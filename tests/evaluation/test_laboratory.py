@@ -5,7 +5,7 @@ import pytest
 
 from vae_tf.config import ModelConfig
 from vae_tf.evaluation import gradients
-from vae_tf.evaluation.gradients import GridPoint, Laboratory, verdict
+from vae_tf.evaluation.gradients import GradientStatistics, GridPoint, Laboratory, verdict
 from vae_tf.evaluation.laboratory import (
     curve_figure,
     estimator_grid,
@@ -61,6 +61,26 @@ def test_known_estimators_are_told_apart(laboratory):
 def test_the_exact_gradient_has_no_variance(laboratory):
     found = laboratory.measure(GridPoint("exact", "exact"), laboratory.exact(), 40)
     assert found.variance < 1e-8 and found.bias < 1e-4 and found.cosine == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_least_variance_is_that_of_an_estimator_that_is_nowhere_biased(seed):
+    rng = np.random.default_rng(seed)
+    blank = {"target": "elbo", "bias": 0.0, "bias_stderr": 0.0, "bias_interval": (0.0, 0.0), "cosine": 0.5}
+    blank |= {"milliseconds": 1.0, "relative_cost": 1.0, "num_draws": 40, "num_samples": None}
+    found = [
+        GradientStatistics(name=name, temperature=temperature, bias_z=rng.choice([0.5, 9.0]), variance=rng.random(), **blank)
+        for name in ("a", "b", "c")
+        for temperature in (1.0, 0.1)
+    ]
+    fair = {one.name for one in found} - {one.name for one in found if one.bias_z > 3}
+    said = " ".join(verdict(found))
+    if not fair:
+        assert "Least variance" not in said
+        return
+    least = min((one for one in found if one.name in fair), key=lambda one: one.variance)
+    assert f"No bias outside 3 standard errors: {', '.join(sorted(fair))}." in said
+    assert f"Least variance among them: {least.name}, {least.variance:.3g}." in said
 
 
 def test_stages_and_curves(laboratory, make_spec):

@@ -1,5 +1,8 @@
 """The laboratory from the command line."""
 
+import io
+
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -30,6 +33,38 @@ def test_tables_curves_and_figures(run_cli, parse, tmp_path, small_grid):
 def test_the_table_for_people(run_cli, small_grid):
     code, _, err = run_cli("estimators", *QUICK)
     assert code == 0 and "score_function, none" in err and "•" in err
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_the_table_cuts_no_number_in_a_terminal_of_80_columns(monkeypatch, width):
+    from rich.console import Console
+
+    from vae_tf.cli import estimators as command
+
+    rng, console = np.random.default_rng(0), Console(file=io.StringIO(), width=width)
+    monkeypatch.setattr(command, "console", console)
+    names = [(point.name, point.target) for point in laboratory.estimator_grid([2.0, 0.25], [2])]
+    found = [
+        {
+            "name": name,
+            "target": target,
+            "temperature": 0.25,
+            "num_samples": 2,
+            "bias_interval": (0.004 * index, 12.34),
+            "variance": 10.0 ** rng.uniform(-9, 9),
+            "cosine": -0.123,
+            "relative_cost": 123.45,
+        }
+        for index, (name, target) in enumerate(names)
+    ]
+    result = {"latent": "categorical:3x4", "dataset": "digits", "steps": 60, "estimators": found, "curves": [], "figures": []}
+    command._show({**result, "verdict": []})
+    shown = console.file.getvalue()
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= width
+    for one in found:
+        assert f" {one['variance']:.3g} " in shown
+        assert "{:.2f} to {:.2f}".format(*one["bias_interval"]) in shown
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from vae_tf.cli import main
 from vae_tf.data.pipeline import gather_examples, to_inputs
 from vae_tf.evaluation.bounds import BoundEstimator
 from vae_tf.export import standalone
-from vae_tf.export.check import ServableMismatchError, check_servable, random_request
+from vae_tf.export.check import ServableMismatchError, check_servable, compare_answers, precision_of, random_request
 from vae_tf.export.functions import SCORE_SAMPLES
 from vae_tf.export.servable import export_run, list_versions
-from vae_tf.export.signatures import make_signatures
+from vae_tf.export.signatures import Input, Signature, make_signatures
 from vae_tf.seeding import derive_pair
 from vae_tf.training.runs import load_run
 
@@ -69,6 +70,42 @@ def test_a_servable_of_another_model_is_refused(exported):
     reconstruct = make_signatures(other.vae, other.spec)[:1]
     with pytest.raises(ServableMismatchError, match="serving_default answers otherwise"):
         check_servable(path, reconstruct)
+
+
+@pytest.fixture(scope="module")
+def coarse(tmp_path_factory):
+    """Return a run whose layers compute in bfloat16."""
+    run = tmp_path_factory.mktemp("runs") / "coarse"
+    settings = ["--set", "training.precision=mixed_bfloat16", "--set", "data.limit=120", "--batch-size", "32", "--epochs", "1"]
+    model = ["--latent", "gaussian:3+categorical:2x4", "--set", "model.network={kind: mlp, widths: [64, 32]}"]
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "--run-dir", str(run), *settings, *model])
+    assert not stopped.value.code
+    return run
+
+
+def test_a_model_of_mixed_precision_passes_its_check(coarse, run_cli, parse, tmp_path):
+    code, out, err = run_cli("export", coarse, "--output", tmp_path, "--name", "a", "--check", "--json")
+    assert code == 0, err
+    assert {check["name"] for check in parse(out)["checks"]} == NAMES
+    loaded = load_run(coarse)
+    assert precision_of(loaded.vae) == "bfloat16"
+    loaded.vae.decoder.layers[-2].bias.assign_add(tf.ones_like(loaded.vae.decoder.layers[-2].bias))
+    with pytest.raises(ServableMismatchError, match="answers otherwise"):
+        check_servable(tmp_path / "a" / "1", make_signatures(loaded.vae, loaded.spec), "bfloat16")
+
+
+@pytest.mark.parametrize(("precision", "passes"), [("float32", 1e-5), ("bfloat16", 5e-3)])
+def test_the_tolerance_is_that_of_the_precision(precision, passes):
+    live = np.float32([[1.0, -200.0, 0.01]])
+    signature = Signature("one", lambda x: {"y": x}, (Input(tf.TensorSpec([None, 3], tf.float32, name="x"), "", live[0]),), {})
+    for share, is_fine in ((passes, True), (20 * passes, False)):
+        answers = {"y": live * (1.0 + share)}
+        if is_fine:
+            assert compare_answers(signature, {"x": live}, answers, precision) > 0.0
+            continue
+        with pytest.raises(ServableMismatchError):
+            compare_answers(signature, {"x": live}, answers, precision)
 
 
 @pytest.mark.parametrize("name", ["joint", "autoencoder"])

@@ -135,7 +135,43 @@ def test_score_other_data_without_labels(tiny_run, run_cli, parse, tmp_path):
     code, out, err = run_cli("score", tiny_run, "--data", f"npz:{tmp_path / 'new.npz'}", "-o", tmp_path / "s.csv")
     assert code == 0 and "No ROC AUC" in err and out.strip() == str(tmp_path / "s.csv")
     rows = _rows(tmp_path / "s.csv")
-    assert [row["row"] for row in rows] == ["0", "1"]
+    assert [(row["split"], row["row"]) for row in rows] == [("", "0"), ("", "1")]  # no split of the run's
+
+
+def test_splits_are_named_where_the_data_have_them(tiny_run, run_cli, tmp_path):
+    x = np.zeros((2, 8, 8), np.uint8)
+    np.savez(tmp_path / "new.npz", x_train=x, x_test=x)
+    for data, names in {"new": ["train", "train", "test", "test"], None: ["test"] * 3}.items():
+        given = ["--data", f"npz:{tmp_path / 'new.npz'}"] if data else ["--limit", 3]
+        assert run_cli("score", tiny_run, *given, "-o", tmp_path / "s.csv", "--num-samples", 2)[0] == 0
+        assert [row["split"] for row in _rows(tmp_path / "s.csv")] == names
+
+
+TRAIN = "of the split train"
+NO_DETECTION = {
+    "no labels": (None, [], "the scored examples have no labels"),
+    "a single label": ([3] * 6, ["--anomalies", "3"], f"all labelled examples {TRAIN} are 3. It takes anomalies"),
+    "nothing said": ([3, 4] * 3, [], f"--anomalies says which labels are anomalies. Labels {TRAIN}: 3, 4."),
+    "no anomaly": (
+        [3, 4] * 3,
+        ["--anomalies", "7"],
+        f"none of the labelled examples {TRAIN} are anomalies. Their labels: 3, ",
+    ),
+    "no normal one": ([3, 4] * 3, ["--anomalies", "3,4"], f"all of the labelled examples {TRAIN} are anomalies."),
+}
+
+
+@pytest.mark.parametrize("case", NO_DETECTION)
+def test_why_there_is_no_roc_auc_is_said_of_the_case_at_hand(tiny_run, run_cli, tmp_path, case):
+    labels, options, told = NO_DETECTION[case]
+    arrays = {"x_train": np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8) % 17, "x_test": np.zeros((2, 8, 8), np.uint8)}
+    named = {"y_train": np.array(labels), "y_test": np.array([7, 7])} if labels else {}
+    np.savez(tmp_path / "new.npz", **arrays, **named)
+    data = ["--data", f"npz:{tmp_path / 'new.npz'}", "--split", "train", "--num-samples", 2]
+    code, _, err = run_cli("score", tiny_run, *data, "-o", tmp_path / "s.csv", *options)
+    assert code == 0, err
+    assert f"No ROC AUC: {told}" in err
+    assert ("--anomalies" in err) == (labels is not None and len(set(labels)) > 1)
 
 
 def test_score_other_data_than_a_table_whose_classes_were_cut(run_cli, tmp_path):

@@ -150,8 +150,9 @@ def test_a_joint_latent_is_told_labels_by_its_first_block():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(UserValueError, match="needs data with labels"):
-        build_vae(CONFIG, SPEC.model_copy(update={"label_names": ()}))
+    for names, told in {(): "without", ("cat",): "with a single one: cat"}.items():
+        with pytest.raises(UserValueError, match=rf"needs data with labels. Received: \w+, {told}\."):
+            build_vae(CONFIG, SPEC.model_copy(update={"label_names": names}))
     blocks = [{"kind": "gaussian"}, {"kind": "conditional_gaussian"}]
     with pytest.raises(UserValueError, match="at the first place only"):
         validate_config({"model": {"latents": blocks}})

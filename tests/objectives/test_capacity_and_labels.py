@@ -161,5 +161,5 @@ def test_wrong_numbers_of_labels_are_refused(count, message, make_dataset):
 def test_labels_need_data_with_labels(make_dataset):
     dataset = make_dataset()
     blank = {name: ArraySplit(split.x, np.full(split.num_examples, -1)) for name, split in dataset.splits.items()}
-    with pytest.raises(UserValueError, match="for 0 classes"):
+    with pytest.raises(UserValueError, match=r"training examples with labels\. Received: toy, without"):
         labelled_examples(Dataset(dataset.spec, blank), 2, 0)

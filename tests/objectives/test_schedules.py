@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from vae_tf.parts import read
+from vae_tf.config import TrainingConfig
+from vae_tf.parts import kinds, read
 from vae_tf.schedules import Constant, Cosine, Exponential, Linear, as_schedule
 
 VALUES = [
@@ -78,3 +79,27 @@ def test_configurations_become_the_schedule_with_the_same_values(config, kind):
     assert type(schedule) is kind
     assert schedule.get_config() == config.model_dump(exclude={"kind"})
     assert np.isfinite(float(schedule(3)))
+
+
+RATES = [kind for kind, part in kinds("schedule").items() if not part.is_weight]
+
+
+@pytest.mark.parametrize("written", [*RATES, *({"kind": "stepwise", "schedule": kind} for kind in RATES if kind != "stepwise")])
+def test_a_kind_alone_as_learning_rate_is_a_rate_at_every_step_and_trains(written, make_config, start, tmp_path):
+    config = make_config(epochs=1, learning_rate=written)
+    schedule = as_schedule(config.training.learning_rate)
+    values = [float(schedule(step)) for step in range(0, 20_000, 50)]
+    assert min(values) >= 0.0 and max(values) == pytest.approx(1e-3)
+    assert TrainingConfig.model_validate(config.training.model_dump(mode="json")) == config.training
+    run, _ = start(config, tmp_path / "run", eager=True)
+    (line,) = run.read_metrics()
+    assert np.isfinite(line["val_negative_elbo"])
+    assert line["learning_rate"] == pytest.approx(float(schedule(4)), rel=1e-5)
+
+
+def test_what_is_said_of_a_learning_rate_is_kept_and_weights_keep_their_defaults(make_config):
+    given = {"kind": "stepwise", "schedule": {"kind": "cosine", "start": 0.5, "steps": 7}}
+    rate = make_config(learning_rate=given).training.learning_rate
+    assert (rate.schedule.start, rate.schedule.stop, rate.schedule.steps) == (0.5, 0.0, 7)
+    weight = make_config([{"kind": "gaussian", "size": 2, "kl_weight": "cosine"}]).model.latents[0].kl_weight
+    assert weight.start == 1.0

@@ -1,9 +1,11 @@
 """The client, against the embedded server, and its protocol buffers against the official ones."""
 
 import http.server
+import socket
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.serving import Client, Code, ServingError
+from vae_tf.serving.model_config import ModelConfig
 from vae_tf.serving.wire import DTYPES, Wire, read_tensor, write_tensor
 
 
@@ -42,6 +45,33 @@ def test_every_kind_of_value(client):
     assert np.isnan(client.predict("log", {"x": [np.nan]})["y"]).all()
     assert client.predict("scalar", {"x": 7})["y"] == 14
     assert client.predict("total", {"x": [1, 2]})["y"].shape == ()
+
+
+NO_ROWS = {"half", "half_input"}
+"""Signatures of a type that JSON and the client have no form of."""
+
+
+def test_no_rows_are_answered_alike_by_rest_and_grpc(addresses):
+    """Whatever the signature: the same names, types and shapes, or a refusal by both."""
+
+    def ask(server):
+        answers = {}
+        with Client(server, "conformance", timeout=20) as client:
+            rows = {name: fields for name, fields in client.signatures().items() if name not in NO_ROWS}
+            for name, fields in rows.items():
+                empty = {
+                    key: np.empty([length or 0 for length in field.shape], field.dtype) for key, field in fields.inputs.items()
+                }
+                try:
+                    found = client.predict(name, empty)
+                    answers[name] = {key: (value.dtype, value.shape) for key, value in found.items()}
+                except ServingError as error:
+                    answers[name] = error.code
+        return answers
+
+    rest, door = ask(addresses[0]), ask(f"grpc://{addresses[1]}")
+    assert rest["serving_default"] == {"y": (np.float32, (0, 2))}
+    assert rest == door
 
 
 def test_what_is_wrong_is_said_before_anything_is_sent(client):
@@ -79,6 +109,58 @@ def test_nobody_there(server):
         client.states()
     assert error.value.code is Code.UNAVAILABLE
     assert "127.0.0.1:9" in error.value.message
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_a_server_that_comes_later_is_waited_for(conformance_folder, start_server, scheme):
+    ports = [_free_port(), _free_port()]
+    told, answers = [], []
+    address = f"http://127.0.0.1:{ports[0]}" if scheme == "http" else f"grpc://127.0.0.1:{ports[1]}"
+
+    def ask():
+        with Client(address, "conformance", timeout=60) as client:
+            client.wait_for_server(60, lambda: told.append(1))
+            answers.append(client.predict("serving_default", {"x": [[1.0, 2.0]]})["y"].tolist())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(2.5)  # longer than the retries of one call
+    options = {"rest_port": ports[0], "grpc_port": ports[1]}
+    with start_server([ModelConfig("conformance", conformance_folder)], **options):
+        thread.join(60)
+    assert answers == [[[2.0, 4.0]]]
+    assert told == [1]
+
+
+@pytest.mark.parametrize(
+    ("states", "waits"), [(["START", "LOADING", "AVAILABLE"], True), (["END"], False), (["AVAILABLE"], False)]
+)
+def test_a_model_that_is_being_loaded_is_waited_for(states, waits):
+    told, left = [], list(states)
+    with Client("http://127.0.0.1:9", "m") as client:
+        client._transport.states = lambda _: {1: left.pop(0)}
+        client.wait_for_server(20, lambda: told.append(1))
+    assert (not left, bool(told)) == (True, waits)
+
+
+@pytest.mark.parametrize("server", ["http://127.0.0.1:9", "grpc://127.0.0.1:9"])
+def test_waiting_ends_with_the_timeout_and_says_who_was_not_there(server):
+    began = time.monotonic()
+    with Client(server, "m", num_retries=0) as client, pytest.raises(ServingError) as error:
+        client.wait_for_server(1.0)
+    assert error.value.code is Code.UNAVAILABLE
+    assert 0.9 < time.monotonic() - began < 5
+
+
+def test_another_answer_than_nobody_there_is_not_waited_out(addresses):
+    with Client(addresses[0], "none") as client, pytest.raises(ServingError) as error:
+        client.wait_for_server(30, lambda: pytest.fail("there is nothing to wait for"))
+    assert error.value.code is Code.NOT_FOUND
+
+
+def _free_port():
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        return made.getsockname()[1]
 
 
 def test_bad_arguments(tmp_path):

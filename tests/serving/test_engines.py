@@ -1,13 +1,16 @@
 """Which program serves, and with what it is started; stand-ins on the PATH record how they were called."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from vae_tf.errors import UserValueError
+from vae_tf.cli.serve import _models
+from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.serving.engines import Launch, choose_engine, docker_command, model_server_command
 from vae_tf.serving.model_config import ModelConfig, read_model_config
 
@@ -112,3 +115,46 @@ def test_bad_calls_are_one_line_and_exit_code_2(tmp_path, arguments, message):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr.splitlines()[-1]
+
+
+def _touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+HINTS = {
+    "a version that is no whole number": (["m/0.1/saved_model.pb"], "m", "mv m/0.1 m/1"),
+    "its SavedModel itself": (["m/0.1/saved_model.pb", "m/7/saved_model.pb"], "m/0.1", "mv m/0.1 m/8"),
+    "a version": (["m/3/saved_model.pb"], "m/3", "Did you mean m?"),
+    "a folder of servables": (["saved/m/3/saved_model.pb"], "saved", "Did you mean saved/m?"),
+    "a run": (["r/config.yaml", "r/checkpoints/epoch-00001.npz"], "r", "export r"),
+    "a folder of runs": (["runs/r/config.yaml", "runs/r/checkpoints/1"], "runs", "export runs/r"),
+    "something else": (["m/notes/a.txt"], "m", "export RUN"),
+    "nothing": (["m/.keep"], "m", "export RUN"),
+}
+
+
+@pytest.mark.parametrize("case", HINTS)
+def test_advice_fits_the_folder_and_leads_to_versions(tmp_path, monkeypatch, case):
+    files, asked, advice = HINTS[case]
+    monkeypatch.chdir(tmp_path)
+    _touch(tmp_path, *files)
+    with pytest.raises(UserFileError, match="must hold versions") as error:
+        _models([Path(asked)], None)
+    told = str(error.value)
+    assert advice in told
+    meant = re.search(r"Did you mean (\S+)\?|`(mv .*)`, then serve (\S+)\.", told)
+    if meant:
+        if meant[2]:
+            subprocess.run(shlex.split(meant[2]), check=True)
+        assert _models([Path(meant[1] or meant[3])], None)[0].name == "m"
+    else:
+        assert "Did you mean" not in told
+
+
+def test_advice_inside_the_folder_itself(tmp_path, monkeypatch):
+    _touch(tmp_path, "m/0.1/saved_model.pb")
+    monkeypatch.chdir(tmp_path / "m" / "0.1")
+    with pytest.raises(UserFileError, match=f"mv {tmp_path}/m/0.1 {tmp_path}/m/1"):
+        _models([Path()], None)

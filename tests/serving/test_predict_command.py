@@ -69,3 +69,14 @@ def test_nobody_there(predict, tmp_path):
     done = predict("serving_default", tmp_path / "x.npy", "--timeout", "2", server="http://127.0.0.1:9")
     assert isinstance(done.exception, UserError)
     assert "http://127.0.0.1:9 says UNAVAILABLE: Cannot reach" in str(done.exception)
+
+
+@pytest.mark.parametrize("door", [0, 1])
+def test_no_rows(predict, addresses, tmp_path, door):
+    np.save(tmp_path / "none.npy", np.zeros((0, 2), np.float32))
+    server = addresses[0] if not door else f"grpc://{addresses[1]}"
+    done = predict("serving_default", tmp_path / "none.npy", "-o", tmp_path / "y.npz", server=server)
+    assert done.exit_code == 0, done.output
+    assert np.load(tmp_path / "y.npz")["y"].shape == (0, 2)
+    done = predict("serving_default", tmp_path / "none.npy", "-o", tmp_path / "y.png", server=server)
+    assert isinstance(done.exception, UserError)

@@ -65,3 +65,14 @@ def test_a_model_is_described_by_its_networks_and_its_size(make_vae):
     assert 'Model: "encoder"' in text
     assert 'Model: "decoder"' in text
     assert text.splitlines()[-1] == f"Trainable parameters in all: {total:,}"
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_the_summary_fits_the_terminal_and_cuts_no_number(finished, monkeypatch, width):
+    _, outcome, *_ = finished
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = describe_model(outcome.vae).splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum("Param #" in line for line in lines) == 2
+    for layer in (*outcome.vae.encoder.layers, *outcome.vae.decoder.layers):
+        assert any(layer.name in line and f" {layer.count_params():,} " in line for line in lines), layer.name

@@ -64,7 +64,8 @@ def train(  # noqa: PLR0913 - the options of the command line
         quiet: show no progress and no warnings.
 
     Returns:
-        The run. Its `results` are None if Ctrl-C ended training before its time: the epoch is saved, and `resume` goes on.
+        The run. Its `results` are None if Ctrl-C ended training or measuring before its time: what is done is kept, and
+        `resume` goes on.
 
     Raises:
         UserValueError: settings, data and model do not fit each other; the message says what to change.
@@ -99,7 +100,7 @@ def train(  # noqa: PLR0913 - the options of the command line
     with in_memory(None if isinstance(data, str) else data):
         trained = train_and_measure(settings, run, console, resume, start_distribution("auto", Cluster()), callbacks)
     if trained.results is None:
-        console.print(f"Stopped after epoch {trained.outcome.state.epoch}. Go on with: resume=True, run_dir={str(run.path)!r}")
+        console.print(f"Stopped {trained.stopped}. Go on with: resume=True, run_dir={str(run.path)!r}")
     return Run(trained.as_loaded(), trained.dataset)
 
 

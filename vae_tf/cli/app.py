@@ -62,6 +62,8 @@ for _panel, _modules in _COMMANDS.items():
         app.command(rich_help_panel=_panel)(with_parts(_command) if _name in WITH_PARTS else _command)
 
 
+_INTERRUPTED = 130
+"""What typer makes of a KeyboardInterrupt."""
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]
 """Typer's base of all errors in the call itself: wrong options, missing arguments."""
 
@@ -77,6 +79,8 @@ def main(arguments: list[str] | None = None) -> None:
         path = error.ctx.command_path if error.ctx else program()
         code = _fail(f"{error.format_message()} See `{path} --help`.", 2)
     except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
         code = _fail("stopped by a signal.", 1)
     sys.exit(code or 0)
 

@@ -36,7 +36,7 @@ def predict(  # noqa: PLR0913 - options of the command line
     num: Annotated[int, typer.Option(help="Draws of `sample`.", min=1)] = 16,
     seed: Annotated[int, typer.Option(help="Seed of the first row of `sample` and `impute`; the next rows count on.")] = 0,
     temperature: Annotated[float, typer.Option(help="Of `sample`: below 1 keeps to the more probable.", min=0.0)] = 1.0,
-    timeout: Annotated[float, typer.Option(help="Seconds, retries included.", min=0.001)] = 30.0,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the server, and for one answer.", min=0.001)] = 30.0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write answers to .npz, or pictures to .png.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as one JSON object on stdout.")] = False,
 ) -> None:
@@ -51,6 +51,7 @@ def predict(  # noqa: PLR0913 - options of the command line
         check_suffix(output, ".npz", ".png")
     with Client(server, model, version, label, timeout) as client:
         try:
+            client.wait_for_server(timeout, lambda: console.print(f"Waiting for {server}, {timeout:g} s", highlight=False))
             answers = _ask(client, signature, files or [], num, seed, temperature)
         except ServingError as error:
             raise UserValueError(f"{server} says {error}") from error
@@ -104,7 +105,7 @@ def _write(path: Path, answers: "dict[str, np.ndarray]") -> None:
         write_arrays(path, {name: value for name, value in answers.items() if value.dtype != object})
         return
     pictures = next((value for value in answers.values() if value.ndim == 4 and value.shape[-1] in (1, 3)), None)
-    if pictures is None:
+    if pictures is None or not len(pictures):
         raise UserValueError("The answer holds no pictures; write it to .npz.")
     from PIL import Image
 

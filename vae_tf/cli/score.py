@@ -32,6 +32,7 @@ __all__ = ["score"]
 
 _BATCH = 500
 _SPLITS = ("train", "validation", "test")
+_NUM_LISTED = 20
 
 
 _AnomaliesOption = Annotated[
@@ -107,10 +108,33 @@ def _score(run: str, wanted: _Wanted, num_samples: int, files: _Files, as_json: 
         scores = score_examples(loaded.vae, examples, splits, num_samples, loaded.config.seed, advance)
     truth = is_anomaly(scores.labels) if is_anomaly else None
     detections = measure_detection(scores, truth) if truth is not None and {0.0, 1.0} <= set(truth.tolist()) else ()
-    _write(files.output, examples, scores, truth)
+    _write(files.output, examples, scores, truth, _is_divided(examples, own=wanted.data is None))
     if files.picture:
         _draw(files.picture, examples, scores, truth)
-    _report(scores, detections, files.output, as_json)
+    told = [] if detections else [_no_detection(scores, truth, examples, splits)]
+    _report(scores, detections, files.output, told, as_json)
+
+
+def _no_detection(scores: "Scores", truth: Any, examples: "Dataset", splits: list[str]) -> str:
+    """Say why there is no ROC AUC, and what would give one."""
+    import numpy as np
+
+    from vae_tf.data.splits import NO_LABEL
+    from vae_tf.evaluation.projector import label_texts
+
+    labels = sorted({*map(int, scores.labels)} - {NO_LABEL})
+    if not labels:
+        return "No ROC AUC: the scored examples have no labels to tell anomalies by."
+    names = label_texts(examples.spec, np.array(labels))
+    listed = ", ".join(names[:_NUM_LISTED]) + (", ..." if len(names) > _NUM_LISTED else "")
+    others = "" if len(splits) > 1 else f" of the split {splits[0]}"
+    if len(labels) == 1:
+        return f"No ROC AUC: all labelled examples{others} are {listed}. It takes anomalies and normal examples."
+    if truth is None:
+        return f"No ROC AUC: --anomalies says which labels are anomalies. Labels{others}: {listed}."
+    kind = "all" if 1.0 in truth else "none"
+    told = f"{kind} of the labelled examples{others} are anomalies. Their labels: {listed}"
+    return f"No ROC AUC: {told}. Choose other --anomalies."
 
 
 def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
@@ -170,11 +194,16 @@ def _anomalous(loaded: "LoadedRun", examples: "Dataset", anomalies: str | None) 
     return lambda labels: np.where(labels == NO_LABEL, np.nan, np.where(np.isin(labels, named), inside, 1.0 - inside))
 
 
-def _write(output: Path, examples: "Dataset", scores: "Scores", truth: Any) -> None:
+def _is_divided(examples: "Dataset", own: bool) -> bool:
+    """Return whether the splits are splits: a file that is not divided is loaded as if all of it were one of training."""
+    return own or sum(split.num_examples > 0 for split in examples.splits.values()) > 1
+
+
+def _write(output: Path, examples: "Dataset", scores: "Scores", truth: Any, is_divided: bool) -> None:
     from vae_tf.artifacts import write_text
     from vae_tf.evaluation.projector import label_texts
 
-    columns: dict[str, Any] = {"split": scores.splits, "row": scores.rows}
+    columns: dict[str, Any] = {"split": scores.splits if is_divided else [""] * len(scores.rows), "row": scores.rows}
     if scores.names:
         columns["file"] = scores.names
     columns["label"] = ["" if text == "-" else text for text in label_texts(examples.spec, scores.labels)]
@@ -208,13 +237,13 @@ def _draw(picture: Path, examples: "Dataset", scores: "Scores", truth: Any) -> N
     save_figure(score_figure(values, truth, grid_pixels(examples.spec, grid)), picture)
 
 
-def _report(scores: "Scores", detections: "tuple[Detection, ...]", output: Path, as_json: bool) -> None:
+def _report(scores: "Scores", detections: "tuple[Detection, ...]", output: Path, told: list[str], as_json: bool) -> None:
     means = {name: float(values.mean()) for name, values in scores.columns.items()}
     result = {"path": str(output), "num_examples": len(scores.labels), "mean": means}
-    emit({**result, "detection": [asdict(one) for one in detections]}, as_json, lambda: _show(means, detections, output))
+    emit({**result, "detection": [asdict(one) for one in detections]}, as_json, lambda: _show(means, detections, output, told))
 
 
-def _show(means: dict[str, float], detections: "tuple[Detection, ...]", output: Path) -> None:
+def _show(means: dict[str, float], detections: "tuple[Detection, ...]", output: Path, told: list[str]) -> None:
     from vae_tf.cli.tables import table
 
     console.print(table("Mean scores", ["score", "nats"], [(name, f"{value:.3f}") for name, value in means.items()]))
@@ -231,9 +260,6 @@ def _show(means: dict[str, float], detections: "tuple[Detection, ...]", output: 
         first = detections[0]
         title = f"Finding {first.num_anomalies:,} anomalies among {first.num_anomalies + first.num_normal:,} examples"
         console.print(table(title, header, rows), highlight=False)
-    else:
-        console.print(
-            "No ROC AUC: it takes labelled anomalies and normal examples (--anomalies, or a run with data.classes).",
-            highlight=False,
-        )
+    for line in told:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     typer.echo(str(output))

@@ -1,6 +1,7 @@
 """`run.py serve`: answer requests for a servable."""
 
 import os
+import shlex
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,8 +153,26 @@ def _models(servables: list[Path], config_file: Path | None) -> "list[ModelConfi
 
 
 def _hint(path: Path) -> str:
-    """Guess which folder was meant."""
+    """Say what to do with a folder that holds no versions, by what it holds."""
+    path = path if path.name not in ("", "..") else path.resolve()
     if (path / "saved_model.pb").exists():
-        return f"Did you mean {path.parent}?"
+        return f"Did you mean {path.parent}?" if path.name.isdecimal() else _renaming(path)
+    if (path / "config.yaml").is_file():
+        return f"It is a run: write a servable of it with `{command_line('export', path)}`, and serve that."
     inner = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
-    return f"Did you mean {inner[0]}?" if inner else f"Write one with `{command_line('export', 'RUN')}`."
+    misnamed = [child for child in inner if (child / "saved_model.pb").exists()]
+    if misnamed:
+        return _renaming(misnamed[0])
+    servables = [child for child in inner if any(one.name.isdecimal() for one in child.iterdir())]
+    runs = [child for child in inner if (child / "config.yaml").is_file()]
+    if servables and not runs:
+        return f"Did you mean {servables[0]}?"
+    return f"Write one with `{command_line('export', runs[-1] if runs else 'RUN')}`."
+
+
+def _renaming(path: Path) -> str:
+    """Say how to make a version of a SavedModel whose name is no number."""
+    folder = path.parent
+    taken = [int(child.name) for child in folder.iterdir() if child.name.isdecimal()]
+    moved = shlex.join(["mv", str(path), str(folder / str(max(taken, default=0) + 1))])
+    return f"{path.name} is a SavedModel, but no whole number: `{moved}`, then serve {folder}."

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["assessment_lines", "finding_lines", "table"]
 
+_NARROW = 17
+"""Longest cell of a column that is never wrapped, such as `1.2345 ± 0.0123`."""
 _MARKS = {"good": "[green]✓[/]", "note": "[cyan]•[/]", "warning": "[yellow]![/]"}
 
 
@@ -39,12 +41,19 @@ def finding_lines(findings: "Iterable[Finding]") -> Iterator[str]:
 
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> "Table":
-    """Return a table with a header; all but the first column right-aligned."""
+    """Return a table with a header; all but the first column right-aligned. Where there is too little room, words are wrapped.
+
+    A number is never cut: a column of short cells without room to spare keeps its width, and the first one gives way.
+    """
     from rich.table import Table
 
+    rows = list(rows)
     made = Table(title=title, title_justify="left")
     for index, name in enumerate(header):
-        made.add_column(name, justify="right" if index else "left", no_wrap=not index)
+        cells = [row[index] for row in rows]
+        is_narrow = all(len(cell) <= _NARROW for cell in cells)
+        is_one_word = not any(" " in cell for cell in cells)
+        made.add_column(name, justify="right" if index else "left", no_wrap=is_narrow if index else is_one_word)
     for row in rows:
         made.add_row(*row)
     return made

@@ -51,7 +51,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     limit: Annotated[int | None, typer.Option(help="Use only the first N examples of every split.")] = None,
     seed: Annotated[int | None, typer.Option(help="Root of all randomness.")] = None,
     overrides: SetOption = None,
-    run_dir: Annotated[Path | None, typer.Option(help="Where to write; default: runs/<name>-<time>.")] = None,
+    run_dir: Annotated[Path | None, typer.Option(help="Where to write; default: runs/NAME-TIME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir.")] = False,
     strategy: _StrategyOption = "auto",
     profile: Annotated[bool, typer.Option("--profile", help="Also trace a few steps, for TensorBoard's Profile tab.")] = False,
@@ -124,7 +124,7 @@ def _report(trained: "TrainedRun", as_json: bool) -> None:
     path, results = str(trained.run.path), trained.results
     if results is None:
         again = command_line("train", "--resume", "--run-dir", path)
-        told = f"Stopped after epoch {trained.outcome.state.epoch}. Go on with: {again}"
+        told = f"Stopped {trained.stopped}. Go on with: {again}"
         console.print(told, highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1)
     emit({"run": path, **results}, as_json, lambda: _show(path, results))

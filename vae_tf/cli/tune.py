@@ -25,6 +25,7 @@ from vae_tf.cli.common import (
 from vae_tf.cli.search_progress import Listener
 from vae_tf.cli.search_results import show_search
 from vae_tf.errors import UserValueError
+from vae_tf.program import command_line
 
 if TYPE_CHECKING:
     from vae_tf.tuning.drive import Winner
@@ -39,6 +40,10 @@ _OTHER_DATA = ("data.", "model.likelihood", "evaluation.")
 
 _TrialsOption = Annotated[int | None, typer.Option(help="At most so many. Default: 10; all of a grid or of hyperband.", min=1)]
 _ExecutionsOption = Annotated[int | None, typer.Option(help="Trainings a trial, with seeds of their own. Default: 1.", min=1)]
+_PatienceOption = Annotated[
+    int | None,
+    typer.Option(help="Epochs without a better one. Default: training.patience, else 1/5 of all, 5 at least.", min=1),
+]
 _RefitOption = Annotated[
     bool | None, typer.Option("--refit/--no-refit", help="Train the winner again, on training and validation split.")
 ]
@@ -55,11 +60,11 @@ def tune(  # noqa: PLR0913, PLR0917 - the options of the command line
     trials: _TrialsOption = None,
     epochs: Annotated[int | None, typer.Option(help="The most that one training has.", min=1)] = None,
     executions: _ExecutionsOption = None,
-    patience: Annotated[int | None, typer.Option(help="Epochs without a better one. Default: a fifth.", min=1)] = None,
+    patience: _PatienceOption = None,
     seed: Annotated[int | None, typer.Option(help="Root of all randomness.", min=0)] = None,
     overrides: SetOption = None,
     refit: _RefitOption = None,
-    name: Annotated[str | None, typer.Option(help="The search's folder. Default: <space>-<time>.")] = None,
+    name: Annotated[str | None, typer.Option(help="The search's folder. Default: SPACE-TIME.")] = None,
     output: Annotated[Path, typer.Option(help="Where that folder is.")] = Path("runs"),
     workers: Annotated[int, typer.Option(help="Processes that train trials at the same time.", min=1)] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the search --name, with its own settings.")] = False,
@@ -132,7 +137,13 @@ def _run(asked: _Asked, place: _Place, as_json: bool) -> None:
         settings = _resolve(asked)
         _start_tensorflow()
         _start(search, settings)
-    winner = _search(search, place.workers, role)
+    try:
+        winner = _search(search, place.workers, role)
+    except KeyboardInterrupt as error:
+        again = command_line("tune", "--resume", "--output", place.output, "--name", name)
+        told = f"Stopped. What is done is kept; go on with: {again}"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(1) from error
     show_search(search, winner, as_json)
 
 
@@ -170,7 +181,7 @@ def _resolve(asked: _Asked) -> "SearchSettings":
     config = space.start(asked.source.resolve())
     training = config.training
     update = {
-        "patience": asked.patience or training.patience or max(5, training.epochs // 5),
+        "patience": _patience(asked.patience, training.patience, training.epochs),
         "pictures_every": training.pictures_every or training.epochs,
     }
     settings = _settings(
@@ -183,6 +194,11 @@ def _resolve(asked: _Asked) -> "SearchSettings":
         if parameter.path.startswith(_OTHER_DATA):
             warn(f"{parameter.path} changes what is measured: the numbers of such trials do not compare.")
     return settings
+
+
+def _patience(asked: int | None, configured: int | None, epochs: int) -> int:
+    """Return what the help of --patience says."""
+    return asked or configured or max(5, epochs // 5)
 
 
 def _start(search: "SearchDirectory", settings: "SearchSettings") -> None:

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from vae_tf.config.data import DataConfig
 from vae_tf.config.model import ModelConfig
 from vae_tf.parts.settings import Frozen
-from vae_tf.parts.types import ObjectiveLike, PositiveFloat, PositiveInt, ScheduleLike
+from vae_tf.parts.types import ObjectiveLike, PositiveFloat, PositiveInt, RateLike
 
 __all__ = ["EvaluationConfig", "RunConfig", "TrainingConfig"]
 
@@ -17,7 +17,9 @@ class TrainingConfig(Frozen):
 
     epochs: PositiveInt = 20
     batch_size: PositiveInt = 128
-    learning_rate: ScheduleLike = 1e-3
+    learning_rate: RateLike = Field(
+        1e-3, description="a number, or a schedule; what it leaves out begins at 0.001 or rises to it"
+    )
     clip_norm: PositiveFloat | None = Field(None, description="limit of the gradient's global norm")
     patience: PositiveInt | None = Field(None, description="epochs without a better val_negative_elbo before stopping")
     select: Literal["best", "last"] = Field("best", description="epoch of the model: least val_negative_elbo, or the last")

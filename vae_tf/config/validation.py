@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from vae_tf.config.run import RunConfig
 from vae_tf.errors import UserValueError
-from vae_tf.parts.settings import UNREAD
+from vae_tf.parts.known import kinds
+from vae_tf.parts.settings import UNREAD, settings_of
 
 __all__ = ["join_path", "nearest_name", "validate_config"]
 
@@ -75,11 +76,23 @@ def _message(error: ValidationError) -> str:
     first = errors[0]
     path = _path(first["loc"])
     if first["type"] == "unknown_key":
-        key, known = first["ctx"]["key"], first["ctx"]["known"].split(", ")
-        return f"{join_path(path, key)} is not a known key{nearest_name(key, known)}"
+        return _unknown_key(path, **first["ctx"])
     if first["type"] == "missing":
         return f"{path} is missing."
     return f"{path} {_rule(first)}"
+
+
+def _unknown_key(path: str, key: str, known: str, slot: str = "", kind: str = "") -> str:
+    """Say that there is no such key, and whose it is if another kind of the part has it."""
+    where, keys = join_path(path, key), known.split(", ")
+    theirs = {other: settings_of(part).model_fields for other, part in kinds(slot).items()} if slot else {}
+    others = [other for other, fields in theirs.items() if key in fields]
+    if others:
+        first = f"set {join_path(path, 'kind')}={others[0]} first"
+        return f"{where} is no key of kind {kind!r}, but of {', '.join(others)}: {first}."
+    if keys == ["kind"]:  # nothing to be near to: a kind that is yet to be chosen
+        keys = sorted({field for fields in theirs.values() for field in fields})
+    return f"{where} is not a known key{nearest_name(key, keys)}"
 
 
 def _path(location: tuple[Any, ...]) -> str:

@@ -225,7 +225,9 @@ def labelled_examples(dataset: Dataset, count: int, seed: int) -> tuple[np.ndarr
     if not isinstance(split, ArraySplit):
         raise UserValueError("Labelled examples need data in memory. Raise data.memory_limit_mb or set data.limit.")
     classes = np.unique(split.labels[split.labels >= 0])
-    if not len(classes) or count % len(classes):
+    if not len(classes):
+        raise UserValueError(f"objective.num_labels needs training examples with labels. Received: {spec.name}, without.")
+    if count % len(classes):
         raise UserValueError(
             f"objective.num_labels must be a multiple of the number of classes. Received: {count} for {len(classes)} classes."
         )

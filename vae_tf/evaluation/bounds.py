@@ -1,6 +1,7 @@
 """Bounds on log p(x): one definition of every number, for training, validation, evaluation and reports."""
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,7 +56,8 @@ class BoundEstimates:
         num_samples: importance samples an example.
         nll_at: the NLL with the first 1, 10, 100, ... samples, `{num_samples, nll, nll_stderr}` each: whether it has
             converged.
-        perplexity: 2 to the power of bits_per_dim: between how many tokens the model is torn, on average.
+        perplexity: 2 to the power of bits_per_dim: between how many tokens the model is torn, on average; None where
+            bits_per_dim is, or where that is more than a float holds.
     """
 
     negative_elbo: float
@@ -86,7 +88,7 @@ class BoundEstimates:
             kl=float(sum(np.mean(values) for values in examples.kl.values())),
             kl_blocks={name: float(np.mean(values)) for name, values in examples.kl.items()},
             bits_per_dim=bits,
-            perplexity=None if bits is None else 2.0**bits,
+            perplexity=None if bits is None else _power_of_two(bits),
             num_examples=len(examples.negative_elbo),
             num_samples=num_samples,
             nll_at=[
@@ -95,6 +97,10 @@ class BoundEstimates:
                 if has_nll
             ],
         )
+
+
+def _power_of_two(bits: float) -> float | None:
+    return 2.0**bits if bits < sys.float_info.max_exp else None
 
 
 def stderr(values: np.ndarray) -> float:

@@ -1,6 +1,9 @@
 """A density fitted to the codes after training, as a sampler: for autoencoders, and where the prior has holes."""
 
+import warnings
+
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from vae_tf.evaluation.codes import encode_means
@@ -22,6 +25,10 @@ def fit_codes(vae: VAE, x: np.ndarray, num_components: int, num: int, seed: int)
     Returns:
         float32 [num, latent.size].
     """
-    mixture = GaussianMixture(min(num_components, len(x)), random_state=seed, reg_covar=1e-4).fit(encode_means(vae, x))
+    codes = encode_means(vae, x).astype(np.float64)  # in single precision the covariances are no longer symmetric
+    mixture = GaussianMixture(min(num_components, len(x)), random_state=seed, reg_covar=1e-4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of a collapsed latent: fewer clusters are as good
+        mixture.fit(codes)
     z, _ = mixture.sample(num)
     return np.random.default_rng(seed).permutation(z).astype(np.float32)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -16,10 +17,12 @@ from vae_tf.export import standalone
 from vae_tf.export.signatures import Signature, example_request
 from vae_tf.seeding import derive
 
-__all__ = ["ServableMismatchError", "SignatureCheck", "check_servable", "compare_answers", "random_request"]
+__all__ = ["ServableMismatchError", "SignatureCheck", "check_servable", "compare_answers", "precision_of", "random_request"]
 
 _ROWS = 4
-_RELATIVE, _ABSOLUTE, _CHAIN = 1e-4, 1e-4, 0.02
+_TOLERANCE = {"float32": 1e-4, "bfloat16": 2e-2}
+"""By the type that layers compute in: a bfloat16 has 8 bits, and a graph rounds at other places than a layer alone."""
+_CHAIN = 0.02
 
 
 class ServableMismatchError(UserError):
@@ -57,20 +60,32 @@ def random_request(signature: Signature, num_rows: int = _ROWS) -> dict[str, np.
     return request
 
 
-def check_servable(path: Path, signatures: Iterable[Signature]) -> list[SignatureCheck]:
+def precision_of(model: keras.Model) -> str:
+    """Return the coarsest type that a model's layers compute in.
+
+    Example:
+        >>> precision_of(keras.Sequential([keras.layers.Dense(2), keras.layers.Dense(3, dtype="mixed_bfloat16")]))
+        'bfloat16'
+    """
+    coarse = any(layer.compute_dtype == "bfloat16" for layer in model._flatten_layers())
+    return "bfloat16" if coarse else "float32"
+
+
+def check_servable(path: Path, signatures: Iterable[Signature], precision: str = "float32") -> list[SignatureCheck]:
     """Run every signature in a fresh process and here, and compare.
 
     Args:
         path: the SavedModel's folder.
         signatures: of the live model.
+        precision: of its layers, see `precision_of`.
 
     Raises:
-        ServableMismatchError: the process failed, or an answer differs by more than 1e-4 (relative and absolute).
+        ServableMismatchError: the process failed, or an answer differs by more than the precision explains.
     """
     signatures = list(signatures)
     requests = {signature.name: random_request(signature) for signature in signatures}
     served = _run_alone(path, requests)
-    return [_compare(signature, requests[signature.name], served) for signature in signatures]
+    return [_compare(signature, requests[signature.name], served, precision) for signature in signatures]
 
 
 def _run_alone(path: Path, requests: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -93,17 +108,22 @@ def _plain(value: np.ndarray) -> np.ndarray:
     return value.astype(np.bytes_) if value.dtype == object else value
 
 
-def _compare(signature: Signature, request: dict[str, np.ndarray], served: dict[str, np.ndarray]) -> SignatureCheck:
+def _compare(
+    signature: Signature, request: dict[str, np.ndarray], served: dict[str, np.ndarray], precision: str
+) -> SignatureCheck:
     answers = {key.partition("/")[2]: value for key, value in served.items() if key.startswith(f"{signature.name}/")}
-    largest = compare_answers(signature, request, answers)
+    largest = compare_answers(signature, request, answers, precision)
     return SignatureCheck(signature.name, len(next(iter(request.values()))), largest)
 
 
-def compare_answers(signature: Signature, request: dict[str, np.ndarray], answers: dict[str, Any]) -> float:
+def compare_answers(
+    signature: Signature, request: dict[str, np.ndarray], answers: dict[str, Any], precision: str = "float32"
+) -> float:
     """Compare a servable's answers with the live model's; return the largest difference.
 
     Imputation draws values that are rounded to levels: where one falls on the other side of an edge for the last digit's
-    sake, the chain goes on a little differently. Its answers may differ by 2 % of their range; all others by 1e-4.
+    sake, the chain goes on a little differently. Its answers may differ by 2 % of their range; all others by 1e-4, relative and
+    absolute. Where layers compute in bfloat16, all may differ by 2 % of their largest value.
 
     Raises:
         ServableMismatchError: they differ by more.
@@ -115,8 +135,11 @@ def compare_answers(signature: Signature, request: dict[str, np.ndarray], answer
         if expected.dtype.kind == "S":
             same, difference = np.array_equal(answer, expected), 0.0
         else:
-            absolute = _CHAIN * float(np.ptp(expected)) if signature.name.startswith("impute") else _ABSOLUTE
-            same = np.allclose(answer, expected, rtol=_RELATIVE, atol=max(absolute, _ABSOLUTE), equal_nan=True)
+            tolerance = _TOLERANCE[precision]
+            is_coarse = precision != "float32"
+            absolute = tolerance * (float(np.max(np.abs(expected), initial=0.0)) if is_coarse else 1.0)
+            chain = _CHAIN * float(np.ptp(expected)) if signature.name.startswith("impute") and expected.size else 0.0
+            same = np.allclose(answer, expected, rtol=tolerance, atol=max(absolute, chain), equal_nan=True)
             difference = float(np.max(np.abs(answer - expected), initial=0.0))
         if not same:
             raise ServableMismatchError(

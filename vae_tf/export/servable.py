@@ -16,7 +16,7 @@ import keras
 from vae_tf.artifacts import atomic_directory, write_json
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
-from vae_tf.export.check import SignatureCheck, check_servable
+from vae_tf.export.check import SignatureCheck, check_servable, precision_of
 from vae_tf.export.signatures import Signature, describe_signature, make_signatures
 from vae_tf.export.warmup import write_warmup
 from vae_tf.models.vae import VAE
@@ -170,7 +170,7 @@ def _write_version(content: _Content, path: Path, check: bool) -> list[Signature
         manifest = _manifest(content, {signature.name: describe_signature(signature) for signature in signatures})
         write_json(temporary / "assets.extra" / "manifest.json", manifest)
         write_warmup(temporary, signatures)
-        return check_servable(temporary, signatures) if check else []
+        return check_servable(temporary, signatures, precision_of(content.vae)) if check else []
 
 
 def _endpoint(signature: Signature) -> Callable[..., Any]:

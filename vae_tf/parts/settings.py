@@ -13,7 +13,19 @@ from vae_tf.errors import UserValueError
 from vae_tf.parts.base import arguments
 from vae_tf.parts.known import SLOTS, kinds
 
-__all__ = ["GIVEN", "UNREAD", "Bound", "Frozen", "Settings", "build", "given_names", "is_given", "read", "settings_of"]
+__all__ = [
+    "GIVEN",
+    "UNREAD",
+    "Bound",
+    "Frozen",
+    "Settings",
+    "build",
+    "given_names",
+    "is_given",
+    "long_form",
+    "read",
+    "settings_of",
+]
 
 GIVEN = "given"
 """Marks an argument that is no setting; see `vae_tf.parts.types.Given`."""
@@ -27,13 +39,19 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
+    @classmethod
+    def place(cls) -> dict[str, str]:
+        """Return what a message about an unknown key needs to know: of a part's settings its `slot` and `kind`."""
+        return {}
+
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
         unknown = [key for key in data if key not in cls.model_fields] if isinstance(data, Mapping) else []
         if unknown:
             known = ", ".join(cls.model_fields)
-            raise PydanticCustomError("unknown_key", "{key} is no key of {known}", {"key": str(unknown[0]), "known": known})
+            told = {"key": str(unknown[0]), "known": known, **cls.place()}
+            raise PydanticCustomError("unknown_key", "{key} is no key of {known}", told)
         return data
 
 
@@ -47,6 +65,11 @@ class Settings(Frozen):
 
     part: ClassVar[Any]
     kind: str = ""
+
+    @classmethod
+    def place(cls) -> dict[str, str]:
+        """Return the part's slot and kind."""
+        return {"slot": cls.part.slot, "kind": cls.part.kind}
 
     @model_validator(mode="after")
     def _go_together(self) -> "Settings":
@@ -88,7 +111,13 @@ def given_names(part: Any) -> dict[str, bool]:
     return {name: one.default is one.empty for name, one in found.items()}
 
 
-def read(slot: str, value: Any, accepts: Callable[[Any], bool] = lambda part: True, info: ValidationInfo | None = None) -> Any:
+def read(
+    slot: str,
+    value: Any,
+    accepts: Callable[[Any], bool] = lambda part: True,
+    info: ValidationInfo | None = None,
+    fill: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda part, written: written,
+) -> Any:
     """Read what stands for a part in a configuration: a mapping with a kind, a kind alone, or (for schedules) a number.
 
     Args:
@@ -96,6 +125,7 @@ def read(slot: str, value: Any, accepts: Callable[[Any], bool] = lambda part: Tr
         value: what was written; settings stay as they are.
         accepts: which classes may stand there.
         info: of pydantic's validation.
+        fill: gives what was written with the defaults of the place, where those are not the part's own.
 
     Raises:
         ValueError: as pydantic's validators do; the message is made in `vae_tf.config.validation`.
@@ -108,7 +138,7 @@ def read(slot: str, value: Any, accepts: Callable[[Any], bool] = lambda part: Tr
         return value
     known = {kind: part for kind, part in kinds(slot).items() if accepts(part)}
     listed = ", ".join(map(repr, known))
-    written = value.model_dump(mode="json") if isinstance(value, Settings) else _long_form(slot, value)
+    written = value.model_dump(mode="json") if isinstance(value, Settings) else long_form(slot, value)
     if not isinstance(written, dict):
         raise PydanticCustomError("no_mapping", "must be a mapping of keys to values")
     if "kind" not in written:
@@ -117,10 +147,11 @@ def read(slot: str, value: Any, accepts: Callable[[Any], bool] = lambda part: Tr
         raise PydanticCustomError(
             "unknown_kind", "must have one of the kinds {kinds}", {"kinds": listed, "kind": repr(written["kind"])}
         )
-    return settings_of(known[written["kind"]]).model_validate(written)
+    part = known[written["kind"]]
+    return settings_of(part).model_validate(fill(part, written))
 
 
-def _long_form(slot: str, value: Any) -> Any:
+def long_form(slot: str, value: Any) -> Any:
     """Write a name or a number out; YAML 1.1 reads `1e-3` as text, for want of a dot."""
     number = SLOTS[slot].number
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import core_schema
 
-from vae_tf.parts.known import SLOTS
-from vae_tf.parts.settings import GIVEN, Settings, read
+from vae_tf.parts.known import SLOTS, kinds
+from vae_tf.parts.settings import GIVEN, Settings, long_form, read
 
 __all__ = [
     "ANNEALED",
@@ -28,10 +28,12 @@ __all__ = [
     "PositiveFloat",
     "PositiveInt",
     "PriorLike",
+    "RateLike",
     "ScheduleLike",
     "SmoothLike",
     "TemperatureLike",
     "Text",
+    "as_rate",
     "lowest",
 ]
 
@@ -58,11 +60,13 @@ class PartLike:
         slot: where it stands.
         accepts: which classes may stand there.
         limits: what of that a person should know, in words.
+        fill: gives what was written with the defaults of the place; see `vae_tf.parts.read`.
     """
 
     slot: str
     accepts: Callable[[Any], bool] = lambda part: True
     limits: str = ""
+    fill: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda part, written: written
 
     def text(self, many: bool = False) -> str:
         """Return what may stand there, for people; of one or of many.
@@ -79,7 +83,7 @@ class PartLike:
         return core_schema.with_info_plain_validator_function(self._read)
 
     def _read(self, value: Any, info: ValidationInfo) -> Any:
-        return read(self.slot, value, self.accepts, info)
+        return read(self.slot, value, self.accepts, info, self.fill)
 
 
 def lowest(schedule: Any) -> float:
@@ -95,6 +99,22 @@ def _positive(value: Any) -> Any:
     return value
 
 
+def as_rate(part: Any, written: dict[str, Any]) -> dict[str, Any]:
+    """Return what was written of a schedule, with the defaults of a learning rate: a weight's 1.0 is no rate.
+
+    Example:
+        >>> from vae_tf.parts.known import find
+        >>> as_rate(find("schedule", "cosine"), {"kind": "cosine", "steps": 500})
+        {'start': 0.001, 'kind': 'cosine', 'steps': 500}
+    """
+    filled = {**part.as_rate, **written}
+    if part.is_nested:
+        inner = long_form("schedule", filled["schedule"])
+        known = kinds("schedule").get(str(inner.get("kind"))) if isinstance(inner, dict) else None
+        filled["schedule"] = as_rate(known, inner) if known else inner
+    return filled
+
+
 NetworkLike = Annotated[Any, PartLike("network")]
 LatentLike = Annotated[Any, PartLike("latent")]
 PriorLike = Annotated[Any, PartLike("prior")]
@@ -102,6 +122,8 @@ LikelihoodLike = Annotated[Any, PartLike("likelihood")]
 ObjectiveLike = Annotated[Any, PartLike("objective")]
 ScheduleLike = Annotated[Any, PartLike("schedule", lambda part: not part.is_weight)]
 """A number or a schedule."""
+RateLike = Annotated[Any, PartLike("schedule", lambda part: not part.is_weight, fill=as_rate)]
+"""A learning rate: a number or a schedule, whose values that are left out are those of a rate."""
 SmoothLike = Annotated[
     Any, PartLike("schedule", lambda part: not part.is_weight and not part.is_nested, ", not one made of another")
 ]

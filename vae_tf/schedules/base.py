@@ -18,13 +18,15 @@ class Schedule(Part, keras.optimizers.schedules.LearningRateSchedule):
 
     Attributes:
         is_weight: whether it is no function of the step, but where a learned weight starts.
-        is_nested: whether it is made of another schedule.
+        is_nested: whether it is made of another schedule, its argument `schedule`.
+        as_rate: defaults that are others where it is a learning rate, by argument.
     """
 
     slot = "schedule"
     required: ClassVar[tuple[str, ...]] = ("__call__",)
     is_weight: ClassVar[bool] = False
     is_nested: ClassVar[bool] = False
+    as_rate: ClassVar[dict[str, Any]] = {}
 
 
 def steps_since(after: int, step: Any) -> tf.Tensor:

@@ -1,6 +1,6 @@
 """The same value at every step."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -22,6 +22,8 @@ class Constant(Schedule):
         >>> float(Constant(0.5)(1000))
         0.5
     """
+
+    as_rate: ClassVar[dict[str, Any]] = {"value": 1e-3}
 
     def __init__(self, value: NonNegativeFloat) -> None:
         self.value = value

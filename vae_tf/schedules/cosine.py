@@ -1,7 +1,7 @@
 """Half a cosine from one value to another."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -27,6 +27,8 @@ class Cosine(Schedule):
         >>> float(cosine(1000)), round(float(cosine(1050)), 6)
         (1.0, 0.5)
     """
+
+    as_rate: ClassVar[dict[str, Any]] = {"start": 1e-3}
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """A ramp, again and again."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import tensorflow as tf
 from pydantic import Field
@@ -30,6 +30,8 @@ class Cyclical(Schedule):
         >>> [round(float(cyclical(step)), 2) for step in (0, 25, 75, 100, 125, 500)]
         [0.0, 0.5, 1.0, 0.0, 0.5, 1.0]
     """
+
+    as_rate: ClassVar[dict[str, Any]] = {"stop": 1e-3}
 
     def __init__(
         self,

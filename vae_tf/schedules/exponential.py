@@ -1,6 +1,6 @@
 """Exponential decay down to a floor."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -26,6 +26,8 @@ class Exponential(Schedule):
         >>> round(float(annealed(10)), 4), float(annealed(10_000))
         (0.9048, 0.5)
     """
+
+    as_rate: ClassVar[dict[str, Any]] = {"start": 1e-3, "floor": 1e-5}
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """A straight line from one value to another."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -26,6 +26,8 @@ class Linear(Schedule):
         >>> float(warm_up(0)), float(warm_up(50)), float(warm_up(1000))
         (0.0, 0.5, 1.0)
     """
+
+    as_rate: ClassVar[dict[str, Any]] = {"stop": 1e-3}
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Another schedule, in steps."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -27,6 +27,7 @@ class Stepwise(Schedule):
     """
 
     is_nested = True
+    as_rate: ClassVar[dict[str, Any]] = {"schedule": "exponential"}
 
     def __init__(self, schedule: SmoothLike = "exponential", every: PositiveInt = 500) -> None:
         self.schedule = as_schedule(schedule)

@@ -1,7 +1,7 @@
 """A typed client of a served VAE, over REST or gRPC; it imports no TensorFlow."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +16,7 @@ from vae_tf.serving.transports import GrpcTransport, ModelVersion, RestTransport
 __all__ = ["Client"]
 
 Images = Sequence[Any] | np.ndarray
+_POLL_SECONDS = 0.2
 
 
 class Client:
@@ -169,7 +170,35 @@ class Client:
                 failure = error
             if time.monotonic() >= deadline:
                 raise failure
-            time.sleep(0.2)
+            time.sleep(_POLL_SECONDS)
+
+    def wait_for_server(self, timeout: float, on_wait: Callable[[], None] | None = None) -> None:
+        """Wait until somebody answers, and no version of the model is being loaded: for who asks right after starting a server.
+
+        Args:
+            timeout: seconds.
+            on_wait: called once, if there is something to wait for.
+
+        Raises:
+            ServingError: nobody answered in time; or what the server answered.
+        """
+        deadline = time.monotonic() + timeout
+        failure: ServingError | None = None
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                states = set(self._transport.states(left).values())
+                if "AVAILABLE" in states or not states & {"START", "LOADING"}:
+                    return
+            except ServingError as error:
+                if error.code is not Code.UNAVAILABLE and not (failure and error.code is Code.DEADLINE_EXCEEDED):
+                    raise
+                failure = failure or error
+            if on_wait:
+                on_wait()
+            on_wait = None
+            time.sleep(_POLL_SECONDS)
+        if failure:
+            raise failure
 
     def fields(self, signature: str) -> SignatureFields:
         """Return the inputs and outputs of a signature.

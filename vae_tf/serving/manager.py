@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from vae_tf.serving.codes import Code, ServingError, State, invalid
 from vae_tf.serving.loaded_model import LoadedModel, replay_warmup
 from vae_tf.serving.log import LOG, log_event
 from vae_tf.serving.model_config import ModelConfig, read_model_config
-from vae_tf.serving.versions import Version, folder_of, list_numbers
+from vae_tf.serving.versions import Served, Version, folder_of, list_numbers
 
 __all__ = ["ManagerOptions", "ModelManager"]
 
@@ -44,17 +44,6 @@ class ManagerOptions:
     warm_up: bool = True
 
 
-@dataclass(eq=False)
-class _Served:
-    config: ModelConfig
-    versions: dict[int, Version] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def available(self) -> list[int]:
-        """Return the versions that answer, in order."""
-        return sorted(number for number, version in self.versions.items() if version.state is State.AVAILABLE)
-
-
 class ModelManager:
     """Keeps the wanted versions of models loaded; its methods are called in one event loop.
 
@@ -73,12 +62,13 @@ class ModelManager:
         load: Callable[[Path], LoadedModel] = LoadedModel,
     ) -> None:
         self.options = options or ManagerOptions()
-        self._served = {model.name: _Served(model) for model in models}
+        self._served = {model.name: Served(model) for model in models}
         self._config_file = config_file
         self._config_read = time.monotonic()
         self._load = load
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._said: dict[str, Any] = {}
 
     # --- requests ---
 
@@ -99,9 +89,9 @@ class ModelManager:
     def _find(self, name: str, number: int | None, label: str | None) -> Version:
         served = self._served.get(name)
         if label is not None:
-            if served is None or label not in served.config.labels:
+            if served is None or label not in served.labels:
                 raise invalid(f"Unrecognized servable version label: {label}")
-            number = served.config.labels[label]
+            number = served.labels[label]
         available = served.available() if served else []
         if number is None and available:
             number = available[-1]
@@ -143,7 +133,7 @@ class ModelManager:
                 failed = [version for version in served.versions.values() if version.error]
                 if failed:
                     raise failed[-1].error or AssertionError
-            log_event("waiting", models=[served.config.name for served in lacking])
+            self._say("waiting", models=[served.config.name for served in lacking])
             await asyncio.sleep(self.options.poll_seconds or 1.0)
 
     async def watch(self) -> None:
@@ -153,17 +143,23 @@ class ModelManager:
             try:
                 self._reread_config()
                 await self._reconcile_all()
-            except Exception:  # one bad look must not end all looking
-                LOG.exception("watching failed")
+                self._said.pop("watching failed", None)
+            except Exception as error:  # one bad look must not end all looking
+                if self._is_news("watching failed", repr(error)):
+                    LOG.exception("watching failed")
 
-    def apply(self, models: Iterable[ModelConfig]) -> None:
+    def apply(self, models: Iterable[ModelConfig], labels_wait: bool = False) -> None:
         """Replace the configuration: models left out are unloaded, labels move.
 
+        Args:
+            models: all that are to be served.
+            labels_wait: a label of a version that does not answer yet moves when it does; until then it stays where it was.
+
         Raises:
-            ServingError: INVALID_ARGUMENT for a label of a version that does not answer; nothing is changed then.
+            ServingError: FAILED_PRECONDITION for a label of a version that does not answer; nothing is changed then.
         """
         models = list(models)
-        for model in models:
+        for model in () if labels_wait else models:
             available = self._served[model.name].available() if model.name in self._served else []
             for label, number in model.labels.items():
                 if number not in available:
@@ -175,7 +171,9 @@ class ModelManager:
         wanted = {model.name: model for model in models}
         for name, served in self._served.items():
             served.config = wanted.pop(name, ModelConfig(name, Path(), specific=(-1,)))
-        self._served |= {name: _Served(model) for name, model in wanted.items()}
+        self._served |= {name: Served(model) for name, model in wanted.items()}
+        for served in self._served.values():
+            served.move_labels()
 
     def _reread_config(self) -> None:
         due = self.options.config_poll_seconds and time.monotonic() - self._config_read >= self.options.config_poll_seconds
@@ -183,14 +181,25 @@ class ModelManager:
             return
         self._config_read = time.monotonic()
         try:
-            self.apply(read_model_config(self._config_file))
-        except (UserError, ServingError) as error:
-            log_event("bad configuration", file=self._config_file, error=str(error))
+            self.apply(read_model_config(self._config_file), labels_wait=True)
+            self._said.pop("bad configuration", None)
+        except UserError as error:
+            self._say("bad configuration", file=self._config_file, error=str(error))
+
+    def _say(self, event: str, **fields: Any) -> None:
+        """Log what happens again at every look once, until it is something else."""
+        if self._is_news(event, fields):
+            log_event(event, **fields)
+
+    def _is_news(self, what: str, told: Any) -> bool:
+        is_news = self._said.get(what) != told
+        self._said[what] = told
+        return is_news
 
     async def _reconcile_all(self) -> None:
         await asyncio.gather(*[self._reconcile(served) for served in list(self._served.values())])
 
-    async def _reconcile(self, served: _Served) -> None:
+    async def _reconcile(self, served: Served) -> None:
         """Compare the folder with what is loaded, and move one towards the other."""
         if served.lock.locked():
             return  # the look before is still loading
@@ -202,6 +211,9 @@ class ModelManager:
             wanted = served.config.select(found)
             for number in sorted(wanted, reverse=True):
                 await self._ensure(served, number)
+            waiting = served.move_labels()  # before what they named is unloaded
+            if self._is_news(f"labels of {served.config.name}", waiting) and waiting:
+                log_event("labels wait", model=served.config.name, labels=waiting)
             if served.available() and not (wanted & set(served.available())) and wanted:
                 return  # what is loaded stays until something wanted answers
             for number in served.available():
@@ -212,7 +224,7 @@ class ModelManager:
                     version.state = State.END
                     version.num_attempts = 0
 
-    async def _ensure(self, served: _Served, number: int) -> None:
+    async def _ensure(self, served: Served, number: int) -> None:
         version = served.versions.get(number)
         if version is None or (version.state is State.END and not (version.error and version.num_attempts)):
             version = served.versions[number] = Version(served.config.name, number)

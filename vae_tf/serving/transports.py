@@ -48,6 +48,13 @@ class SignatureFields:
     inputs: Mapping[str, Field]
     outputs: Mapping[str, Field]
 
+    @property
+    def can_batch(self) -> bool:
+        """Whether all inputs and outputs are rows, as many as one likes."""
+        return bool(self.inputs) and all(
+            field.shape[:1] == (None,) for field in (*self.inputs.values(), *self.outputs.values())
+        )
+
 
 class Transport(Protocol):
     """How a client reaches a server."""
@@ -92,7 +99,9 @@ class RestTransport:
     def predict(
         self, signature: str, fields: SignatureFields, inputs: Mapping[str, np.ndarray], outputs: Sequence[str], timeout: float
     ) -> dict[str, np.ndarray]:
-        """Run a signature; all outputs are computed, those wanted returned."""
+        """Run a signature; all outputs are computed, those wanted returned. JSON has no form of no rows: they are not sent."""
+        if fields.can_batch and not any(len(value) for value in inputs.values()):
+            return {name: _no_rows(fields.outputs[name]) for name in outputs or fields.outputs}
         body = _dump({"signature_name": signature, "inputs": {name: _jsonable(value) for name, value in inputs.items()}})
         answer = self._ask("POST", f"{self._url}:predict", timeout, body)["outputs"]
         if len(fields.outputs) == 1:
@@ -177,6 +186,10 @@ def _load(body: bytes) -> Any:
         return json.loads(body)  # NaN and Infinity
 
 
+def _no_rows(field: Field) -> np.ndarray:
+    return np.empty((0, *(length or 0 for length in field.shape[1:])), field.dtype)
+
+
 def _array(value: Any, dtype: Any) -> np.ndarray:
     if dtype is not object:
         return np.array(value, dtype)
@@ -221,6 +234,7 @@ class GrpcTransport:
                 ("grpc.max_send_message_length", -1),
                 ("grpc.service_config", json.dumps(config)),
                 ("grpc.enable_http_proxy", 0),
+                ("grpc.max_reconnect_backoff_ms", 1000),
             ],
         )
         self._calls = {method: unary(self._channel, method) for method in ("predict", "metadata", "status")}

@@ -1,12 +1,14 @@
-"""Version: one version of a model between start and end, and where its folder is."""
+"""Version: one version of a model between start and end, and where its folder is; Served: all of one model."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vae_tf.serving.codes import Code, ServingError, State
 from vae_tf.serving.loaded_model import LoadedModel
+from vae_tf.serving.model_config import ModelConfig
 
-__all__ = ["Version", "folder_of", "list_numbers"]
+__all__ = ["Served", "Version", "folder_of", "list_numbers"]
 
 
 @dataclass(eq=False)
@@ -39,6 +41,34 @@ class Version:
         if self.model is None:
             raise ServingError(Code.NOT_FOUND, f"Servable not found for request: Specific({self.name}, {self.number})")
         return self.model
+
+
+@dataclass(eq=False)
+class Served:
+    """One model and the versions of it that are known.
+
+    Attributes:
+        config: what is wanted.
+        versions: by number.
+        labels: label to version, as they are in force.
+        lock: held while the folder is compared with what is loaded.
+    """
+
+    config: ModelConfig
+    versions: dict[int, Version] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def available(self) -> list[int]:
+        """Return the versions that answer, in order."""
+        return sorted(number for number, version in self.versions.items() if version.state is State.AVAILABLE)
+
+    def move_labels(self) -> list[str]:
+        """Let labels follow the configuration, each as soon as its version answers; return those that wait."""
+        wanted, available = self.config.labels, self.available()
+        kept = {label: number for label, number in self.labels.items() if label in wanted}
+        self.labels = kept | {label: number for label, number in wanted.items() if number in available}
+        return [f"{label}: {number}" for label, number in wanted.items() if number not in available]
 
 
 def list_numbers(folder: Path) -> list[int] | None:

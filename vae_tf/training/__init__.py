@@ -3,7 +3,7 @@
 from vae_tf.training.callbacks import NonFiniteLossError
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import STRATEGIES, Distribution, start_distribution
-from vae_tf.training.fitting import choose_steps_per_execution, train
+from vae_tf.training.fitting import check_start, choose_steps_per_execution, train
 from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import (
     LoadedRun,
@@ -17,6 +17,7 @@ from vae_tf.training.runs import (
     record,
 )
 from vae_tf.training.sessions import TrainedRun, train_and_measure
+from vae_tf.training.showing import Shown, only_shown
 from vae_tf.training.tensorboard import TensorBoardLog, describe_model
 
 __all__ = [
@@ -26,16 +27,19 @@ __all__ = [
     "LoadedRun",
     "NonFiniteLossError",
     "Profile",
+    "Shown",
     "TensorBoardLog",
     "TrainedRun",
     "TrainingOutcome",
     "TrainingState",
     "check_same_data",
+    "check_start",
     "choose_steps_per_execution",
     "describe_environment",
     "describe_model",
     "finish_run",
     "load_run",
+    "only_shown",
     "open_data",
     "read_spec",
     "record",

@@ -24,9 +24,10 @@ from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.optimizers import FusedAdam
 from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import TrainingOutcome, record
+from vae_tf.training.showing import Shown
 from vae_tf.training.tensorboard import TensorBoardLog
 
-__all__ = ["choose_steps_per_execution", "train"]
+__all__ = ["check_start", "choose_steps_per_execution", "train"]
 
 _PICTURES_A_RUN = 10
 _PICTURE_EXAMPLES = 500
@@ -43,6 +44,26 @@ def choose_steps_per_execution(steps: int) -> int:
     if steps <= _LONGEST_EXECUTION:
         return steps
     return max(range(_LONGEST_EXECUTION // 2 + 1, _LONGEST_EXECUTION + 1), key=lambda n: (-(steps % n), n))
+
+
+def check_start(config: RunConfig, dataset: Dataset, distribution: Distribution | None = None) -> VAE:
+    """Check all that can be known before the first step: what is refused here has written nothing.
+
+    Returns:
+        The model, not trained.
+
+    Raises:
+        UserValueError: data, configuration, model and replicas do not fit each other.
+    """
+    if distribution:
+        distribution.check_batch(_batch_size(config, dataset))
+    vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
+    vae.start(Examples(dataset, config.seed))
+    return vae
+
+
+def _batch_size(config: RunConfig, dataset: Dataset) -> int:
+    return min(config.training.batch_size, dataset.split("train").num_examples)
 
 
 def train(  # noqa: PLR0913 - one training, said in full
@@ -100,18 +121,16 @@ def _train_locked(  # noqa: PLR0913 - as `train`
     stop = GracefulStop(distribution.any)
     if state.epoch < config.training.epochs and not checkpointing.is_out_of_patience():
         callbacks = _callbacks(config, dataset, run, steps, checkpointing)
-        profiles = [Profile(run.tensorboard / "train")] if config.training.profile and is_chief else []
-        progress = ProgressBar(console, state.epoch, config.training.epochs)
+        shown = _shown(config, dataset, run, state.epoch, console) if is_chief else []
         fit = {"steps_per_epoch": steps, "initial_epoch": state.epoch, "epochs": config.training.epochs}
         data = _batches(config, dataset, vae, steps, state.epoch, distribution)
         try:
-            vae.fit(**data, **fit, callbacks=[*callbacks, *profiles, progress, stop, *own], verbose=0, shuffle=False)
+            vae.fit(**data, **fit, callbacks=[*callbacks, *shown, stop, *own], verbose=0, shuffle=False)
             distribution.check_agreement(vae)
         finally:
-            progress.close()
             stop.restore()
-            for profile in profiles:
-                profile.stop()
+            for callback in shown:
+                callback.call("close")
     if distribution.num_replicas > 1:  # what follows is for one process: a model of its own
         vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
     store.restore(vae, checkpointing.state.selected(config.training.select), with_optimizer=False)
@@ -138,7 +157,7 @@ def _batches(
 def _prepare(config: RunConfig, dataset: Dataset, distribution: Distribution) -> tuple[VAE, int]:
     """Return the compiled model and the steps of an epoch."""
     training = config.training
-    batch_size = min(training.batch_size, dataset.split("train").num_examples)
+    batch_size = _batch_size(config, dataset)
     distribution.check_batch(batch_size)
     available = dataset.split("train").num_examples // batch_size
     per_execution = min(training.steps_per_execution or choose_steps_per_execution(available), available)
@@ -159,12 +178,16 @@ def _callbacks(
     """Guard first, then record, then save: a file never holds what was not checked, nor metrics lag behind a checkpoint."""
     if not checkpointing.is_chief:
         return [FiniteGuard(steps), checkpointing]
+    return [FiniteGuard(steps), MetricsLog(run, steps * _batch_size(config, dataset)), checkpointing]
+
+
+def _shown(config: RunConfig, dataset: Dataset, run: RunDirectory, epoch: int, console: Console) -> list[Shown]:
+    """Return the callbacks that only show, so that none of them can end the training."""
+    training = config.training
     examples = gather_examples(dataset, "validation", _PICTURE_EXAMPLES)
-    every = config.training.pictures_every or max(1, config.training.epochs // _PICTURES_A_RUN)
-    batch_size = min(config.training.batch_size, dataset.split("train").num_examples)
-    return [
-        FiniteGuard(steps),
-        MetricsLog(run, steps * batch_size),
-        checkpointing,
-        TensorBoardLog(run.tensorboard, dataset.spec, examples, every, config.seed),
-    ]
+    every = training.pictures_every or max(1, training.epochs // _PICTURES_A_RUN)
+    log = TensorBoardLog(run.tensorboard, dataset.spec, examples, every, config.seed)
+    shown = [Shown(log, "TensorBoard's log", console)]
+    if training.profile:
+        shown.append(Shown(Profile(run.tensorboard / "train"), "the profile", console))
+    return [*shown, Shown(ProgressBar(console, epoch, training.epochs), "the progress bar", console)]

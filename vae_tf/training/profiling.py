@@ -46,13 +46,13 @@ class Profile(keras.callbacks.Callback):
         if self._executions == 1:
             tf.profiler.experimental.start(str(self.folder))
         elif self._executions == 1 + self.num_executions:
-            self.stop()
+            self.close()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Write what there is."""
-        self.stop()
+        self.close()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Write what there is, once; also for a training that broke off: the profiler is one for the whole process."""
         if self._executions and not self.is_written:
             tf.profiler.experimental.stop()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from rich.console import Console
 
 from vae_tf.artifacts import RunDirectory, atomic_file, read_json, write_json
 from vae_tf.config import RunConfig
@@ -23,6 +24,7 @@ from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
+from vae_tf.training.showing import only_shown
 from vae_tf.version import VERSION
 
 __all__ = [
@@ -120,8 +122,12 @@ def _version(name: str) -> str:
         return VERSION if name == "vae_tf" else "unknown"
 
 
-def finish_run(outcome: TrainingOutcome, config: RunConfig, dataset: Dataset, run: RunDirectory) -> dict[str, Any]:
+def finish_run(
+    outcome: TrainingOutcome, config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console | None = None
+) -> dict[str, Any]:
     """Measure the selected epoch's model on the test split, draw, write the projection, and save `model.keras`.
+
+    Pictures and projection only show: where they fail, that is a warning on the console (default: standard error).
 
     Returns:
         The final numbers, as written to `results.json`: nats an example, seconds.
@@ -132,8 +138,11 @@ def finish_run(outcome: TrainingOutcome, config: RunConfig, dataset: Dataset, ru
     seed = derive_pair(config.seed, "evaluate", "test")
     bounds = BoundEstimator(vae).means(eval_batches(dataset, "test", settings.batch_size), settings.num_samples, seed)
     examples, labels = gather_examples(dataset, "test", settings.num_projected)
-    _write_pictures(vae, config, dataset.spec, (examples, labels), run)
-    write_projector(vae, dataset.spec, examples, labels, run.tensorboard / "validation")
+    console = console or Console(stderr=True)
+    with only_shown("pictures", console):
+        _write_pictures(vae, config, dataset.spec, (examples, labels), run)
+    with only_shown("TensorBoard's projection", console):
+        write_projector(vae, dataset.spec, examples, labels, run.tensorboard / "validation")
     results = {
         "split": "test",
         **asdict(bounds),

@@ -13,9 +13,9 @@ from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
 from vae_tf.evaluation.findings import collapse_findings
-from vae_tf.models.build import build_vae, settle_model
+from vae_tf.models.build import settle_model
 from vae_tf.training.distribution import Distribution
-from vae_tf.training.fitting import train
+from vae_tf.training.fitting import check_start, train
 from vae_tf.training.runs import LoadedRun, TrainingOutcome, finish_run
 
 __all__ = ["TrainedRun", "train_and_measure"]
@@ -30,8 +30,8 @@ class TrainedRun:
         config: its configuration, of which nothing is open any more.
         dataset: its data.
         outcome: its model, and how training ended.
-        results: the numbers on the test split; None where a signal ended training before its time, and for workers but the
-            chief.
+        results: the numbers on the test split; None where a signal ended training or measuring before its time, and for
+            workers but the chief.
     """
 
     run: RunDirectory
@@ -39,6 +39,13 @@ class TrainedRun:
     dataset: Dataset
     outcome: TrainingOutcome
     results: dict[str, Any] | None
+
+    @property
+    def stopped(self) -> str:
+        """When a signal stopped it, for people."""
+        if self.outcome.interrupted:
+            return f"after epoch {self.outcome.state.epoch}"
+        return "while the test split was measured: the training is done, what is left takes no epoch"
 
     def as_loaded(self) -> LoadedRun:
         """Return the run as `load_run` would."""
@@ -70,27 +77,30 @@ def train_and_measure(
     """
     is_chief = distribution is None or distribution.cluster.is_chief
     with console.status(f"Loading {config.data.dataset}"):
-        dataset, config = _load(config, console)
+        dataset, config = _load(config, console, distribution)
     if is_chief:
         run.write_config(config, resume)
     _announce(config, dataset, run, console)
     outcome = train(config, dataset, run, console, resume, distribution, callbacks)
     if outcome.interrupted or not is_chief:
         return TrainedRun(run, config, dataset, outcome, None)
-    with console.status("Measuring on the test split"):
-        results = finish_run(outcome, config, dataset, run)
+    try:
+        with console.status("Measuring on the test split"):
+            results = finish_run(outcome, config, dataset, run, console)
+    except KeyboardInterrupt:
+        return TrainedRun(run, config, dataset, outcome, None)
     for finding in collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None):
         _warn(console, f"{finding.text} {finding.advice}")
     return TrainedRun(run, config, dataset, outcome, results)
 
 
-def _load(config: RunConfig, console: Console) -> tuple[Dataset, RunConfig]:
-    """Load and probe the data, and settle what the configuration leaves open."""
+def _load(config: RunConfig, console: Console, distribution: Distribution | None) -> tuple[Dataset, RunConfig]:
+    """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written."""
     dataset = load_dataset(config.data)
     config = config.model_copy(update={"model": settle_model(config.model, dataset.spec)})
     for message in probe(dataset, config.model.likelihood.kind):
         _warn(console, message)
-    build_vae(config.model, dataset.spec)  # a model that does not fit the data fails here, before anything is written
+    check_start(config, dataset, distribution)
     return dataset, config
 
 

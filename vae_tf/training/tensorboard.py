@@ -37,12 +37,14 @@ class TensorBoardLog(keras.callbacks.Callback):
         self.examples, self.labels = examples
         self.every = every
         self.seed = seed
+        self._writers: tuple[Any, ...] = ()
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Open the event files."""
         self.estimator = BoundEstimator(self.model)
         self.train = tf.summary.create_file_writer(str(self.folder / "train"))
         self.validation = tf.summary.create_file_writer(str(self.folder / "validation"))
+        self._writers = (self.train, self.validation)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the epoch's scalars, and every few epochs what is seen and not only counted."""
@@ -73,10 +75,10 @@ class TensorBoardLog(keras.callbacks.Callback):
         for name, grid in grids.items():
             tf.summary.image(name, grid_pixels(self.spec, grid)[np.newaxis])
 
-    def on_train_end(self, logs: Any = None) -> None:
-        """Close the event files."""
-        self.train.close()
-        self.validation.close()
+    def close(self) -> None:
+        """Close the event files, also of a training that broke off."""
+        for writer in self._writers:
+            writer.close()
 
 
 def _tag(key: str) -> str:
@@ -87,9 +89,9 @@ def _tag(key: str) -> str:
 
 
 def describe_model(vae: VAE) -> str:
-    """Return Keras' summary as text."""
+    """Return Keras' summary as text, no wider than the terminal."""
     lines: list[str] = []
     for part in (vae.encoder, vae.decoder):
-        part.summary(print_fn=lambda line, **_: lines.append(line), line_length=88)
+        part.summary(print_fn=lambda line, **_: lines.append(line))
     total = sum(int(np.prod(weight.shape)) for weight in vae.trainable_weights)
     return "\n".join([*lines, f"Trainable parameters in all: {total:,}"])

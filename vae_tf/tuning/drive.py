@@ -12,12 +12,12 @@ from vae_tf.artifacts import atomic_directory, write_text
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.errors import UserError
-from vae_tf.training import TrainingOutcome, finish_run, load_run, train
+from vae_tf.training import TrainingOutcome, check_start, finish_run, load_run, train
 from vae_tf.tuning.oracles import make_hyperparameters
 from vae_tf.tuning.ranking import RankedTrial, rank_trials
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings
 from vae_tf.tuning.space import ChoiceParameter, IntParameter
-from vae_tf.tuning.trials import Report, RunHyperModel, RunTuner, SearchError, prepare_run
+from vae_tf.tuning.trials import Report, RunHyperModel, RunTuner, SearchError, check_objective, oracle_of, prepare_run
 
 __all__ = ["NoTrialError", "Winner", "finish_search", "open_tuner", "search_here", "start_search"]
 
@@ -47,7 +47,9 @@ def start_search(search: SearchDirectory, settings: SearchSettings) -> None:
         UserFileError: the data cannot be read, or the folder cannot be written.
     """
     settings.space.check(settings.space.start(settings.config))
-    RunHyperModel(settings).build(make_hyperparameters(settings.space))
+    config = RunHyperModel(settings).configure(make_hyperparameters(settings.space))
+    check_objective(settings, check_start(*prepare_run(config)))
+    oracle_of(settings)
     search.write_settings(settings)
     _write_experiment(search, settings)
 
@@ -135,7 +137,7 @@ def _refit(search: SearchDirectory, config: RunConfig, best: RankedTrial, consol
     resume = search.winner.config_file.exists()
     search.winner.write_config(config, resume)
     outcome = train(config, dataset, search.winner, console, resume)
-    return None if outcome.interrupted else finish_run(outcome, config, dataset, search.winner)
+    return None if outcome.interrupted else finish_run(outcome, config, dataset, search.winner, console)
 
 
 def _adopt(search: SearchDirectory, best: RankedTrial) -> dict[str, Any]:

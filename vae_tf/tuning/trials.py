@@ -16,17 +16,18 @@ from tensorboard.plugins.hparams import api as hparams
 from vae_tf.artifacts import RunDirectory, atomic_directory, write_arrays
 from vae_tf.config import DataConfig, RunConfig
 from vae_tf.data import Dataset, eval_batches, load_dataset
-from vae_tf.errors import UserError
+from vae_tf.errors import UserValueError
 from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator
 from vae_tf.evaluation.latent_statistics import count_active
 from vae_tf.models import VAE
 from vae_tf.models.build import build_vae, settle_model
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.training import NonFiniteLossError, TrainingOutcome, train
+from vae_tf.training.showing import only_shown
 from vae_tf.tuning.oracles import make_oracle
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult
 
-__all__ = ["Report", "RunHyperModel", "RunTuner", "SearchError", "SearchStopped", "prepare_run"]
+__all__ = ["Report", "RunHyperModel", "RunTuner", "SearchError", "SearchStopped", "check_objective", "oracle_of", "prepare_run"]
 
 _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 _IDLE_SECONDS = 0.2
@@ -40,6 +41,26 @@ class SearchStopped(KeyboardInterrupt):
 
 class SearchError(kt.errors.FatalError):
     """What ends a search: a mistake in the settings, or a fault in the program; the cause is chained."""
+
+
+def check_objective(settings: SearchSettings, vae: VAE) -> None:
+    """Check that a model has the number that a search is for.
+
+    Raises:
+        UserValueError: it has not.
+    """
+    if settings.objective == "val_nll" and not vae.latent.has_density:
+        raise UserValueError("val_nll needs a density: an autoencoder (deterministic latent) has none. Use val_negative_elbo.")
+
+
+def oracle_of(settings: SearchSettings) -> kt.Oracle:
+    """Return what proposes the trials of a search, without a state yet.
+
+    Raises:
+        UserValueError: the space is too small for the tuner.
+    """
+    epochs = settings.space.start(settings.config).training.epochs
+    return make_oracle(settings.tuner, settings.space, settings.objective, settings.trials, epochs, settings.config.seed)
 
 
 def prepare_run(config: RunConfig) -> tuple[RunConfig, Dataset]:
@@ -108,18 +129,9 @@ class RunTuner(kt.engine.base_tuner.BaseTuner):
         self.console = console
         self.begin = begin
         self.report = report
-        settings = self.settings
-        oracle = make_oracle(
-            settings.tuner,
-            settings.space,
-            settings.objective,
-            settings.trials,
-            settings.space.start(settings.config).training.epochs,
-            settings.config.seed,
-        )
         super().__init__(
-            oracle=oracle,
-            hypermodel=RunHyperModel(settings),
+            oracle=oracle_of(self.settings),
+            hypermodel=RunHyperModel(self.settings),
             directory=str(search.oracle.parent.absolute()),
             project_name=search.oracle.name,
         )
@@ -193,11 +205,11 @@ class RunTuner(kt.engine.base_tuner.BaseTuner):
         outcome = train(config, dataset, run, self.console, resume)
         if outcome.interrupted:
             raise SearchStopped
+        check_objective(self.settings, outcome.vae)
         bounds = _measure(outcome.vae, config, dataset, run)
-        if self.settings.objective == "val_nll" and bounds.nll is None:
-            raise UserError("val_nll needs a density: an autoencoder (deterministic latent) has none. Use val_negative_elbo.")
         result = _with_numbers(result, outcome, bounds, dataset)
-        _write_hparams(run, result)
+        with only_shown("TensorBoard's HParams", self.console):
+            _write_hparams(run, result)
         return result
 
 

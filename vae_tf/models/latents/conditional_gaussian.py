@@ -94,7 +94,8 @@ class ConditionalGaussianLatent(LadderLatent):
             UserValueError: there are not.
         """
         if len(data.label_names) < 2:
-            raise UserValueError(f"A conditional_gaussian block needs data with labels. Received: {data.name}, without.")
+            have = f"with a single one: {data.label_names[0]}" if data.label_names else "without"
+            raise UserValueError(f"A conditional_gaussian block needs data with labels. Received: {data.name}, {have}.")
 
     def posterior(self, params: tf.Tensor) -> Levels:
         """Return q(z|x, label), batch [B]: the label itself, and a normal."""

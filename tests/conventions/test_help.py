@@ -1,0 +1,59 @@
+"""Help is shown as it is written: Markdown eats `<name>` and what else it takes for its own."""
+
+import re
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from vae_tf.cli.app import app
+from vae_tf.cli.common import parser
+from vae_tf.cli.tune import _patience
+from vae_tf.program import program
+
+COMMANDS = sorted(typer.main.get_command(app).commands)
+
+
+def _letters(text):
+    """What must not get lost: letters, digits, and the signs that Markdown or HTML may eat."""
+    return "".join(re.findall(r"[\w<>*/=\[\]{}]", text.replace("`", "")))
+
+
+def _shown(command, width=600):
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": str(width), "TERMINAL_WIDTH": str(width)})
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def _lost(shown, texts):
+    found = _letters(shown)
+    return [text for text in texts if _letters(text) not in found]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_word_of_any_help_is_eaten(command):
+    made = parser(app).commands[command]
+    shown = _shown(command).replace("{program}", program())
+    texts = [one.help for one in made.params if getattr(one, "help", None)]
+    assert texts
+    assert _lost(shown, [*texts, *made.help.split("\n\n")]) == []
+
+
+def test_what_markdown_eats_is_found():
+    eaten = typer.Typer(rich_markup_mode="markdown")
+
+    @eaten.command()
+    def one(name: str = typer.Option("a", help="Default: runs/<name>-<time>.")) -> None:
+        """Do."""
+
+    shown = CliRunner().invoke(eaten, ["--help"], env={"COLUMNS": "300", "TERMINAL_WIDTH": "300"}).output
+    assert "runs/" in shown
+    assert _lost(shown, ["Default: runs/<name>-<time>."])
+
+
+@pytest.mark.parametrize("epochs", [1, 24, 25, 30, 100])
+def test_the_patience_of_a_search_is_what_its_help_says(epochs):
+    (option,) = [one for one in parser(app).commands["tune"].params if one.name == "patience"]
+    share, least = re.search(r"else 1/(\d+) of all, (\d+) at least", option.help).groups()
+    assert _patience(None, None, epochs) == max(epochs // int(share), int(least))
+    assert (_patience(None, 3, epochs), _patience(2, 3, epochs)) == (3, 2)

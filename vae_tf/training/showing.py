@@ -1,0 +1,98 @@
+"""What only shows: it may fail without ending a training."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.markup import escape
+
+__all__ = ["Shown", "only_shown"]
+
+
+@contextlib.contextmanager
+def only_shown(what: str, console: Console) -> Iterator[None]:
+    """Run a block that only shows something: where it fails, say so in one line and go on.
+
+    Example:
+        >>> import sys
+        >>> with only_shown("pictures", Console(file=sys.stdout, width=100)):
+        ...     raise OverflowError("too large")
+        Warning: pictures failed, the training goes on: OverflowError: too large
+    """
+    try:
+        yield
+    except Exception as error:
+        _tell(what, error, console)
+
+
+def _tell(what: str, error: Exception, console: Console) -> None:
+    reason = escape(" ".join(f"{type(error).__name__}: {error}".split()))
+    with contextlib.suppress(Exception):  # the console may be what failed
+        console.print(f"[yellow]Warning:[/] {what} failed, the training goes on: {reason}", highlight=False)
+
+
+class Shown(keras.callbacks.Callback):
+    """Calls another callback, one that only shows something: what it raises is one warning, and never ends a training.
+
+    The other one is called again after a failure, so that one bad epoch does not hide the next; only the first is told.
+
+    Args:
+        shown: the other one.
+        what: its name for people.
+        console: where the warning is printed.
+
+    Attributes:
+        has_failed: whether the other one has failed.
+    """
+
+    def __init__(self, shown: keras.callbacks.Callback, what: str, console: Console) -> None:
+        super().__init__()
+        self.shown = shown
+        self.what = what
+        self.console = console
+        self.has_failed = False
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Call one of the other's methods."""
+        try:
+            getattr(self.shown, name)(*arguments)
+        except Exception as error:
+            if not self.has_failed:
+                _tell(self.what, error, self.console)
+            self.has_failed = True
+
+    def set_params(self, params: Any) -> None:
+        """Tell the other one."""
+        super().set_params(params)
+        self.call("set_params", params)
+
+    def set_model(self, model: Any) -> None:
+        """Tell the other one."""
+        super().set_model(model)
+        self.call("set_model", model)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Tell the other one."""
+        self.call("on_train_begin", logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Tell the other one."""
+        self.call("on_train_end", logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Tell the other one."""
+        self.call("on_epoch_begin", epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Tell the other one."""
+        self.call("on_epoch_end", epoch, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Tell the other one."""
+        self.call("on_train_batch_begin", batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Tell the other one."""
+        self.call("on_train_batch_end", batch, logs)
