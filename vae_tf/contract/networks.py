@@ -65,9 +65,11 @@ def _precision(case: Case) -> None:
         keras.config.set_dtype_policy(before)
     outputs = {"encoder": encoder(_input(encoder, 2)), "decoder": decoder(tf.ones([2, _SIZE]))}
     wrong = [f"{name} {value.dtype.name}" for name, value in outputs.items() if value.dtype != tf.float32]
-    require(
-        not wrong,
-        f"under mixed precision outputs must be float32. Received: {', '.join(wrong)}. Give the last layer dtype='float32'.",
+    require(all(bool(tf.reduce_all(tf.math.is_finite(value))) for value in outputs.values()), "outputs must be finite.")
+    leave_out(
+        bool(wrong),
+        f"in mixed precision it puts out {', '.join(wrong)}, which the model casts; for exact numbers give the last layer "
+        "dtype='float32'.",
     )
 
 

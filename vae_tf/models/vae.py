@@ -98,7 +98,7 @@ class VAE(keras.Model):
     def encode_params(self, x: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
         """Return the parameters of q(z|x), [B, params_size]; see `encode`."""
         if not self.latent.num_labels:
-            return self.encoder(x, training=training)
+            return tf.cast(self.encoder(x, training=training), tf.float32)
         x = tf.convert_to_tensor(x)
         labels = tf.fill(tf.shape(x)[:1], -1) if labels is None else labels
         given = tf.one_hot(tf.cast(labels, tf.int32), self.latent.num_labels)
@@ -106,7 +106,7 @@ class VAE(keras.Model):
             seed = self.latent.blocks()[0].extra_seed("label dropout")
             kept = tf.random.stateless_uniform(tf.shape(given)[:1], seed) >= self.latent.label_dropout
             given *= tf.cast(kept, tf.float32)[:, tf.newaxis]
-        return tf.concat([given, self.encoder([x, given], training=training)], axis=-1)
+        return tf.concat([given, tf.cast(self.encoder([x, given], training=training), tf.float32)], axis=-1)
 
     def encode(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> Any:
         """Return q(z|x), batch [B].
