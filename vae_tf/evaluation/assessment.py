@@ -183,7 +183,7 @@ def _bounds(
     examples = measure("Bounds, hard draws" if is_relaxed else "Bounds", hard=True)
     relaxed = measure("Bounds, relaxed draws", hard=False) if is_relaxed else None
     bounds = BoundEstimates.from_examples(examples, settings.num_samples)
-    return bounds, relaxed and BoundEstimates.from_examples(relaxed, settings.num_samples), examples
+    return bounds, None if relaxed is None else BoundEstimates.from_examples(relaxed, settings.num_samples), examples
 
 
 def _disentanglement(subject: Subject) -> Disentanglement:

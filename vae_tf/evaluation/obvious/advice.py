@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from vae_tf.evaluation.bounds import ExampleBounds
-from vae_tf.evaluation.obvious.base import NATS, Quantity
+from vae_tf.evaluation.obvious.base import NATS, SQUARED_ERROR, Quantity
 
 __all__ = ["Evidence", "advise"]
 
 _COLLAPSED_NATS = 0.1
 _OVERFIT_SHARE = 0.05
+_NATS_A_NUMBER = 1.0
 _UNEQUAL = 2.0
 """How many times the least of the columns' errors the greatest is, for one scale to be wrong for them (10 % to 90 %)."""
 
@@ -25,6 +26,7 @@ class Evidence:
         records: the epochs' metrics.
         bounds: of the measured examples.
         column_errors: root mean square error of every value, [D]; empty where there are no reconstructions.
+        code_size: numbers in a code.
         scale_kind: of the likelihood; empty where it has none.
         has_density: whether the model has a likelihood of x.
     """
@@ -32,6 +34,7 @@ class Evidence:
     records: Sequence[Mapping[str, Any]]
     bounds: ExampleBounds
     column_errors: np.ndarray
+    code_size: int
     scale_kind: str = ""
     has_density: bool = True
 
@@ -47,6 +50,8 @@ def advise(evidence: Evidence, quantity: Quantity, difference: float) -> str:
     said = [*_about_epochs(evidence.records), *_about_collapse(evidence)]
     if quantity == NATS:
         said += [*_about_samples(evidence.bounds, difference), *_about_scale(evidence)]
+    if quantity == SQUARED_ERROR:
+        said += _about_rate(evidence)
     return " ".join(said)
 
 
@@ -76,6 +81,17 @@ def _about_collapse(evidence: Evidence) -> list[str]:
         f"Block {name} has collapsed (KL {value:.3f} nats): a longer warm-up, model.latents[{index}].kl_weight."
         for index, (name, value) in enumerate(kl.items())
         if value < _COLLAPSED_NATS
+    ]
+
+
+def _about_rate(evidence: Evidence) -> list[str]:
+    """Say what a code holds, where it is little: PCA's numbers are exact, and cost it nothing."""
+    kl = float(sum(values.mean() for values in evidence.bounds.kl.values()))
+    if not evidence.has_density or kl > _NATS_A_NUMBER * evidence.code_size:
+        return []
+    return [
+        f"A code tells {kl:.3g} nats in {evidence.code_size} numbers, which PCA keeps exactly: the likelihood gains by that, "
+        "reconstructions lose. Where they matter more, lower model.latents[0].kl_weight below 1."
     ]
 
 

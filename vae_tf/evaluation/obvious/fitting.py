@@ -66,7 +66,7 @@ def fit_obvious(data: PlainData) -> list[Plain]:
         >>> spec = DatasetSpec(name="toy", event_shape=(2,), value_support="real")
         >>> rows = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
         >>> [plain.name for plain in fit_obvious(PlainData(spec, rows, rows, rows, code_size=1, measure="density"))]
-        ['independent columns', 'full Gaussian (Ledoit-Wolf)', 'Gaussian mixture, 1 by BIC']
+        ['independent columns', 'full Gaussian (Ledoit-Wolf)', 'Gaussian mixture of 1 (by BIC)']
     """
     if data.spec.is_text:
         return list(_of_texts(data)) if data.has_nats else []
@@ -86,7 +86,7 @@ def _of_numbers(data: PlainData) -> Iterable[Plain]:
         if has_density:
             note = _density_note(data)
             nll = densities.ppca(pca.components_, pca.explained_variance_, train, test, data.floor)
-            yield Plain(f"probabilistic PCA, {pca.n_components_} components", NATS, nll, note)
+            yield Plain(f"probabilistic PCA of {pca.n_components_} components", NATS, nll, note)
     if not data.has_nats:
         return
     if data.measure == "mass":
@@ -112,7 +112,7 @@ def _errors(data: PlainData, pca: PCA, train: np.ndarray, test: np.ndarray) -> I
     size = pca.n_components_
     error = ((test - pca.inverse_transform(pca.transform(test))) ** 2).mean(axis=1)
     unfair = "a code has as many numbers as an example, so PCA loses nothing" if data.code_size >= test.shape[1] else ""
-    yield Plain(f"PCA, {size} components", SQUARED_ERROR, error, unfair=unfair)
+    yield Plain(f"PCA of {size} components", SQUARED_ERROR, error, unfair=unfair)
 
 
 def _densities(data: PlainData, train: np.ndarray, test: np.ndarray) -> Iterable[Plain]:
@@ -120,14 +120,14 @@ def _densities(data: PlainData, train: np.ndarray, test: np.ndarray) -> Iterable
     noun = "pixels" if data.spec.is_image else "columns"
     yield Plain(f"independent {noun}", NATS, densities.independent_normals(train, test, data.floor), note)
     if data.spec.is_series:
-        given = (x.reshape(-1, *shape).astype(np.float64) for x in (data.train, data.validation, data.test))
-        nll, order = densities.linear_autoregression(*given, data.floor)
-        yield Plain(f"linear autoregression, order {order} by validation", NATS, nll, note)
+        windows, chosen_by, measured = (x.astype(np.float64) for x in (data.train, data.validation, data.test))
+        nll, order = densities.linear_autoregression(windows, chosen_by, measured, data.floor)
+        yield Plain(f"linear autoregression of order {order} (by validation)", NATS, nll, note)
     if len(shape) == 1:
         yield Plain("full Gaussian (Ledoit-Wolf)", NATS, densities.full_gaussian(train, test, data.floor), note)
         if shape[0] <= _MAX_MIXTURE_COLUMNS:
             nll, size = densities.mixture_of_gaussians(train, test, data.floor, data.seed)
-            yield Plain(f"Gaussian mixture, {size} by BIC", NATS, nll, note)
+            yield Plain(f"Gaussian mixture of {size} (by BIC)", NATS, nll, note)
 
 
 def _density_note(data: PlainData) -> str:
@@ -148,7 +148,7 @@ def _density_note(data: PlainData) -> str:
 def _of_counts(data: PlainData) -> Iterable[Plain]:
     train, test = data.flat()
     if data.has_nats:
-        yield Plain("unigram, with a negative binomial length", NATS, masses.unigram(train, test))
+        yield Plain("unigram with a negative binomial length", NATS, masses.unigram(train, test))
         yield Plain("independent counts", NATS, masses.independent_counts(train, test))
     rows = train[: max(100, int(_MAX_NMF_VALUES / train.shape[1]))]
     size = max(1, min(data.code_size, *rows.shape))
@@ -157,7 +157,7 @@ def _of_counts(data: PlainData) -> Iterable[Plain]:
         nmf = NMF(size, init="nndsvda", random_state=data.seed, max_iter=100).fit(rows)
         error = ((test - nmf.transform(test) @ nmf.components_) ** 2).mean(axis=1)
     note = f"NMF minimises this error on each measured document; fitted to {len(rows):,}."
-    yield Plain(f"NMF, {size} components", SQUARED_ERROR, error, note)
+    yield Plain(f"NMF of {size} components", SQUARED_ERROR, error, note)
 
 
 def _of_texts(data: PlainData) -> Iterable[Plain]:
@@ -166,7 +166,7 @@ def _of_texts(data: PlainData) -> Iterable[Plain]:
     size = max(len(characters), 0 if data.spec.tokenizer else len(data.spec.vocabulary))
     bits, order = texts.best_ngram(train, validation, test, size)
     known = f"fitted to {len(train):,} training texts"
-    yield Plain(f"{order}-gram of characters, length by validation", BITS, np.array(bits), f"Witten-Bell, {known}.")
+    yield Plain(f"{order}-gram of characters (length by validation)", BITS, np.array(bits), f"Witten-Bell, {known}.")
     total = np.array([texts.compressed_bits(train, test)])
     yield Plain("LZMA", BITS, total, f"Compressed behind the training texts ({known}), the measured texts all together.")
 

@@ -58,11 +58,11 @@ def measure_obvious(
     count = min(len(bounds.nll), most)
     x, labels = gather_examples(dataset, settings.split, count)
     data = _plain_data(vae, dataset, x, settings, settings.num_train or most)
-    plains = fit_obvious(replace(data, has_nats=bool(np.all(np.isfinite(bounds.nll)))))
+    data = replace(data, has_nats=bool(np.all(np.isfinite(bounds.nll))))
+    plains = fit_obvious(data)
     ours, column_errors = _ours(vae, data, bounds, labels, {plain.quantity for plain in plains})
-    evidence = Evidence(
-        settings.records, bounds, column_errors, str(getattr(vae.likelihood, "scale_kind", "")), np.isfinite(bounds.nll).all()
-    )
+    scale_kind = str(getattr(vae.likelihood, "scale_kind", ""))
+    evidence = Evidence(settings.records, bounds, column_errors, vae.latent.size, scale_kind, data.has_nats)
     note = _notes(vae, dataset, len(data.train), count, len(bounds.nll))
     return tuple(_beside(ours[plain.quantity], _noted(plain, note), evidence) for plain in plains)
 
