@@ -6,6 +6,7 @@ without limit where a column is constant, or rows repeat. They return -log p of 
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -13,12 +14,12 @@ from sklearn.covariance import LedoitWolf
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-__all__ = ["full_gaussian", "independent_normals", "linear_autoregression", "mixture_of_gaussians", "ppca"]
+__all__ = ["MIXTURE_ROWS", "full_gaussian", "independent_normals", "linear_autoregression", "mixture_of_gaussians", "ppca"]
 
 _LOG_2PI = math.log(2.0 * math.pi)
-_MAX_COMPONENTS = 20
-_MIXTURE_WORK = 3e8
-"""Rows times squared columns times components, over all mixtures tried: a second or two."""
+_SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 20)
+MIXTURE_ROWS = 2000
+"""Rows that mixtures are fitted to: a second or two for all sizes."""
 _NUM_ORDERS = 5
 
 
@@ -54,14 +55,26 @@ def mixture_of_gaussians(train: np.ndarray, test: np.ndarray, floor: float, seed
     """
     loc, scale = _moments(train, floor)
     num_rows, num_columns = train.shape
-    most = max(1, min(_MAX_COMPONENTS, num_rows // (2 * (num_columns + 1))))
-    sizes = [size for size in (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20) if size <= most]
-    used = max(2 * num_columns * most, int(_MIXTURE_WORK / (num_columns**2 * sum(sizes) * 10)))
-    rows = ((train - loc) / scale)[:used]
-    fits = [_mixture(rows, size, floor, seed) for size in sizes]
-    sound = [fit for fit in fits if fit.n_components == 1 or fit.weights_.min() * len(rows) >= num_columns + 1]
-    best = min(sound, key=lambda fit: float(fit.bic(rows)))
+    most = max(1, min(num_rows, MIXTURE_ROWS) // (2 * (num_columns + 1)))
+    rows = ((train - loc) / scale)[: max(MIXTURE_ROWS, 2 * (num_columns + 1))]
+    best = _best_mixture(rows, [size for size in _SIZES if size <= most], floor, seed)
     return -best.score_samples((test - loc) / scale) + float(np.log(scale).sum()), best.n_components
+
+
+def _best_mixture(rows: np.ndarray, sizes: Sequence[int], floor: float, seed: int) -> GaussianMixture:
+    """Return the sound mixture with the least BIC; two sizes without a better one end the search."""
+    best, best_bic, num_worse = None, math.inf, 0
+    for size in sizes:
+        fit = _mixture(rows, size, floor, seed)
+        is_sound = size == 1 or fit.weights_.min() * len(rows) >= rows.shape[1] + 1
+        bic = float(fit.bic(rows)) if is_sound else math.inf
+        if best is None or bic < best_bic:
+            best, best_bic, num_worse = fit, bic, 0
+        else:
+            num_worse += 1
+        if num_worse == 2:
+            break
+    return best
 
 
 def _mixture(rows: np.ndarray, size: int, floor: float, seed: int) -> GaussianMixture:
