@@ -40,7 +40,7 @@ def test_every_part_and_plain_values(subject):
     assert values["nll"] == found.bounds.nll and values["split"] == "test"
     assert found == assess(subject, AssessmentSettings(num_samples=3))
     titles = [title for title, _ in assessment_tables(found)]
-    assert len(titles) == 4 and titles[0] == "Bounds on the test split"
+    assert len(titles) == 5 and titles[0] == "Bounds on the test split"
 
 
 def test_parts_left_out_are_none(subject):
@@ -75,7 +75,7 @@ def test_progress_is_told_for_every_part(subject):
             return None
 
     assess(subject, AssessmentSettings(num_samples=2, limit=10), progress=Told)
-    assert len(told) == 4 and told[0] == ("Bounds", 10)
+    assert len(told) == 5 and told[0] == ("Bounds", 10)
 
 
 @pytest.mark.parametrize(

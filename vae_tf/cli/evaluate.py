@@ -25,7 +25,7 @@ __all__ = ["evaluate"]
 _MeasuresOption = Annotated[
     str | None,
     typer.Option(
-        "--measures", metavar="LIST", help="Of bounds,latent,representation,disentanglement,generation; default: all."
+        "--measures", metavar="LIST", help="Of bounds,obvious,latent,representation,disentanglement,generation; default: all."
     ),
 ]
 
@@ -41,7 +41,8 @@ def evaluate(  # noqa: PLR0913 - the options of the command line
 ) -> None:
     """Measure a run and say what the numbers mean.
 
-    Bounds: negative ELBO and its split, importance-weighted NLL and how it falls with the number of samples. Latent: active
+    Bounds: negative ELBO and its split, importance-weighted NLL and how it falls with the number of samples. Obvious: what
+    plain models of the same data give, and who is ahead. Latent: active
     units, KL an axis, mutual information, collapse. Representation: probes and clusterings of the codes against labels.
     Generation: Frechet distance, precision, recall and copies.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vae_tf.cli.common import console, emit
+from vae_tf.cli.tables import finding_lines, obvious_lines
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSe
     for finding in result["findings"]:
         console.print(finding, highlight=False)
     test = result["test"]
+    for name, said in obvious_lines(test).items():
+        console.print(f"{name}: {said}", highlight=False)
+    from vae_tf.evaluation.findings import diagnose_obvious
+    from vae_tf.evaluation.obvious import read_obvious
+
+    for line in finding_lines(diagnose_obvious(read_obvious(test))):
+        console.print(line, highlight=False)
     print(  # noqa: T201 - the result
         f"Winner on the test split: negative ELBO {test['negative_elbo']:.2f} ± {test['negative_elbo_stderr']:.2f} nats\n"
         "Next:\n"

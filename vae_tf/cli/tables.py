@@ -1,7 +1,7 @@
 """Tables and findings in the terminal."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from vae_tf.cli.common import numbers_table
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.assessment import Assessment
     from vae_tf.evaluation.findings import Finding
 
-__all__ = ["assessment_lines", "finding_lines", "table"]
+__all__ = ["assessment_lines", "finding_lines", "obvious_lines", "table"]
 
 _NARROW = 17
 """Longest cell of a column that is never wrapped, such as `1.2345 ± 0.0123`."""
@@ -38,6 +38,14 @@ def finding_lines(findings: "Iterable[Finding]") -> Iterator[str]:
         yield f"{_MARKS[finding.level]} {escape(finding.text)}"
         if finding.advice:
             yield f"  [dim]→ {escape(finding.advice)}[/]"
+
+
+def obvious_lines(results: Mapping[str, Any]) -> dict[str, str]:
+    """Return a row for every plain model in a run's results; none where the run is older than they."""
+    from vae_tf.evaluation.obvious import read_obvious
+    from vae_tf.evaluation.tables import obvious_brief
+
+    return {f"beside {row.obvious.name}": obvious_brief(row) for row in read_obvious(results)}
 
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> "Table":

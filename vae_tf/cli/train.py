@@ -19,6 +19,7 @@ from vae_tf.cli.common import (
     numbers_table,
     quiet_tensorflow,
 )
+from vae_tf.cli.tables import obvious_lines
 from vae_tf.processes import die_with_parent
 from vae_tf.program import command_line
 
@@ -138,6 +139,7 @@ def _show(run: str, results: dict[str, Any]) -> None:
         if results["nll"] is not None
         else "none: an autoencoder has no density",
         "KL": f"{results['kl']:.2f} nats",
+        **obvious_lines(results),
         "model": f"of epoch {results['model_epoch']} of {results['epochs']}, {results['seconds']:.0f} s",
     }
     console.print(numbers_table("Done", rows), highlight=False)

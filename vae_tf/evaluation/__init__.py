@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         count_active,
         measure_latent,
     )
+    from vae_tf.evaluation.obvious import Obvious, ObviousComparison
     from vae_tf.evaluation.pictures import (
         grid_pixels,
         in_square,
@@ -124,6 +125,8 @@ __all__ = [
     "LatentStatistics",
     "LearningCurve",
     "Memorization",
+    "Obvious",
+    "ObviousComparison",
     "ReportedRun",
     "Representation",
     "Scores",
@@ -288,7 +291,8 @@ _MODULES = {
     "factor_figure": "figures",
     "encode_means": "codes",
     "fit_codes": "ex_post",
-    "measure_representation": "representation",
+    "Obvious": "obvious",
+    "ObviousComparison": "obvious",
 }
 
 __getattr__ = lazy_names(__name__, _MODULES)

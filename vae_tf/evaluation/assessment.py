@@ -10,20 +10,21 @@ import numpy as np
 from vae_tf.data.pipeline import Dataset, eval_batches, random_examples
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.errors import UserValueError
-from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator
+from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds
 from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.disentanglement import Disentanglement, measure_disentanglement
 from vae_tf.evaluation.features import FeatureSpace, make_feature_space
-from vae_tf.evaluation.findings import Finding, diagnose_bounds, diagnose_generation, diagnose_latent
+from vae_tf.evaluation.findings import Finding, diagnose_bounds, diagnose_generation, diagnose_latent, diagnose_obvious
 from vae_tf.evaluation.generation import Generation, measure_generation
 from vae_tf.evaluation.latent_statistics import LatentStatistics, measure_latent
+from vae_tf.evaluation.obvious import ObviousComparison, ObviousSettings, measure_obvious
 from vae_tf.evaluation.representation import LabelledExamples, Representation, measure_representation
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive, derive_pair
 
 __all__ = ["PARTS", "Assessment", "AssessmentSettings", "Subject", "assess", "no_progress"]
 
-PARTS = ("bounds", "latent", "representation", "disentanglement", "generation")
+PARTS = ("bounds", "obvious", "latent", "representation", "disentanglement", "generation")
 _MAX_PROBED = 10_000
 
 Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
@@ -81,6 +82,7 @@ class Assessment:
         split: which.
         bounds: with hard draws where blocks have such.
         relaxed: with relaxed draws; None where no block has such.
+        obvious: what plain models of the same data give, and who is ahead; empty where not asked for.
         latent: what the latent holds; None where not asked for.
         representation: how useful codes are; None without labels or where not asked for.
         disentanglement: how axes and known factors correspond; None where the data have none.
@@ -91,6 +93,7 @@ class Assessment:
     split: str
     bounds: BoundEstimates
     relaxed: BoundEstimates | None
+    obvious: tuple[ObviousComparison, ...]
     latent: LatentStatistics | None
     representation: Representation | None
     disentanglement: Disentanglement | None
@@ -106,8 +109,8 @@ class Assessment:
         """Return plain values; the bounds at the top."""
         parts = ("relaxed", "latent", "representation", "disentanglement", "generation")
         values = {part: None if (value := getattr(self, part)) is None else asdict(value) for part in parts}
-        findings = [asdict(finding) for finding in self.findings]
-        return {"split": self.split, **asdict(self.bounds), "relaxed_gap": self.relaxed_gap, **values, "findings": findings}
+        rows = {name: [asdict(row) for row in getattr(self, name)] for name in ("obvious", "findings")}
+        return {"split": self.split, **asdict(self.bounds), "relaxed_gap": self.relaxed_gap, **values, **rows}
 
 
 def no_progress(title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
@@ -130,9 +133,15 @@ def assess(
     Raises:
         UserValueError: there is no such split.
     """
-    bounds, relaxed = _bounds(subject, settings, progress)
+    bounds, relaxed, examples = _bounds(subject, settings, progress)
     findings = diagnose_bounds(bounds, relaxed, settings.split, subject.records)
     latent = representation = disentanglement = generation = None
+    obvious: tuple[ObviousComparison, ...] = ()
+    if "obvious" in settings.parts:
+        with progress("Fitting plain models", None):
+            asked = ObviousSettings(settings.split, derive(subject.seed, "obvious"), records=subject.records)
+            obvious = measure_obvious(subject.vae, subject.dataset, examples, asked)
+        findings += diagnose_obvious(obvious)
     if "latent" in settings.parts:
         with progress("What the latent holds", None):
             pair = derive_pair(subject.seed, "latent statistics", settings.split)
@@ -150,26 +159,31 @@ def assess(
             seed = derive(subject.seed, "generation")
             generation = measure_generation(subject.vae, subject.dataset.spec, space, seed)
         findings += diagnose_generation(generation)
-    return Assessment(settings.split, bounds, relaxed, latent, representation, disentanglement, generation, tuple(findings))
+    measured = (obvious, latent, representation, disentanglement, generation)
+    return Assessment(settings.split, bounds, relaxed, *measured, tuple(findings))
 
 
 def _batches(subject: Subject, settings: AssessmentSettings) -> Any:
     return eval_batches(subject.dataset, settings.split, settings.batch_size, settings.limit)
 
 
-def _bounds(subject: Subject, settings: AssessmentSettings, progress: Progress) -> tuple[BoundEstimates, BoundEstimates | None]:
-    """Return the estimates with hard draws, and with relaxed ones where there are such."""
+def _bounds(
+    subject: Subject, settings: AssessmentSettings, progress: Progress
+) -> tuple[BoundEstimates, BoundEstimates | None, ExampleBounds]:
+    """Return the estimates with hard draws, with relaxed ones where there are such, and the hard ones of every example."""
     batches, seed = _batches(subject, settings), derive_pair(subject.seed, "evaluate", settings.split)
     available = subject.dataset.split(settings.split).num_examples
     total = min(settings.limit or available, available)
 
-    def measure(title: str, hard: bool) -> BoundEstimates:
+    def measure(title: str, hard: bool) -> ExampleBounds:
         with progress(title, total) as advance:
-            return BoundEstimator(subject.vae, hard).means(batches, settings.num_samples, seed, advance)
+            return BoundEstimator(subject.vae, hard).per_example(batches, settings.num_samples, seed, advance)
 
-    if not subject.vae.latent.is_relaxed:
-        return measure("Bounds", hard=True), None
-    return measure("Bounds, hard draws", hard=True), measure("Bounds, relaxed draws", hard=False)
+    is_relaxed = subject.vae.latent.is_relaxed
+    examples = measure("Bounds, hard draws" if is_relaxed else "Bounds", hard=True)
+    relaxed = measure("Bounds, relaxed draws", hard=False) if is_relaxed else None
+    bounds = BoundEstimates.from_examples(examples, settings.num_samples)
+    return bounds, None if relaxed is None else BoundEstimates.from_examples(relaxed, settings.num_samples), examples
 
 
 def _disentanglement(subject: Subject) -> Disentanglement:

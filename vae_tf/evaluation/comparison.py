@@ -14,6 +14,7 @@ from vae_tf.evaluation.features import FeatureSpace, make_feature_space
 from vae_tf.evaluation.figures import figure_with_pictures
 from vae_tf.evaluation.generation import HoleScore, fitted_gaussian, measure_holes
 from vae_tf.evaluation.pictures import grid_pixels, interpolation_grid, reconstruction_grid
+from vae_tf.evaluation.tables import obvious_brief
 from vae_tf.seeding import derive, derive_pair
 
 __all__ = ["Comparison", "compare_models", "comparison_figure", "comparison_rows", "hole_rows"]
@@ -117,7 +118,18 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
         ("precision", within("generation", "precision"), "{:.3f}"),
         ("recall", within("generation", "recall"), "{:.3f}"),
     ]
-    return [[name, *(_text(cell(c), form) for c in comparisons)] for name, cell, form in rows]
+    table = [[name, *(_text(cell(c), form) for c in comparisons)] for name, cell, form in rows]
+    return [*table, *_obvious_rows(comparisons)]
+
+
+def _obvious_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
+    """Return a row for every plain model: its number, and where each model that has it beside itself stands."""
+    found = [{(row.obvious.name, row.obvious.quantity): row for row in c.assessment.obvious} for c in comparisons]
+    keys = dict.fromkeys(key for rows in found for key in rows)
+    return [
+        [f"beside {name}", *(obvious_brief(rows[key]) if (key := (name, unit)) in rows else "-" for rows in found)]
+        for name, unit in keys
+    ]
 
 
 def hole_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:

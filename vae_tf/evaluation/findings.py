@@ -1,14 +1,23 @@
 """What the numbers mean, in plain sentences, each with the setting to change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from vae_tf.evaluation.bounds import BoundEstimates
 from vae_tf.evaluation.generation import Generation
 from vae_tf.evaluation.latent_statistics import BlockStatistics, LatentStatistics
+from vae_tf.evaluation.obvious.base import ObviousComparison
 
-__all__ = ["Finding", "collapse_findings", "collapsed_blocks", "diagnose_bounds", "diagnose_generation", "diagnose_latent"]
+__all__ = [
+    "Finding",
+    "collapse_findings",
+    "collapsed_blocks",
+    "diagnose_bounds",
+    "diagnose_generation",
+    "diagnose_latent",
+    "diagnose_obvious",
+]
 
 COLLAPSED_NATS = 0.1
 """A block with less KL than this tells the decoder nothing."""
@@ -170,3 +179,13 @@ def diagnose_generation(generation: Generation) -> list[Finding]:
             "Use a smaller network, more data, or stop earlier (training.patience).",
         )
     ]
+
+
+def diagnose_obvious(comparisons: Iterable[ObviousComparison]) -> list[Finding]:
+    """Warn of every plain model that the model is behind; say in one line that it is ahead of all."""
+    fair = [found for found in comparisons if found.is_behind or found.is_ahead]
+    behind = [Finding("warning", found.verdict, found.advice) for found in fair if found.is_behind]
+    if behind or not fair:
+        return behind
+    names = ", ".join(dict.fromkeys(found.obvious.name for found in fair))
+    return [Finding("good", f"Ahead of the obvious by more than two standard errors: {names}.")]

@@ -1,6 +1,6 @@
 """Measured numbers as rows of text: one wording for the terminal and for pages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from vae_tf.evaluation.assessment import Assessment
@@ -8,9 +8,10 @@ from vae_tf.evaluation.bounds import BoundEstimates
 from vae_tf.evaluation.disentanglement import Disentanglement
 from vae_tf.evaluation.generation import Generation
 from vae_tf.evaluation.latent_statistics import BlockStatistics, InformationEstimates
+from vae_tf.evaluation.obvious import ObviousComparison
 from vae_tf.evaluation.representation import Representation
 
-__all__ = ["Rows", "assessment_tables", "convergence_rows"]
+__all__ = ["Rows", "assessment_tables", "convergence_rows", "obvious_brief", "obvious_rows", "obvious_text"]
 
 Rows = dict[str, str]
 """Name to value."""
@@ -23,6 +24,8 @@ def assessment_tables(assessment: Assessment) -> Iterator[tuple[str, Rows]]:
     if assessment.relaxed is not None:
         title = "Relaxed draws: the NLL is the relaxed model's; with kl_kind categorical the negative ELBO is no bound"
         yield title, {**_bound_rows(assessment.relaxed), "relaxed minus hard": f"{assessment.relaxed_gap:+.3f} nats"}
+    if assessment.obvious:
+        yield "Beside the obvious, fitted to the training split; lower is better", obvious_rows(assessment.obvious)
     if assessment.latent:
         yield from ((f"Block {block.name}", _block_rows(block)) for block in assessment.latent.blocks)
         if len(assessment.latent.blocks) > 1 and assessment.latent.information:
@@ -33,6 +36,40 @@ def assessment_tables(assessment: Assessment) -> Iterator[tuple[str, Rows]]:
         yield "Axes of the code and factors of the data (1 is best)", _factor_rows(assessment.disentanglement)
     if assessment.generation:
         yield "Generated examples against the test split", _generation_rows(assessment.generation)
+
+
+def obvious_rows(comparisons: Iterable[ObviousComparison]) -> Rows:
+    """Return a row a plain model: its number, ours, and who is ahead."""
+    return {f"{row.obvious.name}, {row.obvious.quantity}": obvious_text(row) for row in comparisons}
+
+
+def obvious_text(row: ObviousComparison) -> str:
+    """Return one comparison as text.
+
+    Example:
+        >>> from vae_tf.evaluation.obvious import Obvious
+        >>> obvious_text(ObviousComparison(1.0, Obvious("all", "nats", 3.0, 0.1), -2.0, 0.2, "Ahead of all.", False, True))
+        '3 ± 0.1; the model 1. Ahead of all.'
+    """
+    other = row.obvious
+    error = "" if other.stderr is None else f" ± {other.stderr:.2g}"
+    return " ".join(part for part in (f"{other.value:.4g}{error}; the model {row.ours:.4g}.", row.verdict, other.note) if part)
+
+
+def obvious_brief(row: ObviousComparison) -> str:
+    """Return one comparison in a few words, for the end of a training.
+
+    Example:
+        >>> from vae_tf.evaluation.obvious import Obvious
+        >>> obvious_brief(ObviousComparison(1.0, Obvious("all", "nats", 3.0, 0.1), -2.0, 0.2, "Ahead of all.", False, True))
+        '3 ± 0.1 nats, the model 1: ahead by 10.0 standard errors'
+    """
+    other, side = row.obvious, "behind" if row.is_behind else "ahead" if row.is_ahead else "level"
+    error = "" if other.stderr is None else f" ± {other.stderr:.2g}"
+    if row.verdict.startswith("No verdict"):
+        return "not comparable"
+    apart = f" by {abs(row.difference) / row.stderr:.1f} standard errors" if row.stderr and side != "level" else ""
+    return f"{other.value:.4g}{error} {other.quantity}, the model {row.ours:.4g}: {side}{apart}"
 
 
 def convergence_rows(bounds: BoundEstimates) -> list[tuple[str, str]]:

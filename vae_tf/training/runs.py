@@ -17,12 +17,13 @@ from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
-from vae_tf.evaluation.bounds import BoundEstimator
+from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds
+from vae_tf.evaluation.obvious import ObviousSettings, measure_obvious
 from vae_tf.evaluation.pictures import reconstruction_grid, sample_grid, save_grid, traversal_grid
 from vae_tf.evaluation.projector import write_projector
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
-from vae_tf.seeding import derive_pair
+from vae_tf.seeding import derive, derive_pair
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.showing import only_shown
 from vae_tf.version import VERSION
@@ -136,7 +137,8 @@ def finish_run(
     with atomic_file(run.model_file) as temporary:
         vae.save(temporary)
     seed = derive_pair(config.seed, "evaluate", "test")
-    bounds = BoundEstimator(vae).means(eval_batches(dataset, "test", settings.batch_size), settings.num_samples, seed)
+    batches = eval_batches(dataset, "test", settings.batch_size)
+    bounds = BoundEstimator(vae).per_example(batches, settings.num_samples, seed)
     examples, labels = gather_examples(dataset, "test", settings.num_projected)
     console = console or Console(stderr=True)
     with only_shown("pictures", console):
@@ -145,15 +147,24 @@ def finish_run(
         write_projector(vae, dataset.spec, examples, labels, run.tensorboard / "validation")
     results = {
         "split": "test",
-        **asdict(bounds),
+        **asdict(BoundEstimates.from_examples(bounds, settings.num_samples)),
         "epochs": outcome.state.epoch,
         "best_epoch": outcome.state.best_epoch,
         "model_epoch": outcome.state.selected(config.training.select),
         "best_val_negative_elbo": outcome.state.best_value,
         "seconds": round(outcome.seconds, 1),
+        "obvious": _obvious(vae, config, dataset, bounds, run),
     }
     write_json(run.results_file, results)
     return results
+
+
+def _obvious(vae: VAE, config: RunConfig, dataset: Dataset, bounds: ExampleBounds, run: RunDirectory) -> list[dict[str, Any]]:
+    """Return what plain models of the data give beside the model's numbers."""
+    # A model that also trained on the validation split says nothing by it.
+    records = () if config.data.train_on_validation else run.read_metrics()
+    asked = ObviousSettings("test", derive(config.seed, "obvious"), records=records)
+    return [asdict(row) for row in measure_obvious(vae, dataset, bounds, asked)]
 
 
 def _write_pictures(vae: VAE, config: RunConfig, spec: DatasetSpec, examples: tuple[Any, Any], run: RunDirectory) -> None:

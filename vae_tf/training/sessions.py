@@ -12,7 +12,8 @@ from vae_tf.config import RunConfig
 from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
-from vae_tf.evaluation.findings import collapse_findings
+from vae_tf.evaluation.findings import collapse_findings, diagnose_obvious
+from vae_tf.evaluation.obvious import read_obvious
 from vae_tf.models.build import settle_model
 from vae_tf.training.distribution import Distribution
 from vae_tf.training.fitting import check_start, train
@@ -89,8 +90,10 @@ def train_and_measure(
             results = finish_run(outcome, config, dataset, run, console)
     except KeyboardInterrupt:
         return TrainedRun(run, config, dataset, outcome, None)
-    for finding in collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None):
-        _warn(console, f"{finding.text} {finding.advice}")
+    found = collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None)
+    for finding in [*found, *diagnose_obvious(read_obvious(results))]:
+        if finding.level == "warning":
+            _warn(console, f"{finding.text} {finding.advice}".strip())
     return TrainedRun(run, config, dataset, outcome, results)
 
 

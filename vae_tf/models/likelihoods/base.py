@@ -75,6 +75,17 @@ class Likelihood(Part, keras.layers.Layer):
         """
         return ()
 
+    @classmethod
+    def measure(cls, data: Any) -> str:
+        """Return what `log_prob` is the log of on these data: a `density`, a `mass`, or "", neither that could be compared.
+
+        Numbers in nats compare between models of the same measure only.
+
+        Args:
+            data: the DatasetSpec.
+        """
+        return {"real": "density", "count": "mass", "token": "mass"}.get(data.value_support, "")
+
     @property
     def params_shape(self) -> tuple[int, ...]:
         """What the decoder must put out for one example."""

@@ -78,6 +78,11 @@ class BernoulliLikelihood(Likelihood):
         return 2 if data.value_support in cls.supports else 0
 
     @classmethod
+    def measure(cls, data: Any) -> str:
+        """Return `mass` on zeros and ones; grey values have no likelihood here, only a cross-entropy."""
+        return "mass" if data.is_binary else ""
+
+    @classmethod
     def warnings(cls, data: Any, x: np.ndarray) -> Iterable[str]:
         """Say that grey values have no likelihood here."""
         if not data.is_binary and bool(((x > 0) & (x < 1)).any()):

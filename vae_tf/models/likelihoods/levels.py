@@ -51,6 +51,11 @@ class LevelLikelihood(Likelihood):
             )
         return settings.model_copy(update={"num_levels": data.num_levels})
 
+    @classmethod
+    def measure(cls, data: Any) -> str:
+        """Return `mass`: of levels."""
+        return "mass"
+
     @property
     def params_shape(self) -> tuple[int, ...]:
         """The last axis holds the parameters of its values side by side."""

@@ -1,0 +1,313 @@
+"""Plain models beside a model: each against a closed form or scikit-learn, paired errors, verdicts, units, old runs."""
+
+import json
+from itertools import product
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal, norm
+from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
+
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.splits import ArraySplit
+from vae_tf.evaluation.assessment import AssessmentSettings, Subject, assess
+from vae_tf.evaluation.bounds import BoundEstimator, ExampleBounds
+from vae_tf.evaluation.findings import diagnose_obvious
+from vae_tf.evaluation.obvious import ObviousSettings, PlainData, densities, fit_obvious, masses, measure_obvious, read_obvious
+from vae_tf.evaluation.obvious.advice import Evidence, advise
+from vae_tf.evaluation.obvious.base import BITS, NATS, SQUARED_ERROR, Measured, Plain, compare, ratio
+from vae_tf.evaluation.obvious.texts import WittenBell, best_ngram, compressed_bits
+from vae_tf.evaluation.tables import obvious_brief, obvious_rows
+from vae_tf.training.runs import load_run
+
+FLOOR = 1e-2
+RNG = np.random.default_rng(0)
+COVARIANCE = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.3], [0.0, 0.3, 0.5]])
+ENTROPY = float(multivariate_normal(np.zeros(3), COVARIANCE).entropy())
+TRAIN, TEST = RNG.multivariate_normal(np.zeros(3), COVARIANCE, 5000), RNG.multivariate_normal(np.zeros(3), COVARIANCE, 4000)
+
+
+def test_a_full_gaussian_on_gaussian_data_has_the_entropy(assert_mean):
+    assert_mean(densities.full_gaussian(TRAIN, TEST, FLOOR), ENTROPY)
+
+
+def test_independent_normals_are_scipy_s_and_miss_the_dependence():
+    nll = densities.independent_normals(TRAIN, TEST, FLOOR)
+    expected = -norm(TRAIN.mean(axis=0), TRAIN.std(axis=0)).logpdf(TEST).sum(axis=1)
+    np.testing.assert_allclose(nll, expected, rtol=1e-9)
+    assert nll.mean() > ENTROPY + 0.3
+
+
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_other_units_shift_every_density_by_the_log_of_the_unit(scale):
+    for measure in (densities.independent_normals, densities.full_gaussian):
+        shifted = measure(scale * TRAIN, scale * TEST, FLOOR)
+        np.testing.assert_allclose(shifted, measure(TRAIN, TEST, FLOOR) + 3 * np.log(scale), rtol=1e-6)
+
+
+def test_a_constant_column_has_the_floor_for_its_scale():
+    x = np.ones([20, 1])
+    assert densities.independent_normals(x, x, 0.1) == pytest.approx(0.5 * np.log(2 * np.pi) + np.log(0.1))
+    assert np.isfinite(densities.full_gaussian(np.c_[x, RNG.normal(size=20)], np.ones([1, 2]), 0.1)).all()
+
+
+def test_ppca_is_the_gaussian_of_its_plane_and_its_noise():
+    x = RNG.normal(size=(400, 2)) @ RNG.normal(size=(2, 5)) + 0.3 * RNG.normal(size=(400, 5))
+    pca = PCA(2).fit(x)
+    nll = densities.ppca(pca.components_, pca.explained_variance_, x, x[:50], FLOOR)
+    noise = (x.var(axis=0).sum() - pca.explained_variance_.sum()) / 3
+    covariance = pca.components_.T @ np.diag(pca.explained_variance_ - noise) @ pca.components_ + noise * np.eye(5)
+    np.testing.assert_allclose(nll, -multivariate_normal(x.mean(axis=0), covariance).logpdf(x[:50]), rtol=1e-6)
+    assert nll.mean() == pytest.approx(-pca.score(x[:50]), abs=0.05)  # scikit-learn's, but for the degrees of freedom
+
+
+def test_the_mixture_finds_the_components_and_is_scikit_learn_s():
+    centres = np.array([[-6.0, 0.0], [6.0, 0.0], [0.0, 9.0]])
+    x = centres[RNG.integers(3, size=1500)] + RNG.normal(size=(1500, 2))
+    nll, size = densities.mixture_of_gaussians(x, x[:200], FLOOR, seed=0)
+    loc, scale = x.mean(axis=0), x.std(axis=0)
+    peer = GaussianMixture(3, reg_covar=FLOOR**2, random_state=0).fit((x - loc) / scale)
+    assert size == 3
+    assert nll.mean() == pytest.approx(-peer.score((x[:200] - loc) / scale) + np.log(scale).sum(), abs=1e-3)
+
+
+def test_few_rows_of_many_columns_make_no_degenerate_mixture():
+    x, test = RNG.normal(size=(120, 13)), RNG.normal(size=(500, 13))
+    nll, size = densities.mixture_of_gaussians(x, test, FLOOR, seed=0)
+    assert size == 1 and nll.mean() < 1.2 * 13 * 0.5 * (1 + np.log(2 * np.pi))
+
+
+def test_a_linear_autoregression_on_such_data_has_their_entropy(assert_mean):
+    def draw(num):
+        x = np.zeros([num, 12, 1])
+        x[:, 0] = RNG.normal(size=(num, 1)) / np.sqrt(1 - 0.81)
+        for step in range(1, 12):
+            x[:, step] = 0.9 * x[:, step - 1] + RNG.normal(size=(num, 1))
+        return x
+
+    nll, order = densities.linear_autoregression(draw(3000), draw(1000), draw(2000), FLOOR)
+    assert order == 1
+    assert_mean(nll, 12 * 0.5 * (1 + np.log(2 * np.pi)) - 0.5 * np.log(1 - 0.81))
+
+
+def test_independent_pixels_have_the_entropy_of_the_mean_picture(assert_mean):
+    p = np.array([0.1, 0.5, 0.9])
+    train, test = ((RNG.random((n, 3)) < p).astype(float) for n in (20_000, 4000))
+    assert_mean(masses.independent_levels(train, test, 2), -(p * np.log(p) + (1 - p) * np.log(1 - p)).sum())
+
+
+@pytest.mark.parametrize("num_levels", [2, 3, 5])
+def test_levels_sum_to_one(num_levels):
+    train = RNG.integers(num_levels, size=(10, 2)) / (num_levels - 1)
+    every = np.array(list(product(range(num_levels), repeat=2))) / (num_levels - 1)
+    assert np.exp(-masses.independent_levels(train, every, num_levels)).sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("measure", [masses.unigram, masses.independent_counts])
+def test_counts_sum_to_one(measure):
+    every = np.array(list(product(range(60), repeat=2)), float)
+    assert np.exp(-measure(RNG.poisson([2.0, 4.0], size=(300, 2)).astype(float), every)).sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_independent_counts_of_poissons_are_poissons(assert_mean):
+    train, test = RNG.poisson(3.0, size=(20_000, 1)).astype(float), RNG.poisson(3.0, size=(4000, 1)).astype(float)
+    assert_mean(masses.independent_counts(train, test), 1.9311)  # entropy of a Poisson with mean 3
+
+
+def test_an_n_gram_sums_to_one_after_every_history():
+    model = WittenBell(["abab.", "bba.", "cab"], order=3, alphabet_size=5)
+    for length in range(4):
+        for history in map("".join, product("abc.?", repeat=length)):
+            found = np.array([model.probabilities(history, character) for character in "abc.?"])
+            np.testing.assert_allclose(found.sum(axis=0), 1.0)
+            assert (found > 0).all()
+
+
+def test_an_n_gram_is_witten_bell_s_formula():
+    model = WittenBell(["aab"], order=1, alphabet_size=3)  # 3 counted, 2 kinds
+    assert model.probabilities("", "a") == [pytest.approx((2 + 2 / 3) / 5)]
+    assert model.bits("ab") == [pytest.approx(-np.log2((2 + 2 / 3) / 5 * (1 + 2 / 3) / 5))]
+
+
+def test_the_n_gram_s_length_is_chosen_on_validation():
+    chain = ["abcabcabc."] * 50
+    assert best_ngram(chain, chain, chain, 4)[1] > 1
+    shuffled = ["".join(RNG.choice(list("abcd"), 30)) for _ in range(200)]
+    assert best_ngram(shuffled[:100], shuffled[100:150], shuffled[150:], 4)[1] == 1
+
+
+def test_the_compressor_is_told_the_training_texts():
+    lines = ["".join(RNG.choice(list("abcdefgh"), 100)) for _ in range(20)]
+    assert compressed_bits(lines, lines) < 0.2 * compressed_bits(["x"], lines)
+
+
+def test_paired_errors_are_those_of_the_differences():
+    theirs = RNG.normal(10.0, 5.0, 400)
+    found = compare(Measured(theirs - 1.0 + RNG.normal(0.0, 0.1, 400), np.ones(400)), Plain("it", NATS, theirs))
+    assert found.difference == pytest.approx(-1.0, abs=0.03)
+    assert found.stderr == pytest.approx(0.1 / 20, rel=0.2) and found.obvious.stderr == pytest.approx(0.25, rel=0.2)
+
+
+def test_a_ratio_s_error_is_that_of_repeated_draws():
+    lengths = RNG.integers(1, 50, size=(3000, 200)).astype(float)
+    bits = lengths * 2.0 + RNG.normal(0.0, np.sqrt(lengths))
+    means, errors = np.array([ratio(b, length) for b, length in zip(bits, lengths, strict=True)]).T
+    assert errors.mean() == pytest.approx(means.std(), rel=0.05)
+
+
+def beside(shift, **fields):
+    plain = np.arange(100.0)
+    return compare(Measured(plain + shift + 0.1 * (-1) ** np.arange(100), np.ones(100)), Plain("it", NATS, plain, **fields))
+
+
+def test_ahead_behind_and_level_get_their_own_verdicts():
+    ahead, behind, level = beside(-1.0), beside(1.0), beside(0.0)
+    assert [found.verdict.split(" it")[0] for found in (ahead, behind, level)] == ["Ahead of", "Behind", "Level with"]
+    assert [(found.is_ahead, found.is_behind) for found in (ahead, behind, level)] == [(1, 0), (0, 1), (0, 0)]
+    assert [finding.level for finding in diagnose_obvious([ahead, behind])] == ["warning"]
+    assert [finding.level for finding in diagnose_obvious([ahead, level])] == ["good"]
+    assert not diagnose_obvious([level])
+    assert [obvious_brief(found).split(": ")[1].split(" ")[0] for found in (ahead, behind, level)] == [
+        "ahead",
+        "behind",
+        "level",
+    ]
+
+
+def test_what_does_not_compare_gets_no_verdict():
+    found = beside(1.0, unfair="apples")
+    assert not found.is_behind and found.verdict == "No verdict beside it: apples." and obvious_brief(found) == "not comparable"
+
+
+def bounds_of(nll, kl=5.0, nll_at=None):
+    n = len(nll)
+    return ExampleBounds(nll, nll, nll, {"gaussian": np.full(n, kl)}, np.ones(n), nll_at or {})
+
+
+FALLING = [{"epoch": e, "negative_elbo": 10.0 - e, "val_negative_elbo": 10.0 - e} for e in (1, 2, 3)]
+CALM = [{"epoch": e, "negative_elbo": 9.0, "val_negative_elbo": 9.0 + 0.1 * e} for e in (1, 2)]
+OVERFIT = [{"epoch": e, "negative_elbo": 10.0 - e, "val_negative_elbo": 9.5 + e} for e in (1, 2, 3)]
+
+
+def test_advice_follows_from_the_run_alone():
+    calm = Evidence(CALM, bounds_of(np.ones(9)), np.ones(4), 2, "shared")
+    assert advise(calm, NATS, 1.0) == ""
+    said = {
+        "--epochs 6": Evidence(FALLING, calm.bounds, np.ones(4), 2),
+        "smaller network": Evidence(OVERFIT, calm.bounds, np.ones(4), 2),
+        "collapsed": Evidence(calm.records, bounds_of(np.ones(9), kl=0.01), np.ones(4), 0),
+        "scale_kind=elementwise": Evidence(calm.records, calm.bounds, np.array([0.1, 0.1, 1.0, 1.0]), 2, "shared"),
+        "--num-samples 1000": Evidence(
+            calm.records,
+            bounds_of(np.ones(9), nll_at={1: np.full(9, 9.0), 10: np.full(9, 5.0), 100: np.ones(9)}),
+            np.ones(4),
+            2,
+        ),
+    }
+    for words, evidence in said.items():
+        text = advise(evidence, NATS, 1.0)
+        assert [other for other in said if other in text] == [words]
+    assert "elementwise" not in advise(Evidence(calm.records, calm.bounds, np.array([0.1, 1.0]), 2, "elementwise"), NATS, 1.0)
+    assert "kl_weight below 1" in advise(
+        Evidence(calm.records, bounds_of(np.ones(9), kl=1.0), np.ones(4), 2), SQUARED_ERROR, 1.0
+    )
+
+
+def table_of(make_spec, x):
+    spec = make_spec((x.shape[1],), "real", shift=(0.0,), num_train=300)
+    cuts = {"train": slice(0, 300), "validation": slice(300, 400), "test": slice(400, None)}
+    return Dataset(spec, {name: ArraySplit(x[cut], np.full(len(x[cut]), -1)) for name, cut in cuts.items()})
+
+
+def exact(dataset, nll):
+    """A model whose NLL is given and which reconstructs nothing."""
+    zero = SimpleNamespace(numpy=lambda: np.zeros_like(dataset.splits["test"].x))
+    likelihood = SimpleNamespace(measure=lambda spec: "density", scale_kind="shared")
+    vae = SimpleNamespace(
+        latent=SimpleNamespace(size=2, num_labels=0), likelihood=likelihood, reconstruct=lambda x, labels: zero
+    )
+    found = measure_obvious(vae, dataset, bounds_of(nll), ObviousSettings())
+    return {row.obvious.name: row for row in found}
+
+
+def test_the_true_density_is_level_with_the_full_gaussian_and_a_worse_one_behind(make_spec):
+    x = RNG.multivariate_normal(np.zeros(3), COVARIANCE, 800).astype(np.float32)
+    dataset = table_of(make_spec, x)
+    true = -multivariate_normal(np.zeros(3), COVARIANCE).logpdf(x[400:])
+    rows = exact(dataset, true)
+    assert rows["independent columns"].is_ahead and not rows["full Gaussian (Ledoit-Wolf)"].is_behind
+    assert exact(dataset, true + 1.0)["full Gaussian (Ledoit-Wolf)"].is_behind
+
+
+def test_plain_models_are_measured_in_the_model_s_own_units(make_spec):
+    raw = (RNG.normal(size=(800, 2)) * [1.0, 1000.0] + [5.0, -3.0]).astype(np.float32)
+    scaled = table_of(make_spec, raw)
+    shift, scale = tuple(map(float, raw.mean(axis=0))), tuple(map(float, raw.std(axis=0)))
+    scaled = Dataset(scaled.spec.model_copy(update={"shift": shift, "scale": scale}), scaled.splits)
+    rows = exact(scaled, np.zeros(400))
+    assert rows["independent columns"].obvious.value == pytest.approx(1 + np.log(2 * np.pi), abs=0.15)
+
+
+def test_every_kind_of_data_has_its_plain_models(make_spec):
+    def names(shape, support, measure, x, **settings):
+        return {
+            (p.name.split(" of ")[0], p.quantity)
+            for p in fit_obvious(PlainData(make_spec(shape, support, **settings), x, x, x, 1, measure))
+        }
+
+    grey = RNG.random((40, 4, 4, 1)).astype(np.float32)
+    errors = {("mean picture", SQUARED_ERROR), ("PCA", SQUARED_ERROR)}
+    assert names((4, 4, 1), "binary", "mass", np.rint(grey)) == errors | {("independent pixels", NATS)}
+    assert names((4, 4, 1), "unit", "density", grey) == errors | {("probabilistic PCA", NATS), ("independent pixels", NATS)}
+    series = {n for n, _ in names((4, 2), "real", "density", grey.reshape(40, 8, 2)[:, :4])}
+    assert {"linear autoregression", "probabilistic PCA"} <= series
+    counts = RNG.poisson(2.0, (40, 5)).astype(np.float32)
+    assert {n for n, _ in names((5,), "count", "mass", counts)} == {
+        "unigram with a negative binomial length",
+        "independent counts",
+        "NMF",
+    }
+    tokens = np.array([[2, 3, 0], [3, 2, 2]] * 10, np.float32)
+    found = names((3,), "token", "mass", tokens, vocabulary=("", "?", "a", "b"))
+    assert {quantity for _, quantity in found} == {BITS} and any(n == "LZMA" for n, _ in found)
+
+
+def test_grey_values_under_bernoulli_are_not_compared_in_nats(make_spec):
+    grey = RNG.random((40, 4, 4, 1)).astype(np.float32)
+    nats = [p for p in fit_obvious(PlainData(make_spec(), grey, grey, grey, 2, "")) if p.quantity == NATS]
+    assert len(nats) == 1 and "cross-entropy" in nats[0].unfair
+
+
+def test_rounded_columns_are_told_of(make_spec):
+    whole = np.rint(RNG.normal(size=(200, 2)) * 2).astype(np.float32)
+    notes = {p.note for p in fit_obvious(PlainData(make_spec((2,), "real"), whole, whole, whole, 1, "density"))}
+    assert notes and all(note.startswith("2 of 2 columns repeat") for note in notes)
+
+
+def test_evaluate_has_the_part_and_its_numbers_are_the_model_s(make_vae, make_dataset):
+    subject = Subject("a", make_vae(), make_dataset())
+    found = assess(subject, AssessmentSettings(num_samples=5, parts=("obvious",)))
+    nats = [row for row in found.obvious if row.obvious.quantity == NATS]
+    assert [row.ours for row in nats] == pytest.approx([found.bounds.nll])
+    assert read_obvious(json.loads(json.dumps(found.to_json(), allow_nan=False))) == list(found.obvious)
+    assert obvious_rows(found.obvious)
+    assert assess(subject, AssessmentSettings(num_samples=5, parts=())).obvious == ()
+
+
+def test_an_autoencoder_is_compared_by_errors_alone(make_vae, make_dataset):
+    vae, dataset = make_vae({"kind": "deterministic", "size": 2}), make_dataset()
+    x = dataset.splits["test"].x.astype(np.float32) / 255.0
+    bounds = BoundEstimator(vae).per_example([np.rint(x)], 2, (0, 1))
+    assert {row.obvious.quantity for row in measure_obvious(vae, dataset, bounds, ObviousSettings())} == {SQUARED_ERROR}
+
+
+def test_a_finished_run_holds_the_comparisons_and_an_old_one_opens_without(finished):
+    run, _, results, _ = finished
+    assert [row.obvious.name for row in read_obvious(results)] == ["mean picture", "PCA of 8 components", "independent pixels"]
+    old = {key: value for key, value in results.items() if key != "obvious"}
+    assert read_obvious(old) == [] and load_run(run.path)
+    from vae_tf.cli.tables import obvious_lines
+
+    assert obvious_lines(old) == {} and len(obvious_lines(results)) == 3
