@@ -36,7 +36,7 @@ SIGNATURES = {
     "GaussianLikelihood": "(event_shape, scale_kind='shared', scale=1.0, min_scale=0.01, name='likelihood')",
     "build_vae": "(config, spec, seed=0, objective=None, precision='float32')",
     "evaluate_model": "(vae, x, *, labels=None, spec=None, train=None, num_samples=500, seed=0, "
-    "parts=('bounds', 'latent', 'representation', 'disentanglement', 'generation'))",
+    "parts=('bounds', 'obvious', 'latent', 'representation', 'disentanglement', 'generation'))",
     "export_model": "(vae, output='saved_models', *, name=None, spec=None, check=True, keep=None)",
     "train": "(data=None, *, preset=None, config=None, latent=None, overrides=None, label_column=None, name=None, "
     "run_dir=None, callbacks=(), parts=None, resume=False, quiet=False)",
@@ -48,7 +48,7 @@ SIGNATURES = {
     "Run.interpolate": "(self, start, stop, num_steps=10, labels=(None, None))",
     "Run.score": "(self, x, num_samples=100, seed=0, labels=None)",
     "Run.evaluate": "(self, split='test', data=None, num_samples=500, limit=None, "
-    "parts=('bounds', 'latent', 'representation', 'disentanglement', 'generation'))",
+    "parts=('bounds', 'obvious', 'latent', 'representation', 'disentanglement', 'generation'))",
     "Run.report": "(self, output='report.html', split='test', data=None, num_samples=500, limit=1000)",
     "Run.export": "(self, output='saved_models', name=None, check=True, keep=None)",
 }

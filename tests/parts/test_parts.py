@@ -11,13 +11,12 @@ from pydantic import Field, ValidationError
 
 from vae_tf.config import ModelConfig, RunConfig, TrainingConfig, validate_config
 from vae_tf.errors import UserValueError
+from vae_tf.models import GaussianLikelihood, StandardPrior
 from vae_tf.parts import (
     SLOTS,
     Given,
-    Likelihood,
     Network,
     PositiveInt,
-    Prior,
     PriorLike,
     Schedule,
     build,
@@ -82,6 +81,10 @@ def make_network(**annotations: Any) -> type:
         def __init__(self, **values: Any) -> None:
             vars(self).update(values)
 
+        def encoder(self, event_shape, params_size, num_labels=0): ...
+
+        def decoder(self, size, params_shape): ...
+
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     self = inspect.Parameter("self", kind)
     parameters = [inspect.Parameter(name, kind, annotation=a, default=d) for name, (a, d) in annotations.items()]
@@ -127,7 +130,7 @@ def test_a_part_may_be_defined_again():
     assert find("network", "mine") is again and read("network", "mine").width == 8
 
 
-class Shifted(Prior):
+class Shifted(StandardPrior):
     """A prior that must be told more than its block can say."""
 
     def __init__(self, size: Given[int], vocabulary: Given[int], name: Given[str] = "prior") -> None:
@@ -142,7 +145,7 @@ def test_what_must_be_given_and_is_not_is_named(make_spec):
     assert build("prior", "shifted", make_spec(), size=2, vocabulary=5).vocabulary == 5
 
 
-class Needy(Likelihood):
+class Needy(GaussianLikelihood):
     """A likelihood that asks for everything the data give."""
 
     def __init__(  # noqa: PLR0913 - all there are
@@ -156,7 +159,7 @@ class Needy(Likelihood):
         seed: Given[int],
         name: Given[str] = "likelihood",
     ) -> None:
-        super().__init__(event_shape, name)
+        super().__init__(event_shape)
         self.given = (value_support, is_bounded, num_labels, num_levels, num_tokens, seed)
 
 
