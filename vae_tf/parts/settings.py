@@ -20,6 +20,7 @@ __all__ = [
     "Frozen",
     "Settings",
     "build",
+    "fittest",
     "given_names",
     "is_given",
     "long_form",
@@ -158,6 +159,18 @@ def long_form(slot: str, value: Any) -> Any:
     if number and (is_number or (isinstance(value, str) and _NUMBER.fullmatch(value))):
         return {"kind": number, "value": value}
     return {"kind": value} if isinstance(value, str) else dict(value) if isinstance(value, Mapping) else value
+
+
+def fittest(slot: str, data: Any) -> Settings:
+    """Return the settings of the part of a slot that suits the data best: what `auto` means.
+
+    Args:
+        slot: where it stands.
+        data: the DatasetSpec.
+    """
+    part = max(kinds(slot).values(), key=lambda one: one.fitness(data))
+    settings: Settings = part.settle(settings_of(part)(), data)
+    return settings
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from typing import Any
 
 from vae_tf.models.likelihoods.base import Likelihood
-from vae_tf.parts.known import kinds
 from vae_tf.parts.registry import register
-from vae_tf.parts.settings import settings_of
+from vae_tf.parts.settings import fittest
 
 __all__ = ["AutoLikelihood"]
 
@@ -17,5 +16,4 @@ class AutoLikelihood(Likelihood):
     @classmethod
     def settle(cls, settings: Any, data: Any) -> Any:
         """Return the settings of the likelihood that suits the data best."""
-        fittest = max(kinds("likelihood").values(), key=lambda part: part.fitness(data))
-        return fittest.settle(settings_of(fittest)(), data)
+        return fittest("likelihood", data)
