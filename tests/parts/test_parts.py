@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 from pydantic import Field, ValidationError
 
+import vae_tf
 from vae_tf.config import ModelConfig, RunConfig, TrainingConfig, validate_config
 from vae_tf.errors import UserValueError
 from vae_tf.models import GaussianLikelihood, StandardPrior
@@ -160,14 +162,16 @@ class Needy(GaussianLikelihood):
         name: Given[str] = "likelihood",
     ) -> None:
         super().__init__(event_shape)
-        self.given = (value_support, is_bounded, num_labels, num_levels, num_tokens, seed)
+        self.value_support, self.is_bounded, self.seed = value_support, is_bounded, seed
+        self.num_labels, self.num_levels, self.num_tokens = num_labels, num_levels, num_tokens
 
 
 def test_the_data_give_by_name(make_spec):
     register("needy")(Needy)
     spec = make_spec((4, 4, 1), raw_range=(0, 7), label_names=("a", "b", "c"))
     made = build("likelihood", "needy", spec, seed=9)
-    assert (made.event_shape, made.given) == ((4, 4, 1), ("unit", True, 3, 8, 0, 9))
+    given = (made.value_support, made.is_bounded, made.num_labels, made.num_levels, made.num_tokens, made.seed)
+    assert (made.event_shape, given) == ((4, 4, 1), ("unit", True, 3, 8, 0, 9))
 
 
 @pytest.mark.parametrize(
@@ -267,3 +271,14 @@ def test_what_needs_no_part_starts_no_tensorflow(arguments):
         f"try:\n    main({arguments!r})\nexcept SystemExit:\n    pass\nsys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+def test_a_part_in_no_file_is_said_when_a_run_depends_on_it(tmp_path, capsys):
+    register("needy")(Needy)
+    settings = {"training.epochs": 1, "evaluation.num_samples": 2}
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    for kind, is_said in (("needy", True), ("gaussian", False)):
+        overrides = {**settings, "model.likelihood": {"kind": kind}, "model.network": {"kind": "mlp", "widths": [4]}}
+        vae_tf.train(x, latent="gaussian:2", overrides=overrides, run_dir=tmp_path / kind)
+        told = " ".join(capsys.readouterr().err.split())
+        assert ("The likelihood needy is defined in this program (test_parts), in no file of parts" in told) == is_said

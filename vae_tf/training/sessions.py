@@ -1,6 +1,6 @@
 """A whole training, as the command line and Python have it: load, probe, fit, measure, and say what is odd."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from vae_tf.data.probing import probe
 from vae_tf.evaluation.findings import collapse_findings, diagnose_obvious
 from vae_tf.evaluation.obvious import read_obvious
 from vae_tf.models.build import settle_model
+from vae_tf.parts.describe import describe
 from vae_tf.training.distribution import Distribution
 from vae_tf.training.fitting import check_start, train
 from vae_tf.training.runs import LoadedRun, TrainingOutcome, finish_run
@@ -101,10 +102,21 @@ def _load(config: RunConfig, console: Console, distribution: Distribution | None
     """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written."""
     dataset = load_dataset(config.data)
     config = config.model_copy(update={"model": settle_model(config.model, dataset.spec)})
-    for message in probe(dataset, config.model.likelihood.kind):
+    for message in (*probe(dataset, config.model.likelihood.kind), *_homeless(config)):
         _warn(console, message)
     check_start(config, dataset, distribution)
     return dataset, config
+
+
+def _homeless(config: RunConfig) -> Iterator[str]:
+    """Name the parts that no file of parts and no package has: a cell or a script registered them."""
+    chosen = (config.model.network, *config.model.latents, config.model.likelihood, config.objective)
+    for part in (settings.part for settings in chosen):
+        if describe(part).owner == part.__module__:
+            yield (
+                f"The {part.slot} {part.kind} is defined in this program ({part.__module__}), in no file of parts: the run "
+                "cannot be opened without it. Put it into a file, and give that by --parts FILE, in Python parts=."
+            )
 
 
 def _announce(config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console) -> None:
