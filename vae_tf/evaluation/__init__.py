@@ -293,6 +293,7 @@ _MODULES = {
     "fit_codes": "ex_post",
     "Obvious": "obvious",
     "ObviousComparison": "obvious",
+    "measure_representation": "representation",
 }
 
 __getattr__ = lazy_names(__name__, _MODULES)
