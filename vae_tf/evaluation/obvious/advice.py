@@ -90,8 +90,8 @@ def _about_rate(evidence: Evidence) -> list[str]:
     if not evidence.has_density or kl > _NATS_A_NUMBER * evidence.code_size:
         return []
     return [
-        f"A code tells {kl:.3g} nats in {evidence.code_size} numbers, which the plain model keeps exactly: the likelihood gains "
-        "by that, reconstructions lose. Where they matter more, lower model.latents[0].kl_weight below 1."
+        f"A code tells {kl:.3g} nats in {evidence.code_size} numbers, which the plain model keeps exactly: the likelihood "
+        "gains by that, reconstructions lose. Where they matter more, lower model.latents[0].kl_weight below 1."
     ]
 
 
