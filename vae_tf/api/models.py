@@ -41,10 +41,10 @@ def evaluate_model(  # noqa: PLR0913 - what the command `evaluate` has as option
         labels: whole numbers from 0, [N]; a model that is told labels needs them, others have their codes probed.
         spec: what the data are: a DatasetSpec or a mapping of any of its fields (`scale`, `raw_range`, `label_names`, ...).
             Default: values of the model's own event shape, not scaled.
-        train: x or (x, labels) of the training: without them, `representation` and `generation` are left out.
+        train: x or (x, labels) of the training: without them, `obvious`, `representation` and `generation` are left out.
         num_samples: importance samples an example.
         seed: of the draws.
-        parts: among bounds, latent, representation, generation; bounds are always measured.
+        parts: among bounds, obvious, latent, representation, generation; bounds are always measured.
 
     Raises:
         UserValueError: shapes, labels or settings are wrong.

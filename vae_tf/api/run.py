@@ -212,7 +212,7 @@ class Run:
             data: what the run was trained on, where that was given in memory and the run was opened again.
             num_samples: importance samples an example.
             limit: only the first so many examples.
-            parts: among bounds, latent, representation, disentanglement, generation; bounds are always measured.
+            parts: among bounds, obvious, latent, representation, disentanglement, generation; bounds are always measured.
 
         Raises:
             UserValueError: the data are missing or not those of the training, or a setting is wrong.

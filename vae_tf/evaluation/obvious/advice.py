@@ -85,13 +85,13 @@ def _about_collapse(evidence: Evidence) -> list[str]:
 
 
 def _about_rate(evidence: Evidence) -> list[str]:
-    """Say what a code holds, where it is little: PCA's numbers are exact, and cost it nothing."""
+    """Say what a code holds, where it is little: the plain model's numbers are exact, and cost it nothing."""
     kl = float(sum(values.mean() for values in evidence.bounds.kl.values()))
     if not evidence.has_density or kl > _NATS_A_NUMBER * evidence.code_size:
         return []
     return [
-        f"A code tells {kl:.3g} nats in {evidence.code_size} numbers, which PCA keeps exactly: the likelihood gains by that, "
-        "reconstructions lose. Where they matter more, lower model.latents[0].kl_weight below 1."
+        f"A code tells {kl:.3g} nats in {evidence.code_size} numbers, which the plain model keeps exactly: the likelihood "
+        "gains by that, reconstructions lose. Where they matter more, lower model.latents[0].kl_weight below 1."
     ]
 
 
