@@ -99,7 +99,7 @@ def _plain_data(vae: VAE, dataset: Dataset, x: np.ndarray, settings: ObviousSett
         code_size=vae.latent.size,
         measure=likelihood.measure(spec),
         floor=float(getattr(likelihood, "min_scale", 1e-2)),
-        num_levels=int(getattr(likelihood, "num_levels", 2)),
+        num_levels=int(getattr(likelihood, "num_levels", None) or 2),
         seed=settings.seed % 2**32,
     )
 
