@@ -14,7 +14,8 @@ def _interrupt(*_, **__):
 
 
 @pytest.mark.parametrize(
-    ("owner", "name"), [(BoundEstimator, "means"), (runs, "_write_pictures"), (runs, "write_projector"), (runs, "atomic_file")]
+    ("owner", "name"),
+    [(BoundEstimator, "per_example"), (runs, "_write_pictures"), (runs, "write_projector"), (runs, "atomic_file")],
 )
 def test_while_the_test_split_is_measured(run_cli, parse, tmp_path, monkeypatch, owner, name):
     run = RunDirectory(tmp_path / "run")

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+import shutil
 
 import keras
 import numpy as np
@@ -78,7 +79,9 @@ def test_what_is_needed_still_ends_a_training(make_config, make_dataset, tmp_pat
 
 @pytest.mark.parametrize(("name", "what"), [("_write_pictures", "pictures"), ("write_projector", "TensorBoard's projection")])
 def test_pictures_of_a_finished_run_do_not_cost_its_results(finished, make_dataset, tmp_path, monkeypatch, name, what):
-    _, outcome, results, config = finished
+    run, outcome, results, config = finished
+    shutil.copytree(run.path, tmp_path, dirs_exist_ok=True)
+    RunDirectory(tmp_path).results_file.unlink()
     monkeypatch.setattr(runs, name, _fail)
     output = io.StringIO()
     again = runs.finish_run(outcome, config, make_dataset(), RunDirectory(tmp_path), Console(file=output, width=200))

@@ -74,7 +74,7 @@ if TYPE_CHECKING:
         count_active,
         measure_latent,
     )
-    from vae_tf.evaluation.obvious import Obvious, ObviousComparison
+    from vae_tf.evaluation.obvious.base import Obvious, ObviousComparison
     from vae_tf.evaluation.pictures import (
         grid_pixels,
         in_square,
@@ -291,8 +291,8 @@ _MODULES = {
     "factor_figure": "figures",
     "encode_means": "codes",
     "fit_codes": "ex_post",
-    "Obvious": "obvious",
-    "ObviousComparison": "obvious",
+    "Obvious": "obvious.base",
+    "ObviousComparison": "obvious.base",
     "measure_representation": "representation",
 }
 
