@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import vae_tf.program as module
+from vae_tf.cli.app import main
 from vae_tf.processes import child_command, child_environment
 from vae_tf.program import PROGRAM_VARIABLE, command_line, program
+from vae_tf.version import VERSION
 
 ROOT = Path(__file__).parents[1]
 
@@ -124,3 +126,10 @@ def test_usage_and_mistakes_name_what_was_typed(arguments):
         )
         assert done.returncode == code
         assert expected in done.stdout + done.stderr
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr() == (f"{VERSION}\n", "")

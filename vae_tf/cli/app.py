@@ -1,7 +1,7 @@
 """The application: registers the commands and turns errors into exit codes."""
 
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -34,6 +34,7 @@ from vae_tf.cli.common import parser
 from vae_tf.cli.own_parts import with_parts
 from vae_tf.errors import UserError
 from vae_tf.program import WITH_PARTS, program
+from vae_tf.version import VERSION
 
 __all__ = ["app", "main"]
 
@@ -45,6 +46,23 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Options of the program itself; its help is the application's."""
+
+
 _COMMANDS = {
     "Train": (train, tune, launch),
     "Measure": (evaluate, compare, report, score, estimators),
