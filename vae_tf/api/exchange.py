@@ -60,6 +60,11 @@ class Exchange:
             raise UserValueError("x must hold finite numbers. Received: NaN or infinite values.")
         return array
 
+    def labelled(self, x: Any, labels: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return examples and the numbers of their labels; see `examples` and `labels`."""
+        given = self.examples(x)
+        return given, self.labels(labels, len(given))
+
     def is_single(self, x: Any) -> bool:
         """Return whether x is one example without a batch axis."""
         if self.spec.is_text or is_frame(x):

@@ -104,9 +104,8 @@ class Run:
         Raises:
             UserValueError: examples or labels are not such as the model takes.
         """
-        given = self._exchange.examples(x)
-        inputs = {"x": given, "label": self._exchange.labels(labels, len(given))}
-        return self._exchange.give_codes(self._answers.ask("encode", "mean", inputs), x)
+        given, numbers = self._exchange.labelled(x, labels)
+        return self._exchange.give_codes(self._answers.ask("encode", "mean", {"x": given, "label": numbers}), x)
 
     def decode(self, z: Any) -> Any:
         """Return the means of p(x|z) at points [N, size].
@@ -122,9 +121,8 @@ class Run:
         Raises:
             UserValueError: examples or labels are not such as the model takes.
         """
-        given = self._exchange.examples(x)
-        inputs = {"x": given, "label": self._exchange.labels(labels, len(given))}
-        return self._exchange.give(self._answers.ask("reconstruct", "reconstruction", inputs), x)
+        given, numbers = self._exchange.labelled(x, labels)
+        return self._exchange.give(self._answers.ask("reconstruct", "reconstruction", {"x": given, "label": numbers}), x)
 
     def generate(self, num: int, seed: int = 0, temperature: float = 1.0, labels: Any = None) -> Any:
         """Return new examples, as the command `generate` does: means of p(x|z) for z drawn from the prior; of texts, draws.
@@ -191,8 +189,7 @@ class Run:
         Raises:
             UserValueError: examples or labels are not such as the model takes.
         """
-        given = self._exchange.examples(x)
-        numbers = self._exchange.labels(labels, len(given))
+        given, numbers = self._exchange.labelled(x, labels)
         split = ArraySplit(given, np.full(len(given), NO_LABEL) if numbers is None else numbers)
         scores = score_examples(self.vae, Dataset(self.spec, {"train": split}), ["train"], num_samples, seed)
         return self._exchange.give_columns(scores.columns, x)

@@ -86,7 +86,7 @@ def export_run(
     """
     results = loaded.run.read_results()
     origin = {"run": loaded.run.name, "config": loaded.config.model_dump(mode="json"), "metrics": results}
-    folder = Path(output) / _checked_name(name or _default_name(loaded.spec.name))
+    folder = _folder(output, name, loaded.spec)
     return _write_next(_Content(loaded.vae, loaded.spec, origin), folder, check, keep)
 
 
@@ -109,13 +109,14 @@ def export_vae(
         ServableMismatchError: the check failed; nothing was written.
     """
     content = _Content(vae, spec, {"run": None, "config": None, "metrics": None})
-    return _write_next(content, Path(output) / _checked_name(name or _default_name(spec.name)), check, keep)
+    return _write_next(content, _folder(output, name, spec), check, keep)
 
 
-def _checked_name(name: str) -> str:
+def _folder(output: str | Path, name: str | None, spec: DatasetSpec) -> Path:
+    name = name or _default_name(spec.name)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise UserValueError(f"--name (in Python name) takes letters, digits, '_', '-' and '.'. Received: {name!r}.")
-    return name
+    return Path(output) / name
 
 
 def _write_next(content: _Content, folder: Path, check: bool, keep: int | None) -> Exported:

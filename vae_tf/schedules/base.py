@@ -8,7 +8,7 @@ import tensorflow as tf
 from vae_tf.parts.base import Part
 from vae_tf.parts.settings import build
 
-__all__ = ["Schedule", "as_schedule", "steps_since"]
+__all__ = ["Schedule", "as_schedule", "progress_since", "steps_since"]
 
 
 class Schedule(Part, keras.optimizers.schedules.LearningRateSchedule):
@@ -37,6 +37,16 @@ def steps_since(after: int, step: Any) -> tf.Tensor:
         (2.0, 0.0)
     """
     return tf.maximum(tf.cast(step, tf.float32) - float(after), 0.0)
+
+
+def progress_since(after: int, steps: int, step: Any) -> tf.Tensor:
+    """Return the share of a movement of so many steps that is done, float32 scalar from 0 to 1.
+
+    Example:
+        >>> float(progress_since(10, 4, 11)), float(progress_since(10, 4, 20))
+        (0.25, 1.0)
+    """
+    return tf.minimum(steps_since(after, step) / float(steps), 1.0)
 
 
 def as_schedule(value: Any) -> Schedule:

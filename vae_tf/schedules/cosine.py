@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import NonNegativeFloat, NonNegativeInt, PositiveInt
-from vae_tf.schedules.base import Schedule, steps_since
+from vae_tf.schedules.base import Schedule, progress_since
 
 __all__ = ["Cosine"]
 
@@ -44,5 +44,5 @@ class Cosine(Schedule):
 
     def __call__(self, step: Any) -> tf.Tensor:
         """Return the value at a step, float32 scalar."""
-        progress = tf.minimum(steps_since(self.after, step) / float(self.steps), 1.0)
+        progress = progress_since(self.after, self.steps, step)
         return self.stop + (self.start - self.stop) * 0.5 * (1.0 + tf.cos(math.pi * progress))
