@@ -1,6 +1,8 @@
 """Tiny runs, trained once a session by the command line itself."""
 
 import json
+import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,30 @@ def run_cli(capsys):
         return int(stopped.value.code or 0), captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def ask_and_end():
+    """Wait until a process started by `serve` answers, ask it for two draws by a command line, and end it in order."""
+
+    def ask(server, call, model: str) -> None:
+        try:
+            lines = []
+            for line in server.stderr:
+                lines.append(line)
+                if line.startswith("REST"):
+                    break
+            found = re.search(r"http://\S+?:\d+", lines[-1])
+            assert found, "".join(lines)
+            out = call("predict", "sample", "-m", model, "--num", "2", "--server", found[0], "--json")
+            assert len(next(iter(json.loads(out).values()))) == 2
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=60)
+        finally:
+            server.kill()
+        assert server.returncode == 0
+
+    return ask
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -219,28 +218,18 @@ def test_a_search_over_a_setting_of_ones_own(files, tmp_path):
     _call("show", tmp_path / "s" / "winner", "--parts", tmp_path / "s" / "winner")
 
 
-def _export_and_ask(run, folder):
+def _export_and_ask(run, folder, ask_and_end):
     """Export a run by its own parts, and serve and ask what it became, which needs none."""
     _call("export", run, "--parts", run, "--check", "--output", folder, "--name", "own")
     ports = ["--engine", "embedded", "--rest-port", "0", "--grpc-port", "0"]
-    server = _start("serve", folder / "own", *ports)
-    try:
-        line = next(line for line in server.stderr if line.startswith("REST"))
-        address = re.search(r"http://\S+?:\d+", line)[0]
-        out = _call("predict", "sample", "-m", "own", "--num", 2, "--server", address, "--json")
-        assert len(next(iter(json.loads(out).values()))) == 2
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=60)
-    finally:
-        server.kill()
-    assert server.returncode == 0
+    ask_and_end(_start("serve", folder / "own", *ports), _call, "own")
 
 
-def test_a_servable_needs_no_parts(wide, tmp_path):
-    _export_and_ask(wide, tmp_path)
+def test_a_servable_needs_no_parts(wide, tmp_path, ask_and_end):
+    _export_and_ask(wide, tmp_path, ask_and_end)
 
 
-def test_a_latent_a_likelihood_and_a_source_together(files, tmp_path):
+def test_a_latent_a_likelihood_and_a_source_together(files, tmp_path, ask_and_end):
     own = [word for name in ("latent", "likelihood", "source") for word in ("--parts", files / f"my_{name}.py")]
     run = tmp_path / "run"
     chosen = ["--dataset", "mine:200", "--latent", "laplace:3", "--set", "model.likelihood={kind: student, freedom: 5}"]
@@ -257,7 +246,7 @@ def test_a_latent_a_likelihood_and_a_source_together(files, tmp_path):
     _call("report", run, "--parts", run, "--num-samples", 2, "-o", tmp_path / "report.html")
     _call("train", "--resume", "--run-dir", run, "--epochs", 3, "--parts", run)
     assert len(RunDirectory(run).read_metrics()) == 3
-    _export_and_ask(run, tmp_path)
+    _export_and_ask(run, tmp_path, ask_and_end)
     space = {"base": {"model": {"latents": [{"kind": "laplace"}], "likelihood": {"kind": "student"}}}}
     space["parameters"] = [{"path": "model.latents[0].size", "kind": "choice", "values": [2, 3]}]
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(space))

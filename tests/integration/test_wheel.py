@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -155,7 +154,7 @@ def test_a_search_of_a_shipped_space_by_two_workers(vae_tf, here):
     assert f"there are: {', '.join(sorted(path.stem for path in (ROOT / 'tuning').glob('*.yaml')))}." in err
 
 
-def test_a_run_is_exported_served_and_asked(vae_tf, run, installed, here):
+def test_a_run_is_exported_served_and_asked(vae_tf, run, installed, here, ask_and_end):
     _, err = vae_tf("export", run[0], "--name", "m", "--check")
     assert "Serve it with: vae-tf serve saved_models/m" in err
     ports = ["--engine", "embedded", "--rest-port", "0", "--grpc-port", "0"]
@@ -164,21 +163,7 @@ def test_a_run_is_exported_served_and_asked(vae_tf, run, installed, here):
     server = subprocess.Popen(
         [installed / "vae-tf", "serve", "saved_models/m", *ports], cwd=here, stderr=subprocess.PIPE, text=True, env=environment
     )
-    try:
-        lines = []
-        for line in server.stderr:
-            lines.append(line)
-            if line.startswith("REST"):
-                break
-        found = re.search(r"http://\S+?:\d+", lines[-1])
-        assert found, "".join(lines)
-        out, _ = vae_tf("predict", "sample", "-m", "m", "--num", "2", "--server", found[0], "--json")
-        assert len(next(iter(json.loads(out).values()))) == 2
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=60)
-    finally:
-        server.kill()
-    assert server.returncode == 0
+    ask_and_end(server, lambda *arguments: vae_tf(*arguments)[0], "m")
 
 
 def test_the_package_runs_as_a_module_too(installed, tmp_path):
