@@ -32,6 +32,20 @@ def same_randomness() -> Iterator[None]:
     random.setstate(before)
 
 
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """A test that executes a file of parts forgets it (`restored_parts`): a later run would take it for its own."""
+    before = _executed()
+    yield
+    left = _executed() - before
+    assert not left, f"files of parts are left: {sorted(left)}. Use restored_parts."
+
+
+def _executed() -> set[str]:
+    files = sys.modules.get("vae_tf.parts.files")
+    return {str(file.path) for file in files.loaded_files()} if files else set()
+
+
 @contextmanager
 def _forgetting() -> Iterator[None]:
     from keras.src.saving import object_registration

@@ -491,12 +491,10 @@ class OwnHalf(OwnBroken):
 
 
 @pytest.fixture
-def own_file(tmp_path):
+def own_file(tmp_path, restored_parts):
     path = tmp_path / "own_broken.py"
     path.write_text(OWN)
-    yield path
-    for kind in ("own_broken", "own_half"):
-        known._REGISTERED["schedule"].pop(kind, None)
+    return path
 
 
 def test_what_raises_is_a_finding_with_its_line(own_file):
