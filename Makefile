@@ -2,7 +2,7 @@
 # make test    the whole default test suite
 # make lint    format, lint and types
 # make beam    an environment with Apache Beam, for score and encode --engine beam
-# make bench   this toolkit beside others (bench-peers installs those; bench-quick: a few small cases)
+# make bench   this toolkit beside others (bench-peers installs those; bench-quick: a few small cases; bench-first-run: plain models)
 # make lock    pin the tested versions again (needs network)
 
 # The first of these that is Python 3.10 to 3.13; override with `make PYTHON=/path/to/python train`.
@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: train test lint beam bench bench-quick bench-peers lock clean help
+.PHONY: train test lint beam bench bench-quick bench-first-run bench-peers lock clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -58,6 +58,9 @@ bench: $(VENV)/.development
 
 bench-quick: $(VENV)/.development
 	$(BIN)/python benchmarks/bench.py --quick $(ARGS)
+
+bench-first-run: $(VENV)/.development
+	$(BIN)/python benchmarks/first_run.py -o benchmarks/results/first_run.json $(ARGS)
 
 bench-peers: | $(BIN)/python
 	$(BIN)/python -m venv benchmarks/.venv

@@ -146,13 +146,12 @@ def _export_and_load(dataset: str, data_dir: str | None) -> tuple[dict[str, Any]
     from vae_tf.config import RunConfig
     from vae_tf.data import load_dataset
     from vae_tf.export import export_run, make_signatures, random_request
-    from vae_tf.models.build import settle_model
-    from vae_tf.training import finish_run, load_run, train
+    from vae_tf.training import finish_run, load_run, plan_run, train
 
     parts = {"data": {"dataset": dataset, "data_dir": data_dir, "limit": 256}, "training": {"epochs": 1}}
     config = RunConfig.model_validate({**parts, "evaluation": {"num_samples": 2}})
     data = load_dataset(config.data)
-    config = config.model_copy(update={"model": settle_model(config.model, data.spec)})
+    config, _ = plan_run(config, data.spec)
     with tempfile.TemporaryDirectory() as folder:
         run = RunDirectory(Path(folder) / "run")
         run.write_config(config, False)

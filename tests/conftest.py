@@ -143,7 +143,7 @@ def make_dataset(make_spec: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def make_config() -> Callable[..., Any]:
     """Make a RunConfig: 4 steps an epoch; keywords are settings of `training`."""
-    from vae_tf.config import RunConfig
+    from vae_tf.config import PUBLISHED, RunConfig
 
     def make(latents: str | list[dict[str, Any]] = "gaussian", seed: int = 1, **training: Any) -> Any:
         blocks = BLOCKS[latents] if isinstance(latents, str) else latents
@@ -152,7 +152,7 @@ def make_config() -> Callable[..., Any]:
                 "seed": seed,
                 "data": {"binarization": "dynamic"},
                 "model": {"network": {"kind": "mlp", "widths": [8]}, "latents": blocks},
-                "training": {"epochs": 2, "batch_size": 16, "pictures_every": 1000, **training},
+                "training": {**PUBLISHED, "epochs": 2, "batch_size": 16, "pictures_every": 1000, **training},
                 "evaluation": {"num_samples": 5, "batch_size": 16, "num_projected": 10},
             }
         )

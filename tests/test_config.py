@@ -54,7 +54,7 @@ def test_a_configuration_cannot_be_changed():
 
 def test_kl_warm_up_is_the_default_of_both_kinds_of_block():
     for block in (read("latent", "gaussian"), read("latent", "categorical")):
-        assert block.kl_weight == read("schedule", {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 1000})
+        assert block.kl_weight == read("schedule", {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": "auto"})
 
 
 @pytest.mark.parametrize("number", [2, 2.0, "2e0", "+2E0", "2.e0"])

@@ -5,8 +5,8 @@
 
 Example:
     >>> import vae_tf
-    >>> vae_tf.RunConfig(seed=3).training.epochs
-    20
+    >>> vae_tf.RunConfig(seed=3).seed
+    3
 """
 
 import importlib

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from vae_tf.config import RunConfig, validate_config
+from vae_tf.config import PUBLISHED, RunConfig, validate_config
 from vae_tf.config.validation import join_path, nearest_name
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.parts.known import kinds
@@ -27,6 +27,8 @@ __all__ = [
     "resolve_config",
     "with_value",
 ]
+
+_LENGTHS = ("training.epochs", "training.steps", "training.minutes")
 
 DEFAULT_PRESET = "digits"
 
@@ -53,7 +55,7 @@ def load_preset(name: str) -> dict[str, Any]:
         guess = nearest_name(name, list_presets())
         raise UserValueError(f"There is no preset {name!r}{guess} See `{command_line('presets')}`.")
     text = (resources.files("vae_tf") / "presets" / f"{name}.yaml").read_text("utf-8")
-    return {"preset": name, **(yaml.safe_load(text) or {})}
+    return {"preset": name, **merge({"training": PUBLISHED}, yaml.safe_load(text) or {})}
 
 
 def load_config_file(path: str | Path) -> dict[str, Any]:
@@ -202,6 +204,7 @@ def resolve_config(
     settings = merge(settings, written)
     given = {path: value for path, value in (options or {}).items() if value is not None}
     parsed = _pairs(overrides)
+    settings = merge(settings, _one_length([*given, *(".".join(parts) for parts, _ in parsed)]))
     for parts, _ in parsed:
         _check_sections(parts)
     for path, value in given.items():
@@ -212,6 +215,19 @@ def resolve_config(
     for parts, value in parsed:
         settings = _set(settings, parts, value)
     return validate_config(settings)
+
+
+def _one_length(paths: Iterable[str]) -> dict[str, Any]:
+    """Return what a length leaves of a preset's: nothing of its epochs, where steps or minutes are asked for.
+
+    Raises:
+        UserValueError: two lengths are given.
+    """
+    named = [path.removeprefix("training.") for path in paths if path in _LENGTHS]
+    if len(set(named)) > 1:
+        asked = " and ".join(f"training.{name}" for name in dict.fromkeys(named))
+        raise UserValueError(f"A training has one length: --epochs, --steps or --minutes. Received: {asked}.")
+    return {"training": {"epochs": "auto"}} if named and named[0] != "epochs" else {}
 
 
 def _pairs(overrides: Iterable[str] | Mapping[str, Any]) -> list[tuple[tuple[str, ...], Any]]:

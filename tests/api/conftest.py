@@ -46,9 +46,10 @@ def small():
     return {
         "training.epochs": 2,
         "training.batch_size": 32,
+        "training.learning_rate": 0.001,
         "training.pictures_every": 1000,
         "evaluation.num_samples": 5,
-        "model.network": {"kind": "mlp", "widths": [8]},
+        "model.network": {"kind": "mlp", "widths": [8], "linear": "frozen"},
     }
 
 

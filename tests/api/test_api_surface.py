@@ -30,10 +30,10 @@ SIGNATURES = {
     "VAE": "(encoder, latent, decoder, likelihood, objective=None, name='vae')",
     "BernoulliLikelihood": "(event_shape, name='likelihood')",
     "CategoricalLatent": "(num_variables=30, num_classes=10, temperature={'kind': 'exponential'}, kl_kind='categorical', "
-    "prior='uniform', kl_weight={'kind': 'linear', 'start': 0.0, 'stop': 1.0, 'steps': 1000}, seed=0, name=None)",
-    "GaussianLatent": "(size=20, kl_kind='closed_form', kl_weight={'kind': 'linear', 'start': 0.0, 'stop': 1.0, "
-    "'steps': 1000}, prior='standard', seed=0, name=None)",
-    "GaussianLikelihood": "(event_shape, scale_kind='shared', scale=1.0, min_scale=0.01, name='likelihood')",
+    "prior='uniform', kl_weight={'kind': 'linear', 'start': 0.0, 'stop': 1.0, 'steps': 'auto'}, seed=0, name=None)",
+    "GaussianLatent": "(size='auto', kl_kind='auto', kl_weight={'kind': 'linear', 'start': 0.0, 'stop': 1.0, "
+    "'steps': 'auto'}, prior='auto', seed=0, name=None)",
+    "GaussianLikelihood": "(event_shape, scale_kind='auto', scale=1.0, min_scale=0.01, name='likelihood')",
     "build_vae": "(config, spec, seed=0, objective=None, precision='float32')",
     "evaluate_model": "(vae, x, *, labels=None, spec=None, train=None, num_samples=500, seed=0, "
     "parts=('bounds', 'obvious', 'latent', 'representation', 'disentanglement', 'generation'))",

@@ -131,7 +131,7 @@ def test_what_a_callback_raises_comes_out_as_it_is(pictures, train_small, tmp_pa
 
 
 def test_a_callback_may_end_training(pictures, train_small):
-    stopping = keras.callbacks.EarlyStopping(monitor="val_negative_elbo", mode="min", patience=0, baseline=0.0)
+    stopping = keras.callbacks.EarlyStopping(monitor="val_negative_elbo", mode="min", patience=0, baseline=-1e9)
     run = train_small(pictures, {"training.epochs": 5}, callbacks=[stopping])
     assert (run.results["epochs"], len(run.metrics)) == (2, 2)  # Keras never stops after the first
 

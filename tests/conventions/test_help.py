@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from vae_tf.cli.app import app
 from vae_tf.cli.common import parser
 from vae_tf.cli.tune import _patience
+from vae_tf.config import TrainingConfig
 from vae_tf.program import program
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
@@ -55,5 +56,10 @@ def test_what_markdown_eats_is_found():
 def test_the_patience_of_a_search_is_what_its_help_says(epochs):
     (option,) = [one for one in parser(app).commands["tune"].params if one.name == "patience"]
     share, least = re.search(r"else 1/(\d+) of all, (\d+) at least", option.help).groups()
-    assert _patience(None, None, epochs) == max(epochs // int(share), int(least))
-    assert (_patience(None, 3, epochs), _patience(2, 3, epochs)) == (3, 2)
+    plain, patient = TrainingConfig(epochs=epochs), TrainingConfig(epochs=epochs, patience=3)
+    assert _patience(None, plain) == max(epochs // int(share), int(least))
+    assert (_patience(None, patient), _patience(2, patient)) == (3, 2)
+
+
+def test_a_search_whose_length_the_data_decide_has_their_patience():
+    assert (_patience(None, TrainingConfig()), _patience(4, TrainingConfig())) == ("auto", 4)

@@ -67,9 +67,9 @@ def test_a_gap_between_relaxed_and_hard(relaxed, speaks):
     assert bool(diagnose_bounds(BOUNDS, replace(BOUNDS, negative_elbo=relaxed), "test", [])) == speaks
 
 
-def test_overfitting_is_judged_at_the_best_epoch():
-    records = [{"negative_elbo": 90.0, "val_negative_elbo": 100.0}, {"negative_elbo": 50.0, "val_negative_elbo": 120.0}]
-    assert "10.00 nats worse" in _texts(diagnose_bounds(BOUNDS, None, "test", records))[0]
+def test_the_curve_is_read():
+    looks = [{"epoch": n, "negative_elbo": 90.0 - n, "val_negative_elbo": 80.0 + abs(n - 10)} for n in range(1, 31)]
+    assert "validation was 0 nats worse than training" in _texts(diagnose_bounds(BOUNDS, None, "test", looks))[0]
     assert diagnose_bounds(BOUNDS, None, "test", [{"epoch": 1}]) == []
 
 

@@ -21,6 +21,7 @@ SETTINGS = [  # one step an epoch: the losses of single steps are in the run's m
     *["--epochs", str(STEPS), "--batch-size", "64", "--limit", "64", "--seed", "3", "--latent", "gaussian:3+categorical:2x4"],
     *["--set", "model.network={kind: mlp, widths: [32]}", "--set", "training.pictures_every=1000"],
     *["--set", "training.clip_norm=30", "--set", "evaluation.num_samples=2"],
+    *["--set", "model.latents[0].kl_weight.steps=1000", "--set", "model.latents[1].kl_weight.steps=1000"],
 ]
 AGREEMENT = """
 import sys

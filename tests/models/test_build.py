@@ -77,23 +77,42 @@ def test_batch_normalization_uses_moving_averages_outside_training(make_vae):
 @pytest.mark.parametrize(
     ("shape", "support", "network", "likelihood"),
     [
-        ((28, 28, 1), "unit", "conv", "bernoulli"),
+        ((28, 28, 1), "unit", "conv", "gaussian"),
         ((16, 16, 1), "binary", "conv", "bernoulli"),
-        ((15, 28, 1), "unit", "mlp", "bernoulli"),
-        ((8, 8, 1), "unit", "mlp", "bernoulli"),
+        ((15, 28, 1), "unit", "mlp", "gaussian"),
+        ((8, 8, 1), "unit", "mlp", "gaussian"),
+        ((8, 8, 1), "binary", "mlp", "bernoulli"),
         ((28, 28, 3), "real", "conv", "gaussian"),
         ((9,), "real", "mlp", "gaussian"),
-        ((9,), "unit", "mlp", "bernoulli"),
+        ((9,), "unit", "mlp", "gaussian"),
     ],
 )
 def test_auto_is_settled_by_the_data(shape, support, network, likelihood, make_spec):
-    settled = settle_model(ModelConfig(), make_spec(shape, support))
+    spec = make_spec(shape, support, num_train=60_000)
+    settled = settle_model(ModelConfig(), spec)
     assert (settled.network.kind, settled.likelihood.kind) == (network, likelihood)
-    assert settle_model(settled, make_spec(shape, support)) == settled
+    assert settle_model(settled, spec) == settled
+
+
+def test_few_pictures_have_a_network_of_dense_layers_beside_their_principal_components(make_spec):
+    settled = settle_model(ModelConfig(), make_spec((28, 28, 3), num_train=900))
+    assert (settled.network.kind, settled.network.linear, settled.likelihood.scale_kind) == ("mlp", "frozen", "optimal")
+
+
+@pytest.mark.parametrize(("num_train", "prior"), [(200, "standard"), (2000, "full_mixture")])
+def test_a_table_has_scales_a_column_and_a_mixture_where_rows_allow_it(num_train, prior, make_spec):
+    settled = settle_model(ModelConfig(), make_spec((12,), "real", num_train=num_train))
+    latent = settled.latents[0]
+    assert (settled.likelihood.scale_kind, latent.size, latent.prior.kind) == ("elementwise", 11, prior)
+    assert build_vae(settled, make_spec((12,), "real")).latent.kl_kind == (
+        "closed_form" if prior == "standard" else "monte_carlo"
+    )
 
 
 def test_what_was_said_is_not_settled_anew(make_spec):
-    config = ModelConfig.model_validate({"network": {**MLP, "widths": [3]}, "likelihood": {"kind": "gaussian"}})
+    latents = [{"kind": "gaussian", "size": 3, "prior": "standard"}]
+    said = {"network": {**MLP, "widths": [3]}, "likelihood": {"kind": "gaussian", "scale_kind": "shared"}, "latents": latents}
+    config = ModelConfig.model_validate(said)
     assert settle_model(config, make_spec((28, 28, 1))) == config
 
 

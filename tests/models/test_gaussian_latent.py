@@ -115,7 +115,7 @@ def test_extreme_encoder_output_stays_finite():
 
 
 def test_wrong_kl_kind_is_refused():
-    with pytest.raises(ValueError, match=r"kl_kind must be 'closed_form' or 'monte_carlo'\. Received: 'exact'"):
+    with pytest.raises(ValueError, match=r"kl_kind must be 'auto', 'closed_form' or 'monte_carlo'\. Received: 'exact'"):
         GaussianLatent(size=2, kl_kind="exact")
 
 

@@ -164,7 +164,7 @@ def test_the_shared_scale_learns_the_data_s_spread():
 @pytest.mark.parametrize(
     ("settings_", "message"),
     [
-        ({"scale_kind": "full"}, "scale_kind must be one of fixed, shared, elementwise, optimal. Received: 'full'"),
+        ({"scale_kind": "full"}, "scale_kind must be one of auto, fixed, shared, elementwise, optimal. Received: 'full'"),
         ({"scale_kind": "shared", "scale": 0.01}, r"scale must be > min_scale \(0.01\). Received: 0.01"),
     ],
 )

@@ -91,9 +91,10 @@ def test_traversals_follow_the_prior(learned):
 
 def test_a_mixture_has_no_closed_form_and_says_so():
     with pytest.raises(ValueError, match="must be 'monte_carlo'"):
-        GaussianLatent(size=2, prior=MixturePrior(2))
+        GaussianLatent(size=2, kl_kind="closed_form", prior=MixturePrior(2))
     with pytest.raises(UserValueError, match=r"kl_kind must be 'monte_carlo' where the prior is a mixture"):
-        validate_config({"model": {"latents": [{"kind": "gaussian", "prior": "mixture"}]}})
+        validate_config({"model": {"latents": [{"kind": "gaussian", "kl_kind": "closed_form", "prior": "mixture"}]}})
+    assert GaussianLatent(size=2, prior=MixturePrior(2)).kl_kind == "monte_carlo"
 
 
 def test_a_word_names_a_prior():

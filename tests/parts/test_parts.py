@@ -206,7 +206,10 @@ def test_short_forms(value, expected):
             {"model": {"latents": [{"kind": "gaussian", "prior": {"kind": "vamp", "n": 1}}]}},
             r"\[0\].prior.n is not a known",
         ),
-        ({"model": {"latents": [{"kind": "gaussian", "prior": "vamp"}]}}, r"model.latents\[0\] kl_kind must be 'monte_carlo'"),
+        (
+            {"model": {"latents": [{"kind": "gaussian", "kl_kind": "closed_form", "prior": "vamp"}]}},
+            r"model.latents\[0\] kl_kind must be 'monte_carlo'",
+        ),
         ({"model": {"network": 5}}, "model.network must be a mapping of keys to values. Received: 5."),
     ],
 )

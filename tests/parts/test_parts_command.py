@@ -97,7 +97,12 @@ def test_json(call, order):
         "paper": "Kingma and Welling 2014, section 2.4",
         "owner": "vae_tf",
     }
-    assert gaussian["settings"][0] == {"name": "size", "type": "whole number >= 1", "default": "20", "text": "dimensions of z."}
+    assert gaussian["settings"][0] == {
+        "name": "size",
+        "type": "whole number >= 1 or auto",
+        "default": "auto",
+        "text": "dimensions of z; `auto`: of a table one less than its columns, else 20.",
+    }
 
 
 def test_a_file_of_one_s_own_is_listed_with_its_name_and_path(call, own):

@@ -13,6 +13,7 @@ from vae_tf.artifacts import RunDirectory
 from vae_tf.objectives import TermMean
 from vae_tf.training import NonFiniteLossError, TrainingState
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
+from vae_tf.training.plan import Plan
 
 
 class _Latent:
@@ -56,7 +57,7 @@ def _term(name, *values):
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_the_guard_names_step_epoch_and_the_first_term(bad):
     terms = [_term("reconstruction_nll", 1.0, 1.0, bad), _term("kl_a", 1.0, bad, bad), _term("kl_b", 1.0, 1.0, 1.0)]
-    guard = _with_model(FiniteGuard(steps_per_epoch=10), _Model(*terms))
+    guard = _with_model(FiniteGuard(Plan(16, 10)), _Model(*terms))
     guard.on_epoch_begin(4)
     guard.on_train_batch_end(1, {"loss": 3.0})
     with pytest.raises(NonFiniteLossError) as error:
@@ -68,7 +69,7 @@ def test_the_guard_names_step_epoch_and_the_first_term(bad):
 
 
 def test_the_guard_looks_at_validation():
-    guard = _with_model(FiniteGuard(10), _Model(_term("kl_a", math.nan)))
+    guard = _with_model(FiniteGuard(Plan(16, 10)), _Model(_term("kl_a", math.nan)))
     guard.on_epoch_begin(0)
     guard.on_epoch_end(0, {"val_negative_elbo": 1.0})
     with pytest.raises(NonFiniteLossError, match=r"kl_a blew up in validation at epoch 1\."):
@@ -76,7 +77,7 @@ def test_the_guard_looks_at_validation():
 
 
 def test_the_guard_says_the_loss_where_no_term_is_to_blame():
-    guard = _with_model(FiniteGuard(10), _Model(_term("kl_a", 1.0)))
+    guard = _with_model(FiniteGuard(Plan(16, 10)), _Model(_term("kl_a", 1.0)))
     with pytest.raises(NonFiniteLossError, match="not finite: the loss blew up in training"):
         guard.on_train_batch_end(0, {"loss": math.inf})
 
@@ -108,7 +109,7 @@ def test_patience_counts_on_after_a_resume():
 
 def test_metrics_are_one_line_an_epoch_with_schedules_and_speed(tmp_path):
     run = RunDirectory(tmp_path)
-    callback = _with_model(MetricsLog(run, num_examples=64))
+    callback = _with_model(MetricsLog(run, Plan(16, 4)))
     logs = {"loss": np.float32(2.0)}
     callback.on_epoch_begin(2)
     callback.on_test_begin()
@@ -153,21 +154,41 @@ def test_outside_the_main_thread_signals_are_left_alone():
 @pytest.mark.parametrize(("epochs", "lines"), [(1, 1), (10, 10), (25, 13), (100, 10)])
 def test_without_a_terminal_about_ten_lines_are_printed(epochs, lines):
     output = io.StringIO()
-    bar = ProgressBar(Console(file=output), 0, epochs)
+    bar = ProgressBar(Console(file=output), Plan(16, 4, epochs=epochs), TrainingState())
     bar.on_train_begin()
     for epoch in range(epochs):
         bar.on_epoch_end(epoch, {"negative_elbo": 3.0, "val_negative_elbo": 4.0, "kl": 1.0})
     bar.close()
     printed = output.getvalue().splitlines()
     assert len(printed) == lines
-    assert printed[-1] == f"epoch {epochs}/{epochs}  train 3.00  validation 4.00 nats  KL 1.00"
+    steps = f"{4 * epochs}/{4 * epochs}"
+    assert printed[-1] == f"epoch {epochs}/{epochs}, step {steps}: train 3.00  validation 4.00 nats, best 4.00  KL 1.00"
 
 
 def test_in_a_terminal_a_bar_moves():
     output = io.StringIO()
-    bar = ProgressBar(Console(file=output, force_terminal=True, width=120), 1, 3)
+    bar = ProgressBar(Console(file=output, force_terminal=True, width=120), Plan(16, 4, epochs=3), TrainingState(1, 1, 3.5))
     bar.on_train_begin()
     bar.on_epoch_end(1, {"negative_elbo": 3.0, "val_negative_elbo": 4.0, "kl": 1.0})
     bar.close()
-    assert "epoch 2/3" in output.getvalue()
-    assert "validation 4.00 nats" in output.getvalue()
+    assert "step 8/12" in output.getvalue()
+    assert "validation 4.00 nats, best 3.50" in output.getvalue()
+
+
+def test_rounds_of_several_epochs_are_counted_in_epochs(tmp_path):
+    plan = Plan(16, 4, every=3, epochs=9)
+    run, store, output = RunDirectory(tmp_path), _Store(), io.StringIO()
+    saving, log, guard = Checkpointing(store, TrainingState(), 6, every=3), MetricsLog(run, plan), FiniteGuard(plan)
+    bar = ProgressBar(Console(file=output), plan, TrainingState())
+    for callback in (saving, log, guard):
+        _with_model(callback, _Model(_term("kl_a", *[1.0] * 6, math.nan)))
+    log.on_epoch_begin(1)
+    guard.on_epoch_begin(1)
+    logs = {"negative_elbo": 3.0, "val_negative_elbo": 4.0, "kl": 1.0}
+    for callback in (bar, saving, log):
+        callback.on_epoch_end(1, dict(logs))
+    assert "epoch 6/9, step 24/36" in output.getvalue()
+    assert store.saved == [TrainingState(6, 6, 4.0)]
+    assert run.read_metrics()[0]["epoch"] == 6
+    with pytest.raises(NonFiniteLossError, match=r"at step 19 \(epoch 5\)"):
+        guard.on_train_batch_end(6, {"loss": math.nan})

@@ -15,10 +15,11 @@ from vae_tf.artifacts import RunDirectory
 from vae_tf.evaluation.bounds import BoundEstimates, ExampleBounds
 from vae_tf.training import NonFiniteLossError, Profile, TensorBoardLog, fitting, runs, train
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
+from vae_tf.training.optimizers import WeightAverage
 from vae_tf.training.showing import Shown
 
 SHOWING = {"TensorBoard's log": TensorBoardLog, "the profile": Profile, "the progress bar": ProgressBar}
-NEEDED = {FiniteGuard, MetricsLog, Checkpointing, GracefulStop}
+NEEDED = {FiniteGuard, MetricsLog, Checkpointing, GracefulStop, WeightAverage}
 HOOKS = [name for name in vars(Shown) if name.startswith("on_")]
 
 

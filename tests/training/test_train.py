@@ -89,6 +89,7 @@ def test_the_results_are_what_was_returned_and_name_the_split_and_the_best_epoch
         "model_epoch",
         "best_val_negative_elbo",
         "seconds",
+        "curve",
         "obvious",
     ]
     assert (results["split"], results["num_examples"], results["num_samples"], results["epochs"]) == ("test", 16, 5, 3)
@@ -310,10 +311,10 @@ def test_steps_between_returns_to_python_drop_as_few_of_an_epoch_s_as_can_be():
 )
 def test_an_epoch_has_as_many_steps_as_full_batches_in_whole_executions(training, steps, make_config, make_dataset):
     config, dataset, alone = make_config(**training), make_dataset(), start_distribution("none", Cluster())
-    vae, per_epoch = fitting._prepare(config, dataset, alone)
-    assert per_epoch == steps
-    assert per_epoch % vae.steps_per_execution == 0
-    for batch in fitting._batches(config, dataset, vae, per_epoch, 0, alone)["x"].take(steps + 1):
+    vae, plan = fitting.prepare(config, dataset, alone)
+    assert plan.steps_per_epoch == steps
+    assert plan.steps_per_epoch % vae.steps_per_execution == 0
+    for batch in fitting.batches_of(config, dataset, vae, plan, 0, alone)["x"].take(steps + 1):
         assert batch.shape == (min(training["batch_size"], 64), 4, 4, 1)
 
 

@@ -47,8 +47,10 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     dataset: DatasetOption = None,
     data_dir: DataDirOption = None,
     latent: _LatentOption = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training split.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Examples a step.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training split. Default: by the data.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Or so many steps.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Or the best that so many minutes can give.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples a step. Default: by the data.")] = None,
     limit: Annotated[int | None, typer.Option(help="Use only the first N examples of every split.")] = None,
     seed: Annotated[int | None, typer.Option(help="Root of all randomness.")] = None,
     overrides: SetOption = None,
@@ -60,14 +62,17 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
 ) -> None:
     """Train a model, measure it on the test split, and say what to do next.
 
-    Settings come from the preset, then --config, then the options and --set. The result is a run directory that every other
-    command takes. Ctrl-C finishes the epoch and saves; a killed run goes on with --resume, bit for bit.
+    Settings come from the preset, then --config, then the options and --set; what they leave open the data decide, and a table
+    says what and why. Without a length it trains until validation gets no better. The result is a run directory that every
+    other command takes. Ctrl-C finishes the epoch and saves; a killed run goes on with --resume, bit for bit.
     """
     options = {
         "data.dataset": dataset,
         "data.data_dir": data_dir,
         "data.limit": limit,
         "training.epochs": epochs,
+        "training.steps": steps,
+        "training.minutes": minutes,
         "training.batch_size": batch_size,
         "seed": seed,
         "training.profile": profile or None,
@@ -140,6 +145,7 @@ def _show(run: str, results: dict[str, Any]) -> None:
         else "none: an autoencoder has no density",
         "KL": f"{results['kl']:.2f} nats",
         **obvious_lines(results),
+        "training": results["curve"]["text"],
         "model": f"of epoch {results['model_epoch']} of {results['epochs']}, {results['seconds']:.0f} s",
     }
     console.print(numbers_table("Done", rows), highlight=False)

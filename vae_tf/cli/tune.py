@@ -28,6 +28,7 @@ from vae_tf.errors import UserValueError
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
+    from vae_tf.config import TrainingConfig
     from vae_tf.tuning.drive import Winner
     from vae_tf.tuning.search import SearchDirectory, SearchSettings
 
@@ -36,6 +37,8 @@ __all__ = ["tune"]
 _WAIT_SECONDS = 600
 _OTHER_DATA = ("data.", "model.likelihood", "evaluation.")
 """Settings that change what is measured: numbers of such trials do not compare."""
+_NEVER = 1_000_000
+"""Epochs between pictures that no training reaches."""
 
 
 _TrialsOption = Annotated[int | None, typer.Option(help="At most so many. Default: 10; all of a grid or of hyperband.", min=1)]
@@ -181,8 +184,8 @@ def _resolve(asked: _Asked) -> "SearchSettings":
     config = space.start(asked.source.resolve())
     training = config.training
     update = {
-        "patience": _patience(asked.patience, training.patience, training.epochs),
-        "pictures_every": training.pictures_every or training.epochs,
+        "patience": _patience(asked.patience, training),
+        "pictures_every": training.pictures_every or (_NEVER if training.epochs == "auto" else training.epochs),
     }
     settings = _settings(
         config=config.model_copy(update={"training": training.model_copy(update=update)}),
@@ -196,9 +199,12 @@ def _resolve(asked: _Asked) -> "SearchSettings":
     return settings
 
 
-def _patience(asked: int | None, configured: int | None, epochs: int) -> int:
-    """Return what the help of --patience says."""
-    return asked or configured or max(5, epochs // 5)
+def _patience(asked: int | None, training: "TrainingConfig") -> int | str:
+    """Return what the help of --patience says; a budget that the data decide brings its own."""
+    if asked or training.epochs == "auto":
+        return asked or training.patience or "auto"
+    given = None if training.patience == "auto" else training.patience
+    return given or max(5, training.epochs // 5)
 
 
 def _start(search: "SearchDirectory", settings: "SearchSettings") -> None:

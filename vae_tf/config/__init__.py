@@ -6,7 +6,7 @@ errors that name the nearest known one, and every message has the form `path rul
 
 from vae_tf.config.data import DataConfig
 from vae_tf.config.model import ModelConfig
-from vae_tf.config.run import EvaluationConfig, RunConfig, TrainingConfig
+from vae_tf.config.run import PUBLISHED, EvaluationConfig, RunConfig, TrainingConfig
 from vae_tf.config.validation import validate_config
 
-__all__ = ["DataConfig", "EvaluationConfig", "ModelConfig", "RunConfig", "TrainingConfig", "validate_config"]
+__all__ = ["PUBLISHED", "DataConfig", "EvaluationConfig", "ModelConfig", "RunConfig", "TrainingConfig", "validate_config"]

@@ -21,6 +21,9 @@ class DataConfig(Frozen):
     binarization: Literal["none", "threshold", "dynamic", "static"] = "none"
     validation_fraction: float = Field(0.1, gt=0, lt=1, description="share held out where the source has no such split")
     test_fraction: float = Field(0.1, gt=0, lt=1, description="share held out where the source has no such split")
+    copies: Literal["together", "apart"] = Field(
+        "together", description="equal examples are held out together, or like all others; files, not TFDS"
+    )
     resize: tuple[PositiveInt, PositiveInt] | None = Field(None, description="height and width; images only")
     label_column: str | None = Field(None, description="csv only: the column that is a label, not an input")
     label_bins: int | None = Field(None, ge=2, description="csv only: cut a label column of numbers into so many equal shares")

@@ -1,27 +1,56 @@
 """RunConfig, training and evaluation."""
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, field_validator
 
 from vae_tf.config.data import DataConfig
 from vae_tf.config.model import ModelConfig
 from vae_tf.parts.settings import Frozen
-from vae_tf.parts.types import ObjectiveLike, PositiveFloat, PositiveInt, RateLike
+from vae_tf.parts.types import (
+    NonNegativeFloat,
+    NumberLike,
+    ObjectiveLike,
+    OrAuto,
+    PositiveFloat,
+    PositiveInt,
+    RateLike,
+    ShareLike,
+    SizeLike,
+)
 
-__all__ = ["EvaluationConfig", "RunConfig", "TrainingConfig"]
+__all__ = ["PUBLISHED", "EvaluationConfig", "RunConfig", "TrainingConfig"]
+
+
+PUBLISHED = {
+    "learning_rate": 1e-3,
+    "clip_norm": None,
+    "average": 0.0,
+    "patience": None,
+    "evaluate_every": 1,
+    "validation_draws": 1,
+}
+"""What a protocol that does not speak of these means: presets, and runs that were written before the data could decide them."""
 
 
 class TrainingConfig(Frozen):
-    """How long, how fast, in what precision."""
+    """How long, how fast, in what precision. What is `auto` the data decide; a run's config.yaml says what it became."""
 
-    epochs: PositiveInt = 20
-    batch_size: PositiveInt = 128
-    learning_rate: RateLike = Field(
-        1e-3, description="a number, or a schedule; what it leaves out begins at 0.001 or rises to it"
+    epochs: SizeLike = Field(
+        "auto", description="passes over the training split; auto: by the number of examples, until validation gets no better"
     )
-    clip_norm: PositiveFloat | None = Field(None, description="limit of the gradient's global norm")
-    patience: PositiveInt | None = Field(None, description="epochs without a better val_negative_elbo before stopping")
+    steps: PositiveInt | None = Field(None, description="at most so many steps, spread over whole epochs")
+    minutes: PositiveFloat | None = Field(None, description="as many epochs as fit into so many minutes, by a measured step")
+    batch_size: SizeLike = Field("auto", description="examples a step; auto: by the number of examples")
+    learning_rate: Annotated[RateLike, OrAuto()] = Field(
+        "auto", description="a number or a schedule; what it leaves out begins at 0.001 or rises to it"
+    )
+    clip_norm: NumberLike | None = Field("auto", description="limit of the gradient's global norm")
+    weight_decay: NonNegativeFloat = Field(0.0, description="decoupled, as AdamW's (Loshchilov and Hutter 2019)")
+    average: ShareLike = Field("auto", description="momentum of the moving average of the weights that is the model; 0: none")
+    patience: SizeLike | None = Field("auto", description="epochs without a better val_negative_elbo before stopping")
+    evaluate_every: SizeLike = Field("auto", description="epochs between two looks at validation, and checkpoints")
+    validation_draws: SizeLike = Field("auto", description="draws of z an example of the validation split")
     select: Literal["best", "last"] = Field("best", description="epoch of the model: least val_negative_elbo, or the last")
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     jit_compile: bool = Field(False, description="XLA; slower on CPUs, and it draws other random numbers")

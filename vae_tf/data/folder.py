@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from vae_tf.config import DataConfig
+from vae_tf.data.copies import groups_of_files
 from vae_tf.data.image_files import FileSplit, check_headers
 from vae_tf.data.images import byte_support, fits_memory, image_spec
 from vae_tf.data.partition import fill_splits, permutation
@@ -43,7 +44,7 @@ def load_folder(config: DataConfig) -> Dataset:
     rows = _rows([len(parts) for parts in layout.values()], list(layout))
     if not config.validation_fraction:  # everything is wanted, in the order of the files
         rows = {name: np.sort(numbers) for name, numbers in rows.items()}
-    filled = fill_splits(rows, config)
+    filled = fill_splits(rows, config, lambda: groups_of_files(paths))
     ids, names = _classes(root, paths, has_splits)
     event_shape = check_headers(paths, config.resize, config.dataset)
     files = FileSplit(tuple(paths), ids, event_shape, config.resize is not None)

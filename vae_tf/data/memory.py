@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from vae_tf.config import DataConfig
 from vae_tf.data.arrays import make_array_dataset
+from vae_tf.data.copies import groups_of_lines
 from vae_tf.data.frames import is_frame
 from vae_tf.data.partition import SPLIT_NAMES, fill_splits
 from vae_tf.data.pipeline import Dataset
@@ -135,7 +136,9 @@ def as_texts(x: Any) -> list[str] | None:
 
 def _text_dataset(texts: Mapping[str, list[str]], config: DataConfig) -> Dataset:
     whole = {split: [" ".join(text.split()) for text in part if text.strip()] for split, part in texts.items()}
-    rows = fill_splits({split: np.arange(len(part)) for split, part in whole.items()}, config)
+    rows = fill_splits(
+        {split: np.arange(len(part)) for split, part in whole.items()}, config, lambda: groups_of_lines(whole["train"])
+    )
     return make_text_dataset(
         {name: [whole.get(name, whole["train"])[row] for row in part] for name, part in rows.items()}, config
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from vae_tf.config import DataConfig
+from vae_tf.data.copies import groups_of_rows
 from vae_tf.data.images import byte_support
 from vae_tf.data.partition import SPLIT_NAMES, fill_splits, held_out_sizes
 from vae_tf.data.splits import NO_LABEL, ArraySplit
@@ -121,7 +122,7 @@ def array_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], 
     """
     if config.window:
         return _series_splits(x, labels, config)
-    rows = fill_splits({name: np.arange(len(array)) for name, array in x.items()}, config)
+    rows = fill_splits({name: np.arange(len(array)) for name, array in x.items()}, config, lambda: groups_of_rows(x["train"]))
     splits = {}
     for name, part in rows.items():
         source, kept = name if name in x else "train", part[: config.limit]

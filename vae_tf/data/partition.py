@@ -1,10 +1,11 @@
 """Which examples are held out where a source has no validation or test split: fixed, the same for every run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from vae_tf.config import DataConfig
+from vae_tf.data.copies import keep_together
 from vae_tf.errors import UserValueError
 
 __all__ = ["SPLIT_NAMES", "fill_splits", "held_out_sizes", "permutation"]
@@ -60,12 +61,16 @@ def held_out_sizes(num_train: int, missing: tuple[str, ...], config: DataConfig)
     return sizes
 
 
-def fill_splits(rows: Mapping[str, np.ndarray], config: DataConfig) -> dict[str, np.ndarray]:
+def fill_splits(
+    rows: Mapping[str, np.ndarray], config: DataConfig, groups: Callable[[], np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     """Cut the splits that are missing off the end of the permuted training rows.
 
     Args:
         rows: row numbers of each split there is; `train` must be there.
         config: the shares that are held out.
+        groups: gives the group of every row, by its number: rows of one group stay on one side. Called where something is held
+            out and `data.copies` is `together`.
 
     Returns:
         Row numbers of `train`, `validation` and `test`, disjoint; unchanged where nothing was missing or held out.
@@ -85,4 +90,6 @@ def fill_splits(rows: Mapping[str, np.ndarray], config: DataConfig) -> dict[str,
     for name, size in sizes.items():
         train, filled[name] = train[: len(train) - size], train[len(train) - size :]
     filled["train"] = train
+    if groups and any(sizes.values()) and config.copies == "together":
+        filled |= keep_together({name: filled[name] for name in ("train", *missing)}, groups())
     return {name: filled[name] for name in SPLIT_NAMES}

@@ -253,6 +253,11 @@ class Examples:
     dataset: Dataset
     seed: int
 
+    @property
+    def num_examples(self) -> int:
+        """How many there are."""
+        return self.dataset.split("train").num_examples
+
     def random(self, count: int, *purpose: str) -> np.ndarray:
         """Return model inputs [count, *event_shape], drawn for a purpose; repeated where there are fewer."""
         x, _ = random_examples(self.dataset, "train", count, derive_pair(self.seed, *purpose))

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from vae_tf.data.copies import describe_copies
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
@@ -20,12 +21,13 @@ _TOLERANCE = 1e-6
 """How far outside [0, 1] rounding may put a value."""
 
 
-def probe(dataset: Dataset, likelihood_kind: str) -> list[str]:
+def probe(dataset: Dataset, likelihood_kind: str, copies: str = "together") -> list[str]:
     """Check up to 10,000 examples of every split (fewer large ones when streamed) against the spec and the likelihood.
 
     Args:
         dataset: the data.
         likelihood_kind: its `kind` in the configuration.
+        copies: `data.copies`, for what is said of equal examples.
 
     Returns:
         Warnings, each in plain sentences; none if all is well.
@@ -41,7 +43,7 @@ def probe(dataset: Dataset, likelihood_kind: str) -> list[str]:
     for name, x in samples.items():
         _check_values(name, x, spec)
     x = samples["train"]
-    return [*likelihood.warnings(spec, x), *_constant(dataset, x), *_few(dataset)]
+    return [*likelihood.warnings(spec, x), *_constant(dataset, x), *_few(dataset), *_copies(dataset, copies)]
 
 
 def _sample(name: str, split: Split, spec: DatasetSpec) -> np.ndarray:
@@ -79,6 +81,12 @@ def _place(place: list[int], spec: DatasetSpec) -> str:
 def _constant(dataset: Dataset, x: np.ndarray) -> Iterable[str]:
     if len(x) > 1 and bool((x == x[0]).all()):
         yield f"All training examples of {dataset.spec.name} that were looked at are equal: there is nothing to learn."
+
+
+def _copies(dataset: Dataset, copies: str) -> Iterable[str]:
+    """Say what is equal, of pictures, tables and texts; windows of a series and zeros and ones repeat by their nature."""
+    if not (dataset.spec.is_series or dataset.spec.value_support in ("binary", "count")):
+        yield from describe_copies(dataset.splits, copies)
 
 
 def _few(dataset: Dataset) -> Iterable[str]:

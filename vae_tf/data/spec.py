@@ -70,6 +70,21 @@ class DatasetSpec(BaseModel):
         return len(self.event_shape) == 2
 
     @property
+    def is_table(self) -> bool:
+        """Whether one example is a row of values in columns, of no order in space or time."""
+        return len(self.event_shape) == 1 and not self.is_text
+
+    @property
+    def noun(self) -> str:
+        """What the examples are, for people."""
+        if self.is_text:
+            return "texts"
+        if self.value_support == "count":
+            return "counts"
+        values = "zeros and ones" if self.is_binary else "numbers"
+        return f"{'pictures' if self.is_image else 'series' if self.is_series else 'rows'} of {values}"
+
+    @property
     def is_text(self) -> bool:
         """Whether one example is a row of token numbers."""
         return self.value_support == "token"
@@ -103,6 +118,11 @@ class DatasetSpec(BaseModel):
     def is_binary(self) -> bool:
         """Whether the model sees zeros and ones only."""
         return self.value_support == "binary" or self.binarization != "none"
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether the model sees numbers between others, not zeros and ones, counts or tokens."""
+        return self.value_support == "real" or (self.value_support == "unit" and not self.is_binary)
 
     def to_model(self, raw: object) -> np.ndarray:
         """Scale raw values [..., *event_shape] to model inputs, float32, before binarisation."""

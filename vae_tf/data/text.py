@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vae_tf.config import DataConfig
+from vae_tf.data.copies import groups_of_lines
 from vae_tf.data.partition import fill_splits
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
@@ -43,7 +44,7 @@ def load_text(config: DataConfig) -> Dataset:
         lines = _lines(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserFileError(f"{path} must be a UTF-8 text. Received: {error}.") from error
-    rows = fill_splits({"train": np.arange(len(lines))}, config)
+    rows = fill_splits({"train": np.arange(len(lines))}, config, lambda: groups_of_lines(lines))
     return make_text_dataset({name: [lines[row] for row in part] for name, part in rows.items()}, config)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.calibration import Calibration, measure_calibration
     from vae_tf.evaluation.codes import encode_means
     from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_figure, comparison_rows, hole_rows
+    from vae_tf.evaluation.curve import CurveVerdict, read_curve
     from vae_tf.evaluation.disentanglement import Disentanglement, measure_disentanglement
     from vae_tf.evaluation.ex_post import fit_codes
     from vae_tf.evaluation.features import FeatureSpace, make_feature_space
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         collapse_findings,
         collapsed_blocks,
         diagnose_bounds,
+        diagnose_curve,
         diagnose_generation,
         diagnose_latent,
     )
@@ -110,6 +112,7 @@ __all__ = [
     "Calibration",
     "Clustering",
     "Comparison",
+    "CurveVerdict",
     "Detection",
     "Disentanglement",
     "ExampleBounds",
@@ -145,6 +148,7 @@ __all__ = [
     "count_active",
     "curve_figure",
     "diagnose_bounds",
+    "diagnose_curve",
     "diagnose_generation",
     "diagnose_latent",
     "encode_means",
@@ -178,6 +182,7 @@ __all__ = [
     "measure_stages",
     "nearest_training",
     "precision_and_recall",
+    "read_curve",
     "reconstruction_grid",
     "render_report",
     "sample_grid",
@@ -215,6 +220,8 @@ _MODULES = {
     "measure_calibration": "calibration",
     "Comparison": "comparison",
     "compare_models": "comparison",
+    "CurveVerdict": "curve",
+    "read_curve": "curve",
     "comparison_figure": "comparison",
     "comparison_rows": "comparison",
     "hole_rows": "comparison",
@@ -236,6 +243,7 @@ _MODULES = {
     "collapse_findings": "findings",
     "collapsed_blocks": "findings",
     "diagnose_bounds": "findings",
+    "diagnose_curve": "findings",
     "diagnose_generation": "findings",
     "diagnose_latent": "findings",
     "Generation": "generation",

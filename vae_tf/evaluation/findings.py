@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vae_tf.evaluation.bounds import BoundEstimates
+from vae_tf.evaluation.curve import CurveVerdict, read_curve
 from vae_tf.evaluation.generation import Generation
 from vae_tf.evaluation.latent_statistics import BlockStatistics, LatentStatistics
 from vae_tf.evaluation.obvious.base import ObviousComparison
@@ -14,6 +15,7 @@ __all__ = [
     "collapse_findings",
     "collapsed_blocks",
     "diagnose_bounds",
+    "diagnose_curve",
     "diagnose_generation",
     "diagnose_latent",
     "diagnose_obvious",
@@ -24,8 +26,13 @@ COLLAPSED_NATS = 0.1
 _UNUSED_NATS = 0.1
 _RELAXED_GAP = 1.0
 _FALLING_NATS = 0.3
-_OVERFIT_SHARE = 0.05
 _COPIES = 0.02
+_LEVELS: dict[str, Literal["good", "note", "warning"]] = {
+    "unfinished": "warning",
+    "overfitted": "note",
+    "noisy": "warning",
+    "done": "good",
+}
 
 _WARM_UP = (
     "Let the KL weight start at 0 and rise slowly: --set 'model.latents[{index}].kl_weight={{kind: linear, start: 0, stop: 1, "
@@ -98,7 +105,7 @@ def diagnose_bounds(
                 "Lower the temperature at which training ends (model.latents[i].temperature).",
             )
         )
-    return [*found, *_about_fit(records)]
+    return [*found, *diagnose_curve(read_curve(records))]
 
 
 def _about_split(split: str) -> list[Finding]:
@@ -120,22 +127,11 @@ def _about_convergence(bounds: BoundEstimates) -> list[Finding]:
     return [Finding("note", f"{text}: the true one is lower.", f"Use more: --num-samples {10 * bounds.num_samples}.")]
 
 
-def _about_fit(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """Compare training and validation at the best epoch."""
-    complete = [record for record in records if {"negative_elbo", "val_negative_elbo"} <= set(record)]
-    if not complete:
+def diagnose_curve(verdict: CurveVerdict) -> list[Finding]:
+    """Say how the training went; nothing where its curve is too short to tell."""
+    if verdict.name == "short":
         return []
-    best = min(complete, key=lambda record: float(record["val_negative_elbo"]))
-    gap = best["val_negative_elbo"] - best["negative_elbo"]
-    if gap <= _OVERFIT_SHARE * abs(best["negative_elbo"]):
-        return []
-    return [
-        Finding(
-            "note",
-            f"At the best epoch validation is {gap:.2f} nats worse than training: the model learns training examples by heart.",
-            "Set training.patience, use a smaller network, or more data (data.binarization=dynamic where data are grey).",
-        )
-    ]
+    return [Finding(_LEVELS[verdict.name], verdict.text, verdict.advice)]
 
 
 def diagnose_latent(latent: LatentStatistics) -> list[Finding]:

@@ -10,6 +10,7 @@ from vae_tf.models.latents.joint import JointLatent
 from vae_tf.models.latents.ladder import Levels
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.likelihoods.text import TextDistribution, TextLikelihood
+from vae_tf.models.linear import LinearModel
 from vae_tf.models.masks import autoregressive_masks
 from vae_tf.models.networks.base import Network
 from vae_tf.models.priors.base import Prior
@@ -28,6 +29,7 @@ __all__ = [
     "Latent",
     "Levels",
     "Likelihood",
+    "LinearModel",
     "Network",
     "Prior",
     "TextDistribution",

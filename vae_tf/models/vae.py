@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from vae_tf.models.latents.base import Latent
 from vae_tf.models.likelihoods.base import Likelihood
+from vae_tf.models.linear import start_linear
 from vae_tf.objectives.base import Objective
 from vae_tf.objectives.elbo import Elbo
 from vae_tf.objectives.metrics import SumOfMetrics, TermMean
@@ -75,6 +76,7 @@ class VAE(keras.Model):
         Args:
             examples: see `vae_tf.data.pipeline.Examples`.
         """
+        start_linear(self, examples)
         for block in self.latent.blocks():
             block.start(examples)
         self.objective.start(examples, self.objective_state)

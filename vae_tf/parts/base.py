@@ -3,7 +3,9 @@
 import inspect
 from typing import Any, ClassVar
 
-__all__ = ["Part", "arguments"]
+from vae_tf.parts.choices import Choice
+
+__all__ = ["Part", "arguments", "is_open"]
 
 
 def arguments(part: type) -> dict[str, inspect.Parameter]:
@@ -23,6 +25,16 @@ def arguments(part: type) -> dict[str, inspect.Parameter]:
     return {one.name: one for one in found if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
 
 
+def is_open(value: Any) -> bool:
+    """Return whether a setting is left to the data: `auto`, or a part of that kind.
+
+    Example:
+        >>> is_open("auto"), is_open(3)
+        (True, False)
+    """
+    return bool(value == "auto" or getattr(getattr(value, "part", None), "is_auto", False))
+
+
 class Part:
     """A class that a configuration names by its kind. Its settings are the constructor's arguments, its attributes too.
 
@@ -32,6 +44,7 @@ class Part:
         stored_as: names of the attributes that hold an argument under another name.
         required: methods that a subclass fills in; of several with a bar between them, one.
         optional: methods that a subclass may fill in, and what is done without.
+        is_auto: whether it only stands for what the data decide.
     """
 
     slot: ClassVar[str] = ""
@@ -39,6 +52,7 @@ class Part:
     stored_as: ClassVar[dict[str, str]] = {}
     required: ClassVar[tuple[str, ...]] = ()
     optional: ClassVar[dict[str, str]] = {}
+    is_auto: ClassVar[bool] = False
 
     @classmethod
     def has_own(cls, *methods: str) -> bool:
@@ -83,9 +97,27 @@ class Part:
         return 0
 
     @classmethod
+    def choose(cls, data: Any) -> dict[str, Choice]:
+        """Return what suits the data better than the constructor's defaults, by setting, each with its reason.
+
+        It is asked where `auto` chose the part, and for settings that are `auto` themselves.
+        """
+        return {}
+
+    @classmethod
+    def because(cls, data: Any) -> str:
+        """Return why a part that `is_auto` settles to what it does, in a few words."""
+        return f"the first choice for {data.noun}"
+
+    @classmethod
     def settle(cls, settings: Any, data: Any) -> Any:
-        """Return the settings with what the data decide filled in."""
-        return settings
+        """Return the settings with what the data decide filled in: what `choose` knows of, and parts inside that are `auto`."""
+        chosen = {name: one.value for name, one in cls.choose(data).items() if is_open(getattr(settings, name, None))}
+        for name in type(settings).model_fields:
+            inner = getattr(settings, name)
+            if name not in chosen and is_open(inner) and hasattr(inner, "part"):
+                chosen[name] = inner.part.settle(inner, data)
+        return type(settings).model_validate({**settings.model_dump(mode="json"), **chosen}) if chosen else settings
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as Keras saves them."""

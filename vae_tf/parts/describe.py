@@ -97,7 +97,7 @@ def describe_all(slot: str | None = None) -> list[PartDescription]:
 
     Example:
         >>> [described.kind for described in describe_all("prior")]
-        ['diagonal', 'mixture', 'standard', 'vamp']
+        ['auto', 'diagonal', 'full_mixture', 'mixture', 'standard', 'vamp']
     """
     return [describe(part) for name in ([slot] if slot else SLOTS) for part in kinds(name).values()]
 

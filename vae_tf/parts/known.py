@@ -59,7 +59,7 @@ def kinds(slot: str) -> dict[str, Any]:
 
     Example:
         >>> list(kinds("prior"))
-        ['diagonal', 'mixture', 'standard', 'vamp']
+        ['auto', 'diagonal', 'full_mixture', 'mixture', 'standard', 'vamp']
     """
     _import_families(slot)
     _import_installed()

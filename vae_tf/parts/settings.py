@@ -169,7 +169,8 @@ def fittest(slot: str, data: Any) -> Settings:
         data: the DatasetSpec.
     """
     part = max(kinds(slot).values(), key=lambda one: one.fitness(data))
-    settings: Settings = part.settle(settings_of(part)(), data)
+    chosen = {name: choice.value for name, choice in part.choose(data).items()}
+    settings: Settings = part.settle(settings_of(part)(**chosen), data)
     return settings
 
 

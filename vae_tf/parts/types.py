@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import core_schema
@@ -23,13 +23,17 @@ __all__ = [
     "NonNegativeFloat",
     "NonNegativeInt",
     "Normalization",
+    "NumberLike",
     "ObjectiveLike",
+    "OrAuto",
     "PartLike",
     "PositiveFloat",
     "PositiveInt",
     "PriorLike",
     "RateLike",
     "ScheduleLike",
+    "ShareLike",
+    "SizeLike",
     "SmoothLike",
     "TemperatureLike",
     "Text",
@@ -50,6 +54,33 @@ Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Activation = Literal["relu", "elu", "gelu", "silu", "softplus", "tanh", "leaky_relu", "glu"]
 Normalization = Literal["none", "batch", "layer"]
+
+
+@dataclass(frozen=True)
+class OrAuto:
+    """Annotates a setting that may be `auto` too: the data decide it. What is wrong is told as if it could not."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Return the schema that pydantic asks for."""
+        as_it_is = core_schema.plain_serializer_function_ser_schema(lambda value: value)
+        return core_schema.no_info_wrap_validator_function(self._read, handler(source), serialization=as_it_is)
+
+    @staticmethod
+    def _read(value: Any, inner: Callable[[Any], Any]) -> Any:
+        return value if value == "auto" else inner(value)
+
+
+if TYPE_CHECKING:
+    SizeLike: TypeAlias = int | Literal["auto"]
+    NumberLike: TypeAlias = float | Literal["auto"]
+    ShareLike: TypeAlias = float | Literal["auto"]
+else:
+    SizeLike = Annotated[PositiveInt, OrAuto()]
+    """A whole number > 0, or `auto`."""
+    NumberLike = Annotated[PositiveFloat, OrAuto()]
+    """A number > 0, or `auto`."""
+    ShareLike = Annotated[Fraction, OrAuto()]
+    """A number from 0 to 1, or `auto`."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +162,7 @@ SmoothLike = Annotated[
 TemperatureLike = Annotated[Any, PartLike("schedule", limits=", > 0 at every step"), AfterValidator(_positive)]
 """A positive number, a schedule of such, or `learned`."""
 
-KL_WARM_UP = {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 1000}
+KL_WARM_UP = {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": "auto"}
 """Default of KL weights: without warm-up a categorical model can collapse in the first epoch."""
 ANNEALED = {"kind": "exponential"}
 """Default of temperatures."""

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from vae_tf.parts.known import SLOTS, find
 from vae_tf.parts.settings import Settings, read
-from vae_tf.parts.types import Name, PartLike
+from vae_tf.parts.types import Name, OrAuto, PartLike
 
 __all__ = ["default_text", "type_text"]
 
@@ -59,7 +59,8 @@ def _annotated(annotation: Any, many: bool) -> str:
     text = type_text(inner, many)
     bounds = [f"{sign} {_scalar(limit)}" for key, sign in _BOUNDS for limit in _limits(marks, key)]
     base, null, _ = text.partition("; or null")
-    return f"{base} {' and '.join(bounds)}".rstrip() + _lengths(marks) + null
+    auto = " or auto" if any(isinstance(mark, OrAuto) for mark in marks) else ""
+    return f"{base} {' and '.join(bounds)}".rstrip() + _lengths(marks) + auto + null
 
 
 def _flat(marks: Any) -> Iterator[Any]:
@@ -126,7 +127,7 @@ def default_text(annotation: Any, default: Any) -> str:
         >>> default_text(tuple[int, ...], (32, 64)), default_text(float, 1e-5), default_text(bool | None, None)
         ('[32, 64]', '0.00001', 'null')
         >>> default_text(ScheduleLike, KL_WARM_UP), default_text(PriorLike, "standard")
-        ('linear, 0 to 1 in 1000 steps', 'standard')
+        ('linear, 0 to 1 in auto steps', 'standard')
     """
     part = next((mark for mark in get_args(annotation)[1:] if isinstance(mark, PartLike)), None)
     return _part(part.slot, default) if part and default is not None else _scalar(default)

@@ -28,6 +28,11 @@ class Schedule(Part, keras.optimizers.schedules.LearningRateSchedule):
     is_nested: ClassVar[bool] = False
     as_rate: ClassVar[dict[str, Any]] = {}
 
+    @classmethod
+    def within(cls, settings: Any, total: int) -> Any:
+        """Return the settings with what is left open decided by the steps of the whole training."""
+        return settings
+
 
 def steps_since(after: int, step: Any) -> tf.Tensor:
     """Return the steps since a schedule began to move, float32 scalar, 0 before.

@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from vae_tf.parts.registry import register
-from vae_tf.parts.types import NonNegativeFloat, NonNegativeInt, PositiveInt
+from vae_tf.parts.types import NonNegativeFloat, NonNegativeInt, SizeLike
 from vae_tf.schedules.base import Schedule, progress_since
 
 __all__ = ["Cosine"]
+
+_STEPS = 10_000
 
 
 @register("cosine")
@@ -19,7 +21,7 @@ class Cosine(Schedule):
     Args:
         start: the first value.
         stop: the last one.
-        steps: training steps from one to the other.
+        steps: training steps from one to the other; `auto`: what the training has left after `after`.
         after: step at which it begins to move.
 
     Example:
@@ -30,16 +32,23 @@ class Cosine(Schedule):
 
     as_rate: ClassVar[dict[str, Any]] = {"start": 1e-3}
 
+    @classmethod
+    def within(cls, settings: Any, total: int) -> Any:
+        """Return the settings with the rest of the training for `steps`, where that is left open."""
+        if settings.steps != "auto":
+            return settings
+        return settings.model_copy(update={"steps": max(1, total - settings.after)})
+
     def __init__(
         self,
         start: NonNegativeFloat = 1.0,
         stop: NonNegativeFloat = 0.0,
-        steps: PositiveInt = 10_000,
+        steps: SizeLike = 10_000,
         after: NonNegativeInt = 0,
     ) -> None:
         self.start = start
         self.stop = stop
-        self.steps = steps
+        self.steps = _STEPS if steps == "auto" else steps
         self.after = after
 
     def __call__(self, step: Any) -> tf.Tensor:

@@ -5,10 +5,13 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from vae_tf.parts.registry import register
-from vae_tf.parts.types import NonNegativeFloat, NonNegativeInt, PositiveInt
+from vae_tf.parts.types import NonNegativeFloat, NonNegativeInt, SizeLike
 from vae_tf.schedules.base import Schedule, progress_since
 
 __all__ = ["Linear"]
+
+_WARM_UP_STEPS = 1000
+_WARM_UP_SHARE = 0.2
 
 
 @register("linear")
@@ -18,7 +21,7 @@ class Linear(Schedule):
     Args:
         start: the first value.
         stop: the last one.
-        steps: training steps from one to the other.
+        steps: training steps from one to the other; `auto`: a fifth of the training, 1,000 at most.
         after: step at which it begins to move.
 
     Example:
@@ -29,16 +32,23 @@ class Linear(Schedule):
 
     as_rate: ClassVar[dict[str, Any]] = {"stop": 1e-3}
 
+    @classmethod
+    def within(cls, settings: Any, total: int) -> Any:
+        """Return the settings with a fifth of the training for `steps`, where that is left open."""
+        if settings.steps != "auto":
+            return settings
+        return settings.model_copy(update={"steps": max(1, min(_WARM_UP_STEPS, round(_WARM_UP_SHARE * total)))})
+
     def __init__(
         self,
         start: NonNegativeFloat = 0.0,
         stop: NonNegativeFloat = 1.0,
-        steps: PositiveInt = 1000,
+        steps: SizeLike = 1000,
         after: NonNegativeInt = 0,
     ) -> None:
         self.start = start
         self.stop = stop
-        self.steps = steps
+        self.steps = _WARM_UP_STEPS if steps == "auto" else steps
         self.after = after
 
     def __call__(self, step: Any) -> tf.Tensor:

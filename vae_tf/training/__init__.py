@@ -3,7 +3,9 @@
 from vae_tf.training.callbacks import NonFiniteLossError
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import STRATEGIES, Distribution, start_distribution
-from vae_tf.training.fitting import check_start, choose_steps_per_execution, train
+from vae_tf.training.fitting import check_start, train
+from vae_tf.training.optimizers import WeightAverage
+from vae_tf.training.plan import Plan, choose_steps_per_execution, plan_of, plan_run
 from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import (
     LoadedRun,
@@ -26,12 +28,14 @@ __all__ = [
     "Distribution",
     "LoadedRun",
     "NonFiniteLossError",
+    "Plan",
     "Profile",
     "Shown",
     "TensorBoardLog",
     "TrainedRun",
     "TrainingOutcome",
     "TrainingState",
+    "WeightAverage",
     "check_same_data",
     "check_start",
     "choose_steps_per_execution",
@@ -41,6 +45,8 @@ __all__ = [
     "load_run",
     "only_shown",
     "open_data",
+    "plan_of",
+    "plan_run",
     "read_spec",
     "record",
     "start_distribution",

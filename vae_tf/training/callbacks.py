@@ -15,6 +15,7 @@ from vae_tf.artifacts import RunDirectory
 from vae_tf.errors import UserError
 from vae_tf.objectives.metrics import TermMean
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
+from vae_tf.training.plan import Plan
 
 __all__ = ["Checkpointing", "FiniteGuard", "GracefulStop", "MetricsLog", "NonFiniteLossError", "ProgressBar"]
 
@@ -32,14 +33,14 @@ class FiniteGuard(keras.callbacks.Callback):
         NonFiniteLossError: in training or validation.
     """
 
-    def __init__(self, steps_per_epoch: int) -> None:
+    def __init__(self, plan: Plan) -> None:
         super().__init__()
-        self.steps_per_epoch = steps_per_epoch
+        self.plan = plan
         self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Remember where the steps are counted from."""
-        self.epoch = epoch
+        self.epoch = epoch * self.plan.every
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Look at the running mean of the loss."""
@@ -52,8 +53,9 @@ class FiniteGuard(keras.callbacks.Callback):
     def _check(self, phase: str, logs: dict[str, Any], key: str) -> None:
         if key in logs and not math.isfinite(float(logs[key])):
             batch, term = self._first_term()
-            step = self.epoch * self.steps_per_epoch + batch
-            where = f"step {step} (epoch {self.epoch + 1})" if phase == "training" else f"epoch {self.epoch + 1}"
+            step = self.epoch * self.plan.steps_per_epoch + batch
+            epoch = self.epoch + 1 + max(batch - 1, 0) // self.plan.steps_per_epoch
+            where = f"step {step} (epoch {epoch})" if phase == "training" else f"epoch {self.epoch + self.plan.every}"
             raise NonFiniteLossError(
                 f"The loss is not finite: {term} blew up in {phase} at {where}. The last good checkpoint is kept. "
                 "Lower training.learning_rate or set training.clip_norm=1."
@@ -69,10 +71,10 @@ class FiniteGuard(keras.callbacks.Callback):
 class MetricsLog(keras.callbacks.Callback):
     """Adds learning rate, schedules and speed to the epoch's logs, and appends them to the run's metrics file."""
 
-    def __init__(self, run: RunDirectory, num_examples: int) -> None:
+    def __init__(self, run: RunDirectory, plan: Plan) -> None:
         super().__init__()
         self.run = run
-        self.num_examples = num_examples
+        self.plan = plan
         self.started = self.trained = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -89,20 +91,30 @@ class MetricsLog(keras.callbacks.Callback):
         step = int(self.model.optimizer.iterations.numpy())
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         logs.update(self.model.latent.scheduled_values())
-        logs["examples_per_second"] = self.num_examples / max(self.trained, 1e-9)
+        logs["examples_per_second"] = self.plan.round_steps * self.plan.batch_size / max(self.trained, 1e-9)
         numbers = {key: float(value) for key, value in logs.items()}
-        self.run.append_metrics({"epoch": epoch + 1, "step": step, **numbers})
+        self.run.append_metrics({"epoch": (epoch + 1) * self.plan.every, "step": step, **numbers})
 
 
 class Checkpointing(keras.callbacks.Callback):
-    """Saves every epoch, remembers the best, and stops when there was no better one for `patience` epochs.
+    """Saves after every look at validation, remembers the best epoch, and stops when there was no better one for long.
+
+    Args:
+        store: where checkpoints are.
+        state: where training starts.
+        patience: epochs without a better one.
+        is_chief: whether this process writes.
+        every: epochs of a round.
 
     Attributes:
         state: the state after the last finished epoch.
     """
 
-    def __init__(self, store: CheckpointStore, state: TrainingState, patience: int | None, is_chief: bool = True) -> None:
+    def __init__(
+        self, store: CheckpointStore, state: TrainingState, patience: int | None, is_chief: bool = True, every: int = 1
+    ) -> None:
         super().__init__()
+        self.every = every
         self.store = store
         self.is_chief = is_chief
         self.state = state
@@ -110,7 +122,7 @@ class Checkpointing(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Select on the unweighted negative ELBO of the validation split."""
-        self.state = self.state.after(epoch + 1, float((logs or {})["val_negative_elbo"]))
+        self.state = self.state.after((epoch + 1) * self.every, float((logs or {})["val_negative_elbo"]))
         if self.is_chief:
             self.store.save(self.model, self.state)
         if self.is_out_of_patience():
@@ -165,13 +177,13 @@ class GracefulStop(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows epochs done, time left and the numbers that matter; plain lines where there is no terminal."""
+    """Shows steps and epochs done, time left, and the best so far; plain lines where there is no terminal."""
 
-    def __init__(self, console: Console, first_epoch: int, epochs: int) -> None:
+    def __init__(self, console: Console, plan: Plan, state: TrainingState) -> None:
         super().__init__()
         self.console = console
-        self.first_epoch = first_epoch
-        self.epochs = epochs
+        self.plan = plan
+        self.state = state
         self.progress: Progress | None = None
         self.task: Any = None
 
@@ -179,22 +191,33 @@ class ProgressBar(keras.callbacks.Callback):
         """Open the bar."""
         if self.console.is_terminal:
             columns = [
-                TextColumn("[bold]epoch {task.completed}/{task.total}"),
+                TextColumn("[bold]step {task.completed:,.0f}/{task.total:,.0f}"),
                 BarColumn(),
                 TextColumn("{task.fields[numbers]}"),
             ]
             self.progress = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console)
-            self.task = self.progress.add_task("train", total=self.epochs, completed=self.first_epoch, numbers="")
+            done = self.state.epoch * self.plan.steps_per_epoch
+            self.task = self.progress.add_task("train", total=self.plan.total, completed=done, numbers="")
             self.progress.start()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Advance the bar; without a terminal print about ten lines a run."""
-        logs = logs or {}
-        text = f"train {logs['negative_elbo']:.2f}  validation {logs['val_negative_elbo']:.2f} nats  KL {logs['kl']:.2f}"
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Advance the bar."""
         if self.progress:
-            self.progress.update(self.task, completed=epoch + 1, numbers=text)
-        elif (epoch + 1) % max(1, self.epochs // 10) == 0 or epoch + 1 == self.epochs:
-            self.console.print(f"epoch {epoch + 1}/{self.epochs}  {text}", highlight=False)
+            done = self.state.epoch * self.plan.steps_per_epoch + batch + 1
+            self.progress.update(self.task, completed=done)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Show the numbers; without a terminal print about ten lines a run."""
+        logs, plan = logs or {}, self.plan
+        done = (epoch + 1) * plan.every
+        self.state = self.state.after(done, float(logs["val_negative_elbo"]))
+        measured = f"train {logs['negative_elbo']:.2f}  validation {logs['val_negative_elbo']:.2f} nats"
+        text = f"{measured}, best {self.state.best_value:.2f}  KL {logs['kl']:.2f}"
+        if self.progress:
+            self.progress.update(self.task, completed=done * plan.steps_per_epoch, numbers=text)
+        elif (epoch + 1) % max(1, plan.rounds // 10) == 0 or done == plan.epochs:
+            step = f"step {done * plan.steps_per_epoch:,}/{plan.total:,}"
+            self.console.print(f"epoch {done}/{plan.epochs}, {step}: {text}", highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Close the bar."""

@@ -86,8 +86,9 @@ class CheckpointStore:
         self._prune(state)
 
     def _prune(self, state: TrainingState) -> None:
-        keep = {state.epoch, state.epoch - 1, state.best_epoch}
-        for epoch in self.epochs():
+        epochs = self.epochs()
+        keep = {*[epoch for epoch in epochs if epoch <= state.epoch][-2:], state.best_epoch}
+        for epoch in epochs:
             if epoch not in keep:
                 self.path(epoch).unlink(missing_ok=True)
 

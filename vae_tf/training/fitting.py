@@ -21,29 +21,17 @@ from vae_tf.parts.settings import build
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import Distribution, start_distribution
-from vae_tf.training.optimizers import FusedAdam
+from vae_tf.training.optimizers import FusedAdam, WeightAverage
+from vae_tf.training.plan import Plan, plan_of
 from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import TrainingOutcome, record
 from vae_tf.training.showing import Shown
 from vae_tf.training.tensorboard import TensorBoardLog
 
-__all__ = ["check_start", "choose_steps_per_execution", "train"]
+__all__ = ["batches_of", "check_start", "prepare", "train"]
 
 _PICTURES_A_RUN = 10
 _PICTURE_EXAMPLES = 500
-_LONGEST_EXECUTION = 64
-
-
-def choose_steps_per_execution(steps: int) -> int:
-    """Choose how many steps run between two returns to Python: at most 64, dropping as few of an epoch's steps as can be.
-
-    Example:
-        >>> choose_steps_per_execution(468), choose_steps_per_execution(20), choose_steps_per_execution(67)
-        (52, 20, 33)
-    """
-    if steps <= _LONGEST_EXECUTION:
-        return steps
-    return max(range(_LONGEST_EXECUTION // 2 + 1, _LONGEST_EXECUTION + 1), key=lambda n: (-(steps % n), n))
 
 
 def check_start(config: RunConfig, dataset: Dataset, distribution: Distribution | None = None) -> VAE:
@@ -56,14 +44,10 @@ def check_start(config: RunConfig, dataset: Dataset, distribution: Distribution 
         UserValueError: data, configuration, model and replicas do not fit each other.
     """
     if distribution:
-        distribution.check_batch(_batch_size(config, dataset))
+        distribution.check_batch(plan_of(config.training, dataset.split("train").num_examples).batch_size)
     vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
     vae.start(Examples(dataset, config.seed))
     return vae
-
-
-def _batch_size(config: RunConfig, dataset: Dataset) -> int:
-    return min(config.training.batch_size, dataset.split("train").num_examples)
 
 
 def train(  # noqa: PLR0913 - one training, said in full
@@ -112,18 +96,22 @@ def _train_locked(  # noqa: PLR0913 - as `train`
     started, is_chief = time.perf_counter(), distribution.cluster.is_chief
     store = CheckpointStore(run.checkpoints)
     with distribution.strategy.scope():
-        vae, steps = _prepare(config, dataset, distribution)
+        vae, plan = prepare(config, dataset, distribution)
         state = store.restore(vae) if resume and store.epochs() else TrainingState()
     if is_chief:
         record(run, dataset.spec, resume)
         run.write_metrics([line for line in run.read_metrics() if line["epoch"] <= state.epoch])
-    checkpointing = Checkpointing(store, state, config.training.patience, is_chief)
+    checkpointing = Checkpointing(store, state, plan.patience, is_chief, plan.every)
     stop = GracefulStop(distribution.any)
-    if state.epoch < config.training.epochs and not checkpointing.is_out_of_patience():
-        callbacks = _callbacks(config, dataset, run, steps, checkpointing)
-        shown = _shown(config, dataset, run, state.epoch, console) if is_chief else []
-        fit = {"steps_per_epoch": steps, "initial_epoch": state.epoch, "epochs": config.training.epochs}
-        data = _batches(config, dataset, vae, steps, state.epoch, distribution)
+    if state.epoch < plan.epochs and not checkpointing.is_out_of_patience():
+        callbacks = _callbacks(run, plan, checkpointing)
+        shown = _shown(config, dataset, run, plan, state, console) if is_chief else []
+        fit = {
+            "steps_per_epoch": plan.round_steps,
+            "initial_epoch": state.epoch // plan.every,
+            "epochs": plan.rounds,
+        }
+        data = batches_of(config, dataset, vae, plan, state.epoch, distribution)
         try:
             vae.fit(**data, **fit, callbacks=[*callbacks, *shown, stop, *own], verbose=0, shuffle=False)
             distribution.check_agreement(vae)
@@ -134,60 +122,66 @@ def _train_locked(  # noqa: PLR0913 - as `train`
     if distribution.num_replicas > 1:  # what follows is for one process: a model of its own
         vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
     store.restore(vae, checkpointing.state.selected(config.training.select), with_optimizer=False)
-    interrupted = stop.requested and checkpointing.state.epoch < config.training.epochs
+    interrupted = stop.requested and checkpointing.state.epoch < plan.epochs
     return TrainingOutcome(vae, checkpointing.state, interrupted, time.perf_counter() - started)
 
 
-def _batches(
-    config: RunConfig, dataset: Dataset, vae: VAE, steps: int, epoch: int, distribution: Distribution
+def batches_of(
+    config: RunConfig, dataset: Dataset, vae: VAE, plan: Plan, epoch: int, distribution: Distribution
 ) -> dict[str, Any]:
     """Return what `fit` trains and validates on, from an epoch on."""
     with_labels = vae.latent.num_labels > 0
 
     def training(share: Share) -> Any:
-        return train_batches(dataset, config.training.batch_size, config.seed, epoch, steps, with_labels, share)
+        return train_batches(dataset, plan.batch_size, config.seed, epoch, plan.steps_per_epoch, with_labels, share)
 
     def validation(share: Share) -> Any:
         batches = eval_batches(dataset, "validation", config.evaluation.batch_size, share=share)
+        batches = batches.repeat(plan.validation_draws) if plan.validation_draws > 1 else batches
         return batches.map(lambda x, labels: ((x, labels),) if with_labels else x)
 
     return {"x": distribution.spread(training), "validation_data": distribution.spread(validation)}
 
 
-def _prepare(config: RunConfig, dataset: Dataset, distribution: Distribution) -> tuple[VAE, int]:
-    """Return the compiled model and the steps of an epoch."""
+def prepare(config: RunConfig, dataset: Dataset, distribution: Distribution) -> tuple[VAE, Plan]:
+    """Return the compiled model, and the training in steps."""
     training = config.training
-    batch_size = _batch_size(config, dataset)
-    distribution.check_batch(batch_size)
-    available = dataset.split("train").num_examples // batch_size
-    per_execution = min(training.steps_per_execution or choose_steps_per_execution(available), available)
-    steps = available // per_execution * per_execution
+    plan = plan_of(training, dataset.split("train").num_examples)
+    distribution.check_batch(plan.batch_size)
     vae = build_vae(config.model, dataset.spec, config.seed, config.objective, training.precision)
     vae.start(Examples(dataset, config.seed))
-    optimizer = FusedAdam(build("schedule", training.learning_rate), global_clipnorm=training.clip_norm)
+    optimizer = FusedAdam(
+        build("schedule", training.learning_rate),
+        global_clipnorm=plan.clip_norm,
+        weight_decay=training.weight_decay or None,
+        use_ema=plan.average > 0,
+        ema_momentum=plan.average,
+    )
     # TensorFlow's loop over steps cannot hold reductions over replicas.
-    in_one_go = per_execution if distribution.num_replicas == 1 else 1
+    in_one_go = plan.steps_per_execution if distribution.num_replicas == 1 else 1
     vae.compile(optimizer=optimizer, steps_per_execution=in_one_go, jit_compile=training.jit_compile)
     optimizer.build(vae.trainable_variables)
-    return vae, steps
+    return vae, plan
 
 
-def _callbacks(
-    config: RunConfig, dataset: Dataset, run: RunDirectory, steps: int, checkpointing: Checkpointing
-) -> list[keras.callbacks.Callback]:
+def _callbacks(run: RunDirectory, plan: Plan, checkpointing: Checkpointing) -> list[keras.callbacks.Callback]:
     """Guard first, then record, then save: a file never holds what was not checked, nor metrics lag behind a checkpoint."""
+    averaging = [WeightAverage(is_in_model=checkpointing.state.epoch > 0)] if plan.average else []
     if not checkpointing.is_chief:
-        return [FiniteGuard(steps), checkpointing]
-    return [FiniteGuard(steps), MetricsLog(run, steps * _batch_size(config, dataset)), checkpointing]
+        return [*averaging, FiniteGuard(plan), checkpointing]
+    return [*averaging, FiniteGuard(plan), MetricsLog(run, plan), checkpointing]
 
 
-def _shown(config: RunConfig, dataset: Dataset, run: RunDirectory, epoch: int, console: Console) -> list[Shown]:
+def _shown(
+    config: RunConfig, dataset: Dataset, run: RunDirectory, plan: Plan, state: TrainingState, console: Console
+) -> list[Shown]:
     """Return the callbacks that only show, so that none of them can end the training."""
     training = config.training
     examples = gather_examples(dataset, "validation", _PICTURE_EXAMPLES)
-    every = training.pictures_every or max(1, training.epochs // _PICTURES_A_RUN)
+    wanted = training.pictures_every or max(1, plan.epochs // _PICTURES_A_RUN)
+    every = max(1, round(wanted / plan.every))
     log = TensorBoardLog(run.tensorboard, dataset.spec, examples, every, config.seed)
     shown = [Shown(log, "TensorBoard's log", console)]
     if training.profile:
         shown.append(Shown(Profile(run.tensorboard / "train"), "the profile", console))
-    return [*shown, Shown(ProgressBar(console, epoch, training.epochs), "the progress bar", console)]
+    return [*shown, Shown(ProgressBar(console, plan, state), "the progress bar", console)]

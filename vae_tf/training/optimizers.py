@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from vae_tf.replicas import num_replicas
 
-__all__ = ["FusedAdam"]
+__all__ = ["FusedAdam", "WeightAverage"]
 
 
 @keras.saving.register_keras_serializable("vae_tf")
@@ -51,6 +51,38 @@ class FusedAdam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=tf.convert_to_tensor(gradient),
         )
+
+
+class WeightAverage(keras.callbacks.Callback):
+    """Puts the weights' moving average into the model whenever it is measured or saved, and the weights back to train on.
+
+    Keras' own `SwapEMAWeights` does not know of a training that goes on: after a restart the average is what was saved.
+
+    Args:
+        is_in_model: whether the model holds the average now, as a restored checkpoint does.
+    """
+
+    def __init__(self, is_in_model: bool) -> None:
+        super().__init__()
+        self.is_in_model = is_in_model
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Give the weights back."""
+        if self.is_in_model:
+            self._swap()
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Put the average in."""
+        if not self.is_in_model:
+            self._swap()
+
+    def _swap(self) -> None:
+        optimizer = self.model.optimizer
+        for variable, average in zip(self.model.trainable_variables, optimizer._model_variables_moving_average, strict=True):
+            kept = tf.identity(variable.value)
+            variable.assign(average.value)
+            average.assign(kept)
+        self.is_in_model = not self.is_in_model
 
 
 def _sum_over_replicas(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:

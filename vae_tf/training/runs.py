@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +19,7 @@ from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds
+from vae_tf.evaluation.curve import read_curve
 from vae_tf.evaluation.obvious import ObviousSettings, measure_obvious
 from vae_tf.evaluation.pictures import reconstruction_grid, sample_grid, save_grid, traversal_grid
 from vae_tf.evaluation.projector import write_projector
@@ -153,6 +155,7 @@ def finish_run(
         "model_epoch": outcome.state.selected(config.training.select),
         "best_val_negative_elbo": outcome.state.best_value,
         "seconds": round(outcome.seconds, 1),
+        "curve": asdict(read_curve(_records(config, run))),
         "obvious": _obvious(vae, config, dataset, bounds, run),
     }
     write_json(run.results_file, results)
@@ -161,10 +164,13 @@ def finish_run(
 
 def _obvious(vae: VAE, config: RunConfig, dataset: Dataset, bounds: ExampleBounds, run: RunDirectory) -> list[dict[str, Any]]:
     """Return what plain models of the data give beside the model's numbers."""
-    # A model that also trained on the validation split says nothing by it.
-    records = () if config.data.train_on_validation else run.read_metrics()
-    asked = ObviousSettings("test", derive(config.seed, "obvious"), records=records)
+    asked = ObviousSettings("test", derive(config.seed, "obvious"), records=_records(config, run))
     return [asdict(row) for row in measure_obvious(vae, dataset, bounds, asked)]
+
+
+def _records(config: RunConfig, run: RunDirectory) -> Sequence[dict[str, Any]]:
+    """Return the metrics that tell how the training went: none of a model that also trained on the validation split."""
+    return () if config.data.train_on_validation else run.read_metrics()
 
 
 def _write_pictures(vae: VAE, config: RunConfig, spec: DatasetSpec, examples: tuple[Any, Any], run: RunDirectory) -> None:

@@ -1,24 +1,32 @@
 """A whole training, as the command line and Python have it: load, probe, fit, measure, and say what is odd."""
 
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
+from rich import box
 from rich.console import Console
+from rich.table import Table
 
 from vae_tf.artifacts import RunDirectory
+from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
 from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
-from vae_tf.evaluation.findings import collapse_findings, diagnose_obvious
+from vae_tf.evaluation.curve import AGAIN, CurveVerdict
+from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious
 from vae_tf.evaluation.obvious import read_obvious
-from vae_tf.models.build import settle_model
+from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
-from vae_tf.training.distribution import Distribution
+from vae_tf.program import command_line
+from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
+from vae_tf.training.plan import plan_run
 from vae_tf.training.runs import LoadedRun, TrainingOutcome, finish_run
+from vae_tf.training.timing import steps_within
 
 __all__ = ["TrainedRun", "train_and_measure"]
 
@@ -79,10 +87,11 @@ def train_and_measure(
     """
     is_chief = distribution is None or distribution.cluster.is_chief
     with console.status(f"Loading {config.data.dataset}"):
-        dataset, config = _load(config, console, distribution)
+        dataset, config, choices = _load(config, console, distribution or start_distribution("none", Cluster()))
     if is_chief:
         run.write_config(config, resume)
     _announce(config, dataset, run, console)
+    _show_choices(choices, console)
     outcome = train(config, dataset, run, console, resume, distribution, callbacks)
     if outcome.interrupted or not is_chief:
         return TrainedRun(run, config, dataset, outcome, None)
@@ -92,20 +101,44 @@ def train_and_measure(
     except KeyboardInterrupt:
         return TrainedRun(run, config, dataset, outcome, None)
     found = collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None)
-    for finding in [*found, *diagnose_obvious(read_obvious(results))]:
+    behind = diagnose_obvious(read_obvious(results))
+    curve = CurveVerdict(**results["curve"])
+    if not any(curve.text in finding.advice for finding in behind):
+        again = command_line("train", "--resume", "--run-dir", run.path)
+        found += diagnose_curve(replace(curve, advice=curve.advice.replace(AGAIN, again)))
+    for finding in [*found, *behind]:
         if finding.level == "warning":
             _warn(console, f"{finding.text} {finding.advice}".strip())
     return TrainedRun(run, config, dataset, outcome, results)
 
 
-def _load(config: RunConfig, console: Console, distribution: Distribution | None) -> tuple[Dataset, RunConfig]:
+def _load(config: RunConfig, console: Console, distribution: Distribution) -> tuple[Dataset, RunConfig, list[Choice]]:
     """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written."""
+    started = time.perf_counter()
     dataset = load_dataset(config.data)
-    config = config.model_copy(update={"model": settle_model(config.model, dataset.spec)})
-    for message in (*probe(dataset, config.model.likelihood.kind), *_homeless(config)):
+    planned, choices = plan_run(config, dataset.spec)
+    if config.training.minutes and config.training.epochs == "auto":
+        check_start(planned, dataset, distribution)
+        steps = steps_within(planned, dataset, config.training.minutes, distribution, started)
+        planned, choices = plan_run(config, dataset.spec, steps)
+    config = planned
+    for message in (*probe(dataset, config.model.likelihood.kind, config.data.copies), *_homeless(config)):
         _warn(console, message)
     check_start(config, dataset, distribution)
-    return dataset, config
+    return dataset, config, choices
+
+
+def _show_choices(choices: Sequence[Choice], console: Console) -> None:
+    """Say what the data decided, why, and how to decide otherwise."""
+    if not choices:
+        return
+    title = "Chosen by the data; change with --set SETTING=VALUE"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("setting", "chosen", "because"):
+        table.add_column(heading, no_wrap=heading == "setting")
+    for choice in choices:
+        table.add_row(choice.path, str(choice.value), choice.because)
+    console.print(table, highlight=False)
 
 
 def _homeless(config: RunConfig) -> Iterator[str]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from tensorboard.plugins.hparams import api as hparams
 
 from vae_tf.artifacts import atomic_directory, write_text
-from vae_tf.config import RunConfig
+from vae_tf.config import RunConfig, TrainingConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.errors import UserError
 from vae_tf.training import TrainingOutcome, check_start, finish_run, load_run, train
@@ -20,6 +20,9 @@ from vae_tf.tuning.space import ChoiceParameter, IntParameter
 from vae_tf.tuning.trials import Report, RunHyperModel, RunTuner, SearchError, check_objective, oracle_of, prepare_run
 
 __all__ = ["NoTrialError", "Winner", "finish_search", "open_tuner", "search_here", "start_search"]
+
+_REFIT_LOOKS = 20
+"""Checkpoints of the last fit, whose validation split tells nothing."""
 
 
 class NoTrialError(UserError):
@@ -47,11 +50,21 @@ def start_search(search: SearchDirectory, settings: SearchSettings) -> None:
         UserFileError: the data cannot be read, or the folder cannot be written.
     """
     settings.space.check(settings.space.start(settings.config))
-    config = RunHyperModel(settings).configure(make_hyperparameters(settings.space))
-    check_objective(settings, check_start(*prepare_run(config)))
+    config, dataset = prepare_run(RunHyperModel(settings).configure(make_hyperparameters(settings.space)))
+    check_objective(settings, check_start(config, dataset))
+    settings = _with_length(settings, config.training)
     oracle_of(settings)
     search.write_settings(settings)
     _write_experiment(search, settings)
+
+
+def _with_length(settings: SearchSettings, planned: TrainingConfig) -> SearchSettings:
+    """Give all trials one length, where the data decide it: Hyperband shares it out."""
+    if settings.config.training.epochs != "auto":
+        return settings
+    length = {name: getattr(planned, name) for name in ("epochs", "evaluate_every", "patience")}
+    training = settings.config.training.model_copy(update=length)
+    return settings.model_copy(update={"config": settings.config.model_copy(update={"training": training})})
 
 
 def _write_experiment(search: SearchDirectory, settings: SearchSettings) -> None:
@@ -131,8 +144,9 @@ def _refit(search: SearchDirectory, config: RunConfig, best: RankedTrial, consol
     spec = prepare_run(config)[1].spec
     share = spec.num_train / (spec.num_train + spec.num_validation)
     epochs = max(1, round(best.best_epoch * share))
+    length = {"epochs": epochs, "evaluate_every": max(1, epochs // _REFIT_LOOKS), "patience": None, "select": "last"}
     data = config.data.model_copy(update={"train_on_validation": True})
-    training = config.training.model_copy(update={"epochs": epochs, "patience": None, "select": "last"})
+    training = config.training.model_copy(update=length)
     config, dataset = prepare_run(config.model_copy(update={"data": data, "training": training}))
     resume = search.winner.config_file.exists()
     search.winner.write_config(config, resume)

@@ -20,9 +20,10 @@ from vae_tf.errors import UserValueError
 from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator
 from vae_tf.evaluation.latent_statistics import count_active
 from vae_tf.models import VAE
-from vae_tf.models.build import build_vae, settle_model
+from vae_tf.models.build import build_vae
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.training import NonFiniteLossError, TrainingOutcome, train
+from vae_tf.training.plan import plan_run
 from vae_tf.training.showing import only_shown
 from vae_tf.tuning.oracles import make_oracle
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult
@@ -60,6 +61,8 @@ def oracle_of(settings: SearchSettings) -> kt.Oracle:
         UserValueError: the space is too small for the tuner.
     """
     epochs = settings.space.start(settings.config).training.epochs
+    if epochs == "auto":
+        raise ValueError("training.epochs is open: start_search decides it.")
     return make_oracle(settings.tuner, settings.space, settings.objective, settings.trials, epochs, settings.config.seed)
 
 
@@ -71,7 +74,7 @@ def prepare_run(config: RunConfig) -> tuple[RunConfig, Dataset]:
         UserFileError: the data cannot be read.
     """
     dataset = _load(config.data)
-    return config.model_copy(update={"model": settle_model(config.model, dataset.spec)}), dataset
+    return plan_run(config, dataset.spec)[0], dataset
 
 
 @functools.lru_cache(maxsize=1)

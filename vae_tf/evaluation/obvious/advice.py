@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from vae_tf.evaluation.bounds import ExampleBounds
+from vae_tf.evaluation.curve import read_curve
 from vae_tf.evaluation.obvious.base import NATS, SQUARED_ERROR, Quantity
 
 __all__ = ["Evidence", "advise"]
 
 _COLLAPSED_NATS = 0.1
-_OVERFIT_SHARE = 0.05
 _NATS_A_NUMBER = 1.0
 _UNEQUAL = 2.0
 """How many times the least of the columns' errors the greatest is, for one scale to be wrong for them (10 % to 90 %)."""
@@ -47,7 +47,7 @@ def advise(evidence: Evidence, quantity: Quantity, difference: float) -> str:
         quantity: in what the model is behind.
         difference: by how much.
     """
-    said = [*_about_epochs(evidence.records), *_about_collapse(evidence)]
+    said = [*_about_curve(evidence.records), *_about_collapse(evidence)]
     if quantity == NATS:
         said += [*_about_samples(evidence.bounds, difference), *_about_scale(evidence)]
     if quantity == SQUARED_ERROR:
@@ -55,22 +55,10 @@ def advise(evidence: Evidence, quantity: Quantity, difference: float) -> str:
     return " ".join(said)
 
 
-def _about_epochs(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say whether training ended too early, or went too far from what it learned by."""
-    complete = [record for record in records if {"negative_elbo", "val_negative_elbo"} <= set(record)]
-    if len(complete) < 2:
-        return []
-    best = min(complete, key=lambda record: float(record["val_negative_elbo"]))
-    if best is complete[-1]:
-        epochs = int(best["epoch"])
-        return [f"Validation was still falling at the last epoch, {epochs}: train --resume with --epochs {2 * epochs}."]
-    gap = best["val_negative_elbo"] - best["negative_elbo"]
-    if gap <= _OVERFIT_SHARE * abs(best["negative_elbo"]):
-        return []
-    return [
-        f"At the best epoch, {int(best['epoch'])}, validation is {gap:.3g} nats worse than training: a smaller network "
-        "(model.network.widths) or model.network.dropout."
-    ]
+def _about_curve(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say whether training ended too early, or learned the examples by heart."""
+    verdict = read_curve(records)
+    return [f"{verdict.text} {verdict.advice}"] if verdict.name in ("unfinished", "overfitted", "noisy") else []
 
 
 def _about_collapse(evidence: Evidence) -> list[str]:

@@ -5,14 +5,12 @@ without limit where a column is constant, or rows repeat. They return -log p of 
 """
 
 import math
-import warnings
-from collections.abc import Sequence
 
 import numpy as np
 from scipy.linalg import solve_triangular
 from sklearn.covariance import LedoitWolf
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
+
+from vae_tf.models.mixtures import best_mixture
 
 __all__ = ["MIXTURE_ROWS", "full_gaussian", "independent_normals", "linear_autoregression", "mixture_of_gaussians", "ppca"]
 
@@ -57,30 +55,8 @@ def mixture_of_gaussians(train: np.ndarray, test: np.ndarray, floor: float, seed
     num_rows, num_columns = train.shape
     most = max(1, min(num_rows, MIXTURE_ROWS) // (2 * (num_columns + 1)))
     rows = ((train - loc) / scale)[: max(MIXTURE_ROWS, 2 * (num_columns + 1))]
-    best = _best_mixture(rows, [size for size in _SIZES if size <= most], floor, seed)
+    best = best_mixture(rows, [size for size in _SIZES if size <= most], floor, seed)
     return -best.score_samples((test - loc) / scale) + float(np.log(scale).sum()), best.n_components
-
-
-def _best_mixture(rows: np.ndarray, sizes: Sequence[int], floor: float, seed: int) -> GaussianMixture:
-    """Return the sound mixture with the least BIC; two sizes without a better one end the search."""
-    best, best_bic, num_worse = None, math.inf, 0
-    for size in sizes:
-        fit = _mixture(rows, size, floor, seed)
-        is_sound = size == 1 or fit.weights_.min() * len(rows) >= rows.shape[1] + 1
-        bic = float(fit.bic(rows)) if is_sound else math.inf
-        if best is None or bic < best_bic:
-            best, best_bic, num_worse = fit, bic, 0
-        else:
-            num_worse += 1
-        if num_worse == 2:
-            break
-    return best
-
-
-def _mixture(rows: np.ndarray, size: int, floor: float, seed: int) -> GaussianMixture:
-    with warnings.catch_warnings():  # a mixture that is still improving is a mixture all the same
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return GaussianMixture(size, reg_covar=floor**2, max_iter=50, random_state=seed).fit(rows)
 
 
 def ppca(components: np.ndarray, variances: np.ndarray, train: np.ndarray, test: np.ndarray, floor: float) -> np.ndarray:

@@ -84,6 +84,8 @@ class Latent(Part, keras.layers.Layer):
         is_class: whether z is one categorical variable, whose classes can be read as clusters.
         num_labels: labels that the block must be told, one-hot at the start of its parameters; 0: none.
         label_dropout: share of the training examples whose label is hidden.
+        starts_linear: whether the encoder can start at a plain linear model: `linear_start(model)` gives what the encoder's
+            straight way has to be, [D, params_size] and [params_size]; see `vae_tf.models.linear`.
         training_draw: the draw that the objective wants in training; `relaxed` is the differentiable one.
         last_draw: what the last call drew; gradient estimators go on from it.
     """
@@ -105,6 +107,7 @@ class Latent(Part, keras.layers.Layer):
     is_relaxed = False
     num_labels = 0
     label_dropout = 0.0
+    starts_linear = False
     training_draw = "relaxed"
     last_draw: "Draw"
 

@@ -4,17 +4,21 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability.python.distributions import Independent, Normal, kl_divergence
 
 from vae_tf.models.latents.base import Factors, Latent
+from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
 from vae_tf.parts.settings import build
-from vae_tf.parts.types import KL_WARM_UP, Given, Name, PositiveInt, PriorLike, ScheduleLike
+from vae_tf.parts.types import KL_WARM_UP, Given, Name, PriorLike, ScheduleLike, SizeLike
 
 __all__ = ["GaussianLatent", "traverse_axes"]
 
 _TRAVERSAL_RANGE = 3.0
+_SIZE = 20
+_MOST_OF_A_TABLE = 32
 _SOFTPLUS_INVERSE_OF_ONE = math.log(math.expm1(1.0))
 
 
@@ -49,10 +53,10 @@ class GaussianLatent(Latent):
     their appendix B, or the one-sample Monte Carlo estimate log q(z|x) - log p(z).
 
     Args:
-        size: dimensions of z.
-        kl_kind: `closed_form`, where the prior is normal, or `monte_carlo`.
+        size: dimensions of z; `auto`: of a table one less than its columns, else 20.
+        kl_kind: `closed_form`, where the prior is normal, or `monte_carlo`; `auto`: the closed form where there is one.
         kl_weight: weight of the KL term (beta in Higgins et al. 2017).
-        prior: `standard`, `diagonal` (learned), `mixture` (learned), `vamp`, or another kind of prior.
+        prior: `auto`; `standard`, `diagonal` (learned), `mixture` (learned), `vamp`, or another kind of prior.
         seed: root of the layer's random streams.
         name: the block's name.
 
@@ -68,22 +72,33 @@ class GaussianLatent(Latent):
 
     def __init__(
         self,
-        size: PositiveInt = 20,
-        kl_kind: Literal["closed_form", "monte_carlo"] = "closed_form",
+        size: SizeLike = "auto",
+        kl_kind: Literal["auto", "closed_form", "monte_carlo"] = "auto",
         kl_weight: ScheduleLike = KL_WARM_UP,
-        prior: PriorLike = "standard",
+        prior: PriorLike = "auto",
         seed: Given[int] = 0,
         name: Name | None = None,
     ) -> None:
         super().__init__(name=name, kl_weight=kl_weight, seed=seed)
-        if kl_kind not in ("closed_form", "monte_carlo"):
-            raise ValueError(f"kl_kind must be 'closed_form' or 'monte_carlo'. Received: {kl_kind!r}.")
+        size = _SIZE if size == "auto" else size
+        if kl_kind not in ("auto", "closed_form", "monte_carlo"):
+            raise ValueError(f"kl_kind must be 'auto', 'closed_form' or 'monte_carlo'. Received: {kl_kind!r}.")
         self.prior_layer = build("prior", prior, size=size)
+        if kl_kind == "auto":
+            kl_kind = "closed_form" if self.prior_layer.is_normal else "monte_carlo"
         if kl_kind == "closed_form" and not self.prior_layer.is_normal:
             raise ValueError("kl_kind must be 'monte_carlo' where the prior is no normal. Received: 'closed_form'.")
         self.size = size
         self.kl_kind = kl_kind
         self.params_size = 2 * size
+
+    @classmethod
+    def choose(cls, data: Any) -> dict[str, Choice]:
+        """Choose the size: a table's columns less one leave noise a place; of other data 20 are a start."""
+        if data.is_table and data.value_support == "real":
+            size = min(max(2, data.num_dims - 1), _MOST_OF_A_TABLE)
+            return {"size": Choice(size, f"{data.num_dims} columns: one less, {_MOST_OF_A_TABLE} at most")}
+        return {"size": Choice(_SIZE, "a start; see the report for how many are used")}
 
     @classmethod
     def check_settings(cls, settings: Any) -> None:
@@ -100,6 +115,17 @@ class GaussianLatent(Latent):
         loc, raw_scale = tf.split(params, 2, axis=-1)
         scale = tf.nn.softplus(raw_scale + _SOFTPLUS_INVERSE_OF_ONE) + 1e-6
         return Independent(Normal(loc, scale), reinterpreted_batch_ndims=1)
+
+    @property
+    def starts_linear(self) -> bool:  # type: ignore[override]
+        """Whether the posterior's parameters are loc and raw scale alone, and the prior standard normal."""
+        return type(self) is GaussianLatent and self.prior_layer.starts_standard
+
+    def linear_start(self, model: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return what gives a linear model's exact posterior: kernel [D, params_size] and bias [params_size]."""
+        gain, offset, scale = model.encoder()
+        raw = np.log(np.expm1(scale)) - _SOFTPLUS_INVERSE_OF_ONE
+        return np.concatenate([gain, np.zeros_like(gain)], axis=1), np.concatenate([offset, raw])
 
     def build(self, input_shape: Any) -> None:
         """Make the counters, and the prior's weights."""

@@ -11,7 +11,9 @@ __all__ = ["AutoLikelihood"]
 
 @register("auto")
 class AutoLikelihood(Likelihood):
-    """`bernoulli` for [0, 1], `recurrent_text` for texts, `negative_binomial` for counts, else `gaussian`."""
+    """`bernoulli` for zeros and ones, `recurrent_text` for texts, `negative_binomial` for counts, else `gaussian`."""
+
+    is_auto = True
 
     @classmethod
     def settle(cls, settings: Any, data: Any) -> Any:

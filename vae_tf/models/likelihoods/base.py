@@ -34,9 +34,12 @@ class Likelihood(Part, keras.layers.Layer):
     Attributes:
         supports: of the data's values, those it is a distribution of: `binary`, `unit`, `real`, `count`, `token`.
         params_shape: what the decoder must put out for one example.
+        starts_linear: whether the decoder can start at a plain linear model: `linear_start(model)` gives what its straight way
+            [size, *params_shape], flat, has to be, and sets the likelihood's own weights; see `vae_tf.models.linear`.
     """
 
     slot = "likelihood"
+    starts_linear = False
     required: ClassVar[tuple[str, ...]] = ("distribution",)
     supports: ClassVar[tuple[str, ...]] = ("binary", "unit", "real")
 

@@ -10,13 +10,14 @@ import tensorflow as tf
 from tensorflow_probability.python.distributions import Independent, Normal
 
 from vae_tf.models.likelihoods.base import Likelihood
+from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Given, PositiveFloat
 from vae_tf.replicas import make_own
 
 __all__ = ["GaussianLikelihood"]
 
-_SCALE_KINDS = ("fixed", "shared", "elementwise", "optimal")
+_SCALE_KINDS = ("auto", "fixed", "shared", "elementwise", "optimal")
 _MOMENTUM = 0.95
 
 
@@ -26,9 +27,10 @@ class GaussianLikelihood(Likelihood):
 
     Args:
         event_shape: shape of one example.
-        scale_kind: `fixed`; `shared`, one scale learned with the weights; `elementwise`, one from the decoder for every
-            element of every example; `optimal`, in training the root mean square error of the batch, which is the best
-            scale there is (Rybkin, Daniilidis, Levine 2021, equation 7), and afterwards its moving average.
+        scale_kind: `auto`: `elementwise` for tables, `optimal` for pictures, else `shared`. `fixed`. `shared`, one scale
+            learned with the weights. `elementwise`, one from the decoder for every element of every example. `optimal`, in
+            training the root mean square error of the batch, which is the best scale there is (Rybkin, Daniilidis, Levine
+            2021, equation 7), and afterwards its moving average.
         scale: the fixed scale, or where learning starts.
         min_scale: lower bound of a learned scale, so that the density stays bounded on constant data.
 
@@ -41,7 +43,7 @@ class GaussianLikelihood(Likelihood):
     def __init__(
         self,
         event_shape: Given[Any],
-        scale_kind: Literal["fixed", "shared", "elementwise", "optimal"] = "shared",
+        scale_kind: Literal["auto", "fixed", "shared", "elementwise", "optimal"] = "auto",
         scale: PositiveFloat = 1.0,
         min_scale: PositiveFloat = 1e-2,
         name: Given[str] = "likelihood",
@@ -51,14 +53,24 @@ class GaussianLikelihood(Likelihood):
             raise ValueError(f"scale_kind must be one of {', '.join(_SCALE_KINDS)}. Received: {scale_kind!r}.")
         if scale_kind != "fixed" and scale <= min_scale:
             raise ValueError(f"scale must be > min_scale ({min_scale}). Received: {scale}.")
-        self.scale_kind = scale_kind
+        self.scale_kind = "shared" if scale_kind == "auto" else scale_kind
         self.scale = scale
         self.min_scale = min_scale
 
     @classmethod
     def fitness(cls, data: Any) -> int:
-        """Return 2 for real values: the first choice."""
-        return 2 if data.value_support in ("real",) else 0
+        """Return 2 for real values, 3 for values in [0, 1] that are not zeros and ones: the first choice."""
+        is_between = data.value_support == "unit" and not data.is_binary
+        return 3 if is_between else 2 if data.value_support == "real" else 0
+
+    @classmethod
+    def choose(cls, data: Any) -> dict[str, Choice]:
+        """Choose the kind of scale."""
+        if data.is_table:
+            return {"scale_kind": Choice("elementwise", "columns differ in how well they can be told")}
+        if data.is_image:
+            return {"scale_kind": Choice("optimal", "pixels share one error, and it is known in closed form")}
+        return {"scale_kind": Choice("shared", "steps of a series share one error")}
 
     @classmethod
     def measure(cls, data: Any) -> str:
@@ -101,6 +113,37 @@ class GaussianLikelihood(Likelihood):
         raw = tf.fill(tf.shape(features), tf.convert_to_tensor(self.raw_scale))
         return tf.concat([features, raw], axis=-1)
 
+    @property
+    def starts_linear(self) -> bool:  # type: ignore[override]
+        """Always: the decoder's output is loc, and what makes the scales."""
+        return True
+
+    @property
+    def has_own_scales(self) -> bool:
+        """Whether every value has a scale of its own."""
+        return self.scale_kind == "elementwise"
+
+    def linear_start(self, model: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return what gives a linear model's mean and noise: kernel [size, P] and bias [P], P the product of `params_shape`."""
+        kernel, bias = model.weights.T, model.mean
+        raw = np.log(np.expm1(model.noise - self.min_scale)) - self._offset
+        if self.scale_kind == "elementwise":
+            shape, width = self.event_shape[:-1], self.event_shape[-1]
+            sides = [
+                np.concatenate([part.reshape(-1, *shape, width), other.reshape(-1, *shape, width)], axis=-1)
+                for part, other in ((kernel, np.zeros_like(kernel)), (bias[None], raw[None]))
+            ]
+            return sides[0].reshape(len(kernel), -1), sides[1].reshape(-1)
+        if self.scale_kind == "shared":
+            self.raw_scale.assign(np.mean(raw))
+        if self.scale_kind == "optimal":
+            self.mean_square.assign(np.mean(model.noise**2))
+        return kernel, bias
+
+    @property
+    def _offset(self) -> float:
+        return math.log(math.expm1(self.scale - self.min_scale))
+
     def calibrated(self, p: Any) -> tuple[str, Any]:
         """Return the distribution of single values."""
         return "coverage", p.distribution
@@ -112,8 +155,7 @@ class GaussianLikelihood(Likelihood):
         loc, raw = tf.split(params, 2, axis=-1)
         if self.scale_kind == "optimal":
             return self._normals(loc, tf.convert_to_tensor(self.mean_square))
-        offset = math.log(math.expm1(self.scale - self.min_scale))
-        return Independent(Normal(loc, self.min_scale + tf.nn.softplus(raw + offset)), len(self.event_shape))
+        return Independent(Normal(loc, self.min_scale + tf.nn.softplus(raw + self._offset)), len(self.event_shape))
 
     def _normals(self, loc: tf.Tensor, mean_square: tf.Tensor) -> Independent:
         scale = tf.sqrt(tf.maximum(mean_square, self.min_scale**2))

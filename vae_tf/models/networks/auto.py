@@ -11,7 +11,9 @@ __all__ = ["AutoNetwork"]
 
 @register("auto")
 class AutoNetwork(Network):
-    """`conv` for images of 16 pixels or more a side, `recurrent` for texts and series, else `mlp`."""
+    """`recurrent` for texts and series; of pictures `conv` where they are many, 16 pixels or more a side; else `mlp`."""
+
+    is_auto = True
 
     @classmethod
     def settle(cls, settings: Any, data: Any) -> Any:

@@ -1,7 +1,8 @@
 """Network: makes the encoder and the decoder; and what families of them share."""
 
+import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import keras
 
@@ -9,8 +10,27 @@ from vae_tf.errors import UserNotImplementedError, UserValueError
 from vae_tf.parts.base import Part
 from vae_tf.parts.known import kinds
 
-__all__ = ["Network", "activated", "dense", "encoder_inputs", "normalized", "one_or_all", "width_of", "with_labels"]
+__all__ = [
+    "LINEAR",
+    "OUTPUT",
+    "Linear",
+    "Network",
+    "activated",
+    "add_linear",
+    "dense",
+    "encoder_inputs",
+    "normalized",
+    "one_or_all",
+    "width_of",
+    "with_labels",
+]
 
+Linear = Literal["none", "trained", "frozen"]
+"""A straight way beside the layers: none; one that is trained; one that stays where it started."""
+LINEAR = "linear"
+"""Name of that way's layer, in the encoder and in the decoder."""
+OUTPUT = "output"
+"""Name of the last layer of the way it stands beside."""
 _NORMALIZATIONS = {"batch": keras.layers.BatchNormalization, "layer": keras.layers.LayerNormalization}
 
 
@@ -79,6 +99,23 @@ def dense(x: Any, units: int, normalization: str, activation: str) -> Any:
     if normalization == "none" and activation != "glu":
         return keras.layers.Dense(units, activation=activation)(x)
     return normalized(keras.layers.Dense(units, use_bias=normalization == "none")(x), normalization, activation)
+
+
+def add_linear(x: Any, output: Any, linear: Linear) -> Any:
+    """Add a dense layer of x, without activation, to a network's output [B, ...]: what is linear need not be learned.
+
+    Args:
+        x: [B, ...], flattened first.
+        output: of the network's other layers.
+        linear: whether there is one, and whether it is trained; see `vae_tf.models.linear` for where it starts.
+    """
+    if linear == "none":
+        return output
+    layer = keras.layers.Dense(math.prod(output.shape[1:]), dtype="float32", name=LINEAR, trainable=linear == "trained")
+    straight = layer(keras.layers.Flatten()(x))
+    if len(output.shape) > 2:  # a Reshape forgets a batch size that is known, which vectorised draws need
+        straight = keras.layers.Reshape(tuple(output.shape[1:]), dtype="float32")(straight)
+    return keras.layers.Add(dtype="float32")([output, straight])
 
 
 def encoder_inputs(event_shape: Sequence[int], num_labels: int) -> tuple[list[Any], list[Any]]:

@@ -6,7 +6,19 @@ from typing import Annotated, Any
 import keras
 from pydantic import Field
 
-from vae_tf.models.networks.base import Network, dense, encoder_inputs, normalized, one_or_all, width_of, with_labels
+from vae_tf.models.networks.base import (
+    OUTPUT,
+    Linear,
+    Network,
+    add_linear,
+    dense,
+    encoder_inputs,
+    normalized,
+    one_or_all,
+    width_of,
+    with_labels,
+)
+from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Activation, Normalization, PositiveInt
 
@@ -26,6 +38,7 @@ class ConvNetwork(Network):
         kernel_size: side of the filters.
         activation: of every hidden layer; `glu` is a gated linear unit.
         normalization: before every activation.
+        linear: a straight way beside the layers, `none`, `trained` or `frozen`. It starts at the data's principal components.
     """
 
     needs = "images"
@@ -40,7 +53,17 @@ class ConvNetwork(Network):
         """Return 2 for images of 16 pixels or more a side."""
         return 2 if data.is_image and min(data.event_shape[:2]) >= _SMALLEST_SIDE else 0
 
-    def __init__(
+    @classmethod
+    def choose(cls, data: Any) -> dict[str, Choice]:
+        """Choose a straight way for grey and colour pictures."""
+        if not data.is_continuous:
+            return {}
+        return {
+            "activation": Choice("silu", "smooth data"),
+            "linear": Choice("frozen", "starts at the principal components, and keeps them"),
+        }
+
+    def __init__(  # noqa: PLR0913 - its settings
         self,
         widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (32, 64),
         depth: PositiveInt = 1,
@@ -48,6 +71,7 @@ class ConvNetwork(Network):
         kernel_size: PositiveInt = 3,
         activation: Activation = "relu",
         normalization: Normalization = "none",
+        linear: Linear = "none",
     ) -> None:
         self.widths = widths
         self.depth = depth
@@ -55,6 +79,7 @@ class ConvNetwork(Network):
         self.kernel_size = kernel_size
         self.activation = activation
         self.normalization = normalization
+        self.linear = linear
 
     def _sides(self, event_shape: Sequence[int]) -> list[tuple[int, int]]:
         """Return the image's sides before the first stage and after every one."""
@@ -74,7 +99,8 @@ class ConvNetwork(Network):
                 x = self._conv(x, width, strides=1)
         x = with_labels(keras.layers.Flatten()(x), labels)
         x = dense(x, self.hidden_size, self.normalization, self.activation)
-        return keras.Model(one_or_all(inputs), keras.layers.Dense(params_size, dtype="float32")(x), name="encoder")
+        x = keras.layers.Dense(params_size, dtype="float32", name=OUTPUT)(x)
+        return keras.Model(one_or_all(inputs), add_linear(inputs[0], x, self.linear), name="encoder")
 
     def decoder(self, size: int, params_shape: Sequence[int]) -> keras.Model:
         """Return the model z [B, size] -> likelihood parameters [B, *params_shape]."""
@@ -87,8 +113,8 @@ class ConvNetwork(Network):
         for stage in reversed(range(len(self.widths))):
             filters = self.widths[max(stage - 1, 0)]
             x = self._upsample(x, filters, sides[stage + 1], sides[stage])
-        x = keras.layers.Conv2D(params_shape[-1], self.kernel_size, padding="same", dtype="float32")(x)
-        return keras.Model(inputs, x, name="decoder")
+        x = keras.layers.Conv2D(params_shape[-1], self.kernel_size, padding="same", dtype="float32", name=OUTPUT)(x)
+        return keras.Model(inputs, add_linear(inputs, x, self.linear), name="decoder")
 
     def _conv(self, x: Any, filters: int, strides: int) -> Any:
         convolution = keras.layers.Conv2D(

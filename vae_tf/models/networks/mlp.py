@@ -7,11 +7,16 @@ from typing import Annotated, Any
 import keras
 from pydantic import Field
 
-from vae_tf.models.networks.base import Network, dense, encoder_inputs, one_or_all, with_labels
+from vae_tf.models.networks.base import OUTPUT, Linear, Network, add_linear, dense, encoder_inputs, one_or_all, with_labels
+from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Activation, Fraction, Normalization, PositiveInt
 
 __all__ = ["MlpNetwork"]
+
+_FEW_ROWS = 1000
+_FEW_PICTURES = 10_000
+_MOST_VALUES = 50_000
 
 
 @register("mlp")
@@ -24,6 +29,8 @@ class MlpNetwork(Network):
         activation: of every hidden layer; `glu` is a gated linear unit.
         normalization: before every activation.
         dropout: share of the hidden units left out in training (Srivastava et al. 2014), in both networks.
+        linear: a straight way beside the layers, `none`, `trained` or `frozen`. It starts at a plain model of the data: factor
+            analysis, or principal components.
 
     Example:
         >>> network = MlpNetwork(widths=(8,), depth=1, activation="relu", normalization="none")
@@ -33,8 +40,25 @@ class MlpNetwork(Network):
 
     @classmethod
     def fitness(cls, data: Any) -> int:
-        """Return 1: dense layers take anything."""
-        return 1
+        """Return 1: dense layers take anything; 3 for few pictures: beside their principal components little is left."""
+        is_few = data.is_image and data.is_continuous and data.num_train < _FEW_PICTURES and data.num_dims <= _MOST_VALUES
+        return 3 if is_few else 1
+
+    @classmethod
+    def choose(cls, data: Any) -> dict[str, Choice]:
+        """Choose widths and a straight way by kind and number of examples."""
+        if not data.is_continuous:
+            return {}
+        chosen = {"activation": Choice("silu", "smooth data")}
+        if data.is_table:
+            few = data.num_train < _FEW_ROWS
+            chosen["linear"] = Choice("trained", "starts at factor analysis")
+            chosen["widths"] = Choice([128, 128] if few else [256, 256], f"{data.num_train:,} rows")
+            if few:
+                chosen["dropout"] = Choice(0.1, f"{data.num_train:,} rows are few")
+        elif data.is_image:
+            chosen["linear"] = Choice("frozen", "starts at the principal components, and keeps them")
+        return chosen
 
     def __init__(
         self,
@@ -43,25 +67,29 @@ class MlpNetwork(Network):
         activation: Activation = "relu",
         normalization: Normalization = "none",
         dropout: Fraction = 0.0,
+        linear: Linear = "none",
     ) -> None:
         self.widths = widths
         self.depth = depth
         self.activation = activation
         self.normalization = normalization
         self.dropout = dropout
+        self.linear = linear
 
     def encoder(self, event_shape: Sequence[int], params_size: int, num_labels: int = 0) -> keras.Model:
         """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]; with labels, (x, one-hot) ->."""
         inputs, labels = encoder_inputs(event_shape, num_labels)
         x = self._stages(with_labels(keras.layers.Flatten()(inputs[0]), labels), self.widths)
-        return keras.Model(one_or_all(inputs), keras.layers.Dense(params_size, dtype="float32")(x), name="encoder")
+        x = keras.layers.Dense(params_size, dtype="float32", name=OUTPUT)(x)
+        return keras.Model(one_or_all(inputs), add_linear(inputs[0], x, self.linear), name="encoder")
 
     def decoder(self, size: int, params_shape: Sequence[int]) -> keras.Model:
         """Return the model z [B, size] -> likelihood parameters [B, *params_shape]."""
         inputs = keras.Input((size,), name="z")
         x = self._stages(inputs, self.widths[::-1])
-        x = keras.layers.Dense(math.prod(params_shape), dtype="float32")(x)
-        return keras.Model(inputs, keras.layers.Reshape(tuple(params_shape), dtype="float32")(x), name="decoder")
+        x = keras.layers.Dense(math.prod(params_shape), dtype="float32", name=OUTPUT)(x)
+        x = keras.layers.Reshape(tuple(params_shape), dtype="float32")(x)
+        return keras.Model(inputs, add_linear(inputs, x, self.linear), name="decoder")
 
     def _stages(self, x: Any, widths: Sequence[int]) -> Any:
         for width in widths:

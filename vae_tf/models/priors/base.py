@@ -26,11 +26,13 @@ class Prior(Part, keras.layers.Layer):
 
     Attributes:
         is_normal: whether its dimensions are independent normals.
+        starts_standard: whether it starts at the standard normal, or near it: a linear model's posterior is one under it.
     """
 
     slot = "prior"
     required: ClassVar[tuple[str, ...]] = ("normal|distribution",)
     is_normal = True
+    starts_standard = False
 
     def __init__(self, size: Given[int], name: Given[str] = "prior") -> None:
         super().__init__(name=name, dtype="float32")

@@ -13,6 +13,8 @@ __all__ = ["StandardPrior"]
 class StandardPrior(Prior):
     """N(0, I)."""
 
+    starts_standard = True
+
     def normal(self) -> Normal:
         """Return the standard normals."""
         return Normal(tf.zeros(self.size), tf.ones(self.size))

@@ -1,0 +1,157 @@
+"""What the data decide of a training, and what of it stays as it was said."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from vae_tf.artifacts import RunDirectory
+from vae_tf.cluster import Cluster
+from vae_tf.config import PUBLISHED, RunConfig, TrainingConfig
+from vae_tf.config_sources import resolve_config
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.splits import ArraySplit
+from vae_tf.errors import UserValueError
+from vae_tf.training import CheckpointStore, start_distribution, train
+from vae_tf.training.plan import plan_of, plan_run
+from vae_tf.training.timing import steps_within
+
+SHAPES = {"table": ((6,), "real"), "pictures": ((16, 16, 3), "unit"), "text": ((8,), "token"), "series": ((5, 2), "real")}
+COUNTS = (12, 150, 999, 1000, 9_999, 60_000, 2_000_000)
+
+
+def _spec(kind, num_train, **more):
+    shape, support = SHAPES[kind]
+    more = {"vocabulary": ("", "?", "a", "b"), **more} if kind == "text" else more
+    counts = {"num_train": num_train, "num_validation": max(1, num_train // 8), "num_test": 5}
+    return DatasetSpec(name=kind, event_shape=shape, value_support=support, **counts, **more)
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("num_train", COUNTS)
+def test_a_plan_leaves_nothing_open_and_planning_it_again_changes_nothing(kind, num_train):
+    spec = _spec(kind, num_train)
+    planned, choices = plan_run(RunConfig(), spec)
+    plan = plan_of(planned.training, num_train)
+    assert plan_run(planned, spec) == (planned, [])
+    assert RunConfig.model_validate(planned.model_dump(mode="json")) == planned
+    assert 1 <= plan.batch_size <= num_train and plan.epochs % plan.every == 0
+    assert plan.round_steps % plan.steps_per_execution == 0
+    assert {"training.epochs", "training.batch_size", "model.network.kind"} <= {choice.path for choice in choices}
+    assert all(choice.because for choice in choices)
+
+
+@pytest.mark.parametrize(("kind", "least", "most"), [("table", 4_900, 20_000), ("pictures", 1_950, 10_000)])
+def test_small_data_get_thousands_of_steps_and_large_ones_no_more_than_they_need(kind, least, most):
+    totals = [plan_of(plan_run(RunConfig(), _spec(kind, count))[0].training, count).total for count in COUNTS[:-1]]
+    assert min(totals) > least - 60 and max(totals) <= most
+
+
+def test_validation_is_looked_at_by_steps_where_epochs_are_short():
+    training = plan_run(RunConfig(), _spec("table", 150))[0].training
+    plan = plan_of(training, 150)
+    assert plan.steps_per_epoch == 2 and plan.round_steps >= 50
+    assert training.patience % plan.every == 0 and training.patience < plan.epochs
+
+
+@pytest.mark.parametrize("steps", [1, 3, 40, 469, 1000, 5000])
+@pytest.mark.parametrize("num_train", [100, 3000])
+def test_a_budget_in_steps_is_kept_to_within_one_a_round(steps, num_train):
+    config = RunConfig(training=TrainingConfig(steps=steps))
+    plan = plan_of(plan_run(config, _spec("table", num_train))[0].training, num_train)
+    assert steps * 0.95 - 2 <= plan.total <= steps + plan.epochs + plan.round_steps
+
+
+def test_a_rate_that_falls_and_a_weight_that_rises_go_by_the_budget():
+    planned, _ = plan_run(RunConfig(training=TrainingConfig(steps=2000)), _spec("pictures", 3000))
+    assert planned.training.learning_rate.steps == plan_of(planned.training, 3000).total
+    assert planned.model.latents[0].kl_weight.kind == "constant"  # the start is a trained model
+    config = RunConfig.model_validate({"training": {"steps": 2000}, "model": {"latents": [{"kind": "categorical"}]}})
+    planned, _ = plan_run(config, _spec("text", 3000))
+    total = plan_of(planned.training, 3000).total
+    assert planned.model.latents[0].kl_weight.steps == round(0.2 * total)
+
+
+def test_what_is_said_is_not_chosen():
+    said = {"epochs": 7, "batch_size": 10, "learning_rate": 0.01, "patience": 3, "average": 0.5, "evaluate_every": 2}
+    config = RunConfig.model_validate({"training": said, "model": {"latents": [{"kind": "gaussian", "size": 5}]}})
+    planned, choices = plan_run(config, _spec("table", 500))
+    kept = planned.training.model_dump(mode="json")
+    assert {key: kept[key] for key in said if key != "learning_rate"} == {k: v for k, v in said.items() if k != "learning_rate"}
+    assert planned.model.latents[0].size == 5
+    named = {choice.path for choice in choices}
+    assert not named & {f"training.{key}" for key in said} and "model.latents[0].size" not in named
+
+
+def test_presets_keep_their_protocol():
+    training = resolve_config("mnist_mlp").training
+    assert (training.epochs, training.batch_size, training.average, training.patience) == (20, 128, 0.0, None)
+    assert training.learning_rate.value == PUBLISHED["learning_rate"]
+
+
+@pytest.mark.parametrize("other", ["training.steps", "training.minutes"])
+def test_a_training_has_one_length(other):
+    with pytest.raises(UserValueError, match=f"one length.*training.epochs and {other}"):
+        resolve_config("mnist_mlp", options={"training.epochs": 3}, overrides={other: 2})
+    assert resolve_config("mnist_mlp", options={other: 2}).training.epochs == "auto"
+
+
+def test_what_is_open_is_refused_where_it_has_to_be_known():
+    with pytest.raises(ValueError, match=r"training\.epochs is open"):
+        plan_of(TrainingConfig(), 10)
+
+
+# --- rounds of several epochs, averages, a clock: end to end ---
+
+
+def _table(num_train=40):
+    spec = _spec("table", num_train)
+    rows = np.random.default_rng(0).normal(size=(num_train + spec.num_validation + 5, 6)).astype(np.float32)
+    cuts = np.split(rows, [num_train, num_train + spec.num_validation])
+    named = zip(("train", "validation", "test"), cuts, strict=True)
+    return Dataset(spec, {name: ArraySplit(x, np.full(len(x), -1)) for name, x in named})
+
+
+def _config(**training):
+    settings = {"batch_size": 10, "average": 0.9, "evaluate_every": 3, "pictures_every": 1000, **training}
+    network = {"kind": "mlp", "widths": [4], "linear": "trained"}
+    return RunConfig.model_validate({"seed": 2, "model": {"network": network}, "training": settings})
+
+
+def _train(folder, config, resume=False):
+    dataset = _table()
+    planned, _ = plan_run(config, dataset.spec)
+    run = RunDirectory(folder)
+    run.write_config(planned, resume)
+    return run, train(planned, dataset, run, Console(file=io.StringIO()), resume)
+
+
+def test_rounds_of_several_epochs_resume_bit_for_bit_with_an_average(tmp_path):
+    whole, outcome = _train(tmp_path / "whole", _config(epochs=12))
+    _, first = _train(tmp_path / "parts", _config(epochs=6))
+    parts, second = _train(tmp_path / "parts", _config(epochs=12), resume=True)
+    assert [line["epoch"] for line in whole.read_metrics()] == [3, 6, 9, 12]
+    assert [line["step"] for line in whole.read_metrics()] == [12, 24, 36, 48]
+    assert (first.state.epoch, second.state) == (6, outcome.state)
+    for one, other in zip(outcome.vae.weights, second.vae.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    assert CheckpointStore(whole.checkpoints).epochs() == sorted({9, 12, outcome.state.best_epoch})
+    numbers = [[line["val_negative_elbo"] for line in run.read_metrics()] for run in (whole, parts)]
+    assert numbers[0] == numbers[1]
+
+
+def test_the_model_is_the_average_and_training_goes_on_from_the_weights(tmp_path):
+    _, averaged = _train(tmp_path / "averaged", _config(epochs=6))
+    _, plain = _train(tmp_path / "plain", _config(epochs=6, average=0.0))
+    _, slow = _train(tmp_path / "slow", _config(epochs=6, average=0.999))
+    biases = [outcome.vae.decoder.get_layer("linear").bias.numpy() for outcome in (plain, averaged, slow)]
+    moved = [np.abs(bias - biases[0]).max() for bias in biases]
+    assert 0 < moved[1] < moved[2]  # the longer the average reaches back, the nearer to the start
+
+
+def test_minutes_become_steps_that_fit():
+    config, _ = plan_run(_config(), _table().spec)
+    counts = [steps_within(config, _table(), minutes, start_distribution("none", Cluster()), 0.0) for minutes in (-1.0, 1e9)]
+    assert counts[0] == 1 and counts[1] > 10_000

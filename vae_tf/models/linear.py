@@ -1,0 +1,122 @@
+"""The start of a network's straight way: where the model begins as factor analysis of the data, or as their PCA."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse.linalg import svds
+from sklearn.decomposition import FactorAnalysis
+
+from vae_tf.models.networks.base import LINEAR, OUTPUT
+
+__all__ = ["LinearModel", "fit_linear", "start_linear"]
+
+_MAX_EXAMPLES = 20_000
+_MAX_VALUES = 2**26
+_MAX_FACTOR_VALUES = 64
+"""Values an example up to which every one gets a noise of its own: factor analysis costs their cube."""
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """x = mean + weights z + noise, z ~ N(0, I), noise ~ N(0, diag(noise^2)): a VAE whose networks are linear.
+
+    The columns of the weights are turned so that the posterior's covariance is diagonal, as the encoder's has to be.
+
+    Attributes:
+        mean: [D].
+        weights: [D, L].
+        noise: standard deviations, [D].
+    """
+
+    mean: np.ndarray
+    weights: np.ndarray
+    noise: np.ndarray
+
+    def encoder(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what gives the exact posterior N(x A + b, diag(s^2)): A [D, L], b [L] and s [L]."""
+        scaled = self.weights / self.noise[:, None] ** 2
+        precision = 1.0 + np.sum(scaled * self.weights, axis=0)
+        gain = scaled / precision
+        return gain, -self.mean @ gain, 1.0 / np.sqrt(precision)
+
+
+def fit_linear(x: np.ndarray, size: int, min_noise: float, per_value: bool) -> LinearModel:
+    """Fit by maximum likelihood: factor analysis, or where all values share one noise, probabilistic PCA.
+
+    Source: Tipping and Bishop 1999, equation 3.12; Rubin and Thayer 1982.
+
+    Args:
+        x: [N, D].
+        size: L; columns that the data cannot fill are zero.
+        min_noise: lower bound of the noise.
+        per_value: whether every value has a noise of its own.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(500, 1)) * [[3.0, 4.0]]
+        >>> fitted = fit_linear(x, 1, 0.01, per_value=False)
+        >>> np.abs(fitted.weights[:, 0]).round().tolist()
+        [3.0, 4.0]
+    """
+    count, dims = x.shape
+    used = min(size, dims, count - 1)
+    mean = x.mean(axis=0, dtype=np.float64)
+    if per_value and dims <= _MAX_FACTOR_VALUES:
+        fitted = FactorAnalysis(min(used, dims), svd_method="lapack", max_iter=1000, tol=1e-3).fit(x.astype(np.float64))
+        weights, noise = fitted.components_.T, np.sqrt(fitted.noise_variance_)
+    else:
+        weights, noise = _principal(x - mean.astype(x.dtype), used)
+    noise = np.maximum(noise, 1.05 * min_noise)
+    _, _, turned = np.linalg.svd(weights / noise[:, None], full_matrices=False)
+    filled = np.zeros((dims, size))
+    filled[:, :used] = weights @ turned.T
+    return LinearModel(mean, filled, noise)
+
+
+def _principal(centered: np.ndarray, used: int) -> tuple[np.ndarray, np.ndarray]:
+    count, dims = centered.shape
+    if used < min(count, dims) - 1:
+        _, singular, axes = svds(centered, used, rng=np.random.default_rng(0))
+    else:
+        _, singular, axes = np.linalg.svd(centered, full_matrices=False)
+        singular, axes = singular[:used], axes[:used]
+    variances = singular.astype(np.float64) ** 2 / count
+    total = np.sum(np.square(centered, dtype=np.float64)) / count
+    left = max(total - variances.sum(), 0.0) / max(dims - used, 1)
+    weights = axes.T * np.sqrt(np.maximum(variances - left, 0.0))
+    return weights, np.full(dims, np.sqrt(left))
+
+
+def start_linear(vae: Any, examples: Any) -> bool:
+    """Set a model's straight ways to a plain linear model of the training examples; all else starts from nothing beside it.
+
+    A way that cannot start so is trained like any other layer: the latent has no linear encoder, or the likelihood no linear
+    mean.
+
+    Args:
+        vae: a model.
+        examples: see `vae_tf.data.pipeline.Examples`.
+
+    Returns:
+        Whether it was done.
+    """
+    ways = [_layer(part, LINEAR) for part in (vae.encoder, vae.decoder)]
+    if None in ways:
+        return False
+    if not (vae.latent.starts_linear and vae.likelihood.starts_linear):
+        for way in ways:
+            way.trainable = True
+        return False
+    count = max(2, min(_MAX_EXAMPLES, _MAX_VALUES // int(np.prod(vae.event_shape)), examples.num_examples))
+    x = examples.random(count, "linear start").reshape(count, -1)
+    model = fit_linear(x, vae.latent.size, vae.likelihood.min_scale, vae.likelihood.has_own_scales)
+    outputs = [_layer(part, OUTPUT) for part in (vae.encoder, vae.decoder)]
+    starts = vae.latent.linear_start(model), vae.likelihood.linear_start(model)
+    for way, output, params in zip(ways, outputs, starts, strict=True):
+        way.set_weights([value.astype(np.float32) for value in params])
+        output.set_weights([np.zeros_like(value) for value in output.get_weights()])
+    return True
+
+
+def _layer(model: Any, name: str) -> Any:
+    return next((layer for layer in model.layers if layer.name == name), None)

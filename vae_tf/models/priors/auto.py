@@ -1,0 +1,47 @@
+"""The prior that suits the data best."""
+
+from typing import Any
+
+from vae_tf.models.priors.standard import StandardPrior
+from vae_tf.parts.registry import register
+from vae_tf.parts.settings import read
+
+__all__ = ["AutoPrior"]
+
+_ROWS_A_WEIGHT = 10
+_MOST_COMPONENTS = 8
+_MOST_OF_MANY = 16
+_MANY = 10_000
+
+
+@register("auto")
+class AutoPrior(StandardPrior):
+    """`full_mixture` for tables with rows enough for two groups or more, else `standard`.
+
+    By itself, where no data are known, it is the standard normal.
+    """
+
+    is_auto = True
+
+    @classmethod
+    def settle(cls, settings: Any, data: Any) -> Any:
+        """Return the settings of the prior that suits the data best."""
+        components = _components(data)
+        return read("prior", {"kind": "full_mixture", "num_components": components} if components > 1 else "standard")
+
+    @classmethod
+    def because(cls, data: Any) -> str:
+        """Return the reason."""
+        if not _is_numbers(data):
+            return "codes have one scale"
+        return "starts at the groups that a mixture finds" if _components(data) > 1 else "few rows: no groups can be told"
+
+
+def _is_numbers(data: Any) -> bool:
+    return bool(data.is_table and data.value_support == "real")
+
+
+def _components(data: Any) -> int:
+    """Return how many groups the rows could tell apart; 1 of what is no table."""
+    most = _MOST_OF_MANY if data.num_train >= _MANY else _MOST_COMPONENTS
+    return min(most, data.num_train // (_ROWS_A_WEIGHT * (data.num_dims + 1))) if _is_numbers(data) else 1

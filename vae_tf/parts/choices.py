@@ -1,0 +1,25 @@
+"""Choice: a setting that the data decided, and why."""
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Choice"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A setting that was left open and what it became.
+
+    Attributes:
+        value: what was chosen, as a configuration says it.
+        because: the reason, in a few words.
+        path: of the setting, such as `training.batch_size`; empty where the owner knows it.
+
+    Example:
+        >>> Choice(64, "450 examples", "training.batch_size").value
+        64
+    """
+
+    value: Any
+    because: str
+    path: str = ""

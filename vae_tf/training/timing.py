@@ -1,0 +1,52 @@
+"""How many steps fit into a time: by steps that are made, measured, and thrown away."""
+
+import time
+from collections.abc import Callable
+
+from vae_tf.config import RunConfig
+from vae_tf.data.pipeline import Dataset
+from vae_tf.training.distribution import Distribution
+from vae_tf.training.fitting import batches_of, prepare
+
+__all__ = ["steps_within"]
+
+_TRIAL_SECONDS = 2.0
+_SHARE = 0.9
+"""Of the time that is left: checkpoints, pictures and the test split want some, and machines have their moods."""
+
+
+def steps_within(config: RunConfig, dataset: Dataset, minutes: float, distribution: Distribution, started: float) -> int:
+    """Return how many steps can be trained, validation included, before so many minutes have gone by.
+
+    Args:
+        config: planned; how it validates counts, its length does not.
+        dataset: the data.
+        minutes: from `started` on.
+        distribution: over which replicas.
+        started: when the clock began, by `time.perf_counter`.
+
+    Returns:
+        At least one step.
+    """
+    with distribution.strategy.scope():
+        vae, plan = prepare(config, dataset, distribution)
+    data = batches_of(config, dataset, vae, plan, 0, distribution)
+    go = plan.steps_per_execution
+
+    def fit(steps: int) -> None:
+        vae.fit(data["x"], steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
+
+    _seconds(lambda: fit(go))  # the first one is traced
+    once = _seconds(lambda: fit(go))
+    goes = max(1, min(plan.rounds * plan.round_steps // go, int(_TRIAL_SECONDS / max(once, 1e-6))))
+    step = _seconds(lambda: fit(goes * go)) / (goes * go)
+    vae.evaluate(data["validation_data"], verbose=0)
+    look = _seconds(lambda: vae.evaluate(data["validation_data"], verbose=0))
+    left = _SHARE * (60.0 * minutes - (time.perf_counter() - started))
+    return max(1, int(left / (step + look / plan.round_steps)))
+
+
+def _seconds(do: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    do()
+    return time.perf_counter() - started
