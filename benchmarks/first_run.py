@@ -200,7 +200,7 @@ def oscillators(folder: Path) -> str:
     rng, state, rows = np.random.default_rng(0), np.array([1.0, 0.0, 0.5]), []
     for _ in range(20_000):
         push = np.array([state[1], -state[0] + 0.3 * state[2], np.sin(2 * state[0]) - 0.2 * state[2]])
-        state = state + 0.1 * push + 0.03 * rng.normal(size=3)
+        state = state + 0.1 * (push - 0.2 * state**3) + 0.03 * rng.normal(size=3)
         rows.append(state)
     return _table(folder / "oscillators.csv", "abc", np.array(rows)) + " --set data.window=32"
 
@@ -232,14 +232,30 @@ def verdicts(found: dict[str, Any]) -> list[str]:
     return [row["verdict"] for row in found.get("obvious", [])]
 
 
+def markdown(known: dict[str, Any]) -> str:
+    """Return the table of the documentation."""
+    lines = ["| set | examples | command | training | beside plain models |", "|---|---|---|---|---|"]
+    for found in known.values():
+        shape = "x".join(map(str, found.get("shape", [])))
+        size = f"{found.get('rows', 0):,} of {shape}"
+        told = " ".join(verdicts(found)) or found.get("error", "")
+        curve = found.get("curve", {}).get("text", "").partition(":")[0]
+        lines.append(f"| {found['set'].replace('_', ' ')} | {size} | {found.get('seconds', 0):.0f} s | {curve} | {told} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure the sets that were asked for, and write what was found after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", nargs="*", default=list(SETS), help=f"default: all of {', '.join(SETS)}")
     parser.add_argument("-o", "--output", type=Path, help="a JSON file; sets that it has are measured anew")
     parser.add_argument("--keep", type=Path, help="where to keep the runs")
+    parser.add_argument("--markdown", action="store_true", help="only print what --output holds, as a table")
     asked = parser.parse_args()
     known = json.loads(asked.output.read_text("utf-8")) if asked.output and asked.output.exists() else {}
+    if asked.markdown:
+        print(markdown(known))
+        return
     for name in asked.sets:
         print(f"{name} ...", flush=True)
         try:

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+
+from vae_tf.config_sources import resolve_config
+from vae_tf.data import load_dataset
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import bench
+import first_run
 import measuring
 import peer_sides
 from sides import SIDES
@@ -85,3 +90,26 @@ def test_computing_is_counted_apart_from_waiting():
     before = measuring.clock()
     time.sleep(0.2)
     assert measuring.since(before)["seconds"] - measuring.since(before)["cpu_seconds"] > 0.15
+
+
+@pytest.mark.parametrize("name", first_run.SETS)
+def test_a_set_of_the_first_run_is_data_that_can_be_loaded(name, tmp_path):
+    if name in ("emoji", "icons", "mnist", "diamonds"):
+        pytest.skip("takes long to write")
+    try:
+        words = first_run.SETS[name](tmp_path).split(" ")
+    except first_run.MissingError as error:
+        pytest.skip(str(error))
+    options = dict(word.split("=") for word in words[2::2])
+    config = resolve_config(
+        options={"data.dataset": words[0]}, overrides={key: yaml.safe_load(v) for key, v in options.items()}
+    )
+    assert load_dataset(config.data).spec.num_train > 80
+
+
+def test_the_first_run_s_table_says_who_is_ahead():
+    obvious = [{"verdict": "Ahead of PCA."}, {"verdict": "Level with LZMA."}]
+    found = {"set": "iris", "rows": 150, "shape": [4], "seconds": 9.4, "curve": {"text": "Done: best."}, "obvious": obvious}
+    assert first_run.markdown({"iris": found}).splitlines()[-1] == (
+        "| iris | 150 of 4 | 9 s | Done | Ahead of PCA. Level with LZMA. |"
+    )
