@@ -112,10 +112,10 @@ def emoji(folder: Path) -> str:
         raise MissingError("Debian's package fonts-noto-color-emoji is not there")
     drawn, written = ImageFont.truetype(str(font), 109), folder / "emoji"
     written.mkdir()
-    for code in TTFont(font).getBestCmap():
+    for code in sorted(code for code in TTFont(font).getBestCmap() if code >= 0x2190):
         picture = Image.new("RGB", (136, 128), "white")
         ImageDraw.Draw(picture).text((0, 0), chr(code), font=drawn, embedded_color=True)
-        if code >= 0x2190 and np.asarray(picture).min() < 250:
+        if np.asarray(picture).min() < 250:
             picture.resize((64, 64), Image.Resampling.LANCZOS).save(written / f"{code:05x}.png")
     return f"folder:{written}"
 

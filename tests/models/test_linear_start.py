@@ -97,6 +97,13 @@ def test_a_way_that_cannot_start_is_trained(latent):
     assert sum("linear" in weight.path for weight in vae.trainable_weights) == 4
 
 
+@pytest.mark.parametrize(("dims", "per_value"), [(6, True), (6, False), (200, True)])
+def test_equal_examples_have_nothing_but_a_mean(dims, per_value):
+    model = fit_linear(np.ones((9, dims), np.float32), 3, 0.01, per_value)
+    np.testing.assert_allclose(model.mean, 1.0)
+    assert np.isfinite(model.weights).all() and np.abs(model.weights).max() < 0.2 and (model.noise >= 0.01).all()
+
+
 def test_a_network_without_a_straight_way_starts_as_it_always_did():
     vae, examples = _vae(ROWS, linear="none")
     before = [weight.numpy() for weight in vae.weights]
@@ -122,3 +129,15 @@ def test_a_full_mixture_of_more_components_than_groups_splits_them_evenly():
     prior = vae.latent.prior_layer
     np.testing.assert_allclose(np.exp(prior.logits.numpy()), 1.0 / 3.0, rtol=1e-5)
     np.testing.assert_allclose(prior.loc.numpy()[0], prior.loc.numpy()[2], atol=0.1)
+
+
+@pytest.mark.parametrize("num_rows", [1, 2, 5])
+def test_rows_in_a_vectorised_loop_are_rows_by_themselves(num_rows):
+    vae, examples = _vae(ROWS)
+    vae.start(examples)
+
+    def draw(row):
+        return vae.latent.sample(vae.encode(row[tf.newaxis]), (1, 2), (7,))[0]
+
+    looped = tf.function(lambda x: tf.vectorized_map(draw, x), input_signature=[tf.TensorSpec([None, 6])])
+    np.testing.assert_allclose(looped(ROWS[:num_rows]), np.stack([draw(row) for row in ROWS[:num_rows]]), rtol=1e-4, atol=1e-4)

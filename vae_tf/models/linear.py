@@ -61,7 +61,7 @@ def fit_linear(x: np.ndarray, size: int, min_noise: float, per_value: bool) -> L
     count, dims = x.shape
     used = min(size, dims, count - 1)
     mean = x.mean(axis=0, dtype=np.float64)
-    if per_value and dims <= _MAX_FACTOR_VALUES:
+    if per_value and dims <= _MAX_FACTOR_VALUES and (x != x[0]).any():
         fitted = FactorAnalysis(min(used, dims), svd_method="lapack", max_iter=1000, tol=1e-3).fit(x.astype(np.float64))
         weights, noise = fitted.components_.T, np.sqrt(fitted.noise_variance_)
     else:
@@ -75,6 +75,8 @@ def fit_linear(x: np.ndarray, size: int, min_noise: float, per_value: bool) -> L
 
 def _principal(centered: np.ndarray, used: int) -> tuple[np.ndarray, np.ndarray]:
     count, dims = centered.shape
+    if not centered.any():  # all examples are equal
+        return np.zeros((dims, used)), np.zeros(dims)
     if used < min(count, dims) - 1:
         _, singular, axes = svds(centered, used, rng=np.random.default_rng(0))
     else:

@@ -112,10 +112,11 @@ def add_linear(x: Any, output: Any, linear: Linear) -> Any:
     if linear == "none":
         return output
     layer = keras.layers.Dense(math.prod(output.shape[1:]), dtype="float32", name=LINEAR, trainable=linear == "trained")
-    straight = layer(keras.layers.Flatten()(x))
+    straight = layer(keras.layers.Flatten()(x) if len(x.shape) > 2 else x)
     if len(output.shape) > 2:  # a Reshape forgets a batch size that is known, which vectorised draws need
         straight = keras.layers.Reshape(tuple(output.shape[1:]), dtype="float32")(straight)
-    return keras.layers.Add(dtype="float32")([output, straight])
+    # Not `add`: in a vectorised loop over one row TensorFlow rewrites a chain of additions to one of a wrong shape.
+    return keras.ops.sum(keras.ops.stack([output, straight], axis=-1), axis=-1)
 
 
 def encoder_inputs(event_shape: Sequence[int], num_labels: int) -> tuple[list[Any], list[Any]]:
