@@ -189,7 +189,7 @@ def heartbeat(folder: Path) -> str:
         from scipy.datasets import electrocardiogram
 
         series = electrocardiogram()
-    except Exception as error:
+    except (ImportError, OSError) as error:
         raise MissingError(f"SciPy's electrocardiogram has to be downloaded ({type(error).__name__})") from error
     return _table(folder / "heartbeat.csv", ["volts"], series[::5][:20_000, None]) + " --set data.window=64"
 

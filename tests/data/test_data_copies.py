@@ -1,5 +1,8 @@
 """The same example twice: kept on one side of the splits in every kind of source, and told."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -147,3 +150,16 @@ def test_what_is_equal():
     assert groups_of_lines(["Ä b", "ä  B ", "ab"]).tolist()[0] == groups_of_lines(["Ä b", "ä  B ", "ab"]).tolist()[1]
     assert groups_of_rows(np.zeros((2, 0))).tolist() == [0, 0]
     assert groups_of_files([]).tolist() == []
+
+
+def test_a_file_is_read_once_and_again_when_it_has_changed(tmp_path, monkeypatch):
+    reads, read = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: reads.append(path.name) or read(path))
+    paths = [tmp_path / name for name in "ab"]
+    for path in paths:
+        path.write_bytes(b"same")
+    assert groups_of_files(paths).tolist() == groups_of_files(paths).tolist() == [0, 0]
+    assert reads == ["a", "b"]
+    paths[1].write_bytes(b"other")
+    os.utime(paths[1], ns=(1, 1))
+    assert groups_of_files(paths).tolist() == [0, 1]

@@ -110,7 +110,7 @@ def test_a_table_has_scales_a_column_and_a_mixture_where_rows_allow_it(num_train
 
 
 def test_what_was_said_is_not_settled_anew(make_spec):
-    latents = [{"kind": "gaussian", "size": 3, "prior": "standard"}]
+    latents = [{"kind": "gaussian", "size": 3, "prior": "standard", "kl_kind": "closed_form"}]
     said = {"network": {**MLP, "widths": [3]}, "likelihood": {"kind": "gaussian", "scale_kind": "shared"}, "latents": latents}
     config = ModelConfig.model_validate(said)
     assert settle_model(config, make_spec((28, 28, 1))) == config

@@ -103,3 +103,17 @@ def test_what_is_said_of_a_learning_rate_is_kept_and_weights_keep_their_defaults
     assert (rate.schedule.start, rate.schedule.stop, rate.schedule.steps) == (0.5, 0.0, 7)
     weight = make_config([{"kind": "gaussian", "size": 2, "kl_weight": "cosine"}]).model.latents[0].kl_weight
     assert weight.start == 1.0
+
+
+@pytest.mark.parametrize(
+    ("written", "steps"),
+    [
+        ({"kind": "linear", "steps": "auto"}, 100),
+        ({"kind": "linear", "steps": 7}, 7),
+        ({"kind": "cosine", "steps": "auto", "after": 100}, 400),
+    ],
+)
+def test_steps_that_are_left_open_go_by_the_training(written, steps):
+    alone, nested = read("schedule", written), read("schedule", {"kind": "stepwise", "schedule": written})
+    assert alone.part.within(alone, 500).steps == steps
+    assert read("schedule", nested.part.within(nested, 500).schedule).steps == steps

@@ -9,12 +9,13 @@ from rich.console import Console
 from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
 from vae_tf.config import PUBLISHED, RunConfig, TrainingConfig
-from vae_tf.config_sources import resolve_config
+from vae_tf.config_sources import dump_yaml, resolve_config
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit
 from vae_tf.errors import UserValueError
-from vae_tf.training import CheckpointStore, start_distribution, train
+from vae_tf.models import linear
+from vae_tf.training import CheckpointStore, start_distribution, train, train_and_measure
 from vae_tf.training.plan import plan_of, plan_run
 from vae_tf.training.timing import steps_within
 
@@ -36,6 +37,7 @@ def test_a_plan_leaves_nothing_open_and_planning_it_again_changes_nothing(kind, 
     planned, choices = plan_run(RunConfig(), spec)
     plan = plan_of(planned.training, num_train)
     assert plan_run(planned, spec) == (planned, [])
+    assert "auto" not in dump_yaml(planned)
     assert RunConfig.model_validate(planned.model_dump(mode="json")) == planned
     assert 1 <= plan.batch_size <= num_train and plan.epochs % plan.every == 0
     assert plan.round_steps % plan.steps_per_execution == 0
@@ -155,3 +157,18 @@ def test_minutes_become_steps_that_fit():
     config, _ = plan_run(_config(), _table().spec)
     counts = [steps_within(config, _table(), minutes, start_distribution("none", Cluster()), 0.0) for minutes in (-1.0, 1e9)]
     assert counts[0] == 1 and counts[1] > 10_000
+
+
+def test_a_run_fits_its_start_once(tmp_path, monkeypatch):
+    fits, fit = [], linear.fit_linear
+
+    def counted(*arguments):
+        fits.append(arguments)
+        return fit(*arguments)
+
+    monkeypatch.setattr(linear, "fit_linear", counted)
+    np.savetxt(tmp_path / "x.csv", np.random.default_rng(0).normal(size=(60, 3)), delimiter=",", header="a,b,c", comments="")
+    settings = {"data": {"dataset": f"csv:{tmp_path / 'x.csv'}"}, "training": {"epochs": 1}, "evaluation": {"num_samples": 2}}
+    run = RunDirectory(tmp_path / "run")
+    train_and_measure(RunConfig.model_validate(settings), run, Console(file=io.StringIO()))
+    assert len(fits) == 1 and run.read_results()["epochs"] == 1

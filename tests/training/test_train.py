@@ -311,7 +311,8 @@ def test_steps_between_returns_to_python_drop_as_few_of_an_epoch_s_as_can_be():
 )
 def test_an_epoch_has_as_many_steps_as_full_batches_in_whole_executions(training, steps, make_config, make_dataset):
     config, dataset, alone = make_config(**training), make_dataset(), start_distribution("none", Cluster())
-    vae, plan = fitting.prepare(config, dataset, alone)
+    vae = fitting.check_start(config, dataset, alone)
+    plan = fitting.prepare(vae, config, dataset, alone)
     assert plan.steps_per_epoch == steps
     assert plan.steps_per_epoch % vae.steps_per_execution == 0
     for batch in fitting.batches_of(config, dataset, vae, plan, 0, alone)["x"].take(steps + 1):

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,13 @@ def groups_of_lines(lines: Sequence[str]) -> np.ndarray:
 
 def groups_of_files(paths: Sequence[Path]) -> np.ndarray:
     """Return a number for every file: the same where the bytes are equal, also through links."""
-    resolved = [path.resolve() for path in paths]
-    digests = {path: hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() for path in dict.fromkeys(resolved)}
-    return _numbered(np.array([digests[path] for path in resolved], object))
+    return _numbered(np.array([_digest(path.resolve(), path.stat().st_mtime_ns) for path in paths], object))
+
+
+@lru_cache(maxsize=2**20)
+def _digest(path: Path, changed: int) -> str:
+    """Return a hash of a file's bytes: read once for the splits and for what is said of them, unless it has changed since."""
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
 def _numbered(values: np.ndarray) -> np.ndarray:
@@ -114,15 +119,14 @@ def describe_copies(splits: Mapping[str, Any], copies: str) -> Iterator[str]:
 
 def _groups_of_splits(splits: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return the groups of every split's examples, numbered over all; nothing where they are too many, or streamed."""
-    paths = [getattr(split, "paths", None) for split in splits.values()]
-    arrays = [getattr(split, "x", None) for split in splits.values()]
-    if all(one is not None for one in paths):
-        found = groups_of_files([path for one in paths for path in one])  # type: ignore[union-attr]
-    elif all(one is not None for one in arrays) and sum(one.size for one in arrays) <= _MAX_VALUES:  # type: ignore[union-attr]
-        found = groups_of_rows(np.concatenate(arrays))  # type: ignore[arg-type]
+    parts = list(splits.values())
+    if all(hasattr(part, "paths") for part in parts):
+        found = groups_of_files([path for part in parts for path in part.paths])
+    elif all(hasattr(part, "x") for part in parts) and sum(part.x.size for part in parts) <= _MAX_VALUES:
+        found = groups_of_rows(np.concatenate([part.x for part in parts]))
     else:
         return {}
-    stops = np.cumsum([split.num_examples for split in splits.values()])[:-1]
+    stops = np.cumsum([part.num_examples for part in parts])[:-1]
     return dict(zip(splits, np.split(found, stops), strict=True))
 
 

@@ -44,9 +44,9 @@ def load_folder(config: DataConfig) -> Dataset:
     rows = _rows([len(parts) for parts in layout.values()], list(layout))
     if not config.validation_fraction:  # everything is wanted, in the order of the files
         rows = {name: np.sort(numbers) for name, numbers in rows.items()}
+    event_shape = check_headers(paths, config.resize, config.dataset)
     filled = fill_splits(rows, config, lambda: groups_of_files(paths))
     ids, names = _classes(root, paths, has_splits)
-    event_shape = check_headers(paths, config.resize, config.dataset)
     files = FileSplit(tuple(paths), ids, event_shape, config.resize is not None)
     splits = {name: files.rows(part[: config.limit]) for name, part in filled.items()}
     dataset = _dataset(config, root, splits)

@@ -5,7 +5,10 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["DatasetSpec"]
+__all__ = ["FEW_ROWS", "DatasetSpec"]
+
+FEW_ROWS = 1000
+"""Training rows below which a table is small: what suits it then is chosen otherwise."""
 
 
 class DatasetSpec(BaseModel):
@@ -73,6 +76,11 @@ class DatasetSpec(BaseModel):
     def is_table(self) -> bool:
         """Whether one example is a row of values in columns, of no order in space or time."""
         return len(self.event_shape) == 1 and not self.is_text
+
+    @property
+    def is_real_table(self) -> bool:
+        """Whether one example is a row of numbers on the real line."""
+        return self.is_table and self.value_support == "real"
 
     @property
     def noun(self) -> str:

@@ -69,9 +69,8 @@ def read_curve(records: Sequence[Mapping[str, Any]]) -> CurveVerdict:
     gained = max(values[0] - values[best], 1e-9)
     noticed = _NOTICED * max(gained, min(abs(values[best]), gained * 10))
     jump = _jump(values)
-    if _still_falls(epochs, values, noticed):
-        start = _tail(values)
-        rate = float(-linregress(epochs[start:], values[start:]).slope)
+    rate = _fall(epochs, values, noticed)
+    if rate:
         text = f"Not finished: validation still fell by {rate:.3g} nats an epoch at the end, step {_step(looks[-1])}."
         return CurveVerdict("unfinished", text + _warm_up(looks[-1]), _longer(looks))
     if jump > _NOISY * gained:
@@ -92,8 +91,8 @@ def read_curve(records: Sequence[Mapping[str, Any]]) -> CurveVerdict:
             "A smaller network (model.network.widths), model.network.dropout or training.weight_decay may do better; more data "
             "will.",
         )
-    left = _step(looks[best])
-    return CurveVerdict("done", f"Done: validation was best at step {left} of {_step(looks[-1])} and got no better.")
+    text = f"Done: validation was best at step {_step(looks[best])} of {_step(looks[-1])} and got no better."
+    return CurveVerdict("done", text)
 
 
 def _step(look: Mapping[str, Any]) -> str:
@@ -111,13 +110,13 @@ def _jump(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(late**2) / 6.0)) if len(late) else 0.0
 
 
-def _still_falls(epochs: np.ndarray, values: np.ndarray, noticed: float) -> bool:
-    """Return whether the last quarter falls, by more than its scatter and by enough to matter, down to its end."""
+def _fall(epochs: np.ndarray, values: np.ndarray, noticed: float) -> float:
+    """Return by how much validation falls an epoch in its last quarter; 0 where that is scatter, too little, or over."""
     start = _tail(values)
     line = linregress(epochs[start:], values[start:])
-    fall = -line.slope * (epochs[-1] - epochs[start])
-    is_sure = len(values) - start == 2 or fall > _STANDARD_ERRORS * line.stderr * (epochs[-1] - epochs[start])
-    return bool(is_sure and fall > 2 * noticed and values[-2:].min() <= values[:-2].min())
+    span = epochs[-1] - epochs[start]
+    is_sure = -line.slope > _STANDARD_ERRORS * line.stderr and -line.slope * span > 2 * noticed
+    return float(-line.slope) if is_sure and values[-2:].min() <= values[:-2].min() else 0.0
 
 
 def _warm_up(last: Mapping[str, Any]) -> str:

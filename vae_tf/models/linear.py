@@ -9,7 +9,7 @@ from sklearn.decomposition import FactorAnalysis
 
 from vae_tf.models.networks.base import LINEAR, OUTPUT
 
-__all__ = ["LinearModel", "fit_linear", "start_linear"]
+__all__ = ["LinearModel", "fit_linear", "inverse_softplus", "start_linear"]
 
 _MAX_EXAMPLES = 20_000
 _MAX_VALUES = 2**26
@@ -62,7 +62,7 @@ def fit_linear(x: np.ndarray, size: int, min_noise: float, per_value: bool) -> L
     used = min(size, dims, count - 1)
     mean = x.mean(axis=0, dtype=np.float64)
     if per_value and dims <= _MAX_FACTOR_VALUES and (x != x[0]).any():
-        fitted = FactorAnalysis(min(used, dims), svd_method="lapack", max_iter=1000, tol=1e-3).fit(x.astype(np.float64))
+        fitted = FactorAnalysis(used, svd_method="lapack", max_iter=1000, tol=1e-3).fit(x.astype(np.float64))
         weights, noise = fitted.components_.T, np.sqrt(fitted.noise_variance_)
     else:
         weights, noise = _principal(x - mean.astype(x.dtype), used)
@@ -87,6 +87,16 @@ def _principal(centered: np.ndarray, used: int) -> tuple[np.ndarray, np.ndarray]
     left = max(total - variances.sum(), 0.0) / max(dims - used, 1)
     weights = axes.T * np.sqrt(np.maximum(variances - left, 0.0))
     return weights, np.full(dims, np.sqrt(left))
+
+
+def inverse_softplus(scale: np.ndarray) -> np.ndarray:
+    """Return what softplus makes a scale > 0 of.
+
+    Example:
+        >>> inverse_softplus(np.array([np.log(2.0)])).round(6).tolist()
+        [0.0]
+    """
+    return np.log(np.expm1(scale))
 
 
 def start_linear(vae: Any, examples: Any) -> bool:

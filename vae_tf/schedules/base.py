@@ -30,8 +30,18 @@ class Schedule(Part, keras.optimizers.schedules.LearningRateSchedule):
 
     @classmethod
     def within(cls, settings: Any, total: int) -> Any:
-        """Return the settings with what is left open decided by the steps of the whole training."""
-        return settings
+        """Return the settings with `steps`, where that is left open, decided by the steps of the whole training."""
+        if cls.is_nested:
+            inner = settings.schedule
+            return settings.model_copy(update={"schedule": inner.part.within(inner, total)})
+        if getattr(settings, "steps", None) != "auto":
+            return settings
+        return settings.model_copy(update={"steps": max(1, cls.steps_within(settings, total))})
+
+    @classmethod
+    def steps_within(cls, settings: Any, total: int) -> int:
+        """Return what `steps: auto` means in a training of so many steps; default: all of it."""
+        return total
 
 
 def steps_since(after: int, step: Any) -> tf.Tensor:

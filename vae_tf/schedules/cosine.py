@@ -33,11 +33,9 @@ class Cosine(Schedule):
     as_rate: ClassVar[dict[str, Any]] = {"start": 1e-3}
 
     @classmethod
-    def within(cls, settings: Any, total: int) -> Any:
-        """Return the settings with the rest of the training for `steps`, where that is left open."""
-        if settings.steps != "auto":
-            return settings
-        return settings.model_copy(update={"steps": max(1, total - settings.after)})
+    def steps_within(cls, settings: Any, total: int) -> int:
+        """Return what the training has left after `after`."""
+        return int(total - settings.after)
 
     def __init__(
         self,

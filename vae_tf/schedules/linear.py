@@ -33,11 +33,9 @@ class Linear(Schedule):
     as_rate: ClassVar[dict[str, Any]] = {"stop": 1e-3}
 
     @classmethod
-    def within(cls, settings: Any, total: int) -> Any:
-        """Return the settings with a fifth of the training for `steps`, where that is left open."""
-        if settings.steps != "auto":
-            return settings
-        return settings.model_copy(update={"steps": max(1, min(_WARM_UP_STEPS, round(_WARM_UP_SHARE * total)))})
+    def steps_within(cls, settings: Any, total: int) -> int:
+        """Return a fifth of the training, 1,000 steps at most."""
+        return min(_WARM_UP_STEPS, round(_WARM_UP_SHARE * total))
 
     def __init__(
         self,

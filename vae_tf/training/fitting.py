@@ -38,15 +38,16 @@ def check_start(config: RunConfig, dataset: Dataset, distribution: Distribution 
     """Check all that can be known before the first step: what is refused here has written nothing.
 
     Returns:
-        The model, not trained.
+        The model before its first step, for `train`.
 
     Raises:
         UserValueError: data, configuration, model and replicas do not fit each other.
     """
-    if distribution:
-        distribution.check_batch(plan_of(config.training, dataset.split("train").num_examples).batch_size)
-    vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
-    vae.start(Examples(dataset, config.seed))
+    distribution = distribution or start_distribution("none", Cluster())
+    distribution.check_batch(plan_of(config.training, dataset.split("train").num_examples).batch_size)
+    with distribution.strategy.scope():
+        vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
+        vae.start(Examples(dataset, config.seed))
     return vae
 
 
@@ -58,6 +59,7 @@ def train(  # noqa: PLR0913 - one training, said in full
     resume: bool = False,
     distribution: Distribution | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    vae: VAE | None = None,
 ) -> TrainingOutcome:
     """Train the model of a run directory that `RunDirectory.write_config` made, from the start or from its newest checkpoint.
 
@@ -69,6 +71,7 @@ def train(  # noqa: PLR0913 - one training, said in full
         resume: go on from the newest checkpoint, with bit-identical results.
         distribution: over which replicas; default: one. Of several workers, only the chief writes.
         callbacks: of the caller's own; they come after all others, and what they raise is not caught.
+        vae: what `check_start` returned for the same configuration, data and replicas, so that it is not made again.
 
     Raises:
         UserFileError: another process trains this run, or its files are damaged or cannot be written.
@@ -79,7 +82,7 @@ def train(  # noqa: PLR0913 - one training, said in full
     lock = FileLock(run.path / ".lock", timeout=0) if distribution.cluster.is_chief else contextlib.nullcontext()
     try:
         with lock:
-            return _train_locked(config, dataset, run, console, resume, distribution, callbacks)
+            return _train_locked(config, dataset, run, console, resume, distribution, callbacks, vae)
     except Timeout as error:
         raise UserFileError(f"Another process is training {run.path}. Wait for it, or choose another --run-dir.") from error
 
@@ -92,11 +95,13 @@ def _train_locked(  # noqa: PLR0913 - as `train`
     resume: bool,
     distribution: Distribution,
     own: Sequence[keras.callbacks.Callback],
+    vae: VAE | None,
 ) -> TrainingOutcome:
     started, is_chief = time.perf_counter(), distribution.cluster.is_chief
     store = CheckpointStore(run.checkpoints)
+    vae = vae or check_start(config, dataset, distribution)
     with distribution.strategy.scope():
-        vae, plan = prepare(config, dataset, distribution)
+        plan = prepare(vae, config, dataset, distribution)
         state = store.restore(vae) if resume and store.epochs() else TrainingState()
     if is_chief:
         record(run, dataset.spec, resume)
@@ -106,11 +111,7 @@ def _train_locked(  # noqa: PLR0913 - as `train`
     if state.epoch < plan.epochs and not checkpointing.is_out_of_patience():
         callbacks = _callbacks(run, plan, checkpointing)
         shown = _shown(config, dataset, run, plan, state, console) if is_chief else []
-        fit = {
-            "steps_per_epoch": plan.round_steps,
-            "initial_epoch": state.epoch // plan.every,
-            "epochs": plan.rounds,
-        }
+        fit = {"steps_per_epoch": plan.round_steps, "initial_epoch": state.epoch // plan.every, "epochs": plan.rounds}
         data = batches_of(config, dataset, vae, plan, state.epoch, distribution)
         try:
             vae.fit(**data, **fit, callbacks=[*callbacks, *shown, stop, *own], verbose=0, shuffle=False)
@@ -143,13 +144,10 @@ def batches_of(
     return {"x": distribution.spread(training), "validation_data": distribution.spread(validation)}
 
 
-def prepare(config: RunConfig, dataset: Dataset, distribution: Distribution) -> tuple[VAE, Plan]:
-    """Return the compiled model, and the training in steps."""
+def prepare(vae: VAE, config: RunConfig, dataset: Dataset, distribution: Distribution) -> Plan:
+    """Compile the model, and return the training in steps."""
     training = config.training
     plan = plan_of(training, dataset.split("train").num_examples)
-    distribution.check_batch(plan.batch_size)
-    vae = build_vae(config.model, dataset.spec, config.seed, config.objective, training.precision)
-    vae.start(Examples(dataset, config.seed))
     optimizer = FusedAdam(
         build("schedule", training.learning_rate),
         global_clipnorm=plan.clip_norm,
@@ -161,7 +159,7 @@ def prepare(config: RunConfig, dataset: Dataset, distribution: Distribution) -> 
     in_one_go = plan.steps_per_execution if distribution.num_replicas == 1 else 1
     vae.compile(optimizer=optimizer, steps_per_execution=in_one_go, jit_compile=training.jit_compile)
     optimizer.build(vae.trainable_variables)
-    return vae, plan
+    return plan
 
 
 def _callbacks(run: RunDirectory, plan: Plan, checkpointing: Checkpointing) -> list[keras.callbacks.Callback]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vae_tf.config import RunConfig, TrainingConfig
-from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.spec import FEW_ROWS, DatasetSpec
 from vae_tf.models.build import settle_model
 from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
@@ -14,8 +14,6 @@ from vae_tf.parts.settings import Settings, read
 
 __all__ = ["Plan", "choose_steps_per_execution", "plan_of", "plan_run"]
 
-_FEW = 1000
-"""Rows below which a table is trained until it gets no better; above, along a schedule that ends with the budget."""
 _ROUND_STEPS = 50
 """Steps between two looks at validation, at least, where epochs are shorter."""
 _VALIDATION_DRAWS = 1000
@@ -105,7 +103,7 @@ class _Budget:
 
 _BATCHES = ((5_000, 32), (20_000, 64), (math.inf, 128))
 _BUDGETS = {
-    "few rows": _Budget(5_000, 5_000, 1, 0.3, 1e-3, False, 0.99, None, 100, ((_FEW, 64),)),
+    "few rows": _Budget(5_000, 5_000, 1, 0.3, 1e-3, False, 0.99, None, 100, ((FEW_ROWS, 64),)),
     "rows": _Budget(8_000, 20_000, 40, None, 2e-3, True, 0.999, 5.0, 50, ((10_000, 128), (30_000, 256), (math.inf, 512))),
     "pictures": _Budget(2_000, 10_000, 20, None, 1e-3, True, 0.0, 1.0, 20, _BATCHES),
     "others": _Budget(2_000, 20_000, 40, 0.3, 1e-3, False, 0.0, None, 40, _BATCHES),
@@ -113,8 +111,9 @@ _BUDGETS = {
 
 
 def _kind(spec: DatasetSpec) -> str:
+    """Name the budget. Few rows are trained until they get no better, more along a schedule that ends with the budget."""
     if spec.is_table and spec.is_continuous:
-        return "few rows" if spec.num_train < _FEW else "rows"
+        return "few rows" if spec.num_train < FEW_ROWS else "rows"
     return "pictures" if spec.is_image and spec.is_continuous else "others"
 
 

@@ -147,6 +147,7 @@ def finish_run(
         _write_pictures(vae, config, dataset.spec, (examples, labels), run)
     with only_shown("TensorBoard's projection", console):
         write_projector(vae, dataset.spec, examples, labels, run.tensorboard / "validation")
+    records = () if config.data.train_on_validation else run.read_metrics()  # that split tells nothing if it was trained on
     results = {
         "split": "test",
         **asdict(BoundEstimates.from_examples(bounds, settings.num_samples)),
@@ -155,22 +156,19 @@ def finish_run(
         "model_epoch": outcome.state.selected(config.training.select),
         "best_val_negative_elbo": outcome.state.best_value,
         "seconds": round(outcome.seconds, 1),
-        "curve": asdict(read_curve(_records(config, run))),
-        "obvious": _obvious(vae, config, dataset, bounds, run),
+        "curve": asdict(read_curve(records)),
+        "obvious": _obvious(vae, config, dataset, bounds, records),
     }
     write_json(run.results_file, results)
     return results
 
 
-def _obvious(vae: VAE, config: RunConfig, dataset: Dataset, bounds: ExampleBounds, run: RunDirectory) -> list[dict[str, Any]]:
+def _obvious(
+    vae: VAE, config: RunConfig, dataset: Dataset, bounds: ExampleBounds, records: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Return what plain models of the data give beside the model's numbers."""
-    asked = ObviousSettings("test", derive(config.seed, "obvious"), records=_records(config, run))
+    asked = ObviousSettings("test", derive(config.seed, "obvious"), records=records)
     return [asdict(row) for row in measure_obvious(vae, dataset, bounds, asked)]
-
-
-def _records(config: RunConfig, run: RunDirectory) -> Sequence[dict[str, Any]]:
-    """Return the metrics that tell how the training went: none of a model that also trained on the validation split."""
-    return () if config.data.train_on_validation else run.read_metrics()
 
 
 def _write_pictures(vae: VAE, config: RunConfig, spec: DatasetSpec, examples: tuple[Any, Any], run: RunDirectory) -> None:

@@ -19,6 +19,7 @@ from vae_tf.data.probing import probe
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
 from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious
 from vae_tf.evaluation.obvious import read_obvious
+from vae_tf.models.vae import VAE
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
 from vae_tf.program import command_line
@@ -85,14 +86,15 @@ def train_and_measure(
         UserFileError: data cannot be read, or the run not be written.
         NonFiniteLossError: the loss blew up.
     """
-    is_chief = distribution is None or distribution.cluster.is_chief
+    distribution = distribution or start_distribution("none", Cluster())
+    is_chief = distribution.cluster.is_chief
     with console.status(f"Loading {config.data.dataset}"):
-        dataset, config, choices = _load(config, console, distribution or start_distribution("none", Cluster()))
+        dataset, config, choices, vae = _load(config, console, distribution)
     if is_chief:
         run.write_config(config, resume)
     _announce(config, dataset, run, console)
     _show_choices(choices, console)
-    outcome = train(config, dataset, run, console, resume, distribution, callbacks)
+    outcome = train(config, dataset, run, console, resume, distribution, callbacks, vae)
     if outcome.interrupted or not is_chief:
         return TrainedRun(run, config, dataset, outcome, None)
     try:
@@ -112,20 +114,22 @@ def train_and_measure(
     return TrainedRun(run, config, dataset, outcome, results)
 
 
-def _load(config: RunConfig, console: Console, distribution: Distribution) -> tuple[Dataset, RunConfig, list[Choice]]:
-    """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written."""
+def _load(config: RunConfig, console: Console, distribution: Distribution) -> tuple[Dataset, RunConfig, list[Choice], VAE]:
+    """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written.
+
+    Returns:
+        The data, the configuration of which nothing is open any more, what was chosen, and the model before its first step.
+    """
     started = time.perf_counter()
     dataset = load_dataset(config.data)
     planned, choices = plan_run(config, dataset.spec)
     if config.training.minutes and config.training.epochs == "auto":
-        check_start(planned, dataset, distribution)
         steps = steps_within(planned, dataset, config.training.minutes, distribution, started)
         planned, choices = plan_run(config, dataset.spec, steps)
     config = planned
     for message in (*probe(dataset, config.model.likelihood.kind, config.data.copies), *_homeless(config)):
         _warn(console, message)
-    check_start(config, dataset, distribution)
-    return dataset, config, choices
+    return dataset, config, choices, check_start(config, dataset, distribution)
 
 
 def _show_choices(choices: Sequence[Choice], console: Console) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from vae_tf.config import RunConfig
 from vae_tf.data.pipeline import Dataset
 from vae_tf.training.distribution import Distribution
-from vae_tf.training.fitting import batches_of, prepare
+from vae_tf.training.fitting import batches_of, check_start, prepare
 
 __all__ = ["steps_within"]
 
@@ -27,9 +27,13 @@ def steps_within(config: RunConfig, dataset: Dataset, minutes: float, distributi
 
     Returns:
         At least one step.
+
+    Raises:
+        UserValueError: data, configuration, model and replicas do not fit each other.
     """
+    vae = check_start(config, dataset, distribution)
     with distribution.strategy.scope():
-        vae, plan = prepare(config, dataset, distribution)
+        plan = prepare(vae, config, dataset, distribution)
     data = batches_of(config, dataset, vae, plan, 0, distribution)
     go = plan.steps_per_execution
 

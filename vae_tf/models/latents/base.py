@@ -84,8 +84,6 @@ class Latent(Part, keras.layers.Layer):
         is_class: whether z is one categorical variable, whose classes can be read as clusters.
         num_labels: labels that the block must be told, one-hot at the start of its parameters; 0: none.
         label_dropout: share of the training examples whose label is hidden.
-        starts_linear: whether the encoder can start at a plain linear model: `linear_start(model)` gives what the encoder's
-            straight way has to be, [D, params_size] and [params_size]; see `vae_tf.models.linear`.
         training_draw: the draw that the objective wants in training; `relaxed` is the differentiable one.
         last_draw: what the last call drew; gradient estimators go on from it.
     """
@@ -107,7 +105,6 @@ class Latent(Part, keras.layers.Layer):
     is_relaxed = False
     num_labels = 0
     label_dropout = 0.0
-    starts_linear = False
     training_draw = "relaxed"
     last_draw: "Draw"
 
@@ -134,6 +131,14 @@ class Latent(Part, keras.layers.Layer):
         Args:
             examples: `random(count, *purpose)` and `labelled(count)`; see `vae_tf.data.pipeline.Examples`.
         """
+
+    @property
+    def starts_linear(self) -> bool:
+        """Whether the encoder can start at a plain linear model; see `vae_tf.models.linear`.
+
+        Then `linear_start(model)` gives what the encoder's straight way has to be: [D, params_size] and [params_size].
+        """
+        return False
 
     # --- the distribution of the block: filled in by subclasses ---
 

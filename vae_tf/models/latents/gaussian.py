@@ -9,6 +9,8 @@ import tensorflow as tf
 from tensorflow_probability.python.distributions import Independent, Normal, kl_divergence
 
 from vae_tf.models.latents.base import Factors, Latent
+from vae_tf.models.linear import inverse_softplus
+from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
 from vae_tf.parts.settings import build
@@ -30,6 +32,11 @@ def traverse_axes(
     values = center + scale * tf.linspace(-_TRAVERSAL_RANGE, _TRAVERSAL_RANGE, num_steps)[:, tf.newaxis]
     masks = tf.eye(size)
     return [(f"{name}[{i}]", z * (1.0 - masks[i]) + values * masks[i]) for i in range(size)]
+
+
+def _settled_kl(kl_kind: str, prior: Any) -> str:
+    """Return what a kind of KL is under a prior, or its class: `auto` is the closed form where there is one."""
+    return kl_kind if kl_kind != "auto" else "closed_form" if prior.is_normal else "monte_carlo"
 
 
 def _slerp(start: tf.Tensor, stop: tf.Tensor, fractions: tf.Tensor) -> tf.Tensor:
@@ -84,21 +91,26 @@ class GaussianLatent(Latent):
         if kl_kind not in ("auto", "closed_form", "monte_carlo"):
             raise ValueError(f"kl_kind must be 'auto', 'closed_form' or 'monte_carlo'. Received: {kl_kind!r}.")
         self.prior_layer = build("prior", prior, size=size)
-        if kl_kind == "auto":
-            kl_kind = "closed_form" if self.prior_layer.is_normal else "monte_carlo"
-        if kl_kind == "closed_form" and not self.prior_layer.is_normal:
+        self.kl_kind = _settled_kl(kl_kind, self.prior_layer)
+        if self.kl_kind == "closed_form" and not self.prior_layer.is_normal:
             raise ValueError("kl_kind must be 'monte_carlo' where the prior is no normal. Received: 'closed_form'.")
         self.size = size
-        self.kl_kind = kl_kind
         self.params_size = 2 * size
 
     @classmethod
     def choose(cls, data: Any) -> dict[str, Choice]:
         """Choose the size: a table's columns less one leave noise a place; of other data 20 are a start."""
-        if data.is_table and data.value_support == "real":
+        if data.is_real_table:
             size = min(max(2, data.num_dims - 1), _MOST_OF_A_TABLE)
             return {"size": Choice(size, f"{data.num_dims} columns: one less, {_MOST_OF_A_TABLE} at most")}
         return {"size": Choice(_SIZE, "a start; see the report for how many are used")}
+
+    @classmethod
+    def settle(cls, settings: Any, data: Any) -> Any:
+        """Return the settings with what the data decide, and with the kind of KL that the prior then has."""
+        settled = super().settle(settings, data)
+        open_kl = is_open(getattr(settled, "kl_kind", None))
+        return settled.model_copy(update={"kl_kind": _settled_kl("auto", settled.prior.part)}) if open_kl else settled
 
     @classmethod
     def check_settings(cls, settings: Any) -> None:
@@ -117,14 +129,14 @@ class GaussianLatent(Latent):
         return Independent(Normal(loc, scale), reinterpreted_batch_ndims=1)
 
     @property
-    def starts_linear(self) -> bool:  # type: ignore[override]
+    def starts_linear(self) -> bool:
         """Whether the posterior's parameters are loc and raw scale alone, and the prior standard normal."""
         return type(self) is GaussianLatent and self.prior_layer.starts_standard
 
     def linear_start(self, model: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return what gives a linear model's exact posterior: kernel [D, params_size] and bias [params_size]."""
         gain, offset, scale = model.encoder()
-        raw = np.log(np.expm1(scale)) - _SOFTPLUS_INVERSE_OF_ONE
+        raw = inverse_softplus(scale) - _SOFTPLUS_INVERSE_OF_ONE
         return np.concatenate([gain, np.zeros_like(gain)], axis=1), np.concatenate([offset, raw])
 
     def build(self, input_shape: Any) -> None:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow_probability.python.distributions import Independent, Normal
 
 from vae_tf.models.likelihoods.base import Likelihood
+from vae_tf.models.linear import inverse_softplus
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Given, PositiveFloat
@@ -39,6 +40,8 @@ class GaussianLikelihood(Likelihood):
         >>> round(float(likelihood.distribution(likelihood(tf.zeros([1, 1]))).log_prob([[0.0]])[0]), 4)
         -1.6121
     """
+
+    starts_linear = True
 
     def __init__(
         self,
@@ -114,11 +117,6 @@ class GaussianLikelihood(Likelihood):
         return tf.concat([features, raw], axis=-1)
 
     @property
-    def starts_linear(self) -> bool:  # type: ignore[override]
-        """Always: the decoder's output is loc, and what makes the scales."""
-        return True
-
-    @property
     def has_own_scales(self) -> bool:
         """Whether every value has a scale of its own."""
         return self.scale_kind == "elementwise"
@@ -126,7 +124,7 @@ class GaussianLikelihood(Likelihood):
     def linear_start(self, model: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return what gives a linear model's mean and noise: kernel [size, P] and bias [P], P the product of `params_shape`."""
         kernel, bias = model.weights.T, model.mean
-        raw = np.log(np.expm1(model.noise - self.min_scale)) - self._offset
+        raw = inverse_softplus(model.noise - self.min_scale) - self._offset
         if self.scale_kind == "elementwise":
             shape, width = self.event_shape[:-1], self.event_shape[-1]
             sides = [

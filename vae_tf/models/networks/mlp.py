@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import keras
 from pydantic import Field
 
+from vae_tf.data.spec import FEW_ROWS
 from vae_tf.models.networks.base import OUTPUT, Linear, Network, add_linear, dense, encoder_inputs, one_or_all, with_labels
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
@@ -14,7 +15,6 @@ from vae_tf.parts.types import Activation, Fraction, Normalization, PositiveInt
 
 __all__ = ["MlpNetwork"]
 
-_FEW_ROWS = 1000
 _FEW_PICTURES = 10_000
 _MOST_VALUES = 50_000
 
@@ -51,7 +51,7 @@ class MlpNetwork(Network):
             return {}
         chosen = {"activation": Choice("silu", "smooth data")}
         if data.is_table:
-            few = data.num_train < _FEW_ROWS
+            few = data.num_train < FEW_ROWS
             chosen["linear"] = Choice("trained", "starts at factor analysis")
             chosen["widths"] = Choice([128, 128] if few else [256, 256], f"{data.num_train:,} rows")
             if few:

@@ -58,10 +58,9 @@ class FullMixturePrior(Prior):
         x = examples.random(count, "full mixture", block)
         batches = [self._posterior(tf.constant(x[first : first + 500])) for first in range(0, count, 500)]
         codes = np.concatenate([q.sample(seed=(index, 0)).numpy() for index, q in enumerate(batches)])
-        sizes = range(1, self.num_components + 1)
-        fitted = best_mixture(codes, sizes, _FLOOR, seed=0)
-        shares = np.bincount(np.arange(self.num_components) % fitted.n_components)
+        fitted = best_mixture(codes, range(1, self.num_components + 1), _FLOOR, seed=0)
         order = np.arange(self.num_components) % fitted.n_components
+        shares = np.bincount(order)
         factors = np.linalg.cholesky(fitted.covariances_)
         apart = np.random.default_rng(0).normal(scale=_FLOOR, size=(self.num_components, self.size))
         self.logits.assign(np.log(fitted.weights_[order] / shares[order]))
