@@ -51,7 +51,7 @@ def test_tables_give_what_the_command_makes_of_a_file(table, table_run, command,
 
 
 def test_a_run_knows_its_files(picture_run):
-    assert [line["epoch"] for line in picture_run.metrics] == [1, 2]
+    assert [line["epoch"] for line in picture_run.metrics] == [0, 1, 2]
     assert picture_run.results["split"] == "test"
     opened = vae_tf.Run.open(picture_run.path)
     assert (opened.config, opened.spec, opened.results) == (picture_run.config, picture_run.spec, picture_run.results)
@@ -127,7 +127,7 @@ def test_what_a_callback_raises_comes_out_as_it_is(pictures, train_small, tmp_pa
 
     with pytest.raises(LookupError, match=r"^'?mine'?$"):
         train_small(pictures, callbacks=[Broken()], run_dir=tmp_path / "run")
-    assert [line["epoch"] for line in vae_tf.Run.open(tmp_path / "run").metrics] == [1, 2]
+    assert [line["epoch"] for line in vae_tf.Run.open(tmp_path / "run").metrics] == [0, 1, 2]
 
 
 def test_a_callback_may_end_training(pictures, train_small):
@@ -136,7 +136,7 @@ def test_a_callback_may_end_training(pictures, train_small):
             self.model.stop_training = epoch == 1 and "val_negative_elbo" in logs
 
     run = train_small(pictures, {"training.epochs": 5}, callbacks=[Stop()])
-    assert (run.results["epochs"], len(run.metrics)) == (2, 2)
+    assert (run.results["epochs"], len(run.metrics)) == (2, 3)
 
 
 def test_resumed_is_uninterrupted(pictures, picture_run, train_small, tmp_path):
@@ -154,7 +154,7 @@ def test_an_interrupted_training_returns_a_run_without_results(pictures, train_s
             signal.raise_signal(signal.SIGINT)
 
     run = train_small(pictures, {"training.epochs": 3}, run_dir=tmp_path / "run", callbacks=[Interrupt()])
-    assert run.results is None and len(run.metrics) == 1
+    assert run.results is None and [line["epoch"] for line in run.metrics] == [0, 1]
     assert run.encode(pictures[0][:2]).shape == (2, 2)
 
 

@@ -168,7 +168,7 @@ def test_nothing_compares_a_kind(modules):
 
 
 FAMILIES = ("vae_tf.models.latents", "vae_tf.models.likelihoods", "vae_tf.models.networks", "vae_tf.models.priors")
-FOLDERS = (*FAMILIES, "vae_tf.objectives", "vae_tf.schedules", "vae_tf.data.sources")
+FOLDERS = (*FAMILIES, "vae_tf.objectives", "vae_tf.schedules", "vae_tf.data.augmentations", "vae_tf.data.sources")
 
 
 def _kinds(tree):

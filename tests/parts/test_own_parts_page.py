@@ -25,6 +25,7 @@ SLOT_OF = {
     "laplace.py": "likelihood laplace",
     "sparse.py": "objective sparse",
     "polynomial.py": "schedule polynomial",
+    "roll.py": "augmentation roll",
     "rings.py": "source rings",
 }
 

@@ -10,6 +10,7 @@ from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
 from vae_tf.config import PUBLISHED, RunConfig, TrainingConfig
 from vae_tf.config_sources import dump_yaml, resolve_config
+from vae_tf.data.looking import Look
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit
@@ -105,6 +106,23 @@ def test_what_is_open_is_refused_where_it_has_to_be_known():
         plan_of(TrainingConfig(), 10)
 
 
+@pytest.mark.parametrize(("mirrored", "count", "kinds"), [(0.01, 900, ["flip"]), (0.3, 900, []), (0.01, 20_000, [])])
+def test_few_pictures_are_mirrored_where_they_may_as_well_be(mirrored, count, kinds):
+    planned, choices = plan_run(RunConfig(), _spec("pictures", count), look=Look(mirrored))
+    assert [one.kind for one in planned.training.augment] == kinds
+    (choice,) = [one for one in choices if one.path == "training.augment"]
+    assert choice.value == ("flip" if kinds else "none")
+    assert ("% farther" in choice.because) == (count < 10_000)
+
+
+def test_without_a_look_nothing_is_augmented_and_what_is_asked_for_stays():
+    assert plan_run(RunConfig(), _spec("pictures", 900))[0].training.augment == ()
+    asked = RunConfig.model_validate({"training": {"augment": ["shift"]}})
+    planned, choices = plan_run(asked, _spec("pictures", 900), look=Look(0.0))
+    assert [one.kind for one in planned.training.augment] == ["shift"]
+    assert "training.augment" not in [one.path for one in choices]
+
+
 # --- rounds of several epochs, averages, a clock: end to end ---
 
 
@@ -134,8 +152,8 @@ def test_rounds_of_several_epochs_resume_bit_for_bit_with_an_average(tmp_path):
     whole, outcome = _train(tmp_path / "whole", _config(epochs=12))
     _, first = _train(tmp_path / "parts", _config(epochs=6))
     parts, second = _train(tmp_path / "parts", _config(epochs=12), resume=True)
-    assert [line["epoch"] for line in whole.read_metrics()] == [3, 6, 9, 12]
-    assert [line["step"] for line in whole.read_metrics()] == [12, 24, 36, 48]
+    assert [line["epoch"] for line in whole.read_metrics()] == [0, 3, 6, 9, 12]
+    assert [line["step"] for line in whole.read_metrics()] == [0, 12, 24, 36, 48]
     assert (first.state.epoch, second.state) == (6, outcome.state)
     for one, other in zip(outcome.vae.weights, second.vae.weights, strict=True):
         np.testing.assert_array_equal(one.numpy(), other.numpy())

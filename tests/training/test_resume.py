@@ -18,14 +18,20 @@ def _metrics(run):
 
 
 @pytest.mark.parametrize(
-    ("latents", "epochs", "eager"),
-    [("gaussian", (1, 2), True), ("categorical", (1, 2), True), ("joint", (2, 4), False)],
+    ("latents", "epochs", "eager", "more"),
+    [
+        ("gaussian", (1, 2), True, {"augment": ["shift", "flip"]}),
+        ("categorical", (1, 2), True, {}),
+        ("joint", (2, 4), False, {}),
+    ],
 )
-def test_stop_and_resume_equals_the_uninterrupted_run(latents, epochs, eager, make_config, start, tmp_path):
+def test_stop_and_resume_equals_the_uninterrupted_run(  # noqa: PLR0913
+    latents, epochs, eager, more, make_config, start, tmp_path
+):
     stop, epochs = epochs
-    whole, whole_outcome = start(make_config(latents, epochs=epochs), tmp_path / "whole", eager=eager)
-    part, _ = start(make_config(latents, epochs=stop), tmp_path / "part", eager=eager)
-    _, outcome = start(make_config(latents, epochs=epochs), part.path, resume=True, eager=eager)
+    whole, whole_outcome = start(make_config(latents, epochs=epochs, **more), tmp_path / "whole", eager=eager)
+    part, _ = start(make_config(latents, epochs=stop, **more), tmp_path / "part", eager=eager)
+    _, outcome = start(make_config(latents, epochs=epochs, **more), part.path, resume=True, eager=eager)
     assert outcome.state == whole_outcome.state
     assert outcome.state.epoch == epochs
     assert _metrics(part) == _metrics(whole)
@@ -73,3 +79,12 @@ def test_the_same_configuration_gives_the_same_run_and_another_seed_another(make
     runs = [start(make_config(blocks, seed, epochs=1), tmp_path / str(i), eager=True)[0] for i, seed in enumerate((1, 1, 2))]
     assert _metrics(runs[0]) == _metrics(runs[1])
     assert _metrics(runs[0]) != _metrics(runs[2])
+
+
+def test_a_model_learns_what_it_saw_through_noise(make_config, make_dataset, start, tmp_path):
+    config = make_config([{"kind": "gaussian", "size": 2}], epochs=2, augment=[{"kind": "noise", "scale": 0.2}])
+    run, _ = start(config, tmp_path / "a", dataset=make_dataset(binarization="none"), eager=True)
+    without = make_config([{"kind": "gaussian", "size": 2}], epochs=2)
+    other, _ = start(without, tmp_path / "b", dataset=make_dataset(binarization="none"), eager=True)
+    assert _metrics(run) != _metrics(other)
+    assert all(np.isfinite(record["val_negative_elbo"]) for record in run.read_metrics())

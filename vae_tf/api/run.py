@@ -91,7 +91,7 @@ class Run:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """One mapping an epoch: losses, bounds, schedules, speed."""
+        """One mapping a look at validation: losses, bounds, schedules, speed; of epoch 0 where the start is a model already."""
         return self._loaded.run.read_metrics()
 
     @cached_property

@@ -53,6 +53,9 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     batch_size: Annotated[int | None, typer.Option(help="Examples a step. Default: by the data.")] = None,
     limit: Annotated[int | None, typer.Option(help="Use only the first N examples of every split.")] = None,
     seed: Annotated[int | None, typer.Option(help="Root of all randomness.")] = None,
+    init_from: Annotated[
+        str | None, typer.Option("--init-from", metavar="RUN", help="Start from another run's weights, where they fit.")
+    ] = None,
     overrides: SetOption = None,
     run_dir: Annotated[Path | None, typer.Option(help="Where to write; default: runs/NAME-TIME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir.")] = False,
@@ -76,6 +79,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
         "training.batch_size": batch_size,
         "seed": seed,
         "training.profile": profile or None,
+        "training.init_from": init_from and str(Path(init_from).absolute()),
     }
     _run(ConfigSource(preset, config, options, latent, overrides), run_dir, resume, strategy, as_json)
 

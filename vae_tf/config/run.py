@@ -8,6 +8,7 @@ from vae_tf.config.data import DataConfig
 from vae_tf.config.model import ModelConfig
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import (
+    AugmentationsLike,
     NonNegativeFloat,
     NumberLike,
     ObjectiveLike,
@@ -22,13 +23,14 @@ from vae_tf.parts.types import (
 __all__ = ["PUBLISHED", "EvaluationConfig", "RunConfig", "TrainingConfig"]
 
 
-PUBLISHED = {
+PUBLISHED: dict[str, Any] = {
     "learning_rate": 1e-3,
     "clip_norm": None,
     "average": 0.0,
     "patience": None,
     "evaluate_every": 1,
     "validation_draws": 1,
+    "augment": [],
 }
 """What a protocol that does not speak of these means: presets, and runs that were written before the data could decide them."""
 
@@ -52,6 +54,10 @@ class TrainingConfig(Frozen):
     evaluate_every: SizeLike = Field("auto", description="epochs between two looks at validation, and checkpoints")
     validation_draws: SizeLike = Field("auto", description="draws of z an example of the validation split")
     select: Literal["best", "last"] = Field("best", description="epoch of the model: least val_negative_elbo, or the last")
+    init_from: str | None = Field(None, description="a run whose weights to start from, where names and shapes agree")
+    augment: AugmentationsLike = Field(
+        "auto", description="changes of training examples, one after another, drawn anew at every step; validation has none"
+    )
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     jit_compile: bool = Field(False, description="XLA; slower on CPUs, and it draws other random numbers")
     steps_per_execution: PositiveInt | None = Field(None, description="default: chosen from the steps of an epoch")

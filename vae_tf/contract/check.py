@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from vae_tf.contract import every, latents, likelihoods, networks, objectives, priors, schedules, sources
+from vae_tf.contract import augmentations, every, latents, likelihoods, networks, objectives, priors, schedules, sources
 from vae_tf.contract.case import Case
 from vae_tf.contract.finding import Finding, Promises, judge
 
@@ -20,6 +20,7 @@ PROMISES: dict[str, Promises] = {
     "likelihood": likelihoods.PROMISES,
     "objective": objectives.PROMISES,
     "schedule": schedules.PROMISES,
+    "augmentation": augmentations.PROMISES,
     "source": sources.PROMISES,
 }
 """The promises of every slot, by name, beside those of all parts."""

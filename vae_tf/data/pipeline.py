@@ -1,12 +1,13 @@
 """From raw examples to model inputs: scaling, binarisation, batches, the same order after a resume."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from vae_tf.data.augmentations.base import Augmentation, Draws
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import WHOLE, ArraySplit, Share, Split
 from vae_tf.errors import UserValueError
@@ -98,11 +99,12 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
     steps_per_epoch: int | None = None,
     with_labels: bool = False,
     share: Share = WHOLE,
+    augment: Sequence[Augmentation] = (),
 ) -> tf.data.Dataset:
     """Return the training batches of all epochs from one on, as one endless stream.
 
-    Order and binarisation are pure functions of (seed, epoch, batch): a run that goes on at `first_epoch` sees what the
-    uninterrupted one would have seen. A last batch that is not full is left out; other examples each epoch.
+    Order, augmentation and binarisation are pure functions of (seed, epoch, batch): a run that goes on at `first_epoch` sees
+    what the uninterrupted one would have seen. A last batch that is not full is left out; other examples each epoch.
 
     Args:
         dataset: the data.
@@ -113,31 +115,50 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
         with_labels: also return labels.
         share: the part of every batch that this worker takes; N workers together see what one would.
 
+        augment: changes of the examples, one after another.
+
     Returns:
-        Batches of x, float32 [B, *event_shape]; with labels, of ((x, labels [B]),), which Keras takes for a model's input.
+        Batches of x, float32 [B, *event_shape]; with labels, of ((x, labels [B]),), which Keras takes for a model's input;
+        where the model sees x through noise, also of x itself, as what it is to give back.
     """
     spec, split = dataset.spec, dataset.split("train")
     batch_size = min(batch_size, split.num_examples)
     steps, size = steps_per_epoch or split.num_examples // batch_size, batch_size // share.num_parts
     shuffle_seed, draw_seed = derive_pair(seed, "shuffle"), derive_pair(seed, "binarize")
+    change_seed, noise_seed = derive_pair(seed, "augment"), derive_pair(seed, "noise")
 
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
         return split.batches(batch_size, _fold(shuffle_seed, epoch), True, share).take(steps * share.replicas)
 
+    changes, noises = ([one for one in augment if one.is_noise == is_noise] for is_noise in (False, True))
+
     def prepare(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Any:
-        seed = _fold(draw_seed, number // share.replicas)
-        x = _binarize(spec, scale_inputs(spec, example[0]), seed, batch_size, share.part(number) * size)
-        x = tf.ensure_shape(x, [size, *spec.event_shape])
-        return ((x, example[1]),) if with_labels else x
+        batch, first = number // share.replicas, share.part(number) * size
+        x = tf.ensure_shape(scale_inputs(spec, example[0]), [size, *spec.event_shape])
+        x = _changed(x, changes, _fold(change_seed, batch), batch_size, first)
+        x = _binarize(spec, x, _fold(draw_seed, batch), batch_size, first)
+        seen = _changed(x, noises, _fold(noise_seed, batch), batch_size, first)
+        inputs = (seen, example[1]) if with_labels else seen
+        if noises:
+            return inputs, x
+        return (inputs,) if with_labels else inputs
 
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
     batches = epochs.flat_map(epoch_batches).enumerate(start=first_epoch * steps * share.replicas)
     return batches.map(prepare, num_parallel_calls=2).prefetch(4)
 
 
-def _fold(seed: tuple[int, int], number: tf.Tensor) -> tf.Tensor:
+def _changed(x: tf.Tensor, changes: Sequence[Augmentation], seed: Any, num_rows: int, first: Any) -> tf.Tensor:
+    """Apply augmentations to a part [B, *event_shape] of a batch of `num_rows` rows."""
+    for index, one in enumerate(changes):
+        draws = Draws(_fold(seed, index), num_rows, first, x.shape[0])
+        x = tf.ensure_shape(one.augment(x, draws), x.shape)
+    return x
+
+
+def _fold(seed: Any, number: tf.Tensor) -> tf.Tensor:
     """Return the seed of the numbered part of a stream."""
-    return tf.random.experimental.stateless_fold_in(tf.constant(seed, tf.int32), tf.cast(number, tf.int32))
+    return tf.random.experimental.stateless_fold_in(tf.convert_to_tensor(seed, tf.int32), tf.cast(number, tf.int32))
 
 
 def eval_batches(

@@ -5,10 +5,13 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["FEW_ROWS", "DatasetSpec"]
+__all__ = ["FEW_PICTURES", "FEW_ROWS", "DatasetSpec"]
 
 FEW_ROWS = 1000
 """Training rows below which a table is small: what suits it then is chosen otherwise."""
+
+FEW_PICTURES = 10_000
+"""Training pictures below which there are few."""
 
 
 class DatasetSpec(BaseModel):

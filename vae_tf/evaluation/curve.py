@@ -19,6 +19,8 @@ _NOTICED = 0.005
 """Share of what was gained in all, or of the number itself, from which a fall or a rise counts."""
 _NOISY = 0.25
 """Share of what was gained in all that validation jumps by between two looks, from which the curve is noise."""
+_CLEAR = 8.0
+"""Jumps by which validation has risen where it is no noise: the least of many looks is low by chance."""
 _LATE = 0.9
 """Share of the training after which a best epoch is no sign of overfitting."""
 _STANDARD_ERRORS = 3.0
@@ -73,26 +75,37 @@ def read_curve(records: Sequence[Mapping[str, Any]]) -> CurveVerdict:
     if rate:
         text = f"Not finished: validation still fell by {rate:.3g} nats an epoch at the end, step {_step(looks[-1])}."
         return CurveVerdict("unfinished", text + _warm_up(looks[-1]), _longer(looks))
-    if jump > _NOISY * gained:
+    after = values[best + 1 :]
+    rise = float(np.mean(after[-max(1, len(after) // 2) :]) - values[best]) if len(after) else 0.0
+    falls = bool(len(after)) and trained[-1] < trained[best]
+    if jump > _NOISY * gained and rise < _CLEAR * jump:
         return CurveVerdict(
             "noisy",
             f"Noisy: validation jumps by {jump:.3g} nats between two looks, beside {gained:.3g} nats gained in all.",
             "Lower training.learning_rate, set training.clip_norm=1, or hold out more (data.validation_fraction).",
         )
-    after = values[best + 1 :]
-    rise = float(np.mean(after[-max(1, len(after) // 2) :]) - values[best]) if len(after) else 0.0
-    falls = bool(len(after)) and trained[-1] < trained[best]
     if epochs[best] < _LATE * epochs[-1] and falls and rise > max(_STANDARD_ERRORS * jump, noticed):
-        gap = values[best] - trained[best]
         return CurveVerdict(
             "overfitted",
-            f"Overfitted since step {_step(looks[best])}: validation then rose by {rise:.3g} nats while training fell on. The "
-            f"model is that of step {_step(looks[best])}, where validation was {gap:.3g} nats worse than training.",
+            _overfitted(looks[best], rise),
             "A smaller network (model.network.widths), model.network.dropout or training.weight_decay may do better; more data "
             "will.",
         )
     text = f"Done: validation was best at step {_step(looks[best])} of {_step(looks[-1])} and got no better."
     return CurveVerdict("done", text)
+
+
+def _overfitted(best: Mapping[str, Any], rise: float) -> str:
+    if not best["epoch"]:
+        return (
+            f"Overfitted from the start: validation rose by {rise:.3g} nats while training fell. The model is the start, a "
+            "plain model of the data."
+        )
+    step, gap = _step(best), best["val_negative_elbo"] - best["negative_elbo"]
+    return (
+        f"Overfitted since step {step}: validation then rose by {rise:.3g} nats while training fell on. The model is that of "
+        f"step {step}, where validation was {gap:.3g} nats worse than training."
+    )
 
 
 def _step(look: Mapping[str, Any]) -> str:

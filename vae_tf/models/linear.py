@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse.linalg import svds
 from sklearn.decomposition import FactorAnalysis
+from sklearn.utils.extmath import randomized_svd
 
 from vae_tf.models.networks.base import LINEAR, OUTPUT
 
@@ -78,7 +78,7 @@ def _principal(centered: np.ndarray, used: int) -> tuple[np.ndarray, np.ndarray]
     if not centered.any():  # all examples are equal
         return np.zeros((dims, used)), np.zeros(dims)
     if used < min(count, dims) - 1:
-        _, singular, axes = svds(centered, used, rng=np.random.default_rng(0))
+        _, singular, axes = randomized_svd(centered, used, n_iter=7, random_state=0)
     else:
         _, singular, axes = np.linalg.svd(centered, full_matrices=False)
         singular, axes = singular[:used], axes[:used]

@@ -60,6 +60,7 @@ class VAE(keras.Model):
         for block in latent.blocks():
             block.training_draw = self.objective.draw_of(block)
         latent.connect(self.encode_params)
+        self.starts_trained = False
         self.objective_state = self.objective.make_state(likelihood.event_shape)
         self.reconstruction_nll = TermMean(name="reconstruction_nll")
         if not latent.built:
@@ -76,7 +77,7 @@ class VAE(keras.Model):
         Args:
             examples: see `vae_tf.data.pipeline.Examples`.
         """
-        start_linear(self, examples)
+        self.starts_trained = start_linear(self, examples)
         for block in self.latent.blocks():
             block.start(examples)
         self.objective.start(examples, self.objective_state)

@@ -1,8 +1,8 @@
 """Parts: what a model is put together from, and how to add one's own.
 
 A part is a class with a kind: one word of the configuration. `register` makes it known; its constructor's annotated arguments
-are its settings. The bases `Network`, `Latent`, `Prior`, `Likelihood`, `Objective`, `Schedule`, `Source` are imported when
-they are asked for: they need TensorFlow.
+are its settings. The bases `Network`, `Latent`, `Prior`, `Likelihood`, `Objective`, `Schedule`, `Augmentation`, `Source` are
+imported when they are asked for: they need TensorFlow.
 """
 
 import importlib
@@ -17,6 +17,7 @@ from vae_tf.parts.types import (
     ANNEALED,
     KL_WARM_UP,
     Activation,
+    AugmentationLike,
     Fraction,
     Given,
     LatentLike,
@@ -40,6 +41,8 @@ __all__ = [
     "KL_WARM_UP",
     "SLOTS",
     "Activation",
+    "Augmentation",
+    "AugmentationLike",
     "Fraction",
     "Given",
     "Latent",

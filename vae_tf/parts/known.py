@@ -42,6 +42,7 @@ _ALL = (
     Slot("likelihood", "vae_tf.models.likelihoods", "vae_tf.models.likelihoods.base.Likelihood", "model.likelihood"),
     Slot("objective", "vae_tf.objectives", "vae_tf.objectives.base.Objective", "objective"),
     Slot("schedule", "vae_tf.schedules", "vae_tf.schedules.base.Schedule", "training.learning_rate", number="constant"),
+    Slot("augmentation", "vae_tf.data.augmentations", "vae_tf.data.augmentations.base.Augmentation", "training.augment[0]"),
     Slot("source", "vae_tf.data.sources", "vae_tf.data.source.Source", "data.dataset"),
 )
 SLOTS = {slot.name: slot for slot in _ALL}

@@ -14,6 +14,8 @@ __all__ = [
     "ANNEALED",
     "KL_WARM_UP",
     "Activation",
+    "AugmentationLike",
+    "AugmentationsLike",
     "Fraction",
     "Given",
     "LatentLike",
@@ -151,6 +153,12 @@ LatentLike = Annotated[Any, PartLike("latent")]
 PriorLike = Annotated[Any, PartLike("prior")]
 LikelihoodLike = Annotated[Any, PartLike("likelihood")]
 ObjectiveLike = Annotated[Any, PartLike("objective")]
+AugmentationLike = Annotated[Any, PartLike("augmentation")]
+if TYPE_CHECKING:
+    AugmentationsLike: TypeAlias = tuple[Any, ...] | Literal["auto"]
+else:
+    AugmentationsLike = Annotated[tuple[AugmentationLike, ...], OrAuto()]
+    """Augmentations, or `auto`."""
 ScheduleLike = Annotated[Any, PartLike("schedule", lambda part: not part.is_weight)]
 """A number or a schedule."""
 RateLike = Annotated[Any, PartLike("schedule", lambda part: not part.is_weight, fill=as_rate)]

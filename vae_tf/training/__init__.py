@@ -21,6 +21,7 @@ from vae_tf.training.runs import (
 from vae_tf.training.sessions import TrainedRun, train_and_measure
 from vae_tf.training.showing import Shown, only_shown
 from vae_tf.training.tensorboard import TensorBoardLog, describe_model
+from vae_tf.training.transfer import Taken, init_from, take_weights
 
 __all__ = [
     "STRATEGIES",
@@ -31,6 +32,7 @@ __all__ = [
     "Plan",
     "Profile",
     "Shown",
+    "Taken",
     "TensorBoardLog",
     "TrainedRun",
     "TrainingOutcome",
@@ -42,6 +44,7 @@ __all__ = [
     "describe_environment",
     "describe_model",
     "finish_run",
+    "init_from",
     "load_run",
     "only_shown",
     "open_data",
@@ -50,6 +53,7 @@ __all__ = [
     "read_spec",
     "record",
     "start_distribution",
+    "take_weights",
     "train",
     "train_and_measure",
 ]

@@ -4,7 +4,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -119,6 +119,13 @@ class Checkpointing(keras.callbacks.Callback):
         self.is_chief = is_chief
         self.state = state
         self.patience = patience
+
+    def keep_start(self, model: Any, logs: Mapping[str, float], run: RunDirectory) -> None:
+        """Record and save a model before its first step as epoch 0: training may not make it better."""
+        self.state = self.state.after(0, float(logs["val_negative_elbo"]))
+        if self.is_chief:
+            run.append_metrics({"epoch": 0, "step": 0, **{name: float(value) for name, value in logs.items()}})
+            self.store.save(model, self.state)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Select on the unweighted negative ELBO of the validation split."""

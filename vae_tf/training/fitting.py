@@ -27,6 +27,7 @@ from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import TrainingOutcome, record
 from vae_tf.training.showing import Shown
 from vae_tf.training.tensorboard import TensorBoardLog
+from vae_tf.training.transfer import init_from
 
 __all__ = ["batches_of", "check_start", "prepare", "train"]
 
@@ -34,20 +35,39 @@ _PICTURES_A_RUN = 10
 _PICTURE_EXAMPLES = 500
 
 
-def check_start(config: RunConfig, dataset: Dataset, distribution: Distribution | None = None) -> VAE:
+def check_start(
+    config: RunConfig,
+    dataset: Dataset,
+    distribution: Distribution | None = None,
+    console: Console | None = None,
+    is_new: bool = True,
+) -> VAE:
     """Check all that can be known before the first step: what is refused here has written nothing.
+
+    Args:
+        config: the resolved configuration.
+        dataset: the data.
+        distribution: over which replicas; default: one.
+        console: where it is said what another run's weights gave; default: nowhere.
+        is_new: whether there is no checkpoint yet, whose weights will be taken instead of another run's.
 
     Returns:
         The model before its first step, for `train`.
 
     Raises:
         UserValueError: data, configuration, model and replicas do not fit each other.
+        UserFileError: the run to start from is not there, or damaged.
     """
     distribution = distribution or start_distribution("none", Cluster())
+    _augmentations(config, dataset)
     distribution.check_batch(plan_of(config.training, dataset.split("train").num_examples).batch_size)
     with distribution.strategy.scope():
         vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
         vae.start(Examples(dataset, config.seed))
+        if config.training.init_from and is_new:
+            told = init_from(vae, config.training.init_from)
+            if console:
+                console.print(told, highlight=False, markup=False, soft_wrap=True)
     return vae
 
 
@@ -99,10 +119,11 @@ def _train_locked(  # noqa: PLR0913 - as `train`
 ) -> TrainingOutcome:
     started, is_chief = time.perf_counter(), distribution.cluster.is_chief
     store = CheckpointStore(run.checkpoints)
-    vae = vae or check_start(config, dataset, distribution)
+    is_new = not (resume and store.epochs())
+    vae = vae or check_start(config, dataset, distribution, console, is_new)
     with distribution.strategy.scope():
         plan = prepare(vae, config, dataset, distribution)
-        state = store.restore(vae) if resume and store.epochs() else TrainingState()
+        state = TrainingState() if is_new else store.restore(vae)
     if is_chief:
         record(run, dataset.spec, resume)
         run.write_metrics([line for line in run.read_metrics() if line["epoch"] <= state.epoch])
@@ -113,6 +134,8 @@ def _train_locked(  # noqa: PLR0913 - as `train`
         shown = _shown(config, dataset, run, plan, state, console) if is_chief else []
         fit = {"steps_per_epoch": plan.round_steps, "initial_epoch": state.epoch // plan.every, "epochs": plan.rounds}
         data = batches_of(config, dataset, vae, plan, state.epoch, distribution)
+        if vae.starts_trained and is_new:
+            checkpointing.keep_start(vae, _measure_start(config, dataset, vae, data, distribution), run)
         try:
             vae.fit(**data, **fit, callbacks=[*callbacks, *shown, stop, *own], verbose=0, shuffle=False)
             distribution.check_agreement(vae)
@@ -132,9 +155,10 @@ def batches_of(
 ) -> dict[str, Any]:
     """Return what `fit` trains and validates on, from an epoch on."""
     with_labels = vae.latent.num_labels > 0
+    augment = _augmentations(config, dataset)
 
     def training(share: Share) -> Any:
-        return train_batches(dataset, plan.batch_size, config.seed, epoch, plan.steps_per_epoch, with_labels, share)
+        return train_batches(dataset, plan.batch_size, config.seed, epoch, plan.steps_per_epoch, with_labels, share, augment)
 
     def validation(share: Share) -> Any:
         batches = eval_batches(dataset, "validation", config.evaluation.batch_size, share=share)
@@ -142,6 +166,31 @@ def batches_of(
         return batches.map(lambda x, labels: ((x, labels),) if with_labels else x)
 
     return {"x": distribution.spread(training), "validation_data": distribution.spread(validation)}
+
+
+def _measure_start(
+    config: RunConfig, dataset: Dataset, vae: VAE, data: dict[str, Any], distribution: Distribution
+) -> dict[str, float]:
+    """Return what a model that starts trained gives before the first step, on as many training examples as are validated on."""
+    size, count = config.evaluation.batch_size, dataset.split("validation").num_examples
+    with_labels = vae.latent.num_labels > 0
+
+    def training(share: Share) -> Any:
+        batches = eval_batches(dataset, "train", size, limit=count, share=share)
+        return batches.map(lambda x, labels: ((x, labels),) if with_labels else x)
+
+    on_training = vae.evaluate(distribution.spread(training), verbose=0, return_dict=True)
+    on_validation = vae.evaluate(data["validation_data"], verbose=0, return_dict=True)
+    return {**on_training, **{f"val_{name}": value for name, value in on_validation.items()}}
+
+
+def _augmentations(config: RunConfig, dataset: Dataset) -> list[Any]:
+    """Return the changes of training examples that a configuration asks for.
+
+    Raises:
+        UserValueError: the data cannot be changed so.
+    """
+    return [build("augmentation", one, dataset.spec) for one in config.training.augment]
 
 
 def prepare(vae: VAE, config: RunConfig, dataset: Dataset, distribution: Distribution) -> Plan:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vae_tf.config import RunConfig, TrainingConfig
-from vae_tf.data.spec import FEW_ROWS, DatasetSpec
+from vae_tf.data.looking import NOT_LOOKED, Look
+from vae_tf.data.spec import FEW_PICTURES, FEW_ROWS, DatasetSpec
 from vae_tf.models.build import settle_model
 from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
@@ -14,6 +15,9 @@ from vae_tf.parts.settings import Settings, read
 
 __all__ = ["Plan", "choose_steps_per_execution", "plan_of", "plan_run"]
 
+_MIRRORED = 0.05
+"""Share by which mirrored pictures may be farther from the others than they are as they are: emoji 1 %, icons with light from
+one side 24 %, digits 160 %."""
 _ROUND_STEPS = 50
 """Steps between two looks at validation, at least, where epochs are shorter."""
 _VALIDATION_DRAWS = 1000
@@ -117,13 +121,16 @@ def _kind(spec: DatasetSpec) -> str:
     return "pictures" if spec.is_image and spec.is_continuous else "others"
 
 
-def plan_run(config: RunConfig, spec: DatasetSpec, steps: int | None = None) -> tuple[RunConfig, list[Choice]]:
+def plan_run(
+    config: RunConfig, spec: DatasetSpec, steps: int | None = None, look: Look = NOT_LOOKED
+) -> tuple[RunConfig, list[Choice]]:
     """Replace all that a configuration leaves open by what the data decide.
 
     Args:
         config: the configuration.
         spec: the data.
         steps: that there is time for, where `training.minutes` says how long.
+        look: at the examples; default: none was taken.
 
     Returns:
         A configuration without `auto`, and what was chosen. One that leaves nothing open comes back as it is.
@@ -139,25 +146,26 @@ def plan_run(config: RunConfig, spec: DatasetSpec, steps: int | None = None) -> 
     """
     model = settle_model(config.model, spec)
     training = config.training if steps is None else config.training.model_copy(update={"steps": steps})
-    training = _plan_training(training, spec)
+    training = _plan_training(training, spec, look)
     total = plan_of(training, spec.num_train).total
     starts_linear = getattr(model.network, "linear", "none") != "none"
     model = model.model_copy(update={"latents": tuple(_with_warm_up(block, total, starts_linear) for block in model.latents)})
     planned = config.model_copy(update={"model": model, "training": training})
-    return planned, list(_choices(config, planned, spec))
+    return planned, list(_choices(config, planned, spec, look))
 
 
-def _plan_training(training: TrainingConfig, spec: DatasetSpec) -> TrainingConfig:
+def _plan_training(training: TrainingConfig, spec: DatasetSpec, look: Look) -> TrainingConfig:
     budget, count = _BUDGETS[_kind(spec)], max(1, spec.num_train)
     chosen: dict[str, Any] = {
         "batch_size": min(budget.batch_size(count), count),
         "average": budget.average,
         "clip_norm": budget.clip_norm,
         "validation_draws": max(1, min(_MOST_DRAWS, _VALIDATION_DRAWS // max(1, spec.num_validation))),
+        "augment": (read("augmentation", "flip"),) if _may_mirror(spec, look) else (),
         "evaluate_every": 1,
         "patience": None,
     }
-    training = _filled(training, chosen, ("batch_size", "average", "clip_norm", "validation_draws"))
+    training = _filled(training, chosen, ("batch_size", "average", "clip_norm", "validation_draws", "augment"))
     steps_per_epoch = max(1, count // min(int(training.batch_size), count))
     if training.epochs == "auto":
         epochs = -(-(training.steps or budget.steps(steps_per_epoch)) // steps_per_epoch)
@@ -173,6 +181,11 @@ def _plan_training(training: TrainingConfig, spec: DatasetSpec) -> TrainingConfi
         rate = {"kind": "cosine", "start": budget.rate, "stop": 0.0, "steps": "auto"} if budget.decays else budget.rate
     training = training.model_copy(update={"learning_rate": read("schedule", rate)})
     return training.model_copy(update={"learning_rate": _within(training.learning_rate, plan_of(training, count).total)})
+
+
+def _may_mirror(spec: DatasetSpec, look: Look) -> bool:
+    """Return whether there are few pictures, and those may as well be mirrored."""
+    return look.mirrored is not None and look.mirrored < _MIRRORED and spec.num_train < FEW_PICTURES
 
 
 def _within(schedule: Any, total: int) -> Any:
@@ -244,7 +257,7 @@ def _with_warm_up(block: Settings, total: int, starts_linear: bool) -> Settings:
     return block.model_copy(update={name: _within(schedule, total) for name, schedule in schedules.items()})
 
 
-def _choices(config: RunConfig, planned: RunConfig, spec: DatasetSpec) -> Iterator[Choice]:
+def _choices(config: RunConfig, planned: RunConfig, spec: DatasetSpec, look: Look) -> Iterator[Choice]:
     """Say what was left open, what it became, and why."""
     for slot in ("network", "likelihood"):
         yield from _of_part(f"model.{slot}", getattr(config.model, slot), getattr(planned.model, slot), spec)
@@ -256,6 +269,11 @@ def _choices(config: RunConfig, planned: RunConfig, spec: DatasetSpec) -> Iterat
             because = "a fifth of the steps, 1,000 at most" if steps else "the start is a trained model"
             yield Choice(f"0 to 1 in {steps:,} steps" if steps else "1", because, f"{path}.kl_weight")
     yield from _of_training(config.training, planned.training, spec)
+    if is_open(config.training.augment) and look.mirrored is not None:
+        chosen = " and ".join(one.kind for one in tuple(planned.training.augment)) or "none"
+        because = f"mirrored pictures are {look.mirrored:.0%} farther from the others than they are as they are"
+        is_few = spec.num_train < FEW_PICTURES
+        yield Choice(chosen, because if is_few else f"{spec.num_train:,} pictures are many", "training.augment")
 
 
 def _of_part(path: str, before: Settings, after: Settings, spec: DatasetSpec) -> Iterator[Choice]:

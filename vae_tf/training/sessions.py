@@ -14,15 +14,18 @@ from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
 from vae_tf.data.loading import load_dataset
+from vae_tf.data.looking import NOT_LOOKED, look_at
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
 from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious
 from vae_tf.evaluation.obvious import read_obvious
 from vae_tf.models.vae import VAE
+from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
 from vae_tf.program import command_line
+from vae_tf.training.checkpoints import CheckpointStore
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
 from vae_tf.training.plan import plan_run
@@ -89,7 +92,8 @@ def train_and_measure(
     distribution = distribution or start_distribution("none", Cluster())
     is_chief = distribution.cluster.is_chief
     with console.status(f"Loading {config.data.dataset}"):
-        dataset, config, choices, vae = _load(config, console, distribution)
+        is_new = not (resume and CheckpointStore(run.checkpoints).epochs())
+        dataset, config, choices, vae = _load(config, console, distribution, is_new)
     if is_chief:
         run.write_config(config, resume)
     _announce(config, dataset, run, console)
@@ -114,7 +118,9 @@ def train_and_measure(
     return TrainedRun(run, config, dataset, outcome, results)
 
 
-def _load(config: RunConfig, console: Console, distribution: Distribution) -> tuple[Dataset, RunConfig, list[Choice], VAE]:
+def _load(
+    config: RunConfig, console: Console, distribution: Distribution, is_new: bool
+) -> tuple[Dataset, RunConfig, list[Choice], VAE]:
     """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written.
 
     Returns:
@@ -122,14 +128,15 @@ def _load(config: RunConfig, console: Console, distribution: Distribution) -> tu
     """
     started = time.perf_counter()
     dataset = load_dataset(config.data)
-    planned, choices = plan_run(config, dataset.spec)
+    look = look_at(dataset) if is_open(config.training.augment) else NOT_LOOKED
+    planned, choices = plan_run(config, dataset.spec, look=look)
     if config.training.minutes and config.training.epochs == "auto":
         steps = steps_within(planned, dataset, config.training.minutes, distribution, started)
-        planned, choices = plan_run(config, dataset.spec, steps)
+        planned, choices = plan_run(config, dataset.spec, steps, look)
     config = planned
     for message in (*probe(dataset, config.model.likelihood.kind, config.data.copies), *_homeless(config)):
         _warn(console, message)
-    return dataset, config, choices, check_start(config, dataset, distribution)
+    return dataset, config, choices, check_start(config, dataset, distribution, console, is_new)
 
 
 def _show_choices(choices: Sequence[Choice], console: Console) -> None:

@@ -16,11 +16,13 @@ from tensorboard.plugins.hparams import api as hparams
 from vae_tf.artifacts import RunDirectory, atomic_directory, write_arrays
 from vae_tf.config import DataConfig, RunConfig
 from vae_tf.data import Dataset, eval_batches, load_dataset
+from vae_tf.data.looking import NOT_LOOKED, look_at
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator
 from vae_tf.evaluation.latent_statistics import count_active
 from vae_tf.models import VAE
 from vae_tf.models.build import build_vae
+from vae_tf.parts.base import is_open
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.training import NonFiniteLossError, TrainingOutcome, train
 from vae_tf.training.plan import plan_run
@@ -74,7 +76,8 @@ def prepare_run(config: RunConfig) -> tuple[RunConfig, Dataset]:
         UserFileError: the data cannot be read.
     """
     dataset = _load(config.data)
-    return plan_run(config, dataset.spec)[0], dataset
+    look = look_at(dataset) if is_open(config.training.augment) else NOT_LOOKED
+    return plan_run(config, dataset.spec, look=look)[0], dataset
 
 
 @functools.lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import keras
 from pydantic import Field
 
-from vae_tf.data.spec import FEW_ROWS
+from vae_tf.data.spec import FEW_PICTURES, FEW_ROWS
 from vae_tf.models.networks.base import OUTPUT, Linear, Network, add_linear, dense, encoder_inputs, one_or_all, with_labels
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
@@ -15,7 +15,6 @@ from vae_tf.parts.types import Activation, Fraction, Normalization, PositiveInt
 
 __all__ = ["MlpNetwork"]
 
-_FEW_PICTURES = 10_000
 _MOST_VALUES = 50_000
 
 
@@ -41,7 +40,7 @@ class MlpNetwork(Network):
     @classmethod
     def fitness(cls, data: Any) -> int:
         """Return 1: dense layers take anything; 3 for few pictures: beside their principal components little is left."""
-        is_few = data.is_image and data.is_continuous and data.num_train < _FEW_PICTURES and data.num_dims <= _MOST_VALUES
+        is_few = data.is_image and data.is_continuous and data.num_train < FEW_PICTURES and data.num_dims <= _MOST_VALUES
         return 3 if is_few else 1
 
     @classmethod
