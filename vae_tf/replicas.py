@@ -65,8 +65,8 @@ def fold_in_replica(seed: Any) -> Any:
     return seed if num_replicas() == 1 else tf.random.experimental.stateless_fold_in(seed, _number())
 
 
-def make_own(name: str, dtype: str = "float32", initializer: Any = "zeros") -> keras.Variable:
-    """Make a number that every replica advances by itself, a counter or a moving average; what is saved is the first's.
+def make_own(name: str, dtype: str = "float32", initializer: Any = "zeros", shape: tuple[int, ...] = ()) -> keras.Variable:
+    """Make a number, or an array, that every replica advances by itself, a counter or a moving average; the first's is saved.
 
     A weight would be advanced by all at once. The replicas of one process would wait for each other there, in the middle of a
     layer's call, and the losses that layers add would get mixed up.
@@ -76,4 +76,4 @@ def make_own(name: str, dtype: str = "float32", initializer: Any = "zeros") -> k
         0
     """
     settings = {"trainable": False, "aggregation": "only_first_replica", "synchronization": "on_read"}
-    return keras.Variable(initializer, shape=(), dtype=dtype, name=name, **settings)
+    return keras.Variable(initializer, shape=shape, dtype=dtype, name=name, **settings)

@@ -96,7 +96,11 @@ def test_auto_is_settled_by_the_data(shape, support, network, likelihood, make_s
 
 def test_few_pictures_have_a_network_of_dense_layers_beside_their_principal_components(make_spec):
     settled = settle_model(ModelConfig(), make_spec((28, 28, 3), num_train=900))
-    assert (settled.network.kind, settled.network.linear, settled.likelihood.scale_kind) == ("mlp", "frozen", "optimal")
+    assert (settled.network.kind, settled.network.linear, settled.likelihood.scale_kind) == (
+        "mlp",
+        "frozen",
+        "optimal_elementwise",
+    )
 
 
 @pytest.mark.parametrize(("num_train", "prior"), [(200, "standard"), (2000, "full_mixture")])

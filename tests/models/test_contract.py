@@ -56,6 +56,7 @@ VARIED = {
     "gaussian, fixed scale": lambda: GaussianLikelihood((5,), scale_kind="fixed", scale=0.5),
     "gaussian, shared scale": lambda: GaussianLikelihood((5,), scale_kind="shared", scale=0.5, min_scale=0.02),
     "gaussian, elementwise scale": lambda: GaussianLikelihood((5,), scale_kind="elementwise"),
+    "gaussian, optimal scales": lambda: GaussianLikelihood((5,), scale_kind="optimal_elementwise"),
     "gaussian, optimal scale": lambda: GaussianLikelihood((5,), scale_kind="optimal"),
     "discretized logistic, mixture": lambda: DiscretizedLogisticLikelihood((5,), 4, num_components=2, min_scale=0.01),
     "stepwise": lambda: Stepwise(Linear(start=0.1, stop=0.9, steps=7), every=3),

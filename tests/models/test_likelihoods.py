@@ -164,7 +164,10 @@ def test_the_shared_scale_learns_the_data_s_spread():
 @pytest.mark.parametrize(
     ("settings_", "message"),
     [
-        ({"scale_kind": "full"}, "scale_kind must be one of auto, fixed, shared, elementwise, optimal. Received: 'full'"),
+        (
+            {"scale_kind": "full"},
+            "scale_kind must be one of auto, fixed, shared, elementwise, optimal, optimal_elementwise. Received: 'full'",
+        ),
         ({"scale_kind": "shared", "scale": 0.01}, r"scale must be > min_scale \(0.01\). Received: 0.01"),
     ],
 )
@@ -213,6 +216,38 @@ def test_the_optimal_scale_is_remembered_and_only_training_changes_it():
     assert float(likelihood.mean_square.value) == before
     np.testing.assert_allclose(log_prob, stats.norm.logpdf(1.5, 0.0, np.sqrt(before)) * 3, rtol=1e-4)
     np.testing.assert_allclose(likelihood.distribution(likelihood(loc)).stddev(), np.sqrt(before), rtol=1e-5)
+
+
+def test_optimal_scales_by_element_are_remembered_and_are_the_density():
+    likelihood = GaussianLikelihood((3,), scale_kind="optimal_elementwise")
+    spread = np.array([0.1, 0.5, 2.0])
+    rng = np.random.default_rng(0)
+    loc = np.zeros((4000, 3), np.float32)
+    for _ in range(300):
+        likelihood.log_prob(likelihood(loc, training=True), (rng.normal(size=loc.shape) * spread).astype(np.float32))
+    kept = np.sqrt(likelihood.mean_square.numpy())
+    np.testing.assert_allclose(kept, spread, rtol=0.02)
+    x = (rng.normal(size=(5, 3)) * spread).astype(np.float32)
+    expected = stats.norm.logpdf(x, 0.0, kept).sum(axis=1)
+    for training in (False, True):  # the value is that of the density in training too
+        given = likelihood(loc[:5], training=training)
+        before = likelihood.mean_square.numpy()
+        np.testing.assert_allclose(likelihood.log_prob(given, x), expected, rtol=1e-4)
+        assert np.array_equal(likelihood.mean_square.numpy(), before) != training
+    np.testing.assert_allclose(likelihood.distribution(likelihood(loc[:5])).stddev()[0], kept, rtol=0.05)
+
+
+def test_optimal_scales_by_element_train_the_mean_as_one_scale_does():
+    rng = np.random.default_rng(1)
+    loc, x = (tf.constant(one) for one in rng.normal(size=(2, 8, 3)).astype(np.float32))
+    found = []
+    for kind in ("optimal", "optimal_elementwise"):
+        likelihood = GaussianLikelihood((3,), scale_kind=kind)
+        with tf.GradientTape() as tape:
+            tape.watch(loc)
+            total = tf.reduce_sum(likelihood.log_prob(likelihood(loc, training=True), x))
+        found.append(tape.gradient(total, loc))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
 
 
 def test_counts_are_negative_binomial():

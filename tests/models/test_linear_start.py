@@ -56,6 +56,25 @@ def test_the_start_is_the_linear_model_and_its_bound_is_tight(scale_kind, per_va
     assert found.negative_elbo == pytest.approx(found.nll, abs=2e-2)  # the encoder gives the exact posterior
 
 
+def test_residuals_of_principal_components_are_what_they_leave_of_every_value():
+    model, theirs = fit_linear(ROWS, 2, 1e-3, per_value=False), PCA(2).fit(ROWS)
+    left = ROWS - theirs.inverse_transform(theirs.transform(ROWS))
+    np.testing.assert_allclose(model.residual, np.sqrt(np.mean(left**2, axis=0)), rtol=1e-3)
+    vae, examples = _vae(ROWS, "optimal_elementwise")
+    vae.start(examples)
+    np.testing.assert_allclose(np.sqrt(vae.likelihood.mean_square), fit_linear(ROWS, 3, 0.01, False).residual, rtol=1e-5)
+
+
+def test_factor_analysis_knows_of_many_rows_their_mean_and_covariance_alone():
+    x = np.random.default_rng(3).normal(size=(3000, 6)).astype(np.float32) @ np.diag([1, 2, 3, 1, 2, 3]).astype(np.float32)
+    x[:, 1:4] += 2.0 * x[:, :1]
+    model, theirs = (
+        fit_linear(x, 2, 1e-3, per_value=True),
+        FactorAnalysis(2, svd_method="lapack", max_iter=1000, tol=1e-3).fit(x),
+    )
+    np.testing.assert_allclose(model.weights @ model.weights.T, theirs.components_.T @ theirs.components_, atol=2e-2)
+
+
 def test_one_noise_a_value_is_factor_analysis_and_one_for_all_is_probabilistic_pca():
     model = fit_linear(ROWS, 3, 1e-3, per_value=True)
     theirs = FactorAnalysis(3, svd_method="lapack", tol=1e-3).fit(ROWS)

@@ -81,9 +81,9 @@ class DatasetSpec(BaseModel):
         return len(self.event_shape) == 1 and not self.is_text
 
     @property
-    def is_real_table(self) -> bool:
-        """Whether one example is a row of numbers on the real line."""
-        return self.is_table and self.value_support == "real"
+    def is_real_rows(self) -> bool:
+        """Whether one example is a row of numbers on the real line, or a window of such rows."""
+        return (self.is_table or self.is_series) and self.value_support == "real"
 
     @property
     def noun(self) -> str:

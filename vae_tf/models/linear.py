@@ -13,8 +13,8 @@ __all__ = ["LinearModel", "fit_linear", "inverse_softplus", "start_linear"]
 
 _MAX_EXAMPLES = 20_000
 _MAX_VALUES = 2**26
-_MAX_FACTOR_VALUES = 64
-"""Values an example up to which every one gets a noise of its own: factor analysis costs their cube."""
+_MAX_FACTOR_VALUES = 128
+"""Values an example up to which factor analysis is fitted: it costs their cube. Beyond, components leave each value's noise."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,13 @@ class LinearModel:
         mean: [D].
         weights: [D, L].
         noise: standard deviations, [D].
+        residual: root mean square of what is left of every value; the noise, where that is every value's own, [D].
     """
 
     mean: np.ndarray
     weights: np.ndarray
     noise: np.ndarray
+    residual: np.ndarray
 
     def encoder(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return what gives the exact posterior N(x A + b, diag(s^2)): A [D, L], b [L] and s [L]."""
@@ -62,31 +64,44 @@ def fit_linear(x: np.ndarray, size: int, min_noise: float, per_value: bool) -> L
     used = min(size, dims, count - 1)
     mean = x.mean(axis=0, dtype=np.float64)
     if per_value and dims <= _MAX_FACTOR_VALUES and (x != x[0]).any():
-        fitted = FactorAnalysis(used, svd_method="lapack", max_iter=1000, tol=1e-3).fit(x.astype(np.float64))
+        fitted = FactorAnalysis(used, svd_method="lapack", max_iter=1000, tol=1e-3).fit(_condensed(x - mean))
         weights, noise = fitted.components_.T, np.sqrt(fitted.noise_variance_)
+        residual = noise
     else:
-        weights, noise = _principal(x - mean.astype(x.dtype), used)
-    noise = np.maximum(noise, 1.05 * min_noise)
+        weights, noise, residual = _principal(x - mean.astype(x.dtype), used)
+        noise = residual if per_value else noise
+    noise, residual = (np.maximum(scales, 1.05 * min_noise) for scales in (noise, residual))
     _, _, turned = np.linalg.svd(weights / noise[:, None], full_matrices=False)
     filled = np.zeros((dims, size))
     filled[:, :used] = weights @ turned.T
-    return LinearModel(mean, filled, noise)
+    return LinearModel(mean, filled, noise, residual)
 
 
-def _principal(centered: np.ndarray, used: int) -> tuple[np.ndarray, np.ndarray]:
+def _condensed(centered: np.ndarray) -> np.ndarray:
+    """Return 2 D rows with mean zero and the covariance of the N given: all that factor analysis knows of them."""
+    count, dims = centered.shape
+    if count <= 2 * dims:
+        return centered.astype(np.float64)
+    root = np.linalg.qr(centered.astype(np.float64), mode="r") * np.sqrt(dims / count)
+    return np.concatenate([root, -root])
+
+
+def _principal(centered: np.ndarray, used: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return probabilistic PCA's weights and noise, and what principal components leave of every value."""
     count, dims = centered.shape
     if not centered.any():  # all examples are equal
-        return np.zeros((dims, used)), np.zeros(dims)
+        return np.zeros((dims, used)), np.zeros(dims), np.zeros(dims)
     if used < min(count, dims) - 1:
         _, singular, axes = randomized_svd(centered, used, n_iter=7, random_state=0)
     else:
         _, singular, axes = np.linalg.svd(centered, full_matrices=False)
         singular, axes = singular[:used], axes[:used]
     variances = singular.astype(np.float64) ** 2 / count
-    total = np.sum(np.square(centered, dtype=np.float64)) / count
-    left = max(total - variances.sum(), 0.0) / max(dims - used, 1)
+    each = np.mean(np.square(centered, dtype=np.float64), axis=0)
+    left = max(each.sum() - variances.sum(), 0.0) / max(dims - used, 1)
     weights = axes.T * np.sqrt(np.maximum(variances - left, 0.0))
-    return weights, np.full(dims, np.sqrt(left))
+    residual = np.sqrt(np.maximum(each - variances @ np.square(axes, dtype=np.float64), 0.0))
+    return weights, np.full(dims, np.sqrt(left)), residual
 
 
 def inverse_softplus(scale: np.ndarray) -> np.ndarray:

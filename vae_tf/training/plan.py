@@ -116,7 +116,7 @@ _BUDGETS = {
 
 def _kind(spec: DatasetSpec) -> str:
     """Name the budget. Few rows are trained until they get no better, more along a schedule that ends with the budget."""
-    if spec.is_table and spec.is_continuous:
+    if (spec.is_table or spec.is_series) and spec.is_continuous:
         return "few rows" if spec.num_train < FEW_ROWS else "rows"
     return "pictures" if spec.is_image and spec.is_continuous else "others"
 

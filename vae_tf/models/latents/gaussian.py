@@ -20,7 +20,7 @@ __all__ = ["GaussianLatent", "traverse_axes"]
 
 _TRAVERSAL_RANGE = 3.0
 _SIZE = 20
-_MOST_OF_A_TABLE = 32
+_MOST_OF_A_ROW = 32
 _SOFTPLUS_INVERSE_OF_ONE = math.log(math.expm1(1.0))
 
 
@@ -99,10 +99,11 @@ class GaussianLatent(Latent):
 
     @classmethod
     def choose(cls, data: Any) -> dict[str, Choice]:
-        """Choose the size: a table's columns less one leave noise a place; of other data 20 are a start."""
-        if data.is_real_table:
-            size = min(max(2, data.num_dims - 1), _MOST_OF_A_TABLE)
-            return {"size": Choice(size, f"{data.num_dims} columns: one less, {_MOST_OF_A_TABLE} at most")}
+        """Choose the size: a row's numbers less one leave noise a place; of other data 20 are a start."""
+        if data.is_real_rows:
+            size = min(max(2, data.num_dims - 1), _MOST_OF_A_ROW)
+            numbers = "columns" if data.is_table else "numbers"
+            return {"size": Choice(size, f"{data.num_dims} {numbers}: one less, {_MOST_OF_A_ROW} at most")}
         return {"size": Choice(_SIZE, "a start; see the report for how many are used")}
 
     @classmethod

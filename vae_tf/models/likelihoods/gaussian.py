@@ -18,7 +18,7 @@ from vae_tf.replicas import make_own
 
 __all__ = ["GaussianLikelihood"]
 
-_SCALE_KINDS = ("auto", "fixed", "shared", "elementwise", "optimal")
+_SCALE_KINDS = ("auto", "fixed", "shared", "elementwise", "optimal", "optimal_elementwise")
 _MOMENTUM = 0.95
 
 
@@ -28,10 +28,12 @@ class GaussianLikelihood(Likelihood):
 
     Args:
         event_shape: shape of one example.
-        scale_kind: `auto`: `elementwise` for tables, `optimal` for pictures, else `shared`. `fixed`. `shared`, one scale
+        scale_kind: `auto`: `elementwise` for rows and series, `optimal_elementwise` for pictures. `fixed`. `shared`, one scale
             learned with the weights. `elementwise`, one from the decoder for every element of every example. `optimal`, in
             training the root mean square error of the batch, which is the best scale there is (Rybkin, Daniilidis, Levine
-            2021, equation 7), and afterwards its moving average.
+            2021, equation 7), and afterwards its moving average. `optimal_elementwise`, afterwards that of every element; the
+            mean is trained as if they shared one (the beta-NLL of Seitzer et al. 2022, beta = 1), so that elements almost
+            without noise do not take all the attention.
         scale: the fixed scale, or where learning starts.
         min_scale: lower bound of a learned scale, so that the density stays bounded on constant data.
 
@@ -46,7 +48,7 @@ class GaussianLikelihood(Likelihood):
     def __init__(
         self,
         event_shape: Given[Any],
-        scale_kind: Literal["auto", "fixed", "shared", "elementwise", "optimal"] = "auto",
+        scale_kind: Literal["auto", "fixed", "shared", "elementwise", "optimal", "optimal_elementwise"] = "auto",
         scale: PositiveFloat = 1.0,
         min_scale: PositiveFloat = 1e-2,
         name: Given[str] = "likelihood",
@@ -69,11 +71,10 @@ class GaussianLikelihood(Likelihood):
     @classmethod
     def choose(cls, data: Any) -> dict[str, Choice]:
         """Choose the kind of scale."""
-        if data.is_table:
-            return {"scale_kind": Choice("elementwise", "columns differ in how well they can be told")}
         if data.is_image:
-            return {"scale_kind": Choice("optimal", "pixels share one error, and it is known in closed form")}
-        return {"scale_kind": Choice("shared", "steps of a series share one error")}
+            return {"scale_kind": Choice("optimal_elementwise", "every pixel has its error, and it is known in closed form")}
+        values = "columns" if data.is_table else "steps"
+        return {"scale_kind": Choice("elementwise", f"{values} differ in how well they can be told")}
 
     @classmethod
     def measure(cls, data: Any) -> str:
@@ -93,9 +94,10 @@ class GaussianLikelihood(Likelihood):
         """Make the shared scale's weight."""
         if self.scale_kind == "shared":
             self.raw_scale = self.add_weight(name="raw_scale", shape=(), initializer="zeros")
-        if self.scale_kind == "optimal":
+        if self._is_optimal:
             start = keras.initializers.Constant(self.scale**2)
-            self.mean_square = make_own("mean_square", initializer=start)
+            shape = self.event_shape if self.scale_kind == "optimal_elementwise" else ()
+            self.mean_square = make_own("mean_square", initializer=start, shape=shape)
         self.built = True
 
     @property
@@ -109,12 +111,16 @@ class GaussianLikelihood(Likelihood):
 
         Where it is optimal, beside loc stands whether this is training, 1 or 0.
         """
-        if self.scale_kind == "optimal":
+        if self._is_optimal:
             return tf.concat([features, tf.fill(tf.shape(features), 1.0 if training else 0.0)], axis=-1)
         if self.scale_kind != "shared":
             return features
         raw = tf.fill(tf.shape(features), tf.convert_to_tensor(self.raw_scale))
         return tf.concat([features, raw], axis=-1)
+
+    @property
+    def _is_optimal(self) -> bool:
+        return self.scale_kind in ("optimal", "optimal_elementwise")
 
     @property
     def has_own_scales(self) -> bool:
@@ -136,6 +142,8 @@ class GaussianLikelihood(Likelihood):
             self.raw_scale.assign(np.mean(raw))
         if self.scale_kind == "optimal":
             self.mean_square.assign(np.mean(model.noise**2))
+        if self.scale_kind == "optimal_elementwise":
+            self.mean_square.assign(np.reshape(model.residual**2, self.event_shape))
         return kernel, bias
 
     @property
@@ -151,7 +159,7 @@ class GaussianLikelihood(Likelihood):
         if self.scale_kind == "fixed":
             return Independent(Normal(params, tf.constant(self.scale, tf.float32)), len(self.event_shape))
         loc, raw = tf.split(params, 2, axis=-1)
-        if self.scale_kind == "optimal":
+        if self._is_optimal:
             return self._normals(loc, tf.convert_to_tensor(self.mean_square))
         return Independent(Normal(loc, self.min_scale + tf.nn.softplus(raw + self._offset)), len(self.event_shape))
 
@@ -160,11 +168,19 @@ class GaussianLikelihood(Likelihood):
         return Independent(Normal(loc, scale), len(self.event_shape))
 
     def log_prob(self, params: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        """Return log p(x|z) in nats, [...]; in training with the best scale of the batch, where that is wanted."""
-        if self.scale_kind != "optimal":
+        """Return log p(x|z) in nats, [...]; in training with the best scale of the batch, where that is wanted.
+
+        Of `optimal_elementwise` the value is always that of the kept scales; only its gradient is that of a shared one.
+        """
+        if not self._is_optimal:
             return super().log_prob(params, x)
         loc, is_training = tf.split(params, 2, axis=-1)
         x, is_training = tf.cast(x, tf.float32), tf.reduce_max(is_training) > 0
-        own, kept = tf.reduce_mean(tf.math.squared_difference(x, loc)), tf.convert_to_tensor(self.mean_square)
-        self.mean_square.assign(tf.where(is_training, _MOMENTUM * kept + (1.0 - _MOMENTUM) * tf.stop_gradient(own), kept))
-        return self._normals(loc, tf.where(is_training, own, kept)).log_prob(x)
+        errors, kept = tf.math.squared_difference(x, loc), tf.convert_to_tensor(self.mean_square)
+        own, each = tf.reduce_mean(errors), tf.reduce_mean(errors, axis=list(range(len(errors.shape) - len(kept.shape))))
+        moved = _MOMENTUM * kept + (1.0 - _MOMENTUM) * tf.stop_gradient(each)
+        self.mean_square.assign(tf.where(is_training, moved, kept))
+        if self.scale_kind == "optimal":
+            return self._normals(loc, tf.where(is_training, own, kept)).log_prob(x)
+        trained, value = self._normals(loc, own).log_prob(x), self._normals(loc, kept).log_prob(x)
+        return tf.where(is_training, trained + tf.stop_gradient(value - trained), value)

@@ -39,9 +39,10 @@ class MlpNetwork(Network):
 
     @classmethod
     def fitness(cls, data: Any) -> int:
-        """Return 1: dense layers take anything; 3 for few pictures: beside their principal components little is left."""
-        is_few = data.is_image and data.is_continuous and data.num_train < FEW_PICTURES and data.num_dims <= _MOST_VALUES
-        return 3 if is_few else 1
+        """Return 1: dense layers take anything; 3 for series and few pictures: beside a linear model little is left of them."""
+        is_few = data.is_image and data.num_train < FEW_PICTURES
+        is_near_linear = data.is_continuous and (is_few or data.is_series) and data.num_dims <= _MOST_VALUES
+        return 3 if is_near_linear else 1
 
     @classmethod
     def choose(cls, data: Any) -> dict[str, Choice]:
@@ -49,13 +50,14 @@ class MlpNetwork(Network):
         if not data.is_continuous:
             return {}
         chosen = {"activation": Choice("silu", "smooth data")}
-        if data.is_table:
+        if not data.is_image:
             few = data.num_train < FEW_ROWS
+            examples = "rows" if data.is_table else "windows"
             chosen["linear"] = Choice("trained", "starts at factor analysis")
-            chosen["widths"] = Choice([128, 128] if few else [256, 256], f"{data.num_train:,} rows")
+            chosen["widths"] = Choice([128, 128] if few else [256, 256], f"{data.num_train:,} {examples}")
             if few:
-                chosen["dropout"] = Choice(0.1, f"{data.num_train:,} rows are few")
-        elif data.is_image:
+                chosen["dropout"] = Choice(0.1, f"{data.num_train:,} {examples} are few")
+        else:
             chosen["linear"] = Choice("frozen", "starts at the principal components, and keeps them")
         return chosen
 

@@ -32,7 +32,7 @@ class AutoPrior(StandardPrior):
     @classmethod
     def because(cls, data: Any) -> str:
         """Return the reason."""
-        if not data.is_real_table:
+        if not data.is_real_rows:
             return "codes have one scale"
         return "starts at the groups that a mixture finds" if _components(data) > 1 else "few rows: no groups can be told"
 
@@ -40,4 +40,4 @@ class AutoPrior(StandardPrior):
 def _components(data: Any) -> int:
     """Return how many groups the rows could tell apart; 1 of what is no table."""
     most = _MOST_OF_MANY if data.num_train >= _MANY else _MOST_COMPONENTS
-    return min(most, data.num_train // (_ROWS_A_WEIGHT * (data.num_dims + 1))) if data.is_real_table else 1
+    return min(most, data.num_train // (_ROWS_A_WEIGHT * (data.num_dims + 1))) if data.is_real_rows else 1
