@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from vae_tf.artifacts import RunDirectory
 from vae_tf.errors import UserError
 from vae_tf.objectives.metrics import TermMean
+from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.plan import Plan
 
@@ -71,10 +72,11 @@ class FiniteGuard(keras.callbacks.Callback):
 class MetricsLog(keras.callbacks.Callback):
     """Adds learning rate, schedules and speed to the epoch's logs, and appends them to the run's metrics file."""
 
-    def __init__(self, run: RunDirectory, plan: Plan) -> None:
+    def __init__(self, run: RunDirectory, plan: Plan, stopwatch: Stopwatch) -> None:
         super().__init__()
         self.run = run
         self.plan = plan
+        self.stopwatch = stopwatch
         self.started = self.trained = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -93,7 +95,8 @@ class MetricsLog(keras.callbacks.Callback):
         logs.update(self.model.latent.scheduled_values())
         logs["examples_per_second"] = self.plan.round_steps * self.plan.batch_size / max(self.trained, 1e-9)
         numbers = {key: float(value) for key, value in logs.items()}
-        self.run.append_metrics({"epoch": (epoch + 1) * self.plan.every, "step": step, **numbers})
+        with self.stopwatch.phase("write"):
+            self.run.append_metrics({"epoch": (epoch + 1) * self.plan.every, "step": step, **numbers})
 
 
 class Checkpointing(keras.callbacks.Callback):
@@ -102,35 +105,35 @@ class Checkpointing(keras.callbacks.Callback):
     Args:
         store: where checkpoints are.
         state: where training starts.
-        patience: epochs without a better one.
+        plan: the epochs of a round, and those without a better one after which it stops.
         is_chief: whether this process writes.
-        every: epochs of a round.
+        stopwatch: where the seconds of writing are counted.
 
     Attributes:
         state: the state after the last finished epoch.
     """
 
-    def __init__(
-        self, store: CheckpointStore, state: TrainingState, patience: int | None, is_chief: bool = True, every: int = 1
-    ) -> None:
+    def __init__(self, store: CheckpointStore, state: TrainingState, plan: Plan, is_chief: bool, stopwatch: Stopwatch) -> None:
         super().__init__()
-        self.every = every
         self.store = store
-        self.is_chief = is_chief
         self.state = state
-        self.patience = patience
+        self.plan = plan
+        self.is_chief = is_chief
+        self.stopwatch = stopwatch
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Select on the unweighted negative ELBO of the validation split."""
-        self.state = self.state.after((epoch + 1) * self.every, float((logs or {})["val_negative_elbo"]))
+        self.state = self.state.after((epoch + 1) * self.plan.every, float((logs or {})["val_negative_elbo"]))
         if self.is_chief:
-            self.store.save(self.model, self.state)
+            with self.stopwatch.phase("checkpoint"):
+                self.store.save(self.model, self.state)
         if self.is_out_of_patience():
             self.model.stop_training = True
 
     def is_out_of_patience(self) -> bool:
-        """Return whether there was no better epoch for `patience` epochs."""
-        return self.patience is not None and self.state.epoch - self.state.best_epoch >= self.patience
+        """Return whether there was no better epoch for as many epochs as the plan waits."""
+        patience = self.plan.patience
+        return patience is not None and self.state.epoch - self.state.best_epoch >= patience
 
 
 class GracefulStop(keras.callbacks.Callback):

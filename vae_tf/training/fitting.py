@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -18,10 +19,12 @@ from vae_tf.errors import UserFileError
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.parts.settings import build
+from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.optimizers import FusedAdam, WeightAverage
+from vae_tf.training.phases import PhaseClock
 from vae_tf.training.plan import Plan, plan_of
 from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import TrainingOutcome, record
@@ -60,6 +63,8 @@ def train(  # noqa: PLR0913 - one training, said in full
     distribution: Distribution | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     vae: VAE | None = None,
+    *,
+    stopwatch: Stopwatch | None = None,
 ) -> TrainingOutcome:
     """Train the model of a run directory that `RunDirectory.write_config` made, from the start or from its newest checkpoint.
 
@@ -72,6 +77,7 @@ def train(  # noqa: PLR0913 - one training, said in full
         distribution: over which replicas; default: one. Of several workers, only the chief writes.
         callbacks: of the caller's own; they come after all others, and what they raise is not caught.
         vae: what `check_start` returned for the same configuration, data and replicas, so that it is not made again.
+        stopwatch: where the seconds are counted; default: one that starts now.
 
     Raises:
         UserFileError: another process trains this run, or its files are damaged or cannot be written.
@@ -82,49 +88,70 @@ def train(  # noqa: PLR0913 - one training, said in full
     lock = FileLock(run.path / ".lock", timeout=0) if distribution.cluster.is_chief else contextlib.nullcontext()
     try:
         with lock:
-            return _train_locked(config, dataset, run, console, resume, distribution, callbacks, vae)
+            job = _Job(config, dataset, run, console, distribution, stopwatch or Stopwatch())
+            return _train_locked(job, resume, callbacks, vae)
     except Timeout as error:
         raise UserFileError(f"Another process is training {run.path}. Wait for it, or choose another --run-dir.") from error
 
 
-def _train_locked(  # noqa: PLR0913 - as `train`
-    config: RunConfig,
-    dataset: Dataset,
-    run: RunDirectory,
-    console: Console,
-    resume: bool,
-    distribution: Distribution,
-    own: Sequence[keras.callbacks.Callback],
-    vae: VAE | None,
-) -> TrainingOutcome:
-    started, is_chief = time.perf_counter(), distribution.cluster.is_chief
-    store = CheckpointStore(run.checkpoints)
-    vae = vae or check_start(config, dataset, distribution)
-    with distribution.strategy.scope():
-        plan = prepare(vae, config, dataset, distribution)
-        state = store.restore(vae) if resume and store.epochs() else TrainingState()
-    if is_chief:
-        record(run, dataset.spec, resume)
-        run.write_metrics([line for line in run.read_metrics() if line["epoch"] <= state.epoch])
-    checkpointing = Checkpointing(store, state, plan.patience, is_chief, plan.every)
-    stop = GracefulStop(distribution.any)
+@dataclass(frozen=True)
+class _Job:
+    """What a training is of, and where: see `train`."""
+
+    config: RunConfig
+    dataset: Dataset
+    run: RunDirectory
+    console: Console
+    distribution: Distribution
+    stopwatch: Stopwatch
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes."""
+        return self.distribution.cluster.is_chief
+
+
+def _train_locked(job: _Job, resume: bool, own: Sequence[keras.callbacks.Callback], vae: VAE | None) -> TrainingOutcome:
+    started, config, dataset = time.perf_counter(), job.config, job.dataset
+    store, phase = CheckpointStore(job.run.checkpoints), job.stopwatch.phase
+    with phase("start"):
+        vae = vae or check_start(config, dataset, job.distribution)
+        with job.distribution.strategy.scope():
+            plan = prepare(vae, config, dataset, job.distribution)
+            with phase("checkpoint"):
+                state = store.restore(vae) if resume and store.epochs() else TrainingState()
+    if job.is_chief:
+        with phase("write"):
+            record(job.run, dataset.spec, resume)
+            job.run.write_metrics([line for line in job.run.read_metrics() if line["epoch"] <= state.epoch])
+    checkpointing = Checkpointing(store, state, plan, job.is_chief, job.stopwatch)
+    stop = GracefulStop(job.distribution.any)
     if state.epoch < plan.epochs and not checkpointing.is_out_of_patience():
-        callbacks = _callbacks(run, plan, checkpointing)
-        shown = _shown(config, dataset, run, plan, state, console) if is_chief else []
-        fit = {"steps_per_epoch": plan.round_steps, "initial_epoch": state.epoch // plan.every, "epochs": plan.rounds}
-        data = batches_of(config, dataset, vae, plan, state.epoch, distribution)
-        try:
-            vae.fit(**data, **fit, callbacks=[*callbacks, *shown, stop, *own], verbose=0, shuffle=False)
-            distribution.check_agreement(vae)
-        finally:
-            stop.restore()
-            for callback in shown:
-                callback.call("close")
-    if distribution.num_replicas > 1:  # what follows is for one process: a model of its own
+        _fit(job, vae, plan, checkpointing, stop, own)
+    if job.distribution.num_replicas > 1:  # what follows is for one process: a model of its own
         vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
-    store.restore(vae, checkpointing.state.selected(config.training.select), with_optimizer=False)
+    with phase("checkpoint"):
+        store.restore(vae, checkpointing.state.selected(config.training.select), with_optimizer=False)
     interrupted = stop.requested and checkpointing.state.epoch < plan.epochs
-    return TrainingOutcome(vae, checkpointing.state, interrupted, time.perf_counter() - started)
+    return TrainingOutcome(vae, checkpointing.state, interrupted, time.perf_counter() - started, job.stopwatch)
+
+
+def _fit(
+    job: _Job, vae: VAE, plan: Plan, checkpointing: Checkpointing, stop: GracefulStop, own: Sequence[keras.callbacks.Callback]
+) -> None:
+    """Train until the plan, the patience or a signal ends it."""
+    state, callbacks = checkpointing.state, _callbacks(job, plan, checkpointing)
+    shown = _shown(job, plan, state) if job.is_chief else []
+    fit = {"steps_per_epoch": plan.round_steps, "initial_epoch": state.epoch // plan.every, "epochs": plan.rounds}
+    data = batches_of(job.config, job.dataset, vae, plan, state.epoch, job.distribution)
+    try:
+        with job.stopwatch.phase("train"):
+            vae.fit(**data, **fit, callbacks=[*callbacks, *shown, stop, *own], verbose=0, shuffle=False)
+            job.distribution.check_agreement(vae)
+    finally:
+        stop.restore()
+        for callback in shown:
+            callback.call("close")
 
 
 def batches_of(
@@ -162,24 +189,22 @@ def prepare(vae: VAE, config: RunConfig, dataset: Dataset, distribution: Distrib
     return plan
 
 
-def _callbacks(run: RunDirectory, plan: Plan, checkpointing: Checkpointing) -> list[keras.callbacks.Callback]:
+def _callbacks(job: _Job, plan: Plan, checkpointing: Checkpointing) -> list[keras.callbacks.Callback]:
     """Guard first, then record, then save: a file never holds what was not checked, nor metrics lag behind a checkpoint."""
     averaging = [WeightAverage(is_in_model=checkpointing.state.epoch > 0)] if plan.average else []
-    if not checkpointing.is_chief:
-        return [*averaging, FiniteGuard(plan), checkpointing]
-    return [*averaging, FiniteGuard(plan), MetricsLog(run, plan), checkpointing]
+    recording = [MetricsLog(job.run, plan, job.stopwatch)] if job.is_chief else []
+    return [PhaseClock(job.stopwatch), *averaging, FiniteGuard(plan), *recording, checkpointing]
 
 
-def _shown(
-    config: RunConfig, dataset: Dataset, run: RunDirectory, plan: Plan, state: TrainingState, console: Console
-) -> list[Shown]:
+def _shown(job: _Job, plan: Plan, state: TrainingState) -> list[Shown]:
     """Return the callbacks that only show, so that none of them can end the training."""
-    training = config.training
-    examples = gather_examples(dataset, "validation", _PICTURE_EXAMPLES)
+    training, run, stopwatch = job.config.training, job.run, job.stopwatch
+    with stopwatch.phase("pictures"):
+        examples = gather_examples(job.dataset, "validation", _PICTURE_EXAMPLES)
     wanted = training.pictures_every or max(1, plan.epochs // _PICTURES_A_RUN)
     every = max(1, round(wanted / plan.every))
-    log = TensorBoardLog(run.tensorboard, dataset.spec, examples, every, config.seed)
-    shown = [Shown(log, "TensorBoard's log", console)]
-    if training.profile:
-        shown.append(Shown(Profile(run.tensorboard / "train"), "the profile", console))
-    return [*shown, Shown(ProgressBar(console, plan, state), "the progress bar", console)]
+    log = TensorBoardLog(run.tensorboard, job.dataset.spec, examples, every, job.config.seed)
+    bar = ProgressBar(job.console, plan, state)
+    profile = [(Profile(run.tensorboard / "train"), "the profile", "profiler")] if training.profile else []
+    showing = [(log, "TensorBoard's log", "pictures"), *profile, (bar, "the progress bar", "pictures")]
+    return [Shown(shown, what, job.console, stopwatch, phase) for shown, what, phase in showing]

@@ -23,6 +23,7 @@ from vae_tf.models.vae import VAE
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
 from vae_tf.program import command_line
+from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
 from vae_tf.training.plan import plan_run
@@ -63,13 +64,14 @@ class TrainedRun:
         return LoadedRun(self.run, self.config, self.dataset.spec, self.outcome.vae, self.outcome.state)
 
 
-def train_and_measure(
+def train_and_measure(  # noqa: PLR0913 - one training, said in full
     config: RunConfig,
     run: RunDirectory,
     console: Console,
     resume: bool = False,
     distribution: Distribution | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    stopwatch: Stopwatch | None = None,
 ) -> TrainedRun:
     """Load the data, train the model and measure it on the test split.
 
@@ -80,6 +82,7 @@ def train_and_measure(
         resume: go on from the newest checkpoint.
         distribution: over which replicas; default: one.
         callbacks: of the caller's own.
+        stopwatch: where the seconds are counted; default: one that starts now.
 
     Raises:
         UserValueError: data, configuration and model do not fit each other.
@@ -87,14 +90,15 @@ def train_and_measure(
         NonFiniteLossError: the loss blew up.
     """
     distribution = distribution or start_distribution("none", Cluster())
-    is_chief = distribution.cluster.is_chief
-    with console.status(f"Loading {config.data.dataset}"):
-        dataset, config, choices, vae = _load(config, console, distribution)
+    stopwatch, is_chief = stopwatch or Stopwatch(), distribution.cluster.is_chief
+    with console.status(f"Loading {config.data.dataset}"), stopwatch.phase("start"):
+        dataset, config, choices, vae = _load(config, console, distribution, stopwatch)
     if is_chief:
-        run.write_config(config, resume)
+        with stopwatch.phase("write"):
+            run.write_config(config, resume)
     _announce(config, dataset, run, console)
     _show_choices(choices, console)
-    outcome = train(config, dataset, run, console, resume, distribution, callbacks, vae)
+    outcome = train(config, dataset, run, console, resume, distribution, callbacks, vae, stopwatch=stopwatch)
     if outcome.interrupted or not is_chief:
         return TrainedRun(run, config, dataset, outcome, None)
     try:
@@ -114,20 +118,25 @@ def train_and_measure(
     return TrainedRun(run, config, dataset, outcome, results)
 
 
-def _load(config: RunConfig, console: Console, distribution: Distribution) -> tuple[Dataset, RunConfig, list[Choice], VAE]:
+def _load(
+    config: RunConfig, console: Console, distribution: Distribution, stopwatch: Stopwatch
+) -> tuple[Dataset, RunConfig, list[Choice], VAE]:
     """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written.
 
     Returns:
         The data, the configuration of which nothing is open any more, what was chosen, and the model before its first step.
     """
     started = time.perf_counter()
-    dataset = load_dataset(config.data)
+    with stopwatch.phase("read"):
+        dataset = load_dataset(config.data)
     planned, choices = plan_run(config, dataset.spec)
     if config.training.minutes and config.training.epochs == "auto":
         steps = steps_within(planned, dataset, config.training.minutes, distribution, started)
         planned, choices = plan_run(config, dataset.spec, steps)
     config = planned
-    for message in (*probe(dataset, config.model.likelihood.kind, config.data.copies), *_homeless(config)):
+    with stopwatch.phase("read"):
+        noticed = probe(dataset, config.model.likelihood.kind, config.data.copies)
+    for message in (*noticed, *_homeless(config)):
         _warn(console, message)
     return dataset, config, choices, check_start(config, dataset, distribution)
 

@@ -8,6 +8,8 @@ import keras
 from rich.console import Console
 from rich.markup import escape
 
+from vae_tf.stopwatch import Stopwatch
+
 __all__ = ["Shown", "only_shown"]
 
 
@@ -42,22 +44,29 @@ class Shown(keras.callbacks.Callback):
         shown: the other one.
         what: its name for people.
         console: where the warning is printed.
+        stopwatch: where the seconds of the calls are counted.
+        phase: for what.
 
     Attributes:
         has_failed: whether the other one has failed.
     """
 
-    def __init__(self, shown: keras.callbacks.Callback, what: str, console: Console) -> None:
+    def __init__(
+        self, shown: keras.callbacks.Callback, what: str, console: Console, stopwatch: Stopwatch, phase: str = "pictures"
+    ) -> None:
         super().__init__()
         self.shown = shown
         self.what = what
         self.console = console
+        self.stopwatch = stopwatch
+        self.phase = phase
         self.has_failed = False
 
     def call(self, name: str, *arguments: Any) -> None:
         """Call one of the other's methods."""
         try:
-            getattr(self.shown, name)(*arguments)
+            with self.stopwatch.phase(self.phase):
+                getattr(self.shown, name)(*arguments)
         except Exception as error:
             if not self.has_failed:
                 _tell(self.what, error, self.console)
