@@ -56,7 +56,9 @@ class TrainingConfig(Frozen):
     jit_compile: bool = Field(False, description="XLA; slower on CPUs, and it draws other random numbers")
     steps_per_execution: PositiveInt | None = Field(None, description="default: chosen from the steps of an epoch")
     profile: bool = Field(False, description="trace a few steps for TensorBoard's Profile tab")
-    pictures_every: PositiveInt | None = Field(None, description="epochs between picture grids; default: ten a run")
+    pictures_every: PositiveInt | None = Field(
+        None, description="epochs between picture grids; default: by time, 4 % of training's"
+    )
 
     @field_validator("learning_rate")
     @classmethod

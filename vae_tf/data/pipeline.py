@@ -26,6 +26,8 @@ __all__ = [
 
 _CHUNK = 100
 """Examples that share one seed of the fixed binarisation, whatever the batch size."""
+_plain = tf.autograph.experimental.do_not_convert
+"""Marks what has no control flow on tensors: AutoGraph would rewrite it, and all it calls, for tenths of a second."""
 _MAX_CACHED = 2**26
 """Values of a split whose prepared float32 form (256 MiB) is kept for the next pass."""
 
@@ -121,9 +123,11 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
     steps, size = steps_per_epoch or split.num_examples // batch_size, batch_size // share.num_parts
     shuffle_seed, draw_seed = derive_pair(seed, "shuffle"), derive_pair(seed, "binarize")
 
+    @_plain
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
         return split.batches(batch_size, _fold(shuffle_seed, epoch), True, share).take(steps * share.replicas)
 
+    @_plain
     def prepare(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Any:
         seed = _fold(draw_seed, number // share.replicas)
         x = _binarize(spec, scale_inputs(spec, example[0]), seed, batch_size, share.part(number) * size)
@@ -163,6 +167,7 @@ def eval_batches(
         examples = examples.take(limit)
     seed = derive_pair(0, "fixed binarization", split)
 
+    @_plain
     def prepare(chunk: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         x = _binarize(spec, scale_inputs(spec, example[0]), _fold(seed, chunk), _CHUNK)
         return tf.ensure_shape(x, [None, *spec.event_shape]), example[1]

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -102,6 +103,9 @@ class MetricsLog(keras.callbacks.Callback):
 class Checkpointing(keras.callbacks.Callback):
     """Saves after every look at validation, remembers the best epoch, and stops when there was no better one for long.
 
+    The file is there before training goes on, so that a killed process loses no more than the steps since; for the disk, which
+    a loss of power needs, and for old files to be gone, only the next one waits.
+
     Args:
         store: where checkpoints are.
         state: where training starts.
@@ -120,15 +124,24 @@ class Checkpointing(keras.callbacks.Callback):
         self.plan = plan
         self.is_chief = is_chief
         self.stopwatch = stopwatch
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._settling: Future[None] | None = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Select on the unweighted negative ELBO of the validation split."""
         self.state = self.state.after((epoch + 1) * self.plan.every, float((logs or {})["val_negative_elbo"]))
         if self.is_chief:
             with self.stopwatch.phase("checkpoint"):
-                self.store.save(self.model, self.state)
+                self.settle()
+                self.store.write(self.model, self.state)
+                self._settling = self._thread.submit(self.store.settle, self.state)
         if self.is_out_of_patience():
             self.model.stop_training = True
+
+    def settle(self) -> None:
+        """Wait until the last checkpoint is on the disk."""
+        if self._settling:
+            self._settling.result()
 
     def is_out_of_patience(self) -> bool:
         """Return whether there was no better epoch for as many epochs as the plan waits."""

@@ -16,6 +16,7 @@ from vae_tf.config import RunConfig
 from vae_tf.data.pipeline import Dataset, Examples, eval_batches, gather_examples, train_batches
 from vae_tf.data.splits import Share
 from vae_tf.errors import UserFileError
+from vae_tf.evaluation.viewer import Viewer
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.parts.settings import build
@@ -29,11 +30,10 @@ from vae_tf.training.plan import Plan, plan_of
 from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import TrainingOutcome, record
 from vae_tf.training.showing import Shown
-from vae_tf.training.tensorboard import TensorBoardLog
+from vae_tf.training.tensorboard import Pace, TensorBoardLog
 
 __all__ = ["batches_of", "check_start", "prepare", "train"]
 
-_PICTURES_A_RUN = 10
 _PICTURE_EXAMPLES = 500
 
 
@@ -125,31 +125,39 @@ def _train_locked(job: _Job, resume: bool, own: Sequence[keras.callbacks.Callbac
             record(job.run, dataset.spec, resume)
             job.run.write_metrics([line for line in job.run.read_metrics() if line["epoch"] <= state.epoch])
     checkpointing = Checkpointing(store, state, plan, job.is_chief, job.stopwatch)
-    stop = GracefulStop(job.distribution.any)
+    stop, viewer = GracefulStop(job.distribution.any), Viewer(vae)
     if state.epoch < plan.epochs and not checkpointing.is_out_of_patience():
-        _fit(job, vae, plan, checkpointing, stop, own)
+        _fit(job, viewer, plan, checkpointing, stop, own)
     if job.distribution.num_replicas > 1:  # what follows is for one process: a model of its own
         vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
+        viewer = Viewer(vae)
     with phase("checkpoint"):
         store.restore(vae, checkpointing.state.selected(config.training.select), with_optimizer=False)
     interrupted = stop.requested and checkpointing.state.epoch < plan.epochs
-    return TrainingOutcome(vae, checkpointing.state, interrupted, time.perf_counter() - started, job.stopwatch)
+    return TrainingOutcome(vae, checkpointing.state, interrupted, time.perf_counter() - started, job.stopwatch, viewer)
 
 
 def _fit(
-    job: _Job, vae: VAE, plan: Plan, checkpointing: Checkpointing, stop: GracefulStop, own: Sequence[keras.callbacks.Callback]
+    job: _Job,
+    viewer: Viewer,
+    plan: Plan,
+    checkpointing: Checkpointing,
+    stop: GracefulStop,
+    own: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Train until the plan, the patience or a signal ends it."""
-    state, callbacks = checkpointing.state, _callbacks(job, plan, checkpointing)
-    shown = _shown(job, plan, state) if job.is_chief else []
+    vae, state, callbacks = viewer.vae, checkpointing.state, _callbacks(job, plan, checkpointing)
+    shown = _shown(job, viewer, plan, state) if job.is_chief else []
     fit = {"steps_per_epoch": plan.round_steps, "initial_epoch": state.epoch // plan.every, "epochs": plan.rounds}
-    data = batches_of(job.config, job.dataset, vae, plan, state.epoch, job.distribution)
+    with job.stopwatch.phase("start"):
+        data = batches_of(job.config, job.dataset, vae, plan, state.epoch, job.distribution)
     try:
         with job.stopwatch.phase("train"):
             vae.fit(**data, **fit, callbacks=[*callbacks, *shown, stop, *own], verbose=0, shuffle=False)
             job.distribution.check_agreement(vae)
     finally:
         stop.restore()
+        checkpointing.settle()
         for callback in shown:
             callback.call("close")
 
@@ -196,14 +204,13 @@ def _callbacks(job: _Job, plan: Plan, checkpointing: Checkpointing) -> list[kera
     return [PhaseClock(job.stopwatch), *averaging, FiniteGuard(plan), *recording, checkpointing]
 
 
-def _shown(job: _Job, plan: Plan, state: TrainingState) -> list[Shown]:
+def _shown(job: _Job, viewer: Viewer, plan: Plan, state: TrainingState) -> list[Shown]:
     """Return the callbacks that only show, so that none of them can end the training."""
     training, run, stopwatch = job.config.training, job.run, job.stopwatch
     with stopwatch.phase("pictures"):
         examples = gather_examples(job.dataset, "validation", _PICTURE_EXAMPLES)
-    wanted = training.pictures_every or max(1, plan.epochs // _PICTURES_A_RUN)
-    every = max(1, round(wanted / plan.every))
-    log = TensorBoardLog(run.tensorboard, job.dataset.spec, examples, every, job.config.seed)
+    every = max(1, round(training.pictures_every / plan.every)) if training.pictures_every else None
+    log = TensorBoardLog(run.tensorboard, job.dataset.spec, examples, Pace(stopwatch, every), job.config.seed, viewer)
     bar = ProgressBar(job.console, plan, state)
     profile = [(Profile(run.tensorboard / "train"), "the profile", "profiler")] if training.profile else []
     showing = [(log, "TensorBoard's log", "pictures"), *profile, (bar, "the progress bar", "pictures")]

@@ -18,11 +18,12 @@ from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
-from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds
+from vae_tf.evaluation.bounds import BoundEstimates, ExampleBounds
 from vae_tf.evaluation.curve import read_curve
 from vae_tf.evaluation.obvious import ObviousSettings, measure_obvious
-from vae_tf.evaluation.pictures import reconstruction_grid, sample_grid, save_grid, traversal_grid
+from vae_tf.evaluation.pictures import save_grid
 from vae_tf.evaluation.projector import write_projector
+from vae_tf.evaluation.viewer import Viewer
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive, derive_pair
@@ -54,6 +55,7 @@ class TrainingOutcome:
         interrupted: whether a signal ended it before its time.
         seconds: time spent in this process.
         stopwatch: where the seconds of the process went, and will go.
+        viewer: of the model; default: a new one.
     """
 
     vae: VAE
@@ -61,6 +63,7 @@ class TrainingOutcome:
     interrupted: bool
     seconds: float
     stopwatch: Stopwatch = field(default_factory=Stopwatch, compare=False)
+    viewer: Viewer | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -139,14 +142,15 @@ def finish_run(
         The final numbers, as written to `results.json`: nats an example, seconds; by `timing` the seconds of the process.
     """
     vae, settings, phase = outcome.vae, config.evaluation, outcome.stopwatch.phase
+    viewer = outcome.viewer or Viewer(vae)
     with phase("write"), atomic_file(run.model_file) as temporary:
         vae.save(temporary)
     seed = derive_pair(config.seed, "evaluate", "test")
     with phase("evaluate"):
         batches = eval_batches(dataset, "test", settings.batch_size)
-        bounds = BoundEstimator(vae).per_example(batches, settings.num_samples, seed)
+        bounds = viewer.bounds.per_example(batches, settings.num_samples, seed)
     with phase("pictures"):
-        _show_model(vae, config, dataset, run, console or Console(stderr=True))
+        _show_model(viewer, config, dataset, run, console or Console(stderr=True))
     records = () if config.data.train_on_validation else run.read_metrics()  # that split tells nothing if it was trained on
     with phase("plain_models"):
         obvious = _obvious(vae, config, dataset, bounds, records)
@@ -174,19 +178,17 @@ def _obvious(
     return [asdict(row) for row in measure_obvious(vae, dataset, bounds, asked)]
 
 
-def _show_model(vae: VAE, config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console) -> None:
+def _show_model(viewer: Viewer, config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console) -> None:
     examples, labels = gather_examples(dataset, "test", config.evaluation.num_projected)
     with only_shown("pictures", console):
-        _write_pictures(vae, config, dataset.spec, (examples, labels), run)
+        _write_pictures(viewer, config, dataset.spec, (examples, labels), run)
     with only_shown("TensorBoard's projection", console):
-        write_projector(vae, dataset.spec, examples, labels, run.tensorboard / "validation")
+        write_projector(viewer.vae, dataset.spec, examples, labels, run.tensorboard / "validation")
 
 
-def _write_pictures(vae: VAE, config: RunConfig, spec: DatasetSpec, examples: tuple[Any, Any], run: RunDirectory) -> None:
-    x, labels = examples
-    save_grid(spec, reconstruction_grid(vae, x[:32], labels=labels), run.pictures / "reconstructions.png")
-    save_grid(spec, sample_grid(vae, 64, derive_pair(config.seed, "pictures")), run.pictures / "samples.png")
-    save_grid(spec, traversal_grid(vae, x[:500], labels=labels[:500])[0], run.pictures / "traversal.png")
+def _write_pictures(viewer: Viewer, config: RunConfig, spec: DatasetSpec, examples: tuple[Any, Any], run: RunDirectory) -> None:
+    for name, grid in viewer.look(*examples, derive_pair(config.seed, "pictures")).grids.items():
+        save_grid(spec, grid, run.pictures / f"{name}.png")
 
 
 def load_run(path: str | Path) -> LoadedRun:
