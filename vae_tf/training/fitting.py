@@ -37,8 +37,14 @@ __all__ = ["batches_of", "check_start", "prepare", "train"]
 _PICTURE_EXAMPLES = 500
 
 
-def check_start(config: RunConfig, dataset: Dataset, distribution: Distribution | None = None) -> VAE:
+def check_start(config: RunConfig, dataset: Dataset, distribution: Distribution | None = None, goes_on: bool = False) -> VAE:
     """Check all that can be known before the first step: what is refused here has written nothing.
+
+    Args:
+        config: the resolved configuration.
+        dataset: the data.
+        distribution: over which replicas; default: one.
+        goes_on: whether a checkpoint will be restored, so that nothing needs to be fitted; see `VAE.start`.
 
     Returns:
         The model before its first step, for `train`.
@@ -50,7 +56,7 @@ def check_start(config: RunConfig, dataset: Dataset, distribution: Distribution 
     distribution.check_batch(plan_of(config.training, dataset.split("train").num_examples).batch_size)
     with distribution.strategy.scope():
         vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
-        vae.start(Examples(dataset, config.seed))
+        vae.start(Examples(dataset, config.seed), goes_on)
     return vae
 
 
@@ -114,12 +120,13 @@ class _Job:
 def _train_locked(job: _Job, resume: bool, own: Sequence[keras.callbacks.Callback], vae: VAE | None) -> TrainingOutcome:
     started, config, dataset = time.perf_counter(), job.config, job.dataset
     store, phase = CheckpointStore(job.run.checkpoints), job.stopwatch.phase
+    goes_on = resume and bool(store.epochs())
     with phase("start"):
-        vae = vae or check_start(config, dataset, job.distribution)
+        vae = vae or check_start(config, dataset, job.distribution, goes_on)
         with job.distribution.strategy.scope():
             plan = prepare(vae, config, dataset, job.distribution)
             with phase("checkpoint"):
-                state = store.restore(vae) if resume and store.epochs() else TrainingState()
+                state = store.restore(vae) if goes_on else TrainingState()
     if job.is_chief:
         with phase("write"):
             record(job.run, dataset.spec, resume)

@@ -24,6 +24,7 @@ from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
 from vae_tf.program import command_line
 from vae_tf.stopwatch import Stopwatch
+from vae_tf.training.checkpoints import CheckpointStore
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
 from vae_tf.training.plan import plan_run
@@ -92,7 +93,8 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
     distribution = distribution or start_distribution("none", Cluster())
     stopwatch, is_chief = stopwatch or Stopwatch(), distribution.cluster.is_chief
     with console.status(f"Loading {config.data.dataset}"), stopwatch.phase("start"):
-        dataset, config, choices, vae = _load(config, console, distribution, stopwatch)
+        goes_on = resume and bool(CheckpointStore(run.checkpoints).epochs())
+        dataset, config, choices, vae = _load(config, console, distribution, stopwatch, goes_on)
     if is_chief:
         with stopwatch.phase("write"):
             run.write_config(config, resume)
@@ -119,7 +121,7 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
 
 
 def _load(
-    config: RunConfig, console: Console, distribution: Distribution, stopwatch: Stopwatch
+    config: RunConfig, console: Console, distribution: Distribution, stopwatch: Stopwatch, goes_on: bool
 ) -> tuple[Dataset, RunConfig, list[Choice], VAE]:
     """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written.
 
@@ -138,7 +140,7 @@ def _load(
         noticed = probe(dataset, config.model.likelihood.kind, config.data.copies)
     for message in (*noticed, *_homeless(config)):
         _warn(console, message)
-    return dataset, config, choices, check_start(config, dataset, distribution)
+    return dataset, config, choices, check_start(config, dataset, distribution, goes_on)
 
 
 def _show_choices(choices: Sequence[Choice], console: Console) -> None:
