@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["PHASES", "REST", "Stopwatch"]
+__all__ = ["PHASES", "REST", "WHOLE", "Stopwatch"]
 
 PHASES = {
     "import": "Python, TensorFlow, the configuration",
@@ -25,6 +25,8 @@ PHASES = {
 """The phases of a training, in their order, and what each is."""
 REST = "rest"
 """What is in no phase."""
+WHOLE = "whole"
+"""All of it."""
 
 
 class Stopwatch:
@@ -87,7 +89,7 @@ class Stopwatch:
         """Return the seconds of every phase until now, of the `rest`, and of the `whole`: the sum of the others."""
         self._count()
         rows = {name: round(self._seconds.get(name, 0.0), 3) for name in (*PHASES, REST)}
-        return {**rows, "whole": round(sum(rows.values()), 3)}
+        return {**rows, WHOLE: round(sum(rows.values()), 3)}
 
     def _count(self) -> None:
         now = self._clock()

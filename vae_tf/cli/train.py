@@ -58,7 +58,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     run_dir: Annotated[Path | None, typer.Option(help="Where to write; default: runs/NAME-TIME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir.")] = False,
     strategy: _StrategyOption = "auto",
-    profile: Annotated[bool, typer.Option("--profile", help="Also trace a few steps, for TensorBoard's Profile tab.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Show where the time went; trace steps for TensorBoard.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model, measure it on the test split, and say what to do next.

@@ -100,6 +100,7 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
     steps_per_epoch: int | None = None,
     with_labels: bool = False,
     share: Share = WHOLE,
+    skipped: int = 0,
 ) -> tf.data.Dataset:
     """Return the training batches of all epochs from one on, as one endless stream.
 
@@ -114,6 +115,7 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
         steps_per_epoch: batches of an epoch; default: all full ones.
         with_labels: also return labels.
         share: the part of every batch that this worker takes; N workers together see what one would.
+        skipped: batches of the first epoch that have been trained on already.
 
     Returns:
         Batches of x, float32 [B, *event_shape]; with labels, of ((x, labels [B]),), which Keras takes for a model's input.
@@ -136,6 +138,7 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
 
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
     batches = epochs.flat_map(epoch_batches).enumerate(start=first_epoch * steps * share.replicas)
+    batches = batches.skip(skipped * share.replicas) if skipped else batches
     return batches.map(prepare, num_parallel_calls=2).prefetch(4)
 
 

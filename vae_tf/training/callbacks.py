@@ -233,7 +233,7 @@ class ProgressBar(keras.callbacks.Callback):
             self.progress.update(self.task, completed=done * plan.steps_per_epoch, numbers=text)
         elif (epoch + 1) % max(1, plan.rounds // 10) == 0 or done == plan.epochs:
             step = f"step {done * plan.steps_per_epoch:,}/{plan.total:,}"
-            self.console.print(f"epoch {done}/{plan.epochs}, {step}: {text}", highlight=False, soft_wrap=True)
+            self.console.print(f"{plan.unit} {done}/{plan.epochs}, {step}: {text}", highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Close the bar."""

@@ -174,9 +174,12 @@ def batches_of(
 ) -> dict[str, Any]:
     """Return what `fit` trains and validates on, from an epoch on."""
     with_labels = vae.latent.num_labels > 0
+    first, done = divmod(epoch, plan.parts)
+    steps = plan.steps_per_epoch
 
     def training(share: Share) -> Any:
-        return train_batches(dataset, plan.batch_size, config.seed, epoch, plan.steps_per_epoch, with_labels, share)
+        whole = dataset, plan.batch_size, config.seed, first, steps * plan.parts
+        return train_batches(*whole, with_labels, share, skipped=steps * done)
 
     def validation(share: Share) -> Any:
         batches = eval_batches(dataset, "validation", config.evaluation.batch_size, share=share)

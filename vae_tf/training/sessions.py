@@ -29,7 +29,8 @@ from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
 from vae_tf.training.plan import plan_run
 from vae_tf.training.runs import LoadedRun, TrainingOutcome, finish_run
-from vae_tf.training.timing import steps_within
+from vae_tf.training.showing import timing_table
+from vae_tf.training.timing import measure_length
 
 __all__ = ["TrainedRun", "train_and_measure"]
 
@@ -101,13 +102,22 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
     _announce(config, dataset, run, console)
     _show_choices(choices, console)
     outcome = train(config, dataset, run, console, resume, distribution, callbacks, vae, stopwatch=stopwatch)
-    if outcome.interrupted or not is_chief:
-        return TrainedRun(run, config, dataset, outcome, None)
+    is_done = is_chief and not outcome.interrupted
+    results = _measure(outcome, config, dataset, run, console) if is_done else None
+    if config.training.profile:
+        console.print(timing_table(results["timing"] if results else stopwatch.read()), highlight=False)
+    return TrainedRun(run, config, dataset, outcome, results)
+
+
+def _measure(
+    outcome: TrainingOutcome, config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console
+) -> dict[str, Any] | None:
+    """Measure on the test split, and warn of what is odd; None where a signal ended that before its time."""
     try:
         with console.status("Measuring on the test split"):
             results = finish_run(outcome, config, dataset, run, console)
     except KeyboardInterrupt:
-        return TrainedRun(run, config, dataset, outcome, None)
+        return None
     found = collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None)
     behind = diagnose_obvious(read_obvious(results))
     curve = CurveVerdict(**results["curve"])
@@ -117,7 +127,7 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
     for finding in [*found, *behind]:
         if finding.level == "warning":
             _warn(console, f"{finding.text} {finding.advice}".strip())
-    return TrainedRun(run, config, dataset, outcome, results)
+    return results
 
 
 def _load(
@@ -133,8 +143,8 @@ def _load(
         dataset = load_dataset(config.data)
     planned, choices = plan_run(config, dataset.spec)
     if config.training.minutes and config.training.epochs == "auto":
-        steps = steps_within(planned, dataset, config.training.minutes, distribution, started)
-        planned, choices = plan_run(config, dataset.spec, steps)
+        length = measure_length(planned, dataset, config.training.minutes, distribution, started)
+        planned, choices = plan_run(config, dataset.spec, length)
     config = planned
     with stopwatch.phase("read"):
         noticed = probe(dataset, config.model.likelihood.kind, config.data.copies)
