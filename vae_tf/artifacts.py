@@ -3,6 +3,7 @@
 Nothing here imports TensorFlow: `runs`, `show` and error messages must answer at once.
 """
 
+import io
 import json
 import os
 import shutil
@@ -29,17 +30,25 @@ __all__ = [
     "keep_parts",
     "list_runs",
     "read_json",
+    "sync_file",
     "write_arrays",
     "write_json",
     "write_text",
 ]
 
+_AT_ONCE = 2**24
+"""Bytes up to which an archive is put together in memory: a disk takes one piece sooner than a hundred."""
+
 
 @contextmanager
-def atomic_file(path: str | Path) -> Iterator[Path]:
+def atomic_file(path: str | Path, synced: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path`, and rename it to `path` when the block ends without an error.
 
     A reader sees the old file or the new one, never a part; a process killed at any moment leaves the old one.
+
+    Args:
+        path: of the file.
+        synced: whether it outlives a loss of power too; else that is left to `sync_file`.
 
     Raises:
         UserFileError: the folder cannot be written.
@@ -61,7 +70,8 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        _sync(temporary)
+        if synced:
+            sync_file(temporary)
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
@@ -87,7 +97,7 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
         yield temporary
         for item in temporary.rglob("*"):
             if item.is_file():
-                _sync(item)
+                sync_file(item)
         temporary.chmod(0o755)
         temporary.rename(path)
     except OSError as error:
@@ -96,7 +106,8 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Wait until a file is on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
@@ -112,12 +123,17 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def write_arrays(path: str | Path, arrays: "dict[str, np.ndarray[Any, Any]]") -> None:
-    """Write arrays as an npz file atomically."""
+def write_arrays(path: str | Path, arrays: "dict[str, np.ndarray[Any, Any]]", synced: bool = True) -> None:
+    """Write arrays as an npz file atomically; see `atomic_file`."""
     import numpy as np
 
-    with atomic_file(path) as temporary:
-        np.savez(temporary, allow_pickle=False, **arrays)
+    with atomic_file(path, synced) as temporary:
+        if sum(array.nbytes for array in arrays.values()) > _AT_ONCE:
+            np.savez(temporary, allow_pickle=False, **arrays)
+            return
+        packed = io.BytesIO()
+        np.savez(packed, allow_pickle=False, **arrays)
+        temporary.write_bytes(packed.getbuffer())
 
 
 def read_json(path: str | Path) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from vae_tf.config import PUBLISHED, RunConfig, validate_config
+from vae_tf.config import PUBLISHED, RunConfig, check_path, validate_config
 from vae_tf.config.validation import join_path, nearest_name
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.parts.known import kinds
@@ -191,7 +191,7 @@ def resolve_config(
 
     Raises:
         UserValueError: a key, value or name is wrong; the message names path, rule and value.
-        UserFileError: the file cannot be read.
+        UserFileError: the file cannot be read, or the data's path is not there.
 
     Example:
         >>> resolve_config(overrides=["training.epochs=3"]).training.epochs
@@ -207,6 +207,7 @@ def resolve_config(
     settings = merge(settings, _one_length([*given, *(".".join(parts) for parts, _ in parsed)]))
     for parts, _ in parsed:
         _check_sections(parts)
+    _check_dataset(settings, {**given, **{".".join(parts): value for parts, value in parsed}})
     for path, value in given.items():
         settings = _set(settings, tuple(path.split(".")), value)
     if latent:
@@ -215,6 +216,14 @@ def resolve_config(
     for parts, value in parsed:
         settings = _set(settings, parts, value)
     return validate_config(settings)
+
+
+def _check_dataset(settings: Mapping[str, Any], over: Mapping[str, Any]) -> None:
+    """Check that the data's path is there, before TensorFlow is imported for the rest."""
+    data = settings.get("data")
+    dataset = over.get("data.dataset", data.get("dataset") if isinstance(data, Mapping) else None)
+    if isinstance(dataset, str):
+        check_path(dataset)
 
 
 def _one_length(paths: Iterable[str]) -> dict[str, Any]:

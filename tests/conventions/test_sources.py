@@ -205,7 +205,17 @@ def test_no_family_is_named_outside_its_folder(modules):
 def test_packages_re_export_every_public_class_of_their_modules(name, modules):
     """By name, or as a family."""
     package = importlib.import_module(name)
-    internal = {"Checkpointing", "FiniteGuard", "GracefulStop", "MetricsLog", "ProgressBar", "FusedAdam"}
+    internal = {
+        "Checkpointing",
+        "FiniteGuard",
+        "GracefulStop",
+        "MetricsLog",
+        "ProgressBar",
+        "FusedAdam",
+        "Pace",
+        "PhaseClock",
+        "Length",
+    }
     helpers = {"NormalMixture", "NormalMixturePrior", "LevelLikelihood", "ForDiscrete", "LabelledSet"}
     helpers |= {"Evidence", "Measured", "ObviousSettings", "Plain", "PlainData", "WittenBell"}
     for module, tree in modules.items():

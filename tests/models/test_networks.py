@@ -77,7 +77,7 @@ def test_what_fits_is_chosen():
         settled = settle_model(ModelConfig(), spec)
         kinds[name] = settled.network.kind, settled.likelihood.kind
     assert kinds == {
-        "series": ("recurrent", "gaussian"),
+        "series": ("mlp", "gaussian"),
         "text": ("recurrent", "recurrent_text"),
         "table": ("mlp", "gaussian"),
     }

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from vae_tf.artifacts import RunDirectory
 from vae_tf.objectives import TermMean
+from vae_tf.stopwatch import Stopwatch
 from vae_tf.training import NonFiniteLossError, TrainingState
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
 from vae_tf.training.plan import Plan
@@ -37,9 +38,18 @@ class _Model:
 class _Store:
     def __init__(self):
         self.saved = []
+        self.settled = []
 
-    def save(self, model, state):
+    def write(self, model, state):
+        assert self.settled == self.saved  # one at a time
         self.saved.append(state)
+
+    def settle(self, state):
+        self.settled.append(state)
+
+
+def _checkpointing(store, state, patience):
+    return Checkpointing(store, state, Plan(16, 4, patience=patience), True, Stopwatch())
 
 
 def _with_model(callback, model=None):
@@ -84,15 +94,16 @@ def test_the_guard_says_the_loss_where_no_term_is_to_blame():
 
 def test_checkpointing_saves_every_epoch_and_remembers_the_best():
     store = _Store()
-    callback = _with_model(Checkpointing(store, TrainingState(), patience=None))
+    callback = _with_model(_checkpointing(store, TrainingState(), None))
     for epoch, value in enumerate([3.0, 1.0, 2.0]):
         callback.on_epoch_end(epoch, {"val_negative_elbo": value, "val_loss": -value})
-    assert store.saved == [TrainingState(1, 1, 3.0), TrainingState(2, 2, 1.0), TrainingState(3, 2, 1.0)]
+    callback.settle()
+    assert store.saved == store.settled == [TrainingState(1, 1, 3.0), TrainingState(2, 2, 1.0), TrainingState(3, 2, 1.0)]
     assert not callback.model.stop_training
 
 
 def test_patience_counts_epochs_without_a_better_one():
-    callback = _with_model(Checkpointing(_Store(), TrainingState(), patience=2))
+    callback = _with_model(_checkpointing(_Store(), TrainingState(), 2))
     stopped = []
     for epoch, value in enumerate([3.0, 4.0, 2.0, 2.0, 5.0]):
         callback.on_epoch_end(epoch, {"val_negative_elbo": value})
@@ -101,7 +112,7 @@ def test_patience_counts_epochs_without_a_better_one():
 
 
 def test_patience_counts_on_after_a_resume():
-    callback = _with_model(Checkpointing(_Store(), TrainingState(5, 4, 1.0), patience=2))
+    callback = _with_model(_checkpointing(_Store(), TrainingState(5, 4, 1.0), 2))
     assert not callback.is_out_of_patience()
     callback.on_epoch_end(5, {"val_negative_elbo": 2.0})
     assert callback.is_out_of_patience()
@@ -109,7 +120,7 @@ def test_patience_counts_on_after_a_resume():
 
 def test_metrics_are_one_line_an_epoch_with_schedules_and_speed(tmp_path):
     run = RunDirectory(tmp_path)
-    callback = _with_model(MetricsLog(run, Plan(16, 4)))
+    callback = _with_model(MetricsLog(run, Plan(16, 4), Stopwatch()))
     logs = {"loss": np.float32(2.0)}
     callback.on_epoch_begin(2)
     callback.on_test_begin()
@@ -176,9 +187,10 @@ def test_in_a_terminal_a_bar_moves():
 
 
 def test_rounds_of_several_epochs_are_counted_in_epochs(tmp_path):
-    plan = Plan(16, 4, every=3, epochs=9)
+    plan, clock = Plan(16, 4, every=3, epochs=9, patience=6), Stopwatch()
     run, store, output = RunDirectory(tmp_path), _Store(), io.StringIO()
-    saving, log, guard = Checkpointing(store, TrainingState(), 6, every=3), MetricsLog(run, plan), FiniteGuard(plan)
+    saving = Checkpointing(store, TrainingState(), plan, True, clock)
+    log, guard = MetricsLog(run, plan, clock), FiniteGuard(plan)
     bar = ProgressBar(Console(file=output), plan, TrainingState())
     for callback in (saving, log, guard):
         _with_model(callback, _Model(_term("kl_a", *[1.0] * 6, math.nan)))

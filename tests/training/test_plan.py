@@ -18,7 +18,7 @@ from vae_tf.errors import UserValueError
 from vae_tf.models import linear
 from vae_tf.training import CheckpointStore, start_distribution, train, train_and_measure
 from vae_tf.training.plan import plan_of, plan_run
-from vae_tf.training.timing import steps_within
+from vae_tf.training.timing import measure_length
 
 SHAPES = {"table": ((6,), "real"), "pictures": ((16, 16, 3), "unit"), "text": ((8,), "token"), "series": ((5, 2), "real")}
 COUNTS = (12, 150, 999, 1000, 9_999, 60_000, 2_000_000)
@@ -173,8 +173,9 @@ def test_the_model_is_the_average_and_training_goes_on_from_the_weights(tmp_path
 
 def test_minutes_become_steps_that_fit():
     config, _ = plan_run(_config(), _table().spec)
-    counts = [steps_within(config, _table(), minutes, start_distribution("none", Cluster()), 0.0) for minutes in (-1.0, 1e9)]
-    assert counts[0] == 1 and counts[1] > 10_000
+    alone = start_distribution("none", Cluster())
+    short, long = (measure_length(config, _table(), minutes, alone, 0.0) for minutes in (-1.0, 1e9))
+    assert short.steps == 1 and long.steps > 10_000 and long.round_steps == plan_of(config.training, 40).round_steps
 
 
 def test_a_run_fits_its_start_once(tmp_path, monkeypatch):

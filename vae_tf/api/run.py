@@ -10,8 +10,8 @@ import numpy as np
 from vae_tf.api.answers import Answers
 from vae_tf.api.exchange import Exchange
 from vae_tf.artifacts import write_text
-from vae_tf.config import RunConfig
-from vae_tf.data.memory import FORM, in_memory
+from vae_tf.config import MEMORY, RunConfig
+from vae_tf.data.memory import in_memory
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL, ArraySplit
@@ -266,7 +266,7 @@ class Run:
 
     def _data(self, data: Any) -> Dataset:
         """Return the run's own data: as they were trained on, as they are loaded, or as they are given again."""
-        if data is not None and not self.config.data.dataset.startswith(f"{FORM}:"):
+        if data is not None and not self.config.data.dataset.startswith(f"{MEMORY}:"):
             raise UserValueError(
                 f"data= is for runs of data in memory; {self.path} was trained on {self.config.data.dataset}, which is loaded."
             )

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from vae_tf.artifacts import RunDirectory
-from vae_tf.config import RunConfig
+from vae_tf.config import MEMORY, RunConfig, check_path
 from vae_tf.config_sources import with_value
 from vae_tf.errors import UserValueError
 from vae_tf.program import command_line
@@ -23,7 +23,7 @@ def default_directory(name: str) -> Path:
         ('csv-', 'mine-')
     """
     form, _, rest = name.partition(":")
-    base = Path("runs") / f"{rest if form == 'memory' else form}-{datetime.now():%Y%m%d-%H%M%S}"
+    base = Path("runs") / f"{rest if form == MEMORY else form}-{datetime.now():%Y%m%d-%H%M%S}"
     numbered = (base.with_name(f"{base.name}-{number}") for number in range(2, 1000))
     return next(path for path in (base, *numbered) if not path.exists())
 
@@ -38,7 +38,7 @@ def start_again(run_dir: str | Path | None, epochs: int | None, refused: list[st
 
     Raises:
         UserValueError: settings were given, or no run.
-        UserFileError: there is no such run.
+        UserFileError: there is no such run, or its data are not where they were.
     """
     if run_dir is None:
         listed = command_line("runs")
@@ -49,5 +49,6 @@ def start_again(run_dir: str | Path | None, epochs: int | None, refused: list[st
             f"Received: {', '.join(refused)}."
         )
     run = RunDirectory.open(run_dir)
+    check_path(run.read_config(with_parts=False).data.dataset)  # before TensorFlow is imported for the rest
     config = run.read_config()
     return run, config if epochs is None else with_value(config, "training.epochs", epochs)

@@ -3,22 +3,20 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-from rich.console import Console
-
-from vae_tf.api.run import Run
 from vae_tf.api.starting import default_directory, start_again
 from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
-from vae_tf.config import RunConfig
+from vae_tf.config import MEMORY, RunConfig
 from vae_tf.config_sources import resolve_config
-from vae_tf.data.memory import FORM, in_memory
 from vae_tf.errors import UserValueError
 from vae_tf.parts.files import load_parts
-from vae_tf.training.distribution import start_distribution
-from vae_tf.training.sessions import train_and_measure
+
+if TYPE_CHECKING:
+    import keras
+
+    from vae_tf.api.run import Run
 
 __all__ = ["train"]
 
@@ -35,11 +33,11 @@ def train(  # noqa: PLR0913 - the options of the command line
     label_column: str | None = None,
     name: str | None = None,
     run_dir: str | Path | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: "Sequence[keras.callbacks.Callback]" = (),
     parts: str | Path | None = None,
     resume: bool = False,
     quiet: bool = False,
-) -> Run:
+) -> "Run":
     """Train a model, measure it on the test split, and return the run: what the command `train` does, with the same result.
 
     Settings come from the preset, then `config`, then data and latent, then `overrides`. Data in memory are treated as files
@@ -96,6 +94,25 @@ def train(  # noqa: PLR0913 - the options of the command line
         settings = resolve_config(preset, content, options, latent, overrides or ())
         run = RunDirectory(Path(run_dir) if run_dir else default_directory(settings.preset or settings.data.dataset))
         run.check_free()
+    return _train(data, settings, run, callbacks, resume, quiet)
+
+
+def _train(
+    data: Any,
+    settings: RunConfig,
+    run: RunDirectory,
+    callbacks: "Sequence[keras.callbacks.Callback]",
+    resume: bool,
+    quiet: bool,
+) -> "Run":
+    """Do what needs TensorFlow."""
+    from rich.console import Console
+
+    from vae_tf.api.run import Run
+    from vae_tf.data.memory import in_memory
+    from vae_tf.training.distribution import start_distribution
+    from vae_tf.training.sessions import train_and_measure
+
     console = Console(stderr=True, quiet=quiet)
     with in_memory(None if isinstance(data, str) else data):
         trained = train_and_measure(settings, run, console, resume, start_distribution("auto", Cluster()), callbacks)
@@ -114,10 +131,14 @@ def _dataset(data: Any, name: str | None) -> str | None:
         return data
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name or "data"):
         raise UserValueError(f"name takes letters, digits, '_' and '-'. Received: {name!r}.")
-    return f"{FORM}:{name or 'data'}"
+    return f"{MEMORY}:{name or 'data'}"
 
 
 def _check_callbacks(callbacks: Sequence[Any]) -> None:
+    if isinstance(callbacks, (list, tuple)) and not callbacks:
+        return
+    import keras
+
     if isinstance(callbacks, keras.callbacks.Callback):
         raise UserValueError("callbacks must be a list. Received: one callback. Put it in [].")
     wrong = [type(one).__name__ for one in callbacks if not isinstance(one, keras.callbacks.Callback)]
@@ -126,5 +147,5 @@ def _check_callbacks(callbacks: Sequence[Any]) -> None:
 
 
 def _check_lent(data: Any, settings: RunConfig, run: RunDirectory) -> None:
-    if data is not None and not settings.data.dataset.startswith(f"{FORM}:"):
+    if data is not None and not settings.data.dataset.startswith(f"{MEMORY}:"):
         raise UserValueError(f"{run.path} loads its data itself ({settings.data.dataset}): resume it without data.")

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from vae_tf.errors import UserValueError
 from vae_tf.program import PLACEHOLDER, program
-from vae_tf.quiet import quiet_imports
+from vae_tf.quiet import keep_imports, quiet_imports
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -148,6 +148,7 @@ def quiet_tensorflow(start: "Callable[[], Any] | None" = None) -> Any:
         tf.constant(0)  # starts the devices, which have messages of their own
         import tensorflow_probability  # noqa: F401 - it warns at import
     tf.get_logger().setLevel("ERROR")
+    keep_imports()
     return started
 
 

@@ -22,6 +22,7 @@ from vae_tf.cli.common import (
 from vae_tf.cli.tables import obvious_lines
 from vae_tf.processes import die_with_parent
 from vae_tf.program import command_line
+from vae_tf.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from vae_tf.artifacts import RunDirectory
@@ -60,7 +61,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     run_dir: Annotated[Path | None, typer.Option(help="Where to write; default: runs/NAME-TIME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir.")] = False,
     strategy: _StrategyOption = "auto",
-    profile: Annotated[bool, typer.Option("--profile", help="Also trace a few steps, for TensorBoard's Profile tab.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Show where the time went; trace steps for TensorBoard.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model, measure it on the test split, and say what to do next.
@@ -88,11 +89,15 @@ def _run(source: ConfigSource, run_dir: Path | None, resume: bool, strategy: str
     """Train as one process of one or several, and report if this one is the chief."""
     from vae_tf.cluster import Cluster
 
+    stopwatch = Stopwatch.of_process()
     die_with_parent()
-    cluster = Cluster.read()
-    run, config = _resumed(run_dir, source) if resume else _begun(run_dir, source, cluster)
-    console.quiet = not cluster.is_chief
-    trained = _train(config, run, resume, strategy, cluster)
+    with stopwatch.phase("import"):
+        cluster = Cluster.read()
+        run, config = _resumed(run_dir, source) if resume else _begun(run_dir, source, cluster)
+        console.quiet = not cluster.is_chief
+        distribution = _start_tensorflow(strategy, cluster)
+        from vae_tf.training.sessions import train_and_measure
+    trained = train_and_measure(config, run, console, resume, distribution, stopwatch=stopwatch)
     if cluster.is_chief:
         _report(trained, as_json)
     elif trained.outcome.interrupted:
@@ -117,11 +122,9 @@ def _resumed(run_dir: Path | None, source: ConfigSource) -> "tuple[RunDirectory,
     return start_again(run_dir, epochs, list(given))
 
 
-def _train(config: "RunConfig", run: "RunDirectory", resume: bool, strategy: str, cluster: "Cluster") -> "TrainedRun":
+def _start_tensorflow(strategy: str, cluster: "Cluster") -> "Distribution":
     with console.status("Starting TensorFlow"):
-        distribution = quiet_tensorflow(lambda: _start(strategy, cluster))
-        from vae_tf.training.sessions import train_and_measure
-    return train_and_measure(config, run, console, resume, distribution)
+        return quiet_tensorflow(lambda: _start(strategy, cluster))
 
 
 def _start(strategy: str, cluster: "Cluster") -> "Distribution":

@@ -4,9 +4,20 @@ Every key of a configuration file is a field here, or an argument of a part's co
 errors that name the nearest known one, and every message has the form `path rule. Received: value.`
 """
 
-from vae_tf.config.data import DataConfig
+from vae_tf.config.data import MEMORY, DataConfig, check_path, existing_path
 from vae_tf.config.model import ModelConfig
 from vae_tf.config.run import PUBLISHED, EvaluationConfig, RunConfig, TrainingConfig
 from vae_tf.config.validation import validate_config
 
-__all__ = ["PUBLISHED", "DataConfig", "EvaluationConfig", "ModelConfig", "RunConfig", "TrainingConfig", "validate_config"]
+__all__ = [
+    "MEMORY",
+    "PUBLISHED",
+    "DataConfig",
+    "EvaluationConfig",
+    "ModelConfig",
+    "RunConfig",
+    "TrainingConfig",
+    "check_path",
+    "existing_path",
+    "validate_config",
+]

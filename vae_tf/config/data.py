@@ -1,13 +1,50 @@
 """Data: which examples, how they are split, what is done to them."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from vae_tf.errors import UserFileError
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, Text
 
-__all__ = ["DataConfig"]
+__all__ = ["MEMORY", "DataConfig", "check_path", "existing_path"]
+
+MEMORY = "memory"
+"""What is before the colon in the name of what a Python program has in memory."""
+_PATHS = {"csv": "file", "npz": "file", "text": "file", "folder": "folder"}
+"""Sources whose argument is a path, and what has to be there."""
+
+
+def existing_path(dataset: str) -> Path:
+    """Return the file or folder that `csv:PATH`, `npz:PATH`, `text:PATH` or `folder:PATH` names.
+
+    Raises:
+        UserFileError: it is not there, or a folder where a file is meant, or the other way round.
+    """
+    form, _, argument = dataset.partition(":")
+    path = Path(argument).expanduser()
+    if not (path.is_dir() if _PATHS[form] == "folder" else path.is_file()):
+        raise UserFileError(f"{form}:PATH must name a {_PATHS[form]}. Received: {str(path)!r}, which is not one.")
+    return path
+
+
+def check_path(dataset: str) -> None:
+    """Check, without TensorFlow, that the path of a dataset is there, if it has one.
+
+    Raises:
+        UserFileError: see `existing_path`.
+
+    Example:
+        >>> check_path("digits")
+        >>> check_path("csv:missing.csv")
+        Traceback (most recent call last):
+        vae_tf.errors.UserFileError: csv:PATH must name a file. Received: 'missing.csv', which is not one.
+    """
+    form, _, argument = dataset.partition(":")
+    if form in _PATHS and argument:
+        existing_path(dataset)
 
 
 class DataConfig(Frozen):

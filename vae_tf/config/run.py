@@ -43,6 +43,9 @@ class TrainingConfig(Frozen):
     )
     steps: PositiveInt | None = Field(None, description="at most so many steps, spread over whole epochs")
     minutes: PositiveFloat | None = Field(None, description="as many epochs as fit into so many minutes, by a measured step")
+    parts: PositiveInt = Field(
+        1, description="parts of a pass over the training split: each counts as an epoch. A short `minutes` cuts long passes"
+    )
     batch_size: SizeLike = Field("auto", description="examples a step; auto: by the number of examples")
     learning_rate: Annotated[RateLike, OrAuto()] = Field(
         "auto", description="a number or a schedule; what it leaves out begins at 0.001 or rises to it"
@@ -61,8 +64,10 @@ class TrainingConfig(Frozen):
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     jit_compile: bool = Field(False, description="XLA; slower on CPUs, and it draws other random numbers")
     steps_per_execution: PositiveInt | None = Field(None, description="default: chosen from the steps of an epoch")
-    profile: bool = Field(False, description="trace a few steps for TensorBoard's Profile tab")
-    pictures_every: PositiveInt | None = Field(None, description="epochs between picture grids; default: ten a run")
+    profile: bool = Field(False, description="show where the time went, and trace a few steps for TensorBoard's Profile tab")
+    pictures_every: PositiveInt | None = Field(
+        None, description="epochs between picture grids; default: by time, 4 % of training's"
+    )
 
     @field_validator("learning_rate")
     @classmethod

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_tf.config import DataConfig
+from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.numeric import array_splits, count_fields, label_ids, support_fields
 from vae_tf.data.partition import SPLIT_NAMES
 from vae_tf.data.pipeline import Dataset
@@ -38,7 +38,7 @@ def load_npz(config: DataConfig) -> Dataset:
         UserFileError: the file is missing or no NumPy archive.
         UserValueError: names, shapes or types of the arrays are wrong, or a value is not finite.
     """
-    path = Path(config.dataset.partition(":")[2]).expanduser()
+    path = existing_path(config.dataset)
     return load_arrays(_read(path), config, str(path))
 
 
@@ -78,8 +78,6 @@ def make_array_dataset(arrays: NamedArrays, labels: NamedArrays, config: DataCon
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise UserFileError(f"npz:PATH must name a file. Received: {str(path)!r}, which is not one.")
     try:
         with path.open("rb") as file:
             found = np.load(file, allow_pickle=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_tf.config import DataConfig
+from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.copies import groups_of_files
 from vae_tf.data.image_files import FileSplit, check_headers
 from vae_tf.data.images import byte_support, fits_memory, image_spec
@@ -36,7 +36,7 @@ def load_folder(config: DataConfig) -> Dataset:
         UserFileError: there is no such folder, no image in it, or a damaged one.
         UserValueError: sizes differ and `config.resize` is not set, or the images have more than 8 bits a channel.
     """
-    root = Path(config.dataset.partition(":")[2]).expanduser()
+    root = existing_path(config.dataset)
     found = _find(root)
     has_splits = _has_splits(root, found)
     layout = _layout(root, found) if has_splits else {"train": found}
@@ -55,8 +55,6 @@ def load_folder(config: DataConfig) -> Dataset:
 
 def _find(root: Path) -> list[Path]:
     """Return the image files under a folder, sorted by their path in it; hidden ones are left out."""
-    if not root.is_dir():
-        raise UserFileError(f"folder:PATH must name a folder. Received: {str(root)!r}, which is not one.")
     files = (path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
     visible = [path for path in files if not any(part.startswith(".") for part in path.relative_to(root).parts)]
     if not visible:

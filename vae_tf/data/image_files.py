@@ -67,6 +67,7 @@ class FileSplit:
         examples = files.interleave(self._example, cycle_length=16, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return examples.batch(batch_size // share.num_parts, drop_remainder=drop_remainder)
 
+    @tf.autograph.experimental.do_not_convert
     def _example(self, path: tf.Tensor, label: tf.Tensor) -> tf.data.Dataset:
         """Return a dataset of one decoded example, or of one error that names the file: TensorFlow's own does not."""
         file = tf.data.Dataset.from_tensors(path)

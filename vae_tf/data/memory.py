@@ -22,10 +22,7 @@ from vae_tf.data.table import Table, make_table_dataset, refuse_repeated
 from vae_tf.data.text import make_text_dataset
 from vae_tf.errors import UserValueError
 
-__all__ = ["FORM", "as_texts", "in_memory", "load_memory"]
-
-FORM = "memory"
-"""What is before the colon in the name of such data."""
+__all__ = ["as_texts", "in_memory", "load_memory"]
 
 _LENT: ContextVar[tuple[Any, ...]] = ContextVar("lent", default=())
 _BATCH = 1024

@@ -27,6 +27,8 @@ __all__ = [
 
 _CHUNK = 100
 """Examples that share one seed of the fixed binarisation, whatever the batch size."""
+_plain = tf.autograph.experimental.do_not_convert
+"""Marks what has no control flow on tensors: AutoGraph would rewrite it, and all it calls, for tenths of a second."""
 _MAX_CACHED = 2**26
 """Values of a split whose prepared float32 form (256 MiB) is kept for the next pass."""
 
@@ -99,7 +101,9 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
     steps_per_epoch: int | None = None,
     with_labels: bool = False,
     share: Share = WHOLE,
+    *,
     augment: Sequence[Augmentation] = (),
+    skipped: int = 0,
 ) -> tf.data.Dataset:
     """Return the training batches of all epochs from one on, as one endless stream.
 
@@ -114,8 +118,8 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
         steps_per_epoch: batches of an epoch; default: all full ones.
         with_labels: also return labels.
         share: the part of every batch that this worker takes; N workers together see what one would.
-
         augment: changes of the examples, one after another.
+        skipped: batches of the first epoch that have been trained on already.
 
     Returns:
         Batches of x, float32 [B, *event_shape]; with labels, of ((x, labels [B]),), which Keras takes for a model's input;
@@ -127,11 +131,13 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
     shuffle_seed, draw_seed = derive_pair(seed, "shuffle"), derive_pair(seed, "binarize")
     change_seed, noise_seed = derive_pair(seed, "augment"), derive_pair(seed, "noise")
 
+    @_plain
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
         return split.batches(batch_size, _fold(shuffle_seed, epoch), True, share).take(steps * share.replicas)
 
     changes, noises = ([one for one in augment if one.is_noise == is_noise] for is_noise in (False, True))
 
+    @_plain
     def prepare(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Any:
         batch, first = number // share.replicas, share.part(number) * size
         x = tf.ensure_shape(scale_inputs(spec, example[0]), [size, *spec.event_shape])
@@ -145,6 +151,7 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
 
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
     batches = epochs.flat_map(epoch_batches).enumerate(start=first_epoch * steps * share.replicas)
+    batches = batches.skip(skipped * share.replicas) if skipped else batches
     return batches.map(prepare, num_parallel_calls=2).prefetch(4)
 
 
@@ -184,6 +191,7 @@ def eval_batches(
         examples = examples.take(limit)
     seed = derive_pair(0, "fixed binarization", split)
 
+    @_plain
     def prepare(chunk: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         x = _binarize(spec, scale_inputs(spec, example[0]), _fold(seed, chunk), _CHUNK)
         return tf.ensure_shape(x, [None, *spec.event_shape]), example[1]

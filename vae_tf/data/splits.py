@@ -129,6 +129,7 @@ class ArraySplit:
         order, size = share.cut(order, batch_size), batch_size // share.num_parts
         num_batches = self.num_examples // batch_size if drop_remainder else -(-self.num_examples // batch_size)
 
+        @tf.autograph.experimental.do_not_convert
         def gather(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             rows = order[index * size : (index + 1) * size]
             if drop_remainder:

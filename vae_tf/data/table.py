@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from vae_tf.config import DataConfig
+from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.numeric import array_splits, binned, count_fields, label_ids, standardization
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
@@ -37,7 +37,7 @@ def load_csv(config: DataConfig) -> Dataset:
         UserFileError: the file is missing or no table.
         UserValueError: a cell is empty or no number, or there is no such label column.
     """
-    return make_table_dataset({"train": _read(Path(config.dataset.partition(":")[2]).expanduser())}, config)
+    return make_table_dataset({"train": _read(existing_path(config.dataset))}, config)
 
 
 @dataclass(frozen=True)

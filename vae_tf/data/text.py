@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vae_tf.config import DataConfig
+from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.copies import groups_of_lines
 from vae_tf.data.partition import fill_splits
 from vae_tf.data.pipeline import Dataset
@@ -37,9 +36,7 @@ def load_text(config: DataConfig) -> Dataset:
         UserFileError: the file is missing or no UTF-8 text.
         UserValueError: it has no lines.
     """
-    path = Path(config.dataset.partition(":")[2]).expanduser()
-    if not path.is_file():
-        raise UserFileError(f"text:PATH must name a file. Received: {str(path)!r}, which is not one.")
+    path = existing_path(config.dataset)
     try:
         lines = _lines(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -152,6 +152,7 @@ class _Reader:
         names = np.array([str(file.filename) for file in files])
         skips, takes = (np.array(values, np.int64) for values in zip(*((f.skip, f.take) for f in files), strict=True))
 
+        @tf.autograph.experimental.do_not_convert
         def read(name: tf.Tensor, skip: tf.Tensor, take: tf.Tensor) -> tf.data.Dataset:
             return tf.data.TFRecordDataset(name).skip(skip).take(take)
 
@@ -178,6 +179,7 @@ class _Reader:
             raise UserFileError(self._damaged(f"{missing[0]} is missing"))
         return files
 
+    @tf.autograph.experimental.do_not_convert
     def decode(self, records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Decode a batch of serialised examples: uint8 [B, *event_shape] and int64 [B]."""
         keys = {self.image_key: tf.io.FixedLenFeature([], tf.string)}

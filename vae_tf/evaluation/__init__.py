@@ -97,6 +97,7 @@ if TYPE_CHECKING:
         clustering_accuracy,
         measure_representation,
     )
+    from vae_tf.evaluation.viewer import View, Viewer
 
 __all__ = [
     "ACTIVE_VARIANCE",
@@ -135,6 +136,8 @@ __all__ = [
     "Scores",
     "Stage",
     "Subject",
+    "View",
+    "Viewer",
     "as_model_inputs",
     "assess",
     "calibration_figure",
@@ -302,6 +305,8 @@ _MODULES = {
     "Obvious": "obvious.base",
     "ObviousComparison": "obvious.base",
     "measure_representation": "representation",
+    "View": "viewer",
+    "Viewer": "viewer",
 }
 
 __getattr__ = lazy_names(__name__, _MODULES)

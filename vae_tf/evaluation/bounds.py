@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vae_tf.data.splits import NO_LABEL
 from vae_tf.models.vae import VAE
 
 __all__ = ["BoundEstimates", "BoundEstimator", "ExampleBounds", "stderr"]
@@ -134,8 +135,14 @@ class BoundEstimator:
     def __init__(self, vae: VAE, hard: bool = True) -> None:
         self.vae = vae
         self.hard = hard
-        self._encode = tf.function(vae.encode_params, reduce_retracing=True)
-        self._accumulate = tf.function(self.log_weight_sums, reduce_retracing=True)
+        x, whole = tf.TensorSpec([None, *vae.event_shape]), tf.int32  # any number of rows: each is traced once
+        params = tf.TensorSpec([None, vae.latent.params_size])
+        self._encode = tf.function(vae.encode_params, input_signature=(x, tf.TensorSpec([None], tf.int64)), autograph=False)
+        self._accumulate = tf.function(
+            self.log_weight_sums,
+            input_signature=(x, params, tf.TensorSpec([2], whole), tf.TensorSpec([], whole)),
+            autograph=False,
+        )
 
     def means(
         self,
@@ -196,6 +203,7 @@ class BoundEstimator:
         log_sum: np.ndarray = np.full(num_rows, -np.inf)
         sums: dict[str, np.ndarray] = {}
         columns: dict[str, np.ndarray] = {}
+        labels = tf.fill([num_rows], np.int64(NO_LABEL)) if labels is None else labels
         params, milestones = self._encode(x, labels), _milestones(num_samples)
         for first, stop in _chunks(num_samples, chunk):
             pair = np.random.SeedSequence([*seed, first]).generate_state(2) >> 1

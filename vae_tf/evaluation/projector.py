@@ -65,5 +65,5 @@ def _write_sprite(spec: DatasetSpec, x: Any, path: Path) -> tuple[int, int]:
     sheet = tiles.reshape(side, side, height, width, channels).swapaxes(1, 2).reshape(side * height, side * width, channels)
     image = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
     with atomic_file(path) as temporary:
-        image.save(temporary, format="PNG", optimize=True)
+        image.save(temporary, format="PNG")
     return height, width

@@ -135,7 +135,7 @@ def _svg(figure: Figure, caption: str, wide: bool = False) -> dict[str, Any]:
 
 def _png(reported: ReportedRun, grid: np.ndarray, caption: str, wide: bool = False) -> dict[str, Any]:
     pixels, buffer = pictures.grid_pixels(reported.subject.dataset.spec, grid), io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, format="PNG", optimize=True)
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, format="PNG")
     address = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
     return {"svg": "", "png": address, "caption": caption, "wide": wide}
 

@@ -64,7 +64,9 @@ def fit_linear(x: np.ndarray, size: int, min_noise: float, per_value: bool) -> L
     used = min(size, dims, count - 1)
     mean = x.mean(axis=0, dtype=np.float64)
     if per_value and dims <= _MAX_FACTOR_VALUES and (x != x[0]).any():
-        fitted = FactorAnalysis(used, svd_method="lapack", max_iter=1000, tol=1e-3).fit(_condensed(x - mean))
+        rows = _condensed(x - mean)
+        tol = 1e-3 * len(rows) / count  # of the likelihood of all rows
+        fitted = FactorAnalysis(used, svd_method="lapack", max_iter=1000, tol=tol).fit(rows)
         weights, noise = fitted.components_.T, np.sqrt(fitted.noise_variance_)
         residual = noise
     else:
@@ -114,7 +116,7 @@ def inverse_softplus(scale: np.ndarray) -> np.ndarray:
     return np.log(np.expm1(scale))
 
 
-def start_linear(vae: Any, examples: Any) -> bool:
+def start_linear(vae: Any, examples: Any, goes_on: bool = False) -> bool:
     """Set a model's straight ways to a plain linear model of the training examples; all else starts from nothing beside it.
 
     A way that cannot start so is trained like any other layer: the latent has no linear encoder, or the likelihood no linear
@@ -123,6 +125,7 @@ def start_linear(vae: Any, examples: Any) -> bool:
     Args:
         vae: a model.
         examples: see `vae_tf.data.pipeline.Examples`.
+        goes_on: whether a checkpoint has all values: only which ways are trained is then to be settled.
 
     Returns:
         Whether it was done.
@@ -133,6 +136,8 @@ def start_linear(vae: Any, examples: Any) -> bool:
     if not (vae.latent.starts_linear and vae.likelihood.starts_linear):
         for way in ways:
             way.trainable = True
+        return False
+    if goes_on:
         return False
     count = max(2, min(_MAX_EXAMPLES, _MAX_VALUES // int(np.prod(vae.event_shape)), examples.num_examples))
     x = examples.random(count, "linear start").reshape(count, -1)

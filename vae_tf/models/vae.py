@@ -71,14 +71,16 @@ class VAE(keras.Model):
         x = keras.Input(likelihood.event_shape, name="x")
         self((x, keras.Input((), dtype="int64", name="labels")) if latent.num_labels else x)  # builds every layer
 
-    def start(self, examples: Any) -> None:
+    def start(self, examples: Any, goes_on: bool = False) -> None:
         """Let the parts that start from training examples take them, before the first step of a run.
 
         Args:
             examples: see `vae_tf.data.pipeline.Examples`.
+            goes_on: whether a checkpoint will be restored: networks, latents and priors, all of whose values it has, then fit
+                nothing.
         """
-        self.starts_trained = start_linear(self, examples)
-        for block in self.latent.blocks():
+        self.starts_trained = start_linear(self, examples, goes_on)
+        for block in () if goes_on else self.latent.blocks():
             block.start(examples)
         self.objective.start(examples, self.objective_state)
 

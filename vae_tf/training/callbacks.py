@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from vae_tf.artifacts import RunDirectory
 from vae_tf.errors import UserError
 from vae_tf.objectives.metrics import TermMean
+from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.plan import Plan
 
@@ -71,10 +73,11 @@ class FiniteGuard(keras.callbacks.Callback):
 class MetricsLog(keras.callbacks.Callback):
     """Adds learning rate, schedules and speed to the epoch's logs, and appends them to the run's metrics file."""
 
-    def __init__(self, run: RunDirectory, plan: Plan) -> None:
+    def __init__(self, run: RunDirectory, plan: Plan, stopwatch: Stopwatch) -> None:
         super().__init__()
         self.run = run
         self.plan = plan
+        self.stopwatch = stopwatch
         self.started = self.trained = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -93,51 +96,65 @@ class MetricsLog(keras.callbacks.Callback):
         logs.update(self.model.latent.scheduled_values())
         logs["examples_per_second"] = self.plan.round_steps * self.plan.batch_size / max(self.trained, 1e-9)
         numbers = {key: float(value) for key, value in logs.items()}
-        self.run.append_metrics({"epoch": (epoch + 1) * self.plan.every, "step": step, **numbers})
+        with self.stopwatch.phase("write"):
+            self.run.append_metrics({"epoch": (epoch + 1) * self.plan.every, "step": step, **numbers})
 
 
 class Checkpointing(keras.callbacks.Callback):
     """Saves after every look at validation, remembers the best epoch, and stops when there was no better one for long.
 
+    The file is there before training goes on, so that a killed process loses no more than the steps since; for the disk, which
+    a loss of power needs, and for old files to be gone, only the next one waits.
+
     Args:
         store: where checkpoints are.
         state: where training starts.
-        patience: epochs without a better one.
+        plan: the epochs of a round, and those without a better one after which it stops.
         is_chief: whether this process writes.
-        every: epochs of a round.
+        stopwatch: where the seconds of writing are counted.
 
     Attributes:
         state: the state after the last finished epoch.
     """
 
-    def __init__(
-        self, store: CheckpointStore, state: TrainingState, patience: int | None, is_chief: bool = True, every: int = 1
-    ) -> None:
+    def __init__(self, store: CheckpointStore, state: TrainingState, plan: Plan, is_chief: bool, stopwatch: Stopwatch) -> None:
         super().__init__()
-        self.every = every
         self.store = store
-        self.is_chief = is_chief
         self.state = state
-        self.patience = patience
+        self.plan = plan
+        self.is_chief = is_chief
+        self.stopwatch = stopwatch
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._settling: Future[None] | None = None
 
     def keep_start(self, model: Any, logs: Mapping[str, float], run: RunDirectory) -> None:
         """Record and save a model before its first step as epoch 0: training may not make it better."""
         self.state = self.state.after(0, float(logs["val_negative_elbo"]))
         if self.is_chief:
-            run.append_metrics({"epoch": 0, "step": 0, **{name: float(value) for name, value in logs.items()}})
-            self.store.save(model, self.state)
+            with self.stopwatch.phase("checkpoint"):
+                run.append_metrics({"epoch": 0, "step": 0, **{name: float(value) for name, value in logs.items()}})
+                self.store.save(model, self.state)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Select on the unweighted negative ELBO of the validation split."""
-        self.state = self.state.after((epoch + 1) * self.every, float((logs or {})["val_negative_elbo"]))
+        self.state = self.state.after((epoch + 1) * self.plan.every, float((logs or {})["val_negative_elbo"]))
         if self.is_chief:
-            self.store.save(self.model, self.state)
+            with self.stopwatch.phase("checkpoint"):
+                self.settle()
+                self.store.write(self.model, self.state)
+                self._settling = self._thread.submit(self.store.settle, self.state)
         if self.is_out_of_patience():
             self.model.stop_training = True
 
+    def settle(self) -> None:
+        """Wait until the last checkpoint is on the disk."""
+        if self._settling:
+            self._settling.result()
+
     def is_out_of_patience(self) -> bool:
-        """Return whether there was no better epoch for `patience` epochs."""
-        return self.patience is not None and self.state.epoch - self.state.best_epoch >= self.patience
+        """Return whether there was no better epoch for as many epochs as the plan waits."""
+        patience = self.plan.patience
+        return patience is not None and self.state.epoch - self.state.best_epoch >= patience
 
 
 class GracefulStop(keras.callbacks.Callback):
@@ -224,7 +241,7 @@ class ProgressBar(keras.callbacks.Callback):
             self.progress.update(self.task, completed=done * plan.steps_per_epoch, numbers=text)
         elif (epoch + 1) % max(1, plan.rounds // 10) == 0 or done == plan.epochs:
             step = f"step {done * plan.steps_per_epoch:,}/{plan.total:,}"
-            self.console.print(f"epoch {done}/{plan.epochs}, {step}: {text}", highlight=False, soft_wrap=True)
+            self.console.print(f"{plan.unit} {done}/{plan.epochs}, {step}: {text}", highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Close the bar."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_tf.artifacts import write_arrays
+from vae_tf.artifacts import sync_file, write_arrays
 from vae_tf.errors import UserFileError
 
 __all__ = ["CheckpointStore", "TrainingState"]
@@ -79,13 +79,24 @@ class CheckpointStore:
         Raises:
             UserFileError: the folder cannot be written.
         """
+        self.write(model, state)
+        self.settle(state)
+
+    def write(self, model: Any, state: TrainingState) -> None:
+        """Write the state of a compiled model after an epoch: from then on the process may be killed.
+
+        Raises:
+            UserFileError: the folder cannot be written.
+        """
         variables = _variables(model)
         header = {"format": _FORMAT, "state": asdict(state), "shapes": [list(variable.shape) for variable in variables]}
-        arrays = {f"v{index}": np.asarray(variable.value) for index, variable in enumerate(variables)}
-        write_arrays(self.path(state.epoch), {"header": np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays})
-        self._prune(state)
+        arrays = {f"v{index}": variable.numpy() for index, variable in enumerate(variables)}
+        named = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays}
+        write_arrays(self.path(state.epoch), named, synced=False)
 
-    def _prune(self, state: TrainingState) -> None:
+    def settle(self, state: TrainingState) -> None:
+        """Wait until what was written is on the disk, then remove files that are no longer needed."""
+        sync_file(self.path(state.epoch))
         epochs = self.epochs()
         keep = {*[epoch for epoch in epochs if epoch <= state.epoch][-2:], state.best_epoch}
         for epoch in epochs:

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -15,23 +16,25 @@ from vae_tf.config import RunConfig
 from vae_tf.data.pipeline import Dataset, Examples, eval_batches, gather_examples, train_batches
 from vae_tf.data.splits import Share
 from vae_tf.errors import UserFileError
+from vae_tf.evaluation.viewer import Viewer
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.parts.settings import build
+from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.optimizers import FusedAdam, WeightAverage
+from vae_tf.training.phases import PhaseClock
 from vae_tf.training.plan import Plan, plan_of
 from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import TrainingOutcome, record
 from vae_tf.training.showing import Shown
-from vae_tf.training.tensorboard import TensorBoardLog
+from vae_tf.training.tensorboard import Pace, TensorBoardLog
 from vae_tf.training.transfer import init_from
 
 __all__ = ["batches_of", "check_start", "prepare", "train"]
 
-_PICTURES_A_RUN = 10
 _PICTURE_EXAMPLES = 500
 
 
@@ -40,7 +43,7 @@ def check_start(
     dataset: Dataset,
     distribution: Distribution | None = None,
     console: Console | None = None,
-    is_new: bool = True,
+    goes_on: bool = False,
 ) -> VAE:
     """Check all that can be known before the first step: what is refused here has written nothing.
 
@@ -49,7 +52,7 @@ def check_start(
         dataset: the data.
         distribution: over which replicas; default: one.
         console: where it is said what another run's weights gave; default: nowhere.
-        is_new: whether there is no checkpoint yet, whose weights will be taken instead of another run's.
+        goes_on: whether a checkpoint will be restored, so that nothing needs to be fitted; see `VAE.start`.
 
     Returns:
         The model before its first step, for `train`.
@@ -63,8 +66,8 @@ def check_start(
     distribution.check_batch(plan_of(config.training, dataset.split("train").num_examples).batch_size)
     with distribution.strategy.scope():
         vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
-        vae.start(Examples(dataset, config.seed))
-        if config.training.init_from and is_new:
+        vae.start(Examples(dataset, config.seed), goes_on)
+        if config.training.init_from and not goes_on:
             told = init_from(vae, config.training.init_from)
             if console:
                 console.print(told, highlight=False, markup=False, soft_wrap=True)
@@ -80,6 +83,8 @@ def train(  # noqa: PLR0913 - one training, said in full
     distribution: Distribution | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     vae: VAE | None = None,
+    *,
+    stopwatch: Stopwatch | None = None,
 ) -> TrainingOutcome:
     """Train the model of a run directory that `RunDirectory.write_config` made, from the start or from its newest checkpoint.
 
@@ -92,6 +97,7 @@ def train(  # noqa: PLR0913 - one training, said in full
         distribution: over which replicas; default: one. Of several workers, only the chief writes.
         callbacks: of the caller's own; they come after all others, and what they raise is not caught.
         vae: what `check_start` returned for the same configuration, data and replicas, so that it is not made again.
+        stopwatch: where the seconds are counted; default: one that starts now.
 
     Raises:
         UserFileError: another process trains this run, or its files are damaged or cannot be written.
@@ -102,52 +108,83 @@ def train(  # noqa: PLR0913 - one training, said in full
     lock = FileLock(run.path / ".lock", timeout=0) if distribution.cluster.is_chief else contextlib.nullcontext()
     try:
         with lock:
-            return _train_locked(config, dataset, run, console, resume, distribution, callbacks, vae)
+            job = _Job(config, dataset, run, console, distribution, stopwatch or Stopwatch())
+            return _train_locked(job, resume, callbacks, vae)
     except Timeout as error:
         raise UserFileError(f"Another process is training {run.path}. Wait for it, or choose another --run-dir.") from error
 
 
-def _train_locked(  # noqa: PLR0913 - as `train`
-    config: RunConfig,
-    dataset: Dataset,
-    run: RunDirectory,
-    console: Console,
-    resume: bool,
-    distribution: Distribution,
-    own: Sequence[keras.callbacks.Callback],
-    vae: VAE | None,
-) -> TrainingOutcome:
-    started, is_chief = time.perf_counter(), distribution.cluster.is_chief
-    store = CheckpointStore(run.checkpoints)
-    is_new = not (resume and store.epochs())
-    vae = vae or check_start(config, dataset, distribution, console, is_new)
-    with distribution.strategy.scope():
-        plan = prepare(vae, config, dataset, distribution)
-        state = TrainingState() if is_new else store.restore(vae)
-    if is_chief:
-        record(run, dataset.spec, resume)
-        run.write_metrics([line for line in run.read_metrics() if line["epoch"] <= state.epoch])
-    checkpointing = Checkpointing(store, state, plan.patience, is_chief, plan.every)
-    stop = GracefulStop(distribution.any)
+@dataclass(frozen=True)
+class _Job:
+    """What a training is of, and where: see `train`."""
+
+    config: RunConfig
+    dataset: Dataset
+    run: RunDirectory
+    console: Console
+    distribution: Distribution
+    stopwatch: Stopwatch
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes."""
+        return self.distribution.cluster.is_chief
+
+
+def _train_locked(job: _Job, resume: bool, own: Sequence[keras.callbacks.Callback], vae: VAE | None) -> TrainingOutcome:
+    started, config, dataset = time.perf_counter(), job.config, job.dataset
+    store, phase = CheckpointStore(job.run.checkpoints), job.stopwatch.phase
+    goes_on = resume and bool(store.epochs())
+    with phase("start"):
+        vae = vae or check_start(config, dataset, job.distribution, job.console, goes_on)
+        with job.distribution.strategy.scope():
+            plan = prepare(vae, config, dataset, job.distribution)
+            with phase("checkpoint"):
+                state = store.restore(vae) if goes_on else TrainingState()
+    if job.is_chief:
+        with phase("write"):
+            record(job.run, dataset.spec, resume)
+            job.run.write_metrics([line for line in job.run.read_metrics() if line["epoch"] <= state.epoch])
+    checkpointing = Checkpointing(store, state, plan, job.is_chief, job.stopwatch)
+    stop, viewer = GracefulStop(job.distribution.any), Viewer(vae)
     if state.epoch < plan.epochs and not checkpointing.is_out_of_patience():
-        callbacks = _callbacks(run, plan, checkpointing)
-        shown = _shown(config, dataset, run, plan, state, console) if is_chief else []
-        fit = {"steps_per_epoch": plan.round_steps, "initial_epoch": state.epoch // plan.every, "epochs": plan.rounds}
-        data = batches_of(config, dataset, vae, plan, state.epoch, distribution)
-        if vae.starts_trained and is_new:
-            checkpointing.keep_start(vae, _measure_start(config, dataset, vae, data, distribution), run)
-        try:
-            vae.fit(**data, **fit, callbacks=[*callbacks, *shown, stop, *own], verbose=0, shuffle=False)
-            distribution.check_agreement(vae)
-        finally:
-            stop.restore()
-            for callback in shown:
-                callback.call("close")
-    if distribution.num_replicas > 1:  # what follows is for one process: a model of its own
+        _fit(job, viewer, plan, checkpointing, stop, own)
+    if job.distribution.num_replicas > 1:  # what follows is for one process: a model of its own
         vae = build_vae(config.model, dataset.spec, config.seed, config.objective, config.training.precision)
-    store.restore(vae, checkpointing.state.selected(config.training.select), with_optimizer=False)
+        viewer = Viewer(vae)
+    with phase("checkpoint"):
+        store.restore(vae, checkpointing.state.selected(config.training.select), with_optimizer=False)
     interrupted = stop.requested and checkpointing.state.epoch < plan.epochs
-    return TrainingOutcome(vae, checkpointing.state, interrupted, time.perf_counter() - started)
+    return TrainingOutcome(vae, checkpointing.state, interrupted, time.perf_counter() - started, job.stopwatch, viewer)
+
+
+def _fit(
+    job: _Job,
+    viewer: Viewer,
+    plan: Plan,
+    checkpointing: Checkpointing,
+    stop: GracefulStop,
+    own: Sequence[keras.callbacks.Callback],
+) -> None:
+    """Train until the plan, the patience or a signal ends it."""
+    vae, state, callbacks = viewer.vae, checkpointing.state, _callbacks(job, plan, checkpointing)
+    shown = _shown(job, viewer, plan, state) if job.is_chief else []
+    fit = {"steps_per_epoch": plan.round_steps, "initial_epoch": state.epoch // plan.every, "epochs": plan.rounds}
+    with job.stopwatch.phase("start"):
+        data = batches_of(job.config, job.dataset, vae, plan, state.epoch, job.distribution)
+        if vae.starts_trained and not checkpointing.store.epochs():
+            with job.stopwatch.phase("validate"):
+                logs = _measure_start(job.config, job.dataset, vae, data, job.distribution)
+            checkpointing.keep_start(vae, logs, job.run)
+    try:
+        with job.stopwatch.phase("train"):
+            vae.fit(**data, **fit, callbacks=[*callbacks, *shown, stop, *own], verbose=0, shuffle=False)
+            job.distribution.check_agreement(vae)
+    finally:
+        stop.restore()
+        checkpointing.settle()
+        for callback in shown:
+            callback.call("close")
 
 
 def batches_of(
@@ -156,9 +193,12 @@ def batches_of(
     """Return what `fit` trains and validates on, from an epoch on."""
     with_labels = vae.latent.num_labels > 0
     augment = _augmentations(config, dataset)
+    first, done = divmod(epoch, plan.parts)
+    steps = plan.steps_per_epoch
 
     def training(share: Share) -> Any:
-        return train_batches(dataset, plan.batch_size, config.seed, epoch, plan.steps_per_epoch, with_labels, share, augment)
+        whole = dataset, plan.batch_size, config.seed, first, steps * plan.parts
+        return train_batches(*whole, with_labels, share, augment=augment, skipped=steps * done)
 
     def validation(share: Share) -> Any:
         batches = eval_batches(dataset, "validation", config.evaluation.batch_size, share=share)
@@ -211,24 +251,21 @@ def prepare(vae: VAE, config: RunConfig, dataset: Dataset, distribution: Distrib
     return plan
 
 
-def _callbacks(run: RunDirectory, plan: Plan, checkpointing: Checkpointing) -> list[keras.callbacks.Callback]:
+def _callbacks(job: _Job, plan: Plan, checkpointing: Checkpointing) -> list[keras.callbacks.Callback]:
     """Guard first, then record, then save: a file never holds what was not checked, nor metrics lag behind a checkpoint."""
     averaging = [WeightAverage(is_in_model=checkpointing.state.epoch > 0)] if plan.average else []
-    if not checkpointing.is_chief:
-        return [*averaging, FiniteGuard(plan), checkpointing]
-    return [*averaging, FiniteGuard(plan), MetricsLog(run, plan), checkpointing]
+    recording = [MetricsLog(job.run, plan, job.stopwatch)] if job.is_chief else []
+    return [PhaseClock(job.stopwatch), *averaging, FiniteGuard(plan), *recording, checkpointing]
 
 
-def _shown(
-    config: RunConfig, dataset: Dataset, run: RunDirectory, plan: Plan, state: TrainingState, console: Console
-) -> list[Shown]:
+def _shown(job: _Job, viewer: Viewer, plan: Plan, state: TrainingState) -> list[Shown]:
     """Return the callbacks that only show, so that none of them can end the training."""
-    training = config.training
-    examples = gather_examples(dataset, "validation", _PICTURE_EXAMPLES)
-    wanted = training.pictures_every or max(1, plan.epochs // _PICTURES_A_RUN)
-    every = max(1, round(wanted / plan.every))
-    log = TensorBoardLog(run.tensorboard, dataset.spec, examples, every, config.seed)
-    shown = [Shown(log, "TensorBoard's log", console)]
-    if training.profile:
-        shown.append(Shown(Profile(run.tensorboard / "train"), "the profile", console))
-    return [*shown, Shown(ProgressBar(console, plan, state), "the progress bar", console)]
+    training, run, stopwatch = job.config.training, job.run, job.stopwatch
+    with stopwatch.phase("pictures"):
+        examples = gather_examples(job.dataset, "validation", _PICTURE_EXAMPLES)
+    every = max(1, round(training.pictures_every / plan.every)) if training.pictures_every else None
+    log = TensorBoardLog(run.tensorboard, job.dataset.spec, examples, Pace(stopwatch, every), job.config.seed, viewer)
+    bar = ProgressBar(job.console, plan, state)
+    profile = [(Profile(run.tensorboard / "train"), "the profile", "profiler")] if training.profile else []
+    showing = [(log, "TensorBoard's log", "pictures"), *profile, (bar, "the progress bar", "pictures")]
+    return [Shown(shown, what, job.console, stopwatch, phase) for shown, what, phase in showing]

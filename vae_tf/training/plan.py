@@ -12,23 +12,24 @@ from vae_tf.models.build import settle_model
 from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.settings import Settings, read
+from vae_tf.training.executions import fit_executions
+from vae_tf.training.lengths import ROUND_STEPS, Length
 
-__all__ = ["Plan", "choose_steps_per_execution", "plan_of", "plan_run"]
+__all__ = ["Plan", "plan_of", "plan_run"]
 
 _MIRRORED = 0.05
 """Share by which mirrored pictures may be farther from the others than they are as they are: emoji 1 %, icons with light from
 one side 24 %, digits 160 %."""
-_ROUND_STEPS = 50
-"""Steps between two looks at validation, at least, where epochs are shorter."""
 _VALIDATION_DRAWS = 1000
 """Draws of z that a look at validation rests on, at least."""
 _MOST_DRAWS = 16
-_LONGEST_EXECUTION = 64
 
 
 @dataclass(frozen=True)
 class Plan:
     """A training in steps: an epoch is so many, a round so many epochs, then validation and a checkpoint.
+
+    An epoch is a pass over the training split, or one of the `parts` of it.
 
     Attributes:
         batch_size: examples a step.
@@ -40,6 +41,7 @@ class Plan:
         clip_norm: of the gradient; None: not clipped.
         validation_draws: draws of z an example of the validation split.
         steps_per_execution: steps between two returns to Python.
+        parts: epochs of a pass.
     """
 
     batch_size: int
@@ -51,6 +53,12 @@ class Plan:
     clip_norm: float | None = None
     validation_draws: int = 1
     steps_per_execution: int = 1
+    parts: int = 1
+
+    @property
+    def unit(self) -> str:
+        """What an epoch is called."""
+        return "epoch" if self.parts == 1 else "part"
 
     @property
     def round_steps(self) -> int:
@@ -122,14 +130,14 @@ def _kind(spec: DatasetSpec) -> str:
 
 
 def plan_run(
-    config: RunConfig, spec: DatasetSpec, steps: int | None = None, look: Look = NOT_LOOKED
+    config: RunConfig, spec: DatasetSpec, length: Length | None = None, look: Look = NOT_LOOKED
 ) -> tuple[RunConfig, list[Choice]]:
     """Replace all that a configuration leaves open by what the data decide.
 
     Args:
         config: the configuration.
         spec: the data.
-        steps: that there is time for, where `training.minutes` says how long.
+        length: what there is time for, where `training.minutes` says how long.
         look: at the examples; default: none was taken.
 
     Returns:
@@ -145,8 +153,7 @@ def plan_run(
         (64, 837, 'mlp')
     """
     model = settle_model(config.model, spec)
-    training = config.training if steps is None else config.training.model_copy(update={"steps": steps})
-    training = _plan_training(training, spec, look)
+    training = _plan_training(config.training, spec, length, look)
     total = plan_of(training, spec.num_train).total
     starts_linear = getattr(model.network, "linear", "none") != "none"
     model = model.model_copy(update={"latents": tuple(_with_warm_up(block, total, starts_linear) for block in model.latents)})
@@ -154,7 +161,14 @@ def plan_run(
     return planned, list(_choices(config, planned, spec, look))
 
 
-def _plan_training(training: TrainingConfig, spec: DatasetSpec, look: Look) -> TrainingConfig:
+def _passes(training: TrainingConfig, count: int) -> tuple[int, int]:
+    """Return the steps of an epoch, and the epochs of a pass over so many examples: all full batches, but for the last ones."""
+    steps = count // min(int(training.batch_size), count)
+    parts = min(training.parts, steps)
+    return steps // parts, parts
+
+
+def _plan_training(training: TrainingConfig, spec: DatasetSpec, length: Length | None, look: Look) -> TrainingConfig:
     budget, count = _BUDGETS[_kind(spec)], max(1, spec.num_train)
     chosen: dict[str, Any] = {
         "batch_size": min(budget.batch_size(count), count),
@@ -166,10 +180,14 @@ def _plan_training(training: TrainingConfig, spec: DatasetSpec, look: Look) -> T
         "patience": None,
     }
     training = _filled(training, chosen, ("batch_size", "average", "clip_norm", "validation_draws", "augment"))
-    steps_per_epoch = max(1, count // min(int(training.batch_size), count))
+    if length is not None:
+        steps, parts = _passes(training, count)
+        parts = max(parts, steps * parts // length.round_steps)
+        training = training.model_copy(update={"steps": length.steps, "parts": parts})
+    steps_per_epoch, parts = _passes(training, count)
     if training.epochs == "auto":
-        epochs = -(-(training.steps or budget.steps(steps_per_epoch)) // steps_per_epoch)
-        chosen["evaluate_every"] = min(epochs, max(-(-_ROUND_STEPS // steps_per_epoch), -(-epochs // budget.rounds)))
+        epochs = -(-(training.steps or budget.steps(steps_per_epoch * parts)) // steps_per_epoch)
+        chosen["evaluate_every"] = min(epochs, max(-(-ROUND_STEPS // steps_per_epoch), -(-epochs // budget.rounds)))
         training = _filled(training, chosen, ("evaluate_every",))
         every = int(training.evaluate_every)
         chosen["epochs"] = max(every, round(epochs / every) * every)
@@ -197,31 +215,6 @@ def _filled(training: TrainingConfig, chosen: dict[str, Any], names: Sequence[st
     return training.model_copy(update={name: chosen[name] for name in names if getattr(training, name) == "auto"})
 
 
-def choose_steps_per_execution(steps: int) -> int:
-    """Choose how many steps run between two returns to Python: at most 64, dropping as few of an epoch's steps as can be.
-
-    Example:
-        >>> choose_steps_per_execution(468), choose_steps_per_execution(20), choose_steps_per_execution(67)
-        (52, 20, 33)
-    """
-    if steps <= _LONGEST_EXECUTION:
-        return steps
-    return max(range(_LONGEST_EXECUTION // 2 + 1, _LONGEST_EXECUTION + 1), key=lambda n: (-(steps % n), n))
-
-
-def _executions(steps_per_epoch: int, every: int, wanted: int | None) -> tuple[int, int]:
-    """Return how many steps of an epoch are trained on, and how many run in one go: a round is a whole number of goes."""
-    if every == 1:
-        per_execution = min(wanted or choose_steps_per_execution(steps_per_epoch), steps_per_epoch)
-        return steps_per_epoch // per_execution * per_execution, per_execution
-    longest = wanted or _LONGEST_EXECUTION
-    for steps in range(steps_per_epoch, steps_per_epoch // 2, -1):
-        per_execution = max(n for n in range(1, min(longest, steps * every) + 1) if steps * every % n == 0)
-        if 2 * per_execution >= min(longest, steps * every):
-            return steps, per_execution
-    return steps_per_epoch, 1
-
-
 def plan_of(training: TrainingConfig, num_train: int) -> Plan:
     """Return a training of which nothing is open, in steps.
 
@@ -238,15 +231,15 @@ def plan_of(training: TrainingConfig, num_train: int) -> Plan:
     if left_open:
         raise ValueError(f"training.{left_open[0]} is open: plan_run decides it.")
     plan: Any = training  # every `auto` is gone
-    batch_size = min(plan.batch_size, max(1, num_train))
-    steps_per_epoch = max(1, num_train // batch_size)
+    steps_per_epoch, parts = _passes(training, max(1, num_train))
     if plan.steps is not None:
         steps_per_epoch = min(steps_per_epoch, -(-plan.steps // plan.epochs))
     every = min(plan.evaluate_every, plan.epochs)
     epochs = -(-plan.epochs // every) * every
-    steps_per_epoch, per_execution = _executions(steps_per_epoch, every, plan.steps_per_execution)
+    steps_per_epoch, per_execution = fit_executions(steps_per_epoch, every, plan.steps_per_execution)
     how = (plan.patience, plan.average, plan.clip_norm, plan.validation_draws)
-    return Plan(batch_size, steps_per_epoch, every, epochs, *how, per_execution)
+    batch_size = min(plan.batch_size, max(1, num_train))
+    return Plan(batch_size, steps_per_epoch, every, epochs, *how, per_execution, parts)
 
 
 def _with_warm_up(block: Settings, total: int, starts_linear: bool) -> Settings:
@@ -308,3 +301,5 @@ def _of_training(before: TrainingConfig, after: TrainingConfig, spec: DatasetSpe
     for name, (value, because) in reasons.items():
         if is_open(getattr(before, name)):
             yield Choice(value, because, f"training.{name}")
+    if after.parts != before.parts:
+        yield Choice(after.parts, f"validation every {plan.round_steps} steps, before a pass is over", "training.parts")

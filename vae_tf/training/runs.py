@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,16 @@ from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
-from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds
+from vae_tf.evaluation.bounds import BoundEstimates, ExampleBounds
 from vae_tf.evaluation.curve import read_curve
 from vae_tf.evaluation.obvious import ObviousSettings, measure_obvious
-from vae_tf.evaluation.pictures import reconstruction_grid, sample_grid, save_grid, traversal_grid
+from vae_tf.evaluation.pictures import save_grid
 from vae_tf.evaluation.projector import write_projector
+from vae_tf.evaluation.viewer import Viewer
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive, derive_pair
+from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.showing import only_shown
 from vae_tf.version import VERSION
@@ -52,12 +54,16 @@ class TrainingOutcome:
         state: epochs done, best epoch, best value.
         interrupted: whether a signal ended it before its time.
         seconds: time spent in this process.
+        stopwatch: where the seconds of the process went, and will go.
+        viewer: of the model; default: a new one.
     """
 
     vae: VAE
     state: TrainingState
     interrupted: bool
     seconds: float
+    stopwatch: Stopwatch = field(default_factory=Stopwatch, compare=False)
+    viewer: Viewer | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -133,21 +139,21 @@ def finish_run(
     Pictures and projection only show: where they fail, that is a warning on the console (default: standard error).
 
     Returns:
-        The final numbers, as written to `results.json`: nats an example, seconds.
+        The final numbers, as written to `results.json`: nats an example, seconds; by `timing` the seconds of the process.
     """
-    vae, settings = outcome.vae, config.evaluation
-    with atomic_file(run.model_file) as temporary:
+    vae, settings, phase = outcome.vae, config.evaluation, outcome.stopwatch.phase
+    viewer = outcome.viewer or Viewer(vae)
+    with phase("write"), atomic_file(run.model_file) as temporary:
         vae.save(temporary)
     seed = derive_pair(config.seed, "evaluate", "test")
-    batches = eval_batches(dataset, "test", settings.batch_size)
-    bounds = BoundEstimator(vae).per_example(batches, settings.num_samples, seed)
-    examples, labels = gather_examples(dataset, "test", settings.num_projected)
-    console = console or Console(stderr=True)
-    with only_shown("pictures", console):
-        _write_pictures(vae, config, dataset.spec, (examples, labels), run)
-    with only_shown("TensorBoard's projection", console):
-        write_projector(vae, dataset.spec, examples, labels, run.tensorboard / "validation")
+    with phase("evaluate"):
+        batches = eval_batches(dataset, "test", settings.batch_size)
+        bounds = viewer.bounds.per_example(batches, settings.num_samples, seed)
+    with phase("pictures"):
+        _show_model(viewer, config, dataset, run, console or Console(stderr=True))
     records = () if config.data.train_on_validation else run.read_metrics()  # that split tells nothing if it was trained on
+    with phase("plain_models"):
+        obvious = _obvious(vae, config, dataset, bounds, records)
     results = {
         "split": "test",
         **asdict(BoundEstimates.from_examples(bounds, settings.num_samples)),
@@ -157,7 +163,8 @@ def finish_run(
         "best_val_negative_elbo": outcome.state.best_value,
         "seconds": round(outcome.seconds, 1),
         "curve": asdict(read_curve(records)),
-        "obvious": _obvious(vae, config, dataset, bounds, records),
+        "obvious": obvious,
+        "timing": outcome.stopwatch.read(),
     }
     write_json(run.results_file, results)
     return results
@@ -171,11 +178,17 @@ def _obvious(
     return [asdict(row) for row in measure_obvious(vae, dataset, bounds, asked)]
 
 
-def _write_pictures(vae: VAE, config: RunConfig, spec: DatasetSpec, examples: tuple[Any, Any], run: RunDirectory) -> None:
-    x, labels = examples
-    save_grid(spec, reconstruction_grid(vae, x[:32], labels=labels), run.pictures / "reconstructions.png")
-    save_grid(spec, sample_grid(vae, 64, derive_pair(config.seed, "pictures")), run.pictures / "samples.png")
-    save_grid(spec, traversal_grid(vae, x[:500], labels=labels[:500])[0], run.pictures / "traversal.png")
+def _show_model(viewer: Viewer, config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console) -> None:
+    examples, labels = gather_examples(dataset, "test", config.evaluation.num_projected)
+    with only_shown("pictures", console):
+        _write_pictures(viewer, config, dataset.spec, (examples, labels), run)
+    with only_shown("TensorBoard's projection", console):
+        write_projector(viewer.vae, dataset.spec, examples, labels, run.tensorboard / "validation")
+
+
+def _write_pictures(viewer: Viewer, config: RunConfig, spec: DatasetSpec, examples: tuple[Any, Any], run: RunDirectory) -> None:
+    for name, grid in viewer.look(*examples, derive_pair(config.seed, "pictures")).grids.items():
+        save_grid(spec, grid, run.pictures / f"{name}.png")
 
 
 def load_run(path: str | Path) -> LoadedRun:

@@ -25,12 +25,14 @@ from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
 from vae_tf.program import command_line
+from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.checkpoints import CheckpointStore
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
 from vae_tf.training.plan import plan_run
 from vae_tf.training.runs import LoadedRun, TrainingOutcome, finish_run
-from vae_tf.training.timing import steps_within
+from vae_tf.training.showing import timing_table
+from vae_tf.training.timing import measure_length
 
 __all__ = ["TrainedRun", "train_and_measure"]
 
@@ -66,13 +68,14 @@ class TrainedRun:
         return LoadedRun(self.run, self.config, self.dataset.spec, self.outcome.vae, self.outcome.state)
 
 
-def train_and_measure(
+def train_and_measure(  # noqa: PLR0913 - one training, said in full
     config: RunConfig,
     run: RunDirectory,
     console: Console,
     resume: bool = False,
     distribution: Distribution | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    stopwatch: Stopwatch | None = None,
 ) -> TrainedRun:
     """Load the data, train the model and measure it on the test split.
 
@@ -83,6 +86,7 @@ def train_and_measure(
         resume: go on from the newest checkpoint.
         distribution: over which replicas; default: one.
         callbacks: of the caller's own.
+        stopwatch: where the seconds are counted; default: one that starts now.
 
     Raises:
         UserValueError: data, configuration and model do not fit each other.
@@ -90,22 +94,32 @@ def train_and_measure(
         NonFiniteLossError: the loss blew up.
     """
     distribution = distribution or start_distribution("none", Cluster())
-    is_chief = distribution.cluster.is_chief
-    with console.status(f"Loading {config.data.dataset}"):
-        is_new = not (resume and CheckpointStore(run.checkpoints).epochs())
-        dataset, config, choices, vae = _load(config, console, distribution, is_new)
+    stopwatch, is_chief = stopwatch or Stopwatch(), distribution.cluster.is_chief
+    with console.status(f"Loading {config.data.dataset}"), stopwatch.phase("start"):
+        goes_on = resume and bool(CheckpointStore(run.checkpoints).epochs())
+        dataset, config, choices, vae = _load(config, console, distribution, stopwatch, goes_on)
     if is_chief:
-        run.write_config(config, resume)
+        with stopwatch.phase("write"):
+            run.write_config(config, resume)
     _announce(config, dataset, run, console)
     _show_choices(choices, console)
-    outcome = train(config, dataset, run, console, resume, distribution, callbacks, vae)
-    if outcome.interrupted or not is_chief:
-        return TrainedRun(run, config, dataset, outcome, None)
+    outcome = train(config, dataset, run, console, resume, distribution, callbacks, vae, stopwatch=stopwatch)
+    is_done = is_chief and not outcome.interrupted
+    results = _measure(outcome, config, dataset, run, console) if is_done else None
+    if config.training.profile:
+        console.print(timing_table(results["timing"] if results else stopwatch.read()), highlight=False)
+    return TrainedRun(run, config, dataset, outcome, results)
+
+
+def _measure(
+    outcome: TrainingOutcome, config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console
+) -> dict[str, Any] | None:
+    """Measure on the test split, and warn of what is odd; None where a signal ended that before its time."""
     try:
         with console.status("Measuring on the test split"):
             results = finish_run(outcome, config, dataset, run, console)
     except KeyboardInterrupt:
-        return TrainedRun(run, config, dataset, outcome, None)
+        return None
     found = collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None)
     behind = diagnose_obvious(read_obvious(results))
     curve = CurveVerdict(**results["curve"])
@@ -115,11 +129,11 @@ def train_and_measure(
     for finding in [*found, *behind]:
         if finding.level == "warning":
             _warn(console, f"{finding.text} {finding.advice}".strip())
-    return TrainedRun(run, config, dataset, outcome, results)
+    return results
 
 
 def _load(
-    config: RunConfig, console: Console, distribution: Distribution, is_new: bool
+    config: RunConfig, console: Console, distribution: Distribution, stopwatch: Stopwatch, goes_on: bool
 ) -> tuple[Dataset, RunConfig, list[Choice], VAE]:
     """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written.
 
@@ -127,16 +141,19 @@ def _load(
         The data, the configuration of which nothing is open any more, what was chosen, and the model before its first step.
     """
     started = time.perf_counter()
-    dataset = load_dataset(config.data)
-    look = look_at(dataset) if is_open(config.training.augment) else NOT_LOOKED
+    with stopwatch.phase("read"):
+        dataset = load_dataset(config.data)
+        look = look_at(dataset) if is_open(config.training.augment) else NOT_LOOKED
     planned, choices = plan_run(config, dataset.spec, look=look)
     if config.training.minutes and config.training.epochs == "auto":
-        steps = steps_within(planned, dataset, config.training.minutes, distribution, started)
-        planned, choices = plan_run(config, dataset.spec, steps, look)
+        length = measure_length(planned, dataset, config.training.minutes, distribution, started)
+        planned, choices = plan_run(config, dataset.spec, length, look)
     config = planned
-    for message in (*probe(dataset, config.model.likelihood.kind, config.data.copies), *_homeless(config)):
+    with stopwatch.phase("read"):
+        noticed = probe(dataset, config.model.likelihood.kind, config.data.copies)
+    for message in (*noticed, *_homeless(config)):
         _warn(console, message)
-    return dataset, config, choices, check_start(config, dataset, distribution, console, is_new)
+    return dataset, config, choices, check_start(config, dataset, distribution, console, goes_on)
 
 
 def _show_choices(choices: Sequence[Choice], console: Console) -> None:

@@ -1,22 +1,47 @@
 """What TensorBoard shows of a run: scalars every epoch; pictures, histograms and the NLL a few times."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.evaluation.bounds import BoundEstimator
-from vae_tf.evaluation.pictures import grid_pixels, reconstruction_grid, sample_grid, traversal_grid
+from vae_tf.evaluation.pictures import grid_pixels
+from vae_tf.evaluation.viewer import Viewer
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
+from vae_tf.stopwatch import Stopwatch
 
-__all__ = ["TensorBoardLog", "describe_model"]
+__all__ = ["Pace", "TensorBoardLog", "describe_model"]
 
 _NLL_EXAMPLES = 200
 _NLL_SAMPLES = 50
+_SHARE = 0.04
+"""Of the time of the training steps so far: what pictures may have taken before more are made."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often pictures are made: every so many epochs, or as often as training pays for.
+
+    Attributes:
+        stopwatch: has the seconds of `pictures` and of `train`.
+        every: rounds between pictures; None: as often as they take no more than a share of the time of the training steps.
+    """
+
+    stopwatch: Stopwatch
+    every: int | None = None
+
+    def is_due(self, epoch: int, is_first: bool) -> bool:
+        """Return whether pictures are made after an epoch, counted from 0."""
+        if self.every is not None:
+            return epoch == 0 or (epoch + 1) % self.every == 0
+        return is_first or self.stopwatch.seconds("pictures") <= _SHARE * self.stopwatch.seconds("train")
 
 
 class TensorBoardLog(keras.callbacks.Callback):
@@ -26,59 +51,78 @@ class TensorBoardLog(keras.callbacks.Callback):
         folder: TensorBoard's log folder.
         spec: the data.
         examples: validation examples [N, *event_shape] for pictures, histograms and the NLL, and their labels [N].
-        every: epochs between those.
+        pace: how often those are made; by the time also at the end.
         seed: the run's root seed.
+        viewer: of the model.
     """
 
-    def __init__(self, folder: Path, spec: DatasetSpec, examples: tuple[np.ndarray, np.ndarray], every: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, spec: DatasetSpec, examples: tuple[np.ndarray, np.ndarray], pace: Pace, seed: int, viewer: Viewer
+    ) -> None:
         super().__init__()
         self.folder = folder
         self.spec = spec
         self.examples, self.labels = examples
-        self.every = every
+        self.pace = pace
         self.seed = seed
+        self.viewer = viewer
         self._writers: tuple[Any, ...] = ()
+        self._last: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Open the event files."""
-        self.estimator = BoundEstimator(self.model)
         self.train = tf.summary.create_file_writer(str(self.folder / "train"))
         self.validation = tf.summary.create_file_writer(str(self.folder / "validation"))
         self._writers = (self.train, self.validation)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Write the epoch's scalars, and every few epochs what is seen and not only counted."""
-        step = int(self.model.optimizer.iterations.numpy())
-        for key, value in (logs or {}).items():
-            writer = self.validation if key.startswith("val_") else self.train
+        """Write the epoch's scalars, and now and then what is seen and not only counted."""
+        step = self._step()
+        for writer, is_ours in ((self.train, False), (self.validation, True)):
+            values = {key: value for key, value in (logs or {}).items() if key.startswith("val_") == is_ours}
             with writer.as_default(step):
-                tf.summary.scalar(_tag(key.removeprefix("val_")), float(value))
-        if epoch == 0 or (epoch + 1) % self.every == 0:
-            with self.validation.as_default(step):
-                self._write_pictures(self.model)
-        self.train.flush()
-        self.validation.flush()
+                tf.summary.experimental.write_raw_pb(_scalars(values))
+        if self.pace.is_due(epoch, self._last is None):
+            self._show(step)
+        for writer in self._writers:
+            writer.flush()
 
-    def _write_pictures(self, vae: VAE) -> None:
-        examples = self.examples[:_NLL_EXAMPLES]
-        if vae.latent.has_density:
+    def on_train_end(self, logs: Any = None) -> None:
+        """Show the end, where pictures go by the time."""
+        step = self._step()
+        if self.pace.every is None and self._last not in (None, step):
+            self._show(step)
+
+    def _step(self) -> int:
+        return int(self.model.optimizer.iterations.numpy())
+
+    def _show(self, step: int) -> None:
+        self._last = step
+        with self.validation.as_default(step):
+            self._write_pictures()
+
+    def _write_pictures(self) -> None:
+        examples, labels = self.examples[:_NLL_EXAMPLES], self.labels[:_NLL_EXAMPLES]
+        if self.viewer.vae.latent.has_density:
             seed = derive_pair(self.seed, "validation nll")
-            nll = self.estimator.means([(tf.constant(examples), self.labels[: len(examples)])], _NLL_SAMPLES, seed).nll
+            nll = self.viewer.bounds.means([(tf.constant(examples), labels)], _NLL_SAMPLES, seed).nll
             tf.summary.scalar(f"bounds/nll ({_NLL_SAMPLES} samples, first {len(examples)} examples)", nll)
-        for block, q in vae.latent.split_posterior(vae.encode(tf.constant(self.examples), self.labels)):
-            tf.summary.histogram(f"latent means/{block.name}", block.mean(q))
-        grids = {
-            "reconstructions": reconstruction_grid(vae, examples[:32], labels=self.labels),
-            "samples": sample_grid(vae, 64, derive_pair(self.seed, "pictures")),
-            "traversal": traversal_grid(vae, examples, labels=self.labels[: len(examples)])[0],
-        }
-        for name, grid in grids.items():
+        view = self.viewer.look(self.examples, self.labels, derive_pair(self.seed, "pictures"))
+        for name, means in view.means.items():
+            tf.summary.histogram(f"latent means/{name}", means)
+        for name, grid in view.grids.items():
             tf.summary.image(name, grid_pixels(self.spec, grid)[np.newaxis])
 
     def close(self) -> None:
         """Close the event files, also of a training that broke off."""
         for writer in self._writers:
             writer.close()
+
+
+def _scalars(values: dict[str, Any]) -> bytes:
+    """Return scalars as TensorBoard's record of all of them: one operation instead of one each."""
+    records = [scalar_pb(_tag(key.removeprefix("val_")), float(value)) for key, value in values.items()]
+    return Summary(value=[value for record in records for value in record.value]).SerializeToString()
 
 
 def _tag(key: str) -> str:

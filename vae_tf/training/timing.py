@@ -1,4 +1,4 @@
-"""How many steps fit into a time: by steps that are made, measured, and thrown away."""
+"""How long a training a time is enough for: by steps that are made, measured, and thrown away."""
 
 import time
 from collections.abc import Callable
@@ -7,16 +7,17 @@ from vae_tf.config import RunConfig
 from vae_tf.data.pipeline import Dataset
 from vae_tf.training.distribution import Distribution
 from vae_tf.training.fitting import batches_of, check_start, prepare
+from vae_tf.training.lengths import Length, length_within
 
-__all__ = ["steps_within"]
+__all__ = ["measure_length"]
 
 _TRIAL_SECONDS = 2.0
 _SHARE = 0.9
 """Of the time that is left: checkpoints, pictures and the test split want some, and machines have their moods."""
 
 
-def steps_within(config: RunConfig, dataset: Dataset, minutes: float, distribution: Distribution, started: float) -> int:
-    """Return how many steps can be trained, validation included, before so many minutes have gone by.
+def measure_length(config: RunConfig, dataset: Dataset, minutes: float, distribution: Distribution, started: float) -> Length:
+    """Return how much can be trained, validation included, before so many minutes have gone by.
 
     Args:
         config: planned; how it validates counts, its length does not.
@@ -26,7 +27,7 @@ def steps_within(config: RunConfig, dataset: Dataset, minutes: float, distributi
         started: when the clock began, by `time.perf_counter`.
 
     Returns:
-        At least one step.
+        At least one step, and how often validation is looked at.
 
     Raises:
         UserValueError: data, configuration, model and replicas do not fit each other.
@@ -47,7 +48,7 @@ def steps_within(config: RunConfig, dataset: Dataset, minutes: float, distributi
     vae.evaluate(data["validation_data"], verbose=0)
     look = _seconds(lambda: vae.evaluate(data["validation_data"], verbose=0))
     left = _SHARE * (60.0 * minutes - (time.perf_counter() - started))
-    return max(1, int(left / (step + look / plan.round_steps)))
+    return length_within(left, step, look, plan.round_steps)
 
 
 def _seconds(do: Callable[[], object]) -> float:
