@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from vae_tf.parts.known import kinds
 __all__ = ["class_ids", "load_dataset", "load_examples"]
 
 
-_CHOOSY = ("splits", "label_column", "label_bins", "counts", "resize", "window")
+_CHOOSY = ("splits", "label_column", "label_bins", "counts", "resize", "window", "group")
 """Settings that mean nothing to some sources, and are refused there rather than ignored."""
 
 
@@ -51,7 +52,7 @@ def load_dataset(config: DataConfig) -> Dataset:
         splits["train"] = splits["train"].followed_by(splits["validation"])
     counts = {f"num_{name}": split.num_examples for name, split in splits.items()}
     update = {**counts, "binarization": config.binarization, "fingerprint": _fingerprint(spec, splits)}
-    return Dataset(spec.model_copy(update=update), splits)
+    return replace(dataset, spec=spec.model_copy(update=update), splits=splits)
 
 
 def load_examples(config: DataConfig) -> Dataset:
@@ -80,7 +81,8 @@ def _of_classes(dataset: Dataset, config: DataConfig) -> Dataset:
     train = splits["train"]
     if spec.value_support == "real" and isinstance(train, ArraySplit) and train.num_examples:
         spec = spec.model_copy(update=standardization(train.x))
-    return Dataset(spec.model_copy(update={"fingerprint": _with_classes(spec.fingerprint, config.classes)}), splits)
+    spec = spec.model_copy(update={"fingerprint": _with_classes(spec.fingerprint, config.classes)})
+    return replace(dataset, spec=spec, splits=splits)
 
 
 def _with_classes(fingerprint: str, classes: tuple[str, ...]) -> str:
@@ -118,12 +120,23 @@ def _source(name: str) -> Any:
 
 
 def _refuse_settings(source: Any, config: DataConfig) -> None:
-    """Raise if a setting is given that the source does not have."""
+    """Raise if a setting is given that the source does not have, or that does not go with another."""
     for name in _CHOOSY:
         if name not in source.heeds and getattr(config, name) != DataConfig.model_fields[name].default:
             raise UserValueError(
                 f"data.{name} does not go with {config.dataset}: leave it out. Received: {getattr(config, name)!r}."
             )
+    if config.copies == "similar" and "group" not in source.heeds:
+        raise UserValueError(
+            f"data.copies=similar does not go with {config.dataset}: pictures and rows of numbers are compared, in files or in "
+            f"memory. Received: {config.copies!r}."
+        )
+    if config.window and (config.group or config.copies == "similar"):
+        which = "data.group" if config.group else "data.copies=similar"
+        raise UserValueError(
+            f"{which} does not go with data.window: of rows in time the end is held out, and windows overlap. "
+            f"Received: data.window={config.window}. Leave one of them out."
+        )
 
 
 def _drawn_once(spec: DatasetSpec, splits: Mapping[str, Split], name: str) -> Split:

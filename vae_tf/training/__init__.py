@@ -10,6 +10,7 @@ from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import (
     LoadedRun,
     TrainingOutcome,
+    as_recorded,
     check_same_data,
     describe_environment,
     finish_run,
@@ -36,6 +37,7 @@ __all__ = [
     "TrainingOutcome",
     "TrainingState",
     "WeightAverage",
+    "as_recorded",
     "check_same_data",
     "check_start",
     "choose_steps_per_execution",

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vae_tf.artifacts import RunDirectory
@@ -26,7 +27,7 @@ from vae_tf.program import command_line
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
 from vae_tf.training.plan import plan_run
-from vae_tf.training.runs import LoadedRun, TrainingOutcome, finish_run
+from vae_tf.training.runs import LoadedRun, TrainingOutcome, as_recorded, finish_run
 from vae_tf.training.timing import steps_within
 
 __all__ = ["TrainedRun", "train_and_measure"]
@@ -89,7 +90,7 @@ def train_and_measure(
     distribution = distribution or start_distribution("none", Cluster())
     is_chief = distribution.cluster.is_chief
     with console.status(f"Loading {config.data.dataset}"):
-        dataset, config, choices, vae = _load(config, console, distribution)
+        dataset, config, choices, vae = _load(config, console, distribution, run if resume else None)
     if is_chief:
         run.write_config(config, resume)
     _announce(config, dataset, run, console)
@@ -114,7 +115,9 @@ def train_and_measure(
     return TrainedRun(run, config, dataset, outcome, results)
 
 
-def _load(config: RunConfig, console: Console, distribution: Distribution) -> tuple[Dataset, RunConfig, list[Choice], VAE]:
+def _load(
+    config: RunConfig, console: Console, distribution: Distribution, begun: RunDirectory | None
+) -> tuple[Dataset, RunConfig, list[Choice], VAE]:
     """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written.
 
     Returns:
@@ -122,12 +125,14 @@ def _load(config: RunConfig, console: Console, distribution: Distribution) -> tu
     """
     started = time.perf_counter()
     dataset = load_dataset(config.data)
+    if begun and begun.dataset_file.exists():
+        dataset = as_recorded(begun, dataset)
     planned, choices = plan_run(config, dataset.spec)
     if config.training.minutes and config.training.epochs == "auto":
         steps = steps_within(planned, dataset, config.training.minutes, distribution, started)
         planned, choices = plan_run(config, dataset.spec, steps)
     config = planned
-    for message in (*probe(dataset, config.model.likelihood.kind, config.data.copies), *_homeless(config)):
+    for message in (*probe(dataset, config.model.likelihood.kind, config.data), *_homeless(config)):
         _warn(console, message)
     return dataset, config, choices, check_start(config, dataset, distribution)
 
@@ -165,7 +170,10 @@ def _announce(config: RunConfig, dataset: Dataset, run: RunDirectory, console: C
         f"{config.model.network.kind}, {blocks}, {config.model.likelihood.kind}. Writing to [bold]{run.path}[/]",
         highlight=False,
     )
+    for note in dataset.notes:
+        if not note.is_warning:
+            console.print(note.text, markup=False, highlight=False)
 
 
 def _warn(console: Console, message: str) -> None:
-    console.print(f"[yellow]Warning:[/] {message}", highlight=False)
+    console.print(f"[yellow]Warning:[/] {escape(message)}", highlight=False)
