@@ -7,6 +7,10 @@ from scipy import sparse
 
 __all__ = ["share_out"]
 
+_FEW_UNITS = 300
+_NO_GAIN = 1e-6
+"""What a change must gain, in squares of rows: rounding is no gain."""
+
 
 def share_out(units: np.ndarray, strata: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     """Choose a side for every row: of one unit the same, and of every stratum as many as it is of all.
@@ -38,7 +42,7 @@ def share_out(units: np.ndarray, strata: np.ndarray, sizes: Sequence[int]) -> np
     sides[large] = _stretches(counts[large], first[large], wanted)
     single = num[units] == 1
     sides[units[single]] = _fill(strata[single], _missing(counts, sides, wanted), len(units))
-    return _exchange(counts, sides, wanted)[units]
+    return (_exchange(counts, sides, wanted) if len(large) else sides)[units]
 
 
 def _stretches(counts: sparse.csr_array, first: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -91,24 +95,43 @@ def _rounded(wanted: Sequence[int], num: int, carry: Sequence[int], total: int) 
 
 
 def _exchange(counts: sparse.csr_array, sides: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Move the unit that brings the shares nearest, again and again, and first where a side has none; never a side's last one.
+    """Move the unit that brings the shares nearest, or swap two, again and again; first where a side has none.
 
-    Nearness is the sum of squares of what every side has too much or too little: of every stratum, and of all rows.
+    Nearness is the sum of squares of what every side has too much or too little: of every stratum, and of all rows. A side
+    keeps its last unit. Two are swapped where units are few: then it matters most.
     """
-    total = sizes.sum()
     counts = sparse.csr_array(sparse.hstack([counts, counts.sum(axis=1).reshape(-1, 1)]))
-    squares = np.asarray(counts.power(2).sum(axis=1)).reshape(-1, 1)
-    missing, everyone = _missing(counts, sides, sizes).astype(np.float64), np.arange(len(sides))
+    overlaps = (counts @ counts.T).toarray() * sizes.sum() if len(sides) <= _FEW_UNITS else None
+    squares = np.asarray(counts.power(2).sum(axis=1)).reshape(-1, 1) * sizes.sum()
     while True:
-        gains = counts @ missing.T  # [U, S]
-        gains = gains - gains[everyone, sides][:, np.newaxis] - total * squares
-        have = np.bincount(sides, minlength=len(sizes))
-        allowed = np.outer((have > 1)[sides], ((have == 0) if (have == 0).any() else (have >= 0)))
-        allowed[everyone, sides] = False
-        unit, side = np.unravel_index(np.argmax(np.where(allowed, gains, -np.inf)), gains.shape)
-        if not allowed[unit, side] or (gains[unit, side] <= 0 and have.all()):
+        gains = counts @ _missing(counts, sides, sizes).T.astype(np.float64)  # [U, S]: of a move, half the fall of the sum
+        gains = gains - np.take_along_axis(gains, sides[:, np.newaxis], axis=1) - squares
+        moved = _moved(gains, sides, sizes)
+        if moved is None and overlaps is not None:
+            moved = _swapped(gains, sides, sizes, overlaps)
+        if moved is None:
             return sides
-        row = counts[[unit]].toarray()[0] * total
-        missing[sides[unit]] += row
-        missing[side] -= row
-        sides[unit] = side
+        sides = moved
+
+
+def _moved(gains: np.ndarray, sides: np.ndarray, sizes: np.ndarray) -> np.ndarray | None:
+    """Return the sides after the best move of one unit, or None."""
+    have = np.bincount(sides, minlength=len(sizes))
+    is_goal = have == 0 if (have == 0).any() else have > 0
+    allowed = (have > 1)[sides, np.newaxis] & is_goal & (np.arange(len(sizes)) != sides[:, np.newaxis])
+    unit, side = np.unravel_index(np.argmax(np.where(allowed, gains, -np.inf)), gains.shape)
+    if not allowed[unit, side] or (have.all() and gains[unit, side] <= _NO_GAIN * sizes.sum()):
+        return None
+    return np.where(np.arange(len(sides)) == unit, side, sides)
+
+
+def _swapped(gains: np.ndarray, sides: np.ndarray, sizes: np.ndarray, overlaps: np.ndarray) -> np.ndarray | None:
+    """Return the sides after the best swap of two units, or None."""
+    both = gains[:, sides] + gains[:, sides].T + 2 * overlaps
+    both[sides[:, np.newaxis] == sides] = -np.inf
+    first, second = np.unravel_index(np.argmax(both), both.shape)
+    if both[first, second] <= _NO_GAIN * sizes.sum():
+        return None
+    swapped = sides.copy()
+    swapped[[first, second]] = sides[[second, first]]
+    return swapped
