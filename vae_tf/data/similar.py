@@ -27,7 +27,7 @@ _BRIGHTNESS, _CONTRAST = 0.05, 0.8
 _BLANK = 0.01
 """Contrast, in parts of that range, below which a picture is blank: it is like all others that are."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-_NEAR = 0.01
+_NEAR = 0.001
 """Distance of near-equal rows at most, in parts of the typical one to the nearest other row."""
 _CHANCE = 0.01
 """Near-equal rows, at most, that there may be by chance among all that are looked at."""
@@ -146,17 +146,16 @@ def _space(x: np.ndarray, equal: np.ndarray, num_asked: int) -> _Space:
 def _radius(rows: np.ndarray, num_asked: int) -> float:
     """Return the distance below which distinct rows [N, D] are no two by chance.
 
-    Two rows are so near to each other by chance as the data's dimension lets them: it is told from how much further the
-    second neighbour is than the first (Facco et al. 2017).
+    Two rows are so near to each other by chance as the data's dimension lets them: it is told from how much further the third
+    neighbour is than the second (as in Facco et al. 2017; the first may be a copy).
     """
-    if len(rows) < 3:
+    if len(rows) < 4:
         return 0.0
     sample = rows[np.linspace(0, len(rows) - 1, min(_NUM_SAMPLED, len(rows))).astype(int)]
-    distances, _ = NearestNeighbors(n_neighbors=3, algorithm="brute").fit(rows).kneighbors(sample)
-    first, second = distances[:, 1:].T
-    is_apart = first > 0
-    further = float(np.log(second[is_apart] / first[is_apart]).mean()) if is_apart.any() else 0.0
-    return float(np.median(first)) * min(_NEAR, (_CHANCE / num_asked) ** further)
+    distances, _ = NearestNeighbors(n_neighbors=4, algorithm="brute").fit(rows).kneighbors(sample)
+    second, third = np.maximum(distances[:, 2:], 1e-30).T
+    dimension = np.log(2) / (2 * np.median(np.log(third / second)) + 1e-30)
+    return float(np.median(second) * min(_NEAR, (_CHANCE / num_asked) ** (1 / dimension)))
 
 
 def _are_no_chance(points: np.ndarray, num_train: int, num_asked: int, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -181,7 +180,7 @@ def _count_within(ranked: np.ndarray, values: np.ndarray, gaps: np.ndarray) -> n
 
 
 class _Seen(NamedTuple):
-    """Pictures as they are compared: small, smoothed, of mean 0, in parts of the contrast of their grey.
+    """Pictures as they are compared: small, smoothed, of mean 0 and standard deviation 1.
 
     Attributes:
         small: [N, h, w, C].
@@ -202,7 +201,8 @@ def _seen(x: np.ndarray) -> _Seen:
     grey = _grey(small)
     brightness, contrast = grey.mean(axis=(1, 2), keepdims=True), grey.std(axis=(1, 2), keepdims=True)
     parts = np.maximum(contrast, 1e-30)
-    small = (small - small.mean(axis=(1, 2, 3), keepdims=True)) / parts[..., np.newaxis]
+    small = small - small.mean(axis=(1, 2, 3), keepdims=True)
+    small /= np.maximum(small.std(axis=(1, 2, 3), keepdims=True), 1e-30)
     return _Seen(small, (grey - brightness) / parts, brightness[:, 0, 0], contrast[:, 0, 0])
 
 
