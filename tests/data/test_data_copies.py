@@ -91,7 +91,7 @@ def test_copies_stay_on_one_side_and_are_counted(make, tmp_path):
     assert min(split.num_examples for split in dataset.splits.values()) >= 2
     told = [
         text
-        for text in probe(dataset, "recurrent_text" if dataset.spec.is_text else "gaussian", config.copies)
+        for text in probe(dataset, "recurrent_text" if dataset.spec.is_text else "gaussian", config)
         if "are copies" in text
     ]
     if not dataset.spec.is_text:  # of lines that differ in case the tokens differ
@@ -105,13 +105,13 @@ def test_apart_splits_them_like_others_and_tells_the_consequence(make, tmp_path)
     assert {name: split.num_examples for name, split in dataset.splits.items()} == {"train": 72, "validation": 9, "test": 9}
     assert _across(dataset) > 0
     if not dataset.spec.is_text:
-        told = list(describe_copies(dataset.splits, config.copies))
+        told = list(describe_copies(dataset, config))
         assert len(told) == 1 and "are copies of training examples" in told[0] and "data.copies=together" in told[0]
 
 
 def test_files_are_named(tmp_path):
-    dataset, _ = _load(_folder, tmp_path)
-    (told,) = describe_copies(dataset.splits, "together")
+    dataset, config = _load(_folder, tmp_path)
+    (told,) = describe_copies(dataset, config)
     assert ".png = " in told
 
 
@@ -122,14 +122,14 @@ def test_without_copies_the_splits_are_what_they_were(make, tmp_path, monkeypatc
     together, _ = _load(make, tmp_path)
     apart, _ = _load(make, tmp_path, copies="apart")
     assert together.spec.fingerprint == apart.spec.fingerprint
-    assert list(describe_copies(together.splits, "together")) == []
+    assert list(describe_copies(together, DataConfig())) == []
 
 
 def test_copies_over_splits_that_were_given_are_told_and_left(tmp_path):
     np.savez(tmp_path / "x.npz", x_train=PLAIN[:50], x_validation=PLAIN[50:], x_test=PLAIN[:7])
-    dataset = load_dataset(DataConfig(dataset=f"npz:{tmp_path / 'x.npz'}"))
-    (told,) = describe_copies(dataset.splits, "together")
-    assert told.startswith("7 of 7 test examples are copies of training examples") and "Take them out" in told
+    config = DataConfig(dataset=f"npz:{tmp_path / 'x.npz'}")
+    (told,) = describe_copies(load_dataset(config), config)
+    assert told.startswith("7 of 7 test examples are copies of training examples") and "take them out" in told
 
 
 @given(st.lists(st.integers(0, 6), min_size=5, max_size=40), st.integers(1, 2), st.integers(0, 2**31))

@@ -13,7 +13,7 @@ def test_the_permutation_never_changes():
 
 @pytest.mark.parametrize("num_rows", [3, 4, 11, 1000])
 def test_splits_share_no_row_and_leave_none_out(num_rows):
-    parts = fill_splits({"train": np.arange(num_rows)}, DataConfig())
+    parts = fill_splits({"train": np.arange(num_rows)}, DataConfig()).rows
     rows = np.concatenate(list(parts.values()))
     assert list(parts) == ["train", "validation", "test"]
     assert all(len(part) for part in parts.values())
@@ -22,12 +22,12 @@ def test_splits_share_no_row_and_leave_none_out(num_rows):
 
 def test_what_is_there_stays_as_it_is():
     given = {"train": np.arange(10), "test": np.arange(10, 13), "validation": np.arange(13, 15)}
-    filled = fill_splits(given, DataConfig())
+    filled = fill_splits(given, DataConfig()).rows
     assert all(filled[name] is rows for name, rows in given.items())
 
 
 def test_only_what_is_missing_is_cut_off_the_training_rows():
-    filled = fill_splits({"train": np.arange(20), "test": np.arange(20, 25)}, DataConfig(validation_fraction=0.25))
+    filled = fill_splits({"train": np.arange(20), "test": np.arange(20, 25)}, DataConfig(validation_fraction=0.25)).rows
     assert {name: len(rows) for name, rows in filled.items()} == {"train": 15, "validation": 5, "test": 5}
     assert sorted(np.concatenate([filled["train"], filled["validation"]]).tolist()) == list(range(20))
 

@@ -1,7 +1,7 @@
 """`run.py evaluate`: the numbers of a run, in nats an example, and what they mean."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +13,19 @@ from vae_tf.cli.common import (
     SplitOption,
     console,
     emit,
+    numbers_table,
     open_run,
     open_subject,
     progress,
+    quiet_tensorflow,
 )
 from vae_tf.cli.own_parts import PartsOption, load_own_parts
-from vae_tf.cli.tables import assessment_lines
+from vae_tf.cli.tables import assessment_lines, table
+from vae_tf.program import command_line
+
+if TYPE_CHECKING:
+    from vae_tf.artifacts import RunDirectory
+    from vae_tf.training.folds import CrossValidation
 
 __all__ = ["evaluate"]
 
@@ -29,6 +36,11 @@ _MeasuresOption = Annotated[
     ),
 ]
 
+_FoldsOption = Annotated[
+    int | None,
+    typer.Option("--folds", metavar="N", min=2, help="Cross-validate: train N times, each example tested once."),
+]
+
 
 def evaluate(  # noqa: PLR0913 - the options of the command line
     run: RunArgument,
@@ -36,6 +48,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command line
     num_samples: NumSamplesOption = 500,
     limit: LimitOption = None,
     measures: _MeasuresOption = None,
+    folds: _FoldsOption = None,
     parts: PartsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,6 +59,9 @@ def evaluate(  # noqa: PLR0913 - the options of the command line
     units, KL an axis, mutual information, collapse. Representation: probes and clusterings of the codes against labels.
     Generation: Frechet distance, precision, recall and copies.
 
+    `--folds N` cross-validates instead: it trains the run's settings N times, each with another equal part of the examples as
+    test split, and puts the numbers together. Folds stay in RUN/folds, and those that are done are not trained again.
+
     Categorical blocks are drawn as hard one-hot vectors: a bound of the discrete model; the same numbers with relaxed draws
     are given beside them. The same command gives the same numbers.
     """
@@ -53,7 +69,10 @@ def evaluate(  # noqa: PLR0913 - the options of the command line
 
     named = [text for text in parts or () if not _is_source(text)]  # the measures' name before there was --measures
     load_own_parts(text for text in parts or () if text not in named)
-    RunDirectory.open(run)
+    opened = RunDirectory.open(run)
+    if folds is not None:
+        _cross_validate(opened, folds, as_json)
+        return
     with console.status("Opening the run"):
         open_run(run)
         from vae_tf.evaluation.assessment import AssessmentSettings, assess
@@ -62,6 +81,37 @@ def evaluate(  # noqa: PLR0913 - the options of the command line
         subject = open_subject(run)
     assessment = assess(subject, settings, progress=progress)
     emit({"run": run, **assessment.to_json()}, as_json, lambda: _show(run, assessment))
+
+
+def _cross_validate(run: "RunDirectory", folds: int, as_json: bool) -> None:
+    """Train and measure every fold, and print what they give together."""
+    with console.status("Starting TensorFlow"):
+        quiet_tensorflow()
+        from vae_tf.training.folds import cross_validate
+    found = cross_validate(run.read_config(), run.path / "folds", folds, console)
+    if found is None:
+        again = command_line("evaluate", run.path, "--folds", folds)
+        console.print(f"Stopped. Go on with: {again}", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(1)
+    emit({"run": str(run.path), **found.to_json()}, as_json, lambda: _show_folds(run.path, found))
+
+
+def _show_folds(run: Path, found: "CrossValidation") -> None:
+    from vae_tf.evaluation.tables import obvious_brief
+
+    names = {"negative_elbo": "negative ELBO", "nll": "NLL"}
+    numbers = {
+        f"{names[name]} of {found.num_examples:,} examples": f"{mean:.2f} ± {found.stderrs[name]:.2f} nats"
+        for name, mean in found.means.items()
+    }
+    spreads = {f"{names[name]}, spread of the folds": f"{spread:.2f} nats" for name, spread in found.spreads.items()}
+    beside = {f"beside {row.obvious.name}": obvious_brief(row) for row in found.obvious}
+    console.print(numbers_table(f"{run}: {len(found.folds)} folds", {**numbers, **spreads, **beside}), highlight=False)
+    rows = [
+        [str(number), str(one["num_examples"]), *(f"{one[name]:.2f} ± {one[f'{name}_stderr']:.2f}" for name in found.means)]
+        for number, one in enumerate(found.folds, 1)
+    ]
+    console.print(table("Folds", ["fold", "examples", *(names[name] for name in found.means)], rows), highlight=False)
 
 
 def _is_source(text: str) -> bool:

@@ -151,6 +151,8 @@ def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
         "data_dir": str(wanted.data_dir) if wanted.data_dir else own.data_dir,
         "label_column": wanted.label_column if wanted.data.startswith("csv:") else None,
         "label_bins": None,
+        "group": own.group if wanted.data.startswith(("csv:", "npz:")) else None,
+        "copies": "together",
         "splits": None,
         "classes": None,
         "limit": None,

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
+_FEW_TESTED = 100
+"""Test examples below which numbers hang on the split."""
 
 _LatentOption = Annotated[
     str | None, typer.Option(metavar="SPEC", help="gaussian:20, categorical:30x10, gaussian:10+categorical:1x10.")
@@ -140,10 +142,17 @@ def _report(trained: "TrainedRun", as_json: bool) -> None:
         told = f"Stopped {trained.stopped}. Go on with: {again}"
         console.print(told, highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1)
-    emit({"run": path, **results}, as_json, lambda: _show(path, results))
+    emit({"run": path, **results}, as_json, lambda: _show(path, results, _has_folds(trained.config)))
 
 
-def _show(run: str, results: dict[str, Any]) -> None:
+def _has_folds(config: "RunConfig") -> bool:
+    """Return whether the program cuts the splits itself, so that it can cut others."""
+    from vae_tf.data.loading import source_of
+
+    return "fold" in source_of(config.data.dataset).heeds and not config.data.window
+
+
+def _show(run: str, results: dict[str, Any], has_folds: bool) -> None:
     rows = {
         "run directory": run,
         "test negative ELBO": f"{results['negative_elbo']:.2f} ± {results['negative_elbo_stderr']:.2f} nats",
@@ -162,3 +171,6 @@ def _show(run: str, results: dict[str, Any]) -> None:
         f"  {command_line('generate', run, '-o', 'samples.png')}\n"
         f"  {command_line('export', run)}"
     )
+    if has_folds and results["num_examples"] < _FEW_TESTED:
+        again = command_line("evaluate", run, "--folds", 5)
+        print(f"  {again}  # {results['num_examples']} test examples are few: this tests on all")  # noqa: T201

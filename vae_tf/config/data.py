@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from vae_tf.errors import UserFileError
 from vae_tf.parts.settings import Frozen
@@ -58,8 +58,15 @@ class DataConfig(Frozen):
     binarization: Literal["none", "threshold", "dynamic", "static"] = "none"
     validation_fraction: float = Field(0.1, gt=0, lt=1, description="share held out where the source has no such split")
     test_fraction: float = Field(0.1, gt=0, lt=1, description="share held out where the source has no such split")
-    copies: Literal["together", "apart"] = Field(
-        "together", description="equal examples are held out together, or like all others; files, not TFDS"
+    fold: tuple[PositiveInt, PositiveInt] | None = Field(
+        None, description="the test split is this one of so many equal parts of all examples; see `evaluate --folds`"
+    )
+    group: str | None = Field(
+        None, min_length=1, description="what stays on one side; csv: a column, npz: an array, folder: a regular expression"
+    )
+    stratify: bool = Field(True, description="every class gives its share to what is held out; files with labels, not TFDS")
+    copies: Literal["together", "similar", "apart"] = Field(
+        "together", description="equal (or near-equal) examples are held out together, or like all others; files, not TFDS"
     )
     resize: tuple[PositiveInt, PositiveInt] | None = Field(None, description="height and width; images only")
     label_column: str | None = Field(None, description="csv only: the column that is a label, not an input")
@@ -74,3 +81,15 @@ class DataConfig(Frozen):
     limit: PositiveInt | None = Field(None, description="use only the first N examples of every split")
     memory_limit_mb: PositiveInt = Field(4096, description="larger decoded data are streamed, not held in memory")
     shuffle_buffer: PositiveInt = Field(20_000, description="streaming only: examples in the shuffle buffer")
+
+    @field_validator("fold")
+    @classmethod
+    def _one_of(cls, fold: tuple[int, int] | None) -> tuple[int, int] | None:
+        if fold and not (fold[0] <= fold[1] >= 2):
+            raise ValueError(f"must be [K, N] with 1 <= K <= N and N >= 2. Received: {list(fold)}")
+        return fold
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether anything is held out where the source has no such split; nothing is where all examples are scored."""
+        return bool(self.validation_fraction or self.test_fraction)

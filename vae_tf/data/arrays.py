@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vae_tf.config import DataConfig, existing_path
-from vae_tf.data.numeric import array_splits, count_fields, label_ids, support_fields
+from vae_tf.data.numeric import Groups, array_splits, check_groups, count_fields, label_ids, support_fields
 from vae_tf.data.partition import SPLIT_NAMES
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
@@ -19,7 +19,7 @@ __all__ = ["NamedArrays", "load_arrays", "load_npz", "make_array_dataset"]
 NamedArrays = Mapping[str, tuple[str, np.ndarray]]
 """Split to an array and what it is called in messages."""
 
-_LAYOUTS = "x (and y), or x_train, x_test, x_validation (and y_train, ...)"
+_LAYOUTS = "x (and y), or x_train, x_test, x_validation (and y_train, ...), and what data.group names"
 
 
 def load_npz(config: DataConfig) -> Dataset:
@@ -46,17 +46,24 @@ def load_arrays(arrays: Mapping[str, np.ndarray], config: DataConfig, source: st
     """Make a dataset of arrays by their names: `x` and `y`, or `x_train`, `y_train` and so on; see `load_npz`.
 
     Args:
-        arrays: by name.
-        config: the shares that are held out, the limit, counts, the window.
+        arrays: by name. `config.group` names one more: of all examples, or with `_train` and so on behind it, as `y` is named.
+        config: the shares that are held out, the limit, counts, the window, the groups.
         source: what the arrays come from, for messages.
 
     Raises:
         UserValueError: names, shapes or types of the arrays are wrong, or a value is not finite.
     """
-    return make_array_dataset(*_sort_out(arrays, source), config, source)
+    check_groups(config, "y", "array")
+    keys = {split: f"{config.group}_{split}" for split in SPLIT_NAMES} if "x_train" in arrays else {"train": f"{config.group}"}
+    groups = {split: (key, arrays[key]) for split, key in keys.items() if config.group and key in arrays and key != "x"}
+    rest = {name: array for name, array in arrays.items() if name not in {key for key, _ in groups.values()}}
+    x, labels = _sort_out(rest, source)
+    return make_array_dataset(x, labels, config, source, _groups(groups, x, config, source))
 
 
-def make_array_dataset(arrays: NamedArrays, labels: NamedArrays, config: DataConfig, source: str) -> Dataset:
+def make_array_dataset(
+    arrays: NamedArrays, labels: NamedArrays, config: DataConfig, source: str, groups: Groups | None = None
+) -> Dataset:
     """Make a dataset of arrays, as `load_npz` says.
 
     Args:
@@ -64,6 +71,7 @@ def make_array_dataset(arrays: NamedArrays, labels: NamedArrays, config: DataCon
         labels: whole numbers or text, one an example, of splits that have them.
         config: the shares that are held out, the limit, counts, the window.
         source: what the arrays come from, for messages.
+        groups: of the examples.
 
     Raises:
         UserValueError: shapes or types of the arrays are wrong, or a value is not finite.
@@ -71,10 +79,11 @@ def make_array_dataset(arrays: NamedArrays, labels: NamedArrays, config: DataCon
     x = {name: _examples(array, f"{source}: {key}") for name, (key, array) in arrays.items()}
     _check_shapes(x, source)
     ids, names = label_ids({name: _labels(*named, len(x[name]), source) for name, named in labels.items()})
-    splits = array_splits(x, ids, config)
+    splits, cut, notes = array_splits(x, ids, config, groups)
     support = count_fields(x, source) if config.counts else support_fields(x.values(), splits["train"].x)
     event_shape = splits["train"].x.shape[1:]
-    return Dataset(DatasetSpec(name=config.dataset, event_shape=event_shape, label_names=names, **support), splits)
+    spec = DatasetSpec(name=config.dataset, event_shape=event_shape, label_names=names, **support)
+    return Dataset(spec, splits, cut, notes)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -141,8 +150,21 @@ def _check_shapes(x: dict[str, np.ndarray], source: str) -> None:
         raise UserValueError(f"{source} must have examples of one shape. Received: {received}.")
 
 
+def _groups(groups: NamedArrays, x: NamedArrays, config: DataConfig, source: str) -> Groups | None:
+    """Return the groups of all examples; they may be missing where nothing is held out."""
+    if config.group is None or not (groups or config.holds_out):
+        return None
+    if set(groups) != set(x):
+        wanted = ", ".join(config.group if key == "x" else key.replace("x", config.group, 1) for key, _ in x.values())
+        raise UserValueError(
+            f"data.group={config.group} must name arrays of {source}, one name an example: {wanted}. "
+            f"Received: {', '.join(key for key, _ in groups.values()) or 'none of them'}."
+        )
+    return Groups({split: _labels(*named, len(x[split][1]), source).astype(str) for split, named in groups.items()})
+
+
 def _labels(key: str, array: np.ndarray, num_examples: int, source: str) -> np.ndarray:
-    """Check the labels of one split: whole numbers or text, one an example."""
+    """Check the labels, or groups, of one split: whole numbers or text, one an example."""
     if array.dtype.kind not in "buiU" or array.shape != (num_examples,):
         raise UserValueError(
             f"{source}: {key} must hold one whole number or text for each of {num_examples} examples. "

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-__all__ = ["describe_copies", "groups_of_files", "groups_of_lines", "groups_of_rows", "keep_together"]
+from vae_tf.config import DataConfig
+from vae_tf.data.notes import few
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.similar import nearest_training
+
+__all__ = ["describe_copies", "groups_of_files", "groups_of_lines", "groups_of_rows", "joined", "keep_together"]
 
 _MAX_VALUES = 2**27
 """Values of all splits up to which copies are looked for."""
-_NAMED = 3
 
 
 def groups_of_rows(x: np.ndarray) -> np.ndarray:
@@ -60,6 +66,25 @@ def _numbered(values: np.ndarray) -> np.ndarray:
     return np.argsort(np.argsort(first))[inverse.reshape(-1)].astype(np.int64)
 
 
+def joined(groupings: Sequence[np.ndarray]) -> np.ndarray:
+    """Return a number for every row, the same for rows that share a number in any grouping, or are joined through other rows.
+
+    Args:
+        groupings: numbers of rows, int [N] each.
+
+    Example:
+        >>> joined([np.array([0, 0, 1, 2]), np.array([5, 6, 6, 7])]).tolist()
+        [0, 0, 0, 1]
+    """
+    rows = np.arange(len(groupings[0]))
+    numbers = [np.unique(grouping, return_inverse=True)[1].reshape(-1) for grouping in groupings]
+    starts = len(rows) + np.cumsum([0, *(number.max(initial=-1) + 1 for number in numbers)])
+    ends = np.concatenate([number + start for number, start in zip(numbers, starts[:-1], strict=True)])
+    edges = (np.ones(len(ends), np.int8), (np.tile(rows, len(numbers)), ends))
+    graph = coo_array(edges, shape=(starts[-1], starts[-1]))
+    return connected_components(graph, directed=False)[1][: len(rows)]
+
+
 def keep_together(parts: Mapping[str, np.ndarray], groups: np.ndarray) -> dict[str, np.ndarray]:
     """Bring all rows of a group to the part that has the one with the lowest number: large groups are no likelier in training.
 
@@ -89,37 +114,75 @@ def keep_together(parts: Mapping[str, np.ndarray], groups: np.ndarray) -> dict[s
     return moved if all(len(moved[name]) or not len(parts[name]) for name in names) else dict(parts)
 
 
-def describe_copies(splits: Mapping[str, Any], copies: str) -> Iterator[str]:
-    """Say how many examples are copies of others, and whether some are in training and in what is held out.
+def describe_copies(dataset: Dataset, config: DataConfig) -> Iterator[str]:
+    """Say how many examples are copies of others, or nearly, and whether some are in training and in what is held out.
 
     Args:
-        splits: of a dataset, in memory or of files; others are not looked at.
-        copies: `data.copies`.
+        dataset: in memory, or of files, whose bytes are compared; what is streamed otherwise is not looked at.
+        config: its `copies`; a validation split that is trained on is no held out one.
     """
+    splits = {name: split for name, split in dataset.splits.items() if name != "validation" or not config.train_on_validation}
     groups = _groups_of_splits(splits)
     if not groups:
         return
     everything = np.concatenate(list(groups.values()))
     num_copies = len(everything) - len(np.unique(everything))
-    across = {name: np.isin(groups[name], groups["train"]) for name in groups if name != "train" and "train" in groups}
-    shared = {name: int(found.sum()) for name, found in across.items() if found.any()}
+    across = {name: np.isin(groups[name], groups["train"]) for name in groups if name != "train"}
+    shared = {name: np.flatnonzero(found) for name, found in across.items() if found.any()}
     if shared:
-        told = " and ".join(f"{count:,} of {len(groups[name]):,} {name} examples" for name, count in shared.items())
-        first = next(iter(shared))
-        named = _named(splits[first], np.flatnonzero(across[first]))
-        cure = "Take them out of one of the files." if copies == "together" else "data.copies=together keeps them on one side."
-        yield f"{told} are copies of training examples{named}: their numbers are too good. {cure}"
+        name, rows = next(iter(shared.items()))
+        consequence = _consequence(shared, dataset, config, "together")
+        yield f"{_shares(shared, splits)} are copies of training examples{_named(splits[name], rows)}: {consequence}"
     elif num_copies:
         named = _first_copies(splits, groups)
+        cure = " If equal examples are to be expected of these data, data.copies=apart splits them like others."
         yield (
-            f"{num_copies:,} of {len(everything):,} examples are copies of others{named}: they are on one side of the splits. "
-            "If equal examples are to be expected of these data, data.copies=apart splits them like others."
+            f"{num_copies:,} of {len(everything):,} examples are copies of others{named}: they are on one side of the splits."
+            f"{cure if dataset.cut else ''}"
         )
+    yield from _describe_similar(dataset, config, splits, everything)
+
+
+def _describe_similar(dataset: Dataset, config: DataConfig, splits: Mapping[str, Any], equal: np.ndarray) -> Iterator[str]:
+    """Say how many pictures or rows of numbers that are held out are nearly equal to training examples."""
+    names = ["train", *(name for name in splits if name != "train")]
+    spec, parts = dataset.spec, [splits[name] for name in names]
+    if not (spec.is_image or (spec.is_table and spec.is_continuous)) or not all(hasattr(part, "x") for part in parts):
+        return
+    stops = np.cumsum([part.num_examples for part in parts])
+    nearest = nearest_training(np.concatenate([part.x for part in parts]), stops[0], equal)
+    found = dict(zip(names[1:], np.split(nearest, stops[1:-1] - stops[0]), strict=True))
+    shared = {name: np.flatnonzero(near >= 0) for name, near in found.items() if (near >= 0).any()}
+    if shared:
+        name, rows = next(iter(shared.items()))
+        pairs = zip(rows.tolist(), found[name][rows].tolist(), strict=True)
+        named = [f"{_name(splits[name], row)} ~ {_name(parts[0], other)}" for row, other in pairs if splits[name].names]
+        yield (
+            f"{_shares(shared, splits)} are nearly equal to training examples{f' ({few(named)})' if named else ''}: "
+            f"{_consequence(shared, dataset, config, 'similar')}"
+        )
+
+
+def _shares(shared: Mapping[str, np.ndarray], splits: Mapping[str, Any]) -> str:
+    counts = (f"{len(rows):,} of {splits[name].num_examples:,} {name} examples" for name, rows in shared.items())
+    return " and ".join(counts)
+
+
+def _consequence(shared: Mapping[str, np.ndarray], dataset: Dataset, config: DataConfig, cure: str) -> str:
+    """Say what follows, and what helps: of splits that were cut here a setting, of others the person."""
+    if not set(shared) <= set(dataset.cut):
+        return "their numbers are too good. The splits came so: take them out of one of them."
+    if config.copies == cure == "together" and any(getattr(dataset.splits[name], "names", ()) for name in shared):
+        cure = "similar"  # files of other bytes that hold the same picture
+    if config.copies in (cure, "similar"):
+        return "their numbers are too good. Together they would leave a split empty."
+    return f"their numbers are too good. data.copies={cure} keeps them on one side."
 
 
 def _groups_of_splits(splits: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return the groups of every split's examples, numbered over all; nothing where they are too many, or streamed."""
-    parts = list(splits.values())
+    names = ["train", *(name for name in splits if name != "train")]
+    parts = [splits[name] for name in names]
     if all(hasattr(part, "paths") for part in parts):
         found = groups_of_files([path for part in parts for path in part.paths])
     elif all(hasattr(part, "x") for part in parts) and sum(part.x.size for part in parts) <= _MAX_VALUES:
@@ -127,13 +190,15 @@ def _groups_of_splits(splits: Mapping[str, Any]) -> dict[str, np.ndarray]:
     else:
         return {}
     stops = np.cumsum([part.num_examples for part in parts])[:-1]
-    return dict(zip(splits, np.split(found, stops), strict=True))
+    return dict(zip(names, np.split(found, stops), strict=True))
+
+
+def _name(split: Any, number: int) -> str:
+    return Path(split.names[number]).name
 
 
 def _named(split: Any, numbers: np.ndarray) -> str:
-    names = [Path(split.names[number]).name for number in numbers[:_NAMED]] if split.names else []
-    more = ", ..." if len(numbers) > _NAMED else ""
-    return f" ({', '.join(names)}{more})" if names else ""
+    return f" ({few([_name(split, number) for number in numbers])})" if split.names else ""
 
 
 def _first_copies(splits: Mapping[str, Any], groups: Mapping[str, np.ndarray]) -> str:
@@ -141,5 +206,6 @@ def _first_copies(splits: Mapping[str, Any], groups: Mapping[str, np.ndarray]) -
     for name, found in groups.items():
         values, counts = np.unique(found, return_counts=True)
         if splits[name].names and (counts > 1).any():
-            return _named(splits[name], np.flatnonzero(found == values[counts > 1][0])[:2]).replace(", ", " = ", 1)
+            first, second = np.flatnonzero(found == values[counts > 1][0])[:2]
+            return f" ({_name(splits[name], first)} = {_name(splits[name], second)})"
     return ""

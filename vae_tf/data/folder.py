@@ -1,16 +1,19 @@
 """`folder:PATH`: the images under a folder; splits and classes from its sub-folders where there are such."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
 
 from vae_tf.config import DataConfig, existing_path
-from vae_tf.data.copies import groups_of_files
+from vae_tf.data.copies import groups_of_files, groups_of_rows
 from vae_tf.data.image_files import FileSplit, check_headers
 from vae_tf.data.images import byte_support, fits_memory, image_spec
-from vae_tf.data.partition import fill_splits, permutation
+from vae_tf.data.notes import Note, few
+from vae_tf.data.partition import Traits, fill_splits, permutation
 from vae_tf.data.pipeline import Dataset
+from vae_tf.data.similar import groups_of_similar, thumbnails
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserFileError, UserValueError
 
@@ -27,14 +30,16 @@ def load_folder(config: DataConfig) -> Dataset:
     split, or off all images, by a fixed permutation. Further sub-folders are classes if there are two or more.
 
     Args:
-        config: `dataset` is `folder:PATH`; `resize` makes images of different sizes equal.
+        config: `dataset` is `folder:PATH`; `resize` makes images of different sizes equal; `group` is a regular expression,
+            searched in a file's path below the folder: what its first group matches, or all of it, names the file's group.
 
     Returns:
         Splits in a fixed shuffled order, in memory where they fit, of at most `config.limit` examples.
 
     Raises:
         UserFileError: there is no such folder, no image in it, or a damaged one.
-        UserValueError: sizes differ and `config.resize` is not set, or the images have more than 8 bits a channel.
+        UserValueError: sizes differ and `config.resize` is not set, the images have more than 8 bits a channel, or the groups
+            do not allow the splits.
     """
     root = existing_path(config.dataset)
     found = _find(root)
@@ -44,13 +49,21 @@ def load_folder(config: DataConfig) -> Dataset:
     rows = _rows([len(parts) for parts in layout.values()], list(layout))
     if not config.validation_fraction:  # everything is wanted, in the order of the files
         rows = {name: np.sort(numbers) for name, numbers in rows.items()}
+    groups, unmatched = _groups(root, paths, config)
     event_shape = check_headers(paths, config.resize, config.dataset)
-    filled = fill_splits(rows, config, lambda: groups_of_files(paths))
     ids, names = _classes(root, paths, has_splits)
     files = FileSplit(tuple(paths), ids, event_shape, config.resize is not None)
-    splits = {name: files.rows(part[: config.limit]) for name, part in filled.items()}
+    traits = Traits(
+        equal=lambda: groups_of_files(paths),
+        similar=lambda: _similar(files, rows["train"]),
+        groups=groups,
+        labels=ids if names else None,
+    )
+    cut = fill_splits(rows, config, traits)
+    splits = {name: files.rows(part[: config.limit]) for name, part in cut.rows.items()}
     dataset = _dataset(config, root, splits)
-    return Dataset(dataset.spec.model_copy(update={"label_names": names}), dataset.splits)
+    spec = dataset.spec.model_copy(update={"label_names": names})
+    return Dataset(spec, dataset.splits, cut.names, (*cut.notes, *unmatched))
 
 
 def _find(root: Path) -> list[Path]:
@@ -96,6 +109,37 @@ def _classes(root: Path, paths: list[Path], has_splits: bool) -> tuple[np.ndarra
         return np.full(len(paths), NO_LABEL, np.int64), ()
     ids = {name: number for number, name in enumerate(names)}
     return np.array([NO_LABEL if name is None else ids[name] for name in folders], np.int64), tuple(names)
+
+
+def _groups(root: Path, paths: list[Path], config: DataConfig) -> tuple[np.ndarray | None, list[Note]]:
+    """Return the name of every file's group, and how many files have none: each of these is a group of its own."""
+    if config.group is None:
+        return None, []
+    try:
+        pattern = re.compile(config.group)
+    except re.error as error:
+        raise UserValueError(f"data.group must be a regular expression. Received: {config.group!r} ({error}).") from error
+    names = [path.relative_to(root).as_posix() for path in paths]
+    found = [match and match[min(1, pattern.groups)] for match in map(pattern.search, names)]
+    unmatched = [name for name, group in zip(names, found, strict=True) if group is None]
+    if len(unmatched) == len(names):
+        raise UserValueError(
+            f"data.group must match the path of a file in {root}. Received: {config.group!r}, and files such as {names[0]}."
+        )
+    text = (
+        f"{len(unmatched):,} of {len(names):,} files do not match data.group={config.group} and are groups of their own: "
+        f"{few(unmatched)}."
+    )
+    groups = [name if group is None else group for name, group in zip(names, found, strict=True)]
+    return np.array(groups), [Note(text, is_warning=True)] if unmatched else []
+
+
+def _similar(files: FileSplit, numbers: np.ndarray) -> np.ndarray:
+    """Return a number for every file, the same for pictures that are near-equal, of those that are numbered."""
+    small = np.concatenate([thumbnails(x) for x in files.rows(numbers).decoded()])
+    groups = np.full(files.num_examples, -1)
+    groups[numbers] = groups_of_similar(small, groups_of_rows(small))
+    return groups
 
 
 def _dataset(config: DataConfig, root: Path, files: dict[str, FileSplit]) -> Dataset:

@@ -100,14 +100,23 @@ class FileSplit:
             UserFileError: a file cannot be decoded; the message names it.
         """
         x, row = np.empty((self.num_examples, *self.event_shape), np.uint8), 0
+        for images in self.decoded():
+            x[row : row + len(images)] = images
+            row += len(images)
+        return ArraySplit(x, self.labels, self.names)
+
+    def decoded(self) -> Iterator[np.ndarray]:
+        """Decode the files in their order, some at a time: uint8 [B, height, width, channels].
+
+        Raises:
+            UserFileError: a file cannot be decoded; the message names it.
+        """
         try:
             for images, _ in self.batches(64).prefetch(2).as_numpy_iterator():
-                x[row : row + len(images)] = images
-                row += len(images)
+                yield images
         except tf.errors.OpError as error:
             found = re.search(rf"assertion failed: \[(.*?{re.escape(_DAMAGED)})", error.message, re.DOTALL)
             raise UserFileError(found[1] if found else " ".join(error.message.split())) from error
-        return ArraySplit(x, self.labels, self.names)
 
 
 @contextmanager

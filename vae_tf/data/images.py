@@ -12,6 +12,10 @@ from vae_tf.data.spec import DatasetSpec
 __all__ = ["byte_support", "decode_image", "fits_memory", "image_spec"]
 
 
+_WHITE = 255
+_CHUNK = 1000
+
+
 def fits_memory(num_examples: int, event_shape: Iterable[int], config: DataConfig) -> bool:
     """Whether so many byte images take up no more than `config.memory_limit_mb` (MiB) when decoded.
 
@@ -42,7 +46,7 @@ def decode_image(encoded: tf.Tensor, event_shape: tuple[int, int, int], resize: 
 
 
 def byte_support(arrays: Iterable[np.ndarray]) -> dict[str, Any]:
-    """Return the fields of a spec for uint8 values: {0, 1}, or 0 to 255 which become [0, 1].
+    """Return the fields of a spec for uint8 values: {0, 1} or {0, 255}, which become {0, 1}, or 0 to 255, which become [0, 1].
 
     Args:
         arrays: all the values there are, uint8.
@@ -50,11 +54,21 @@ def byte_support(arrays: Iterable[np.ndarray]) -> dict[str, Any]:
     Example:
         >>> byte_support([np.uint8([0, 7])])
         {'value_support': 'unit', 'raw_range': (0.0, 255.0), 'scale': (255.0,)}
+        >>> byte_support([np.uint8([0, 255])])
+        {'value_support': 'binary', 'raw_range': (0.0, 255.0), 'scale': (255.0,)}
     """
-    highest = max((int(array.max()) for array in arrays if array.size), default=0)
-    support: Literal["binary", "unit"] = "binary" if highest == 1 else "unit"
-    top = 1.0 if highest == 1 else 255.0
+    arrays = [array for array in arrays if array.size]
+    highest = max((int(array.max()) for array in arrays), default=0)
+    is_binary = highest == 1 or (highest == _WHITE and not any(map(_has_grey, arrays)))
+    support: Literal["binary", "unit"] = "binary" if is_binary else "unit"
+    top = 1.0 if highest == 1 else float(_WHITE)
     return {"value_support": support, "raw_range": (0.0, top), "scale": (top,)}
+
+
+def _has_grey(array: np.ndarray) -> bool:
+    """Whether a byte is neither 0 nor 255: told by the first examples where there are such."""
+    parts = (array[start : start + _CHUNK] for start in range(0, len(array), _CHUNK))
+    return any(bool(((part != 0) & (part != _WHITE)).any()) for part in parts)
 
 
 def image_spec(name: str, event_shape: tuple[int, ...], support: dict[str, Any], identity: str = "") -> DatasetSpec:

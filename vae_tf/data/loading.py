@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from vae_tf.data.splits import ArraySplit, Split
 from vae_tf.errors import UserValueError
 from vae_tf.parts.known import kinds
 
-__all__ = ["class_ids", "load_dataset", "load_examples"]
+__all__ = ["class_ids", "load_dataset", "load_examples", "source_of"]
 
 
-_CHOOSY = ("splits", "label_column", "label_bins", "counts", "resize", "window")
+_CHOOSY = ("splits", "label_column", "label_bins", "counts", "resize", "window", "group", "fold")
 """Settings that mean nothing to some sources, and are refused there rather than ignored."""
 
 
@@ -35,7 +36,7 @@ def load_dataset(config: DataConfig) -> Dataset:
         UserValueError: the dataset is unknown, its content is unfit, or a setting does not go with it.
         UserFileError: a file is missing, damaged, or cannot be had without a network.
     """
-    source = _source(config.dataset)
+    source = source_of(config.dataset)
     _refuse_settings(source, config)
     dataset = _of_classes(source().load(config), config)
     splits = {name: _limited(split, config.limit) for name, split in dataset.splits.items()}
@@ -51,7 +52,7 @@ def load_dataset(config: DataConfig) -> Dataset:
         splits["train"] = splits["train"].followed_by(splits["validation"])
     counts = {f"num_{name}": split.num_examples for name, split in splits.items()}
     update = {**counts, "binarization": config.binarization, "fingerprint": _fingerprint(spec, splits)}
-    return Dataset(spec.model_copy(update=update), splits)
+    return replace(dataset, spec=spec.model_copy(update=update), splits=splits)
 
 
 def load_examples(config: DataConfig) -> Dataset:
@@ -63,7 +64,7 @@ def load_examples(config: DataConfig) -> Dataset:
         UserValueError: as `load_dataset`.
         UserFileError: as `load_dataset`.
     """
-    is_file = _source(config.dataset).is_file
+    is_file = source_of(config.dataset).is_file
     return load_dataset(config.model_copy(update={"validation_fraction": 0.0, "test_fraction": 0.0}) if is_file else config)
 
 
@@ -80,7 +81,8 @@ def _of_classes(dataset: Dataset, config: DataConfig) -> Dataset:
     train = splits["train"]
     if spec.value_support == "real" and isinstance(train, ArraySplit) and train.num_examples:
         spec = spec.model_copy(update=standardization(train.x))
-    return Dataset(spec.model_copy(update={"fingerprint": _with_classes(spec.fingerprint, config.classes)}), splits)
+    spec = spec.model_copy(update={"fingerprint": _with_classes(spec.fingerprint, config.classes)})
+    return replace(dataset, spec=spec, splits=splits)
 
 
 def _with_classes(fingerprint: str, classes: tuple[str, ...]) -> str:
@@ -108,8 +110,16 @@ def class_ids(spec: DatasetSpec, classes: Iterable[str], what: str) -> list[int]
     return [number for number in known if number is not None]
 
 
-def _source(name: str) -> Any:
-    """Return the source that a dataset's name begins with; every other name is one of TFDS."""
+def source_of(name: str) -> Any:
+    """Return the source that a dataset's name begins with; every other name is one of TFDS.
+
+    Raises:
+        UserValueError: there is nothing after the colon.
+
+    Example:
+        >>> source_of("csv:table.csv").kind, source_of("mnist").kind
+        ('csv', 'tfds')
+    """
     form, colon, argument = name.partition(":")
     known = kinds("source")
     if form in known and colon and not argument:
@@ -118,12 +128,24 @@ def _source(name: str) -> Any:
 
 
 def _refuse_settings(source: Any, config: DataConfig) -> None:
-    """Raise if a setting is given that the source does not have."""
+    """Raise if a setting is given that the source does not have, or that does not go with another."""
     for name in _CHOOSY:
         if name not in source.heeds and getattr(config, name) != DataConfig.model_fields[name].default:
             raise UserValueError(
                 f"data.{name} does not go with {config.dataset}: leave it out. Received: {getattr(config, name)!r}."
             )
+    if config.copies == "similar" and "group" not in source.heeds:
+        raise UserValueError(
+            f"data.copies=similar does not go with {config.dataset}: pictures and rows of numbers are compared, in files or in "
+            f"memory. Received: {config.copies!r}."
+        )
+    alone = {"data.group": config.group, "data.fold": config.fold, "data.copies=similar": config.copies == "similar"}
+    which = next((name for name, is_set in alone.items() if is_set), None)
+    if config.window and which:
+        raise UserValueError(
+            f"{which} does not go with data.window: of rows in time the end is held out, and windows overlap. "
+            f"Received: data.window={config.window}. Leave one of them out."
+        )
 
 
 def _drawn_once(spec: DatasetSpec, splits: Mapping[str, Split], name: str) -> Split:

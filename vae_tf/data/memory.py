@@ -6,6 +6,7 @@ A run's configuration says their name; nobody but the program that has them can 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data.arrays import make_array_dataset
 from vae_tf.data.copies import groups_of_lines
 from vae_tf.data.frames import is_frame
-from vae_tf.data.partition import SPLIT_NAMES, fill_splits
+from vae_tf.data.partition import SPLIT_NAMES, Traits, fill_splits
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.table import Table, make_table_dataset, refuse_repeated
 from vae_tf.data.text import make_text_dataset
@@ -26,7 +27,7 @@ __all__ = ["as_texts", "in_memory", "load_memory"]
 
 _LENT: ContextVar[tuple[Any, ...]] = ContextVar("lent", default=())
 _BATCH = 1024
-_TABLE_ONLY = ("label_column", "label_bins")
+_TABLE_ONLY = ("label_column", "label_bins", "group")
 _OF_NUMBERS = (*_TABLE_ONLY, "counts", "window")
 _FORMS = "x, (x, labels), a tf.data.Dataset of them, a DataFrame, a list of texts, or a mapping of splits to such"
 
@@ -76,6 +77,8 @@ def load_memory(config: DataConfig) -> Dataset:
     texts = {split: as_texts(x) for split, (x, _) in pairs.items()}
     if all(part is not None for part in texts.values()):
         _refuse(config, _OF_NUMBERS, "texts")
+        if config.copies == "similar":
+            raise UserValueError(f"data.copies does not go with texts in that way: leave it out. Received: {config.copies!r}.")
         return _text_dataset({split: part or [] for split, part in texts.items()}, config)
     _refuse(config, _TABLE_ONLY, "arrays")
     return _array_dataset(pairs, config)
@@ -133,12 +136,10 @@ def as_texts(x: Any) -> list[str] | None:
 
 def _text_dataset(texts: Mapping[str, list[str]], config: DataConfig) -> Dataset:
     whole = {split: [" ".join(text.split()) for text in part if text.strip()] for split, part in texts.items()}
-    rows = fill_splits(
-        {split: np.arange(len(part)) for split, part in whole.items()}, config, lambda: groups_of_lines(whole["train"])
-    )
-    return make_text_dataset(
-        {name: [whole.get(name, whole["train"])[row] for row in part] for name, part in rows.items()}, config
-    )
+    traits = Traits(equal=lambda: groups_of_lines(whole["train"]))
+    cut = fill_splits({split: np.arange(len(part)) for split, part in whole.items()}, config, traits)
+    lines = {name: [whole.get(name, whole["train"])[row] for row in part] for name, part in cut.rows.items()}
+    return replace(make_text_dataset(lines, config), cut=cut.names, notes=cut.notes)
 
 
 def _array_dataset(pairs: Mapping[str, tuple[Any, Any]], config: DataConfig) -> Dataset:

@@ -1,18 +1,56 @@
 """What arrays and tables have in common: value support, standardisation, label ids, the spec and its splits."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from vae_tf.config import DataConfig
 from vae_tf.data.copies import groups_of_rows
 from vae_tf.data.images import byte_support
-from vae_tf.data.partition import SPLIT_NAMES, fill_splits, held_out_sizes
+from vae_tf.data.notes import Note
+from vae_tf.data.partition import SPLIT_NAMES, Traits, fill_splits, held_out_sizes
+from vae_tf.data.similar import groups_of_similar
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserValueError
 
-__all__ = ["array_splits", "binned", "count_fields", "label_ids", "standardization", "support_fields"]
+__all__ = [
+    "ArraySplits",
+    "Groups",
+    "array_splits",
+    "binned",
+    "check_groups",
+    "count_fields",
+    "label_ids",
+    "standardization",
+    "support_fields",
+]
+
+
+class Groups(NamedTuple):
+    """The groups of examples: `data.group`.
+
+    Attributes:
+        names: of every example's group, text [N], by split.
+        origin: what they are, for people; begins with a comma, or is empty.
+    """
+
+    names: Mapping[str, np.ndarray]
+    origin: str = ""
+
+
+class ArraySplits(NamedTuple):
+    """What a Dataset has behind its spec.
+
+    Attributes:
+        splits: `train`, `validation` and `test`.
+        cut: names of those that were cut off the training examples.
+        notes: what is to be told of it.
+    """
+
+    splits: dict[str, ArraySplit]
+    cut: tuple[str, ...]
+    notes: tuple[Note, ...] = ()
 
 
 def standardization(train: np.ndarray) -> dict[str, Any]:
@@ -112,23 +150,55 @@ def label_ids(parts: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], t
     return ids, tuple(str(name) for name in classes.tolist())
 
 
-def array_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], config: DataConfig) -> dict[str, ArraySplit]:
+def check_groups(config: DataConfig, name: str | None, what: str) -> None:
+    """Check that what says the groups does not say the classes too.
+
+    Args:
+        config: its `group`.
+        name: of what says the classes.
+        what: it is, for the message.
+
+    Raises:
+        UserValueError: it does.
+    """
+    if config.group is not None and config.group == name:
+        raise UserValueError(
+            f"data.group must be another {what} than the label: a class that is a group would be on one side only. "
+            f"Received: {config.group!r} for both."
+        )
+
+
+def array_splits(
+    x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], config: DataConfig, groups: Groups | None = None
+) -> ArraySplits:
     """Make the splits of arrays in memory, of at most `config.limit` examples.
 
     Args:
         x: examples of each split there is; what is missing is cut off the permuted training examples.
         labels: ids of the splits that have labels.
-        config: the shares that are held out, and the limit.
+        config: the shares that are held out, by which traits, and the limit.
+        groups: of the examples of every split.
     """
+    missing = tuple(name for name in SPLIT_NAMES[1:] if name not in x)
     if config.window:
-        return _series_splits(x, labels, config)
-    rows = fill_splits({name: np.arange(len(array)) for name, array in x.items()}, config, lambda: groups_of_rows(x["train"]))
+        return ArraySplits(_series_splits(x, labels, config), missing)
+    names = [name for name in SPLIT_NAMES if name in x]
+    starts = dict(zip(names, np.cumsum([0, *(len(x[name]) for name in names)]), strict=False))
+    traits = Traits(
+        equal=lambda: groups_of_rows(x["train"]),
+        similar=lambda: groups_of_similar(x["train"], groups_of_rows(x["train"])),
+        groups=np.concatenate([groups.names[name] for name in names]) if groups else None,
+        labels=labels.get("train"),
+        origin=groups.origin if groups else "",
+    )
+    cut = fill_splits({name: start + np.arange(len(x[name])) for name, start in starts.items()}, config, traits)
     splits = {}
-    for name, part in rows.items():
-        source, kept = name if name in x else "train", part[: config.limit]
+    for name, part in cut.rows.items():
+        source = name if name in x else "train"
+        kept = part[: config.limit] - starts[source]
         ids = labels[source][kept] if source in labels else np.full(len(kept), NO_LABEL, np.int64)
         splits[name] = ArraySplit(x[source][kept], ids)
-    return splits
+    return ArraySplits(splits, cut.names, cut.notes)
 
 
 def _series_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], config: DataConfig) -> dict[str, ArraySplit]:

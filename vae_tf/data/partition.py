@@ -1,19 +1,56 @@
 """Which examples are held out where a source has no validation or test split: fixed, the same for every run."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from vae_tf.config import DataConfig
-from vae_tf.data.copies import keep_together
+from vae_tf.data.copies import joined, keep_together
+from vae_tf.data.notes import Note, describe_groups
+from vae_tf.data.strata import share_out
 from vae_tf.errors import UserValueError
 
-__all__ = ["SPLIT_NAMES", "fill_splits", "held_out_sizes", "permutation"]
+__all__ = ["SPLIT_NAMES", "Cut", "Traits", "fill_splits", "held_out_sizes", "permutation"]
 
 SPLIT_NAMES = ("train", "validation", "test")
 
 _SEED = 1797
 """Not the run's seed: runs with different seeds compare on the same examples."""
+
+
+@dataclass(frozen=True, eq=False)
+class Traits:
+    """What is known of examples, each by its row number, where splits are cut.
+
+    Attributes:
+        equal: gives a number for every row, the same for equal examples. Called where something is cut.
+        similar: gives the same for near-equal ones.
+        groups: name of every row's group, [N] (`data.group`); or none.
+        labels: class of every row, int [N]; or none.
+        origin: what the groups are, for people; begins with a comma, or is empty.
+    """
+
+    equal: Callable[[], np.ndarray] | None = None
+    similar: Callable[[], np.ndarray] | None = None
+    groups: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    origin: str = ""
+
+
+class Cut(NamedTuple):
+    """How rows are divided.
+
+    Attributes:
+        rows: row numbers of `train`, `validation` and `test`, disjoint.
+        names: of the splits that were cut off the training rows.
+        notes: what is to be told of it.
+    """
+
+    rows: dict[str, np.ndarray]
+    names: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def permutation(num_rows: int) -> np.ndarray:
@@ -61,35 +98,118 @@ def held_out_sizes(num_train: int, missing: tuple[str, ...], config: DataConfig)
     return sizes
 
 
-def fill_splits(
-    rows: Mapping[str, np.ndarray], config: DataConfig, groups: Callable[[], np.ndarray] | None = None
-) -> dict[str, np.ndarray]:
+def fill_splits(rows: Mapping[str, np.ndarray], config: DataConfig, traits: Traits | None = None) -> Cut:
     """Cut the splits that are missing off the end of the permuted training rows.
+
+    Rows of one group (`data.group`) stay on one side, as do copies (`data.copies`); with groups, or with classes and
+    `data.stratify`, rows are divided by `share_out`.
 
     Args:
         rows: row numbers of each split there is; `train` must be there.
-        config: the shares that are held out.
-        groups: gives the group of every row, by its number: rows of one group stay on one side. Called where something is held
-            out and `data.copies` is `together`.
-
-    Returns:
-        Row numbers of `train`, `validation` and `test`, disjoint; unchanged where nothing was missing or held out.
+        config: the shares that are held out, and by which traits.
+        traits: of the rows. Splits that were given stay as they are; on which sides groups are is told of them too.
 
     Raises:
-        UserValueError: no training example would be left.
+        UserValueError: no training example would be left, or there are fewer groups than splits.
 
     Example:
-        >>> {name: len(part) for name, part in fill_splits({"train": np.arange(10)}, DataConfig()).items()}
+        >>> {name: len(part) for name, part in fill_splits({"train": np.arange(10)}, DataConfig()).rows.items()}
         {'train': 8, 'validation': 1, 'test': 1}
     """
+    traits = traits or Traits()
     missing = tuple(name for name in SPLIT_NAMES[1:] if name not in rows)
-    train, filled = rows["train"], dict(rows)
-    sizes = held_out_sizes(len(train), missing, config) if missing else {}
+    sizes = held_out_sizes(len(rows["train"]), missing, config) if missing else {}
+    filled = {**rows, **dict.fromkeys(missing, rows["train"][:0])}
+    notes: list[Note] = []
+    if config.fold and config.holds_out and "test" not in missing:
+        raise UserValueError(
+            f"data.fold needs examples of which none are set aside for a test yet. Received: {config.dataset}, with a test "
+            "split of its own. Measure on that."
+        )
     if any(sizes.values()):
-        train = train[permutation(len(train))]
+        divide = _fold if config.fold else _cut
+        parts, notes = divide(rows["train"][permutation(len(rows["train"]))], sizes, config, traits)
+        filled |= parts
+    filled = {name: filled[name] for name in SPLIT_NAMES}
+    if traits.groups is not None:
+        names = {name: traits.groups[part] for name, part in filled.items() if len(part)}
+        notes = [*describe_groups(names, f"{config.group}{traits.origin}"), *notes]
+    return Cut(filled, missing, tuple(notes))
+
+
+def _cut(
+    train: np.ndarray, sizes: dict[str, int], config: DataConfig, traits: Traits
+) -> tuple[dict[str, np.ndarray], list[Note]]:
+    """Divide permuted rows into what stays for training and what is held out, by the traits that the configuration names."""
+    labels = traits.labels if config.stratify else None
+    ties, notes = _ties(train, config, traits)
+    if traits.groups is None and labels is None:
+        return _off_the_end(train, sizes, ties), notes
+    wanted = {"train": len(train) - sum(sizes.values()), **{name: size for name, size in reversed(sizes.items()) if size}}
+    num_units = len(np.unique(ties))
+    if num_units < len(wanted):
+        if traits.groups is not None:
+            raise UserValueError(_too_few(len(train), wanted, num_units, config))
+        ties = np.arange(len(train))  # all are copies of one another: that is told
+    strata = np.zeros(len(train), np.int64) if labels is None else labels[train]
+    sides = share_out(ties, strata, list(wanted.values()))
+    return {name: train[sides == side] for side, name in enumerate(wanted)}, notes
+
+
+def _fold(
+    train: np.ndarray, sizes: dict[str, int], config: DataConfig, traits: Traits
+) -> tuple[dict[str, np.ndarray], list[Note]]:
+    """Divide permuted rows into equal parts, of which one is the test split, and the rest as ever."""
+    number, total = config.fold or (1, 1)
+    labels = traits.labels if config.stratify else None
+    ties, notes = _ties(train, config, traits)
+    num_units = len(np.unique(ties))
+    if num_units < max(total, 3):
+        raise UserValueError(
+            f"data.fold must have at least an example, or a group of such, in each of its parts. Received: {num_units} of them "
+            f"for {total} parts. Ask for fewer."
+        )
+    strata = np.zeros(len(train), np.int64) if labels is None else labels[train]
+    is_test = share_out(ties, strata, [len(part) for part in np.array_split(train, total)]) == number - 1
+    parts, _ = _cut(train[~is_test], {name: size for name, size in sizes.items() if name != "test"}, config, traits)
+    return {**parts, "test": train[is_test]}, notes
+
+
+def _ties(train: np.ndarray, config: DataConfig, traits: Traits) -> tuple[np.ndarray, list[Note]]:
+    """Return a number for each of the rows, the same for those that must stay together."""
+    ties, notes = [np.arange(len(train))], []
+    if traits.equal and config.copies != "apart":
+        ties.append(traits.equal()[train])
+    if traits.similar and config.copies == "similar":
+        ties.append(traits.similar()[train])
+        count = int((np.bincount(ties[-1])[ties[-1]] > 1).sum())
+        if count:
+            text = (
+                f"{count:,} of {len(train):,} examples are nearly equal to others (data.copies=similar): they are on one side."
+            )
+            notes.append(Note(text))
+    if traits.groups is not None:
+        ties.append(np.unique(traits.groups[train], return_inverse=True)[1].reshape(-1))
+    return joined(ties), notes
+
+
+def _off_the_end(train: np.ndarray, sizes: Mapping[str, int], ties: np.ndarray) -> dict[str, np.ndarray]:
+    """Cut rows off the end; what is tied to the row with the lowest number goes where that is."""
+    by_number = np.empty(train.max() + 1, np.int64)
+    by_number[train] = ties
+    parts = {}
     for name, size in sizes.items():
-        train, filled[name] = train[: len(train) - size], train[len(train) - size :]
-    filled["train"] = train
-    if groups and any(sizes.values()) and config.copies == "together":
-        filled |= keep_together({name: filled[name] for name in ("train", *missing)}, groups())
-    return {name: filled[name] for name in SPLIT_NAMES}
+        train, parts[name] = train[: len(train) - size], train[len(train) - size :]
+    return keep_together({"train": train, **parts}, by_number)
+
+
+def _too_few(num_rows: int, wanted: Mapping[str, int], num_units: int, config: DataConfig) -> str:
+    names = list(wanted)
+    joined_by = (
+        "" if config.copies == "apart" else ", once those that share copies are one (data.copies=apart keeps them apart)"
+    )
+    received = f"{num_units} group{'' if num_units == 1 else 's'} of {num_rows} examples{joined_by}"
+    return (
+        f"data.group={config.group} must leave a group for each of {', '.join(names)}. Received: {received}. "
+        "Name smaller groups, or give the splits yourself."
+    )

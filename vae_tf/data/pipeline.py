@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_tf.data.augmentations.base import Augmentation, Draws
+from vae_tf.data.notes import Note
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import WHOLE, ArraySplit, Share, Split
 from vae_tf.errors import UserValueError
@@ -40,10 +41,14 @@ class Dataset:
     Attributes:
         spec: shapes, scaling, counts.
         splits: `train`, `validation` and `test`.
+        cut: names of those that were cut off the training examples here, and can be cut otherwise.
+        notes: what is to be told of how they were divided.
     """
 
     spec: DatasetSpec
     splits: Mapping[str, Split]
+    cut: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def split(self, name: str) -> Split:
         """Return a split by name.

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from vae_tf.config import DataConfig
 from vae_tf.data.copies import describe_copies
+from vae_tf.data.notes import few
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
@@ -17,17 +19,19 @@ _MAX_EXAMPLES = 10_000
 _MAX_STREAMED_VALUES = 2**26
 """Values that are decoded for the look at a streamed split."""
 _FEW_EXAMPLES = 100
+_FEW_BITS = 64
+"""Pixels below which pictures of zeros and ones are equal by chance."""
 _TOLERANCE = 1e-6
 """How far outside [0, 1] rounding may put a value."""
 
 
-def probe(dataset: Dataset, likelihood_kind: str, copies: str = "together") -> list[str]:
+def probe(dataset: Dataset, likelihood_kind: str, config: DataConfig | None = None) -> list[str]:
     """Check up to 10,000 examples of every split (fewer large ones when streamed) against the spec and the likelihood.
 
     Args:
         dataset: the data.
         likelihood_kind: its `kind` in the configuration.
-        copies: `data.copies`, for what is said of equal examples.
+        config: what the data were loaded by, for what is said of how they are divided.
 
     Returns:
         Warnings, each in plain sentences; none if all is well.
@@ -43,7 +47,16 @@ def probe(dataset: Dataset, likelihood_kind: str, copies: str = "together") -> l
     for name, x in samples.items():
         _check_values(name, x, spec)
     x = samples["train"]
-    return [*likelihood.warnings(spec, x), *_constant(dataset, x), *_few(dataset), *_copies(dataset, copies)]
+    config = config or DataConfig()
+    notes = (note.text for note in dataset.notes if note.is_warning)
+    return [
+        *likelihood.warnings(spec, x),
+        *_constant(dataset, x),
+        *_few(dataset),
+        *notes,
+        *_classes(dataset),
+        *_copies(dataset, config),
+    ]
 
 
 def _sample(name: str, split: Split, spec: DatasetSpec) -> np.ndarray:
@@ -63,7 +76,7 @@ def _check_values(name: str, x: np.ndarray, spec: DatasetSpec) -> None:
     if not is_wrong.any() and spec.value_support == "unit":
         is_wrong, rule = (x < -_TOLERANCE) | (x > 1 + _TOLERANCE), "must be in [0, 1] after scaling"
     if not is_wrong.any() and spec.value_support == "binary":
-        is_wrong, rule = (x != 0) & (x != 1), "must be 0 or 1"
+        is_wrong, rule = (x != 0) & (x != 1), "must be 0 or 1 (or data.binarization=threshold makes them so)"
     if is_wrong.any():
         row, *place = (int(number) for number in np.argwhere(is_wrong)[0])
         raise UserValueError(
@@ -83,10 +96,32 @@ def _constant(dataset: Dataset, x: np.ndarray) -> Iterable[str]:
         yield f"All training examples of {dataset.spec.name} that were looked at are equal: there is nothing to learn."
 
 
-def _copies(dataset: Dataset, copies: str) -> Iterable[str]:
-    """Say what is equal, of pictures, tables and texts; windows of a series and zeros and ones repeat by their nature."""
-    if not (dataset.spec.is_series or dataset.spec.value_support in ("binary", "count")):
-        yield from describe_copies(dataset.splits, copies)
+def _classes(dataset: Dataset) -> Iterable[str]:
+    """Say which classes are not on every side, where the splits were cut here."""
+    names, cut = dataset.spec.label_names, [*dict.fromkeys(("train", *dataset.cut))]
+    if not names or len(cut) == 1:
+        return
+    present = {split: np.isin(np.arange(len(names)), getattr(dataset.splits[split], "labels", ())) for split in cut}
+    anywhere = np.any(list(present.values()), axis=0)
+    lacking = {split: [names[k] for k in np.flatnonzero(anywhere & ~there)] for split, there in present.items()}
+    where = [f"{len(missing):,} in {split} ({few(missing)})" for split, missing in lacking.items() if missing]
+    if where:
+        yield (
+            f"Not every class is in every split: of {int(anywhere.sum()):,} there lack {', '.join(where)}. They have too few "
+            "examples, or groups."
+        )
+
+
+def _copies(dataset: Dataset, config: DataConfig) -> Iterable[str]:
+    """Say what is equal, of pictures, tables and texts; windows of a series, counts and few bits repeat by their nature."""
+    spec = dataset.spec
+    repeats = spec.is_series or spec.value_support == "count" or (spec.value_support == "binary" and not _is_large(spec))
+    if not repeats:
+        yield from describe_copies(dataset, config)
+
+
+def _is_large(spec: DatasetSpec) -> bool:
+    return spec.is_image and spec.num_dims >= _FEW_BITS
 
 
 def _few(dataset: Dataset) -> Iterable[str]:

@@ -62,16 +62,18 @@ def simulate_topics(
 def load_waves(config: DataConfig) -> Dataset:
     """Load 6,000 rows of the simulated sensors as windows of `config.window` rows (default 48), standardised."""
     rows = simulate_waves(6000, np.random.default_rng(0))
-    splits = array_splits({"train": rows}, {}, config.model_copy(update={"window": config.window or _WINDOW}))
+    splits, cut, notes = array_splits({"train": rows}, {}, config.model_copy(update={"window": config.window or _WINDOW}))
     shape = splits["train"].x.shape[1:]
     fields = standardization(splits["train"].x)
-    return Dataset(DatasetSpec(name="waves", event_shape=shape, feature_names=("first", "second"), **fields), splits)
+    return Dataset(
+        DatasetSpec(name="waves", event_shape=shape, feature_names=("first", "second"), **fields), splits, cut, notes
+    )
 
 
 def load_topics(config: DataConfig) -> Dataset:
     """Load 4,000 simulated documents of 60 words and 5 topics; the label is a document's main topic."""
     counts, topics = simulate_topics(4000, 60, 5, np.random.default_rng(0))
-    splits = array_splits({"train": counts}, {"train": topics}, config)
+    splits, cut, notes = array_splits({"train": counts}, {"train": topics}, config.model_copy(update={"stratify": False}))
     names = {"label_names": tuple(f"topic_{k}" for k in range(5)), "feature_names": tuple(f"word_{w:02d}" for w in range(60))}
     spec = DatasetSpec(name="topics", event_shape=splits["train"].x.shape[1:], **names, **count_fields({"x": counts}, "topics"))
-    return Dataset(spec, splits)
+    return Dataset(spec, splits, cut, notes)

@@ -27,7 +27,7 @@ class Source(Part):
 
     slot = "source"
     required: ClassVar[tuple[str, ...]] = ("arrays|load",)
-    heeds: ClassVar[tuple[str, ...]] = ("counts", "window")
+    heeds: ClassVar[tuple[str, ...]] = ("counts", "window", "group", "fold")
     is_file: ClassVar[bool] = True
 
     def arrays(self, argument: str) -> Mapping[str, np.ndarray]:
@@ -38,7 +38,8 @@ class Source(Part):
 
         Returns:
             `x` (and `y`, labels): splits are cut off by a fixed permutation; or `x_train`, `x_validation`, `x_test` (and
-            `y_train`, ...). Rows of numbers [N, D], or images [N, H, W] or [N, H, W, C].
+            `y_train`, ...), and the groups that `data.group` names, as `y` is named. Rows of numbers [N, D], or images
+            [N, H, W] or [N, H, W, C].
         """
         raise UserNotImplementedError(self.lack("arrays"))
 

@@ -93,6 +93,8 @@ class DatasetSpec(BaseModel):
         if self.value_support == "count":
             return "counts"
         values = "zeros and ones" if self.is_binary else "numbers"
+        if self.value_support == "binary" and self.raw_range == (0.0, 255.0):
+            values += " (bytes of 0 and 255)"
         return f"{'pictures' if self.is_image else 'series' if self.is_series else 'rows'} of {values}"
 
     @property

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from vae_tf.config import DataConfig, existing_path
-from vae_tf.data.numeric import array_splits, binned, count_fields, label_ids, standardization
+from vae_tf.data.numeric import Groups, array_splits, binned, check_groups, count_fields, label_ids, standardization
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
@@ -28,7 +28,8 @@ def load_csv(config: DataConfig) -> Dataset:
 
     Args:
         config: `dataset` is `csv:PATH`; `label_column` names a column of text or whole numbers that is no input, or of any
-            numbers, where `label_bins` says into how many classes they are cut; `counts` keeps whole numbers as they are.
+            numbers, where `label_bins` says into how many classes they are cut; `group` names a column that is no input either:
+            rows with one value in it stay on one side; `counts` keeps whole numbers as they are.
 
     Returns:
         Splits in memory, of at most `config.limit` rows.
@@ -65,19 +66,23 @@ def make_table_dataset(tables: Mapping[str, Table], config: DataConfig) -> Datas
 
     Args:
         tables: `train`, and the other splits where there are such.
-        config: the label column, counts, the shares that are held out, the limit, the window.
+        config: the columns of labels and groups, counts, the shares that are held out, the limit, the window.
 
     Raises:
-        UserValueError: a cell is empty or no number, columns differ, or there is no such label column.
+        UserValueError: a cell is empty or no number, columns differ, or there is no such column of labels or groups.
     """
     train = tables["train"]
     _check_columns(tables)
     labels, names = _labels(tables, config)
-    features = [name for name in train.names if name != config.label_column]
+    groups = _groups(tables, config)
+    features = [name for name in train.names if name not in (config.label_column, config.group)]
     if not features:
-        raise UserValueError(f"{train.source} must have a column besides the label. Received: {', '.join(train.names)}.")
+        raise UserValueError(
+            f"{train.source} must have a column besides the label{' and the group' if config.group else ''}. "
+            f"Received: {', '.join(train.names)}."
+        )
     x = {split: np.stack([_numbers(table, name) for name in features], axis=1) for split, table in tables.items()}
-    splits = array_splits(x, labels, config)
+    splits, cut, notes = array_splits(x, labels, config, groups)
     support = count_fields(x, train.source) if config.counts else standardization(splits["train"].x)
     spec = DatasetSpec(
         name=config.dataset,
@@ -86,7 +91,7 @@ def make_table_dataset(tables: Mapping[str, Table], config: DataConfig) -> Datas
         feature_names=tuple(features),
         **support,
     )
-    return Dataset(spec, splits)
+    return Dataset(spec, splits, cut, notes)
 
 
 def refuse_repeated(names: list[str], source: str) -> None:
@@ -206,6 +211,20 @@ def _labels(tables: Mapping[str, Table], config: DataConfig) -> tuple[dict[str, 
         stops = np.cumsum([table.columns.num_rows for table in tables.values()])[:-1]
         return dict(zip(tables, np.split(ids, stops), strict=True)), names
     return label_ids({split: _classes(table, name) for split, table in tables.items()})
+
+
+def _groups(tables: Mapping[str, Table], config: DataConfig) -> Groups | None:
+    """Return the groups of all rows; their column may be missing where nothing is held out."""
+    name, train = config.group, tables["train"]
+    check_groups(config, config.label_column, "column")
+    if name is None or (name not in train.names and not config.holds_out):
+        return None
+    if name not in train.names:
+        raise UserValueError(f"data.group must be a column of {train.source}: {_few(train.names)}. Received: {name!r}.")
+    for table in tables.values():
+        _refuse_missing(table, name)
+    names = {split: table.columns.column(name).to_numpy().astype(str) for split, table in tables.items()}
+    return Groups(names, ", a column and no input")
 
 
 def _classes(table: Table, name: str) -> np.ndarray:

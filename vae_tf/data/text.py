@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.copies import groups_of_lines
-from vae_tf.data.partition import fill_splits
+from vae_tf.data.partition import Traits, fill_splits
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL, ArraySplit
@@ -41,8 +42,9 @@ def load_text(config: DataConfig) -> Dataset:
         lines = _lines(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserFileError(f"{path} must be a UTF-8 text. Received: {error}.") from error
-    rows = fill_splits({"train": np.arange(len(lines))}, config, lambda: groups_of_lines(lines))
-    return make_text_dataset({name: [lines[row] for row in part] for name, part in rows.items()}, config)
+    cut = fill_splits({"train": np.arange(len(lines))}, config, Traits(equal=lambda: groups_of_lines(lines)))
+    dataset = make_text_dataset({name: [lines[row] for row in part] for name, part in cut.rows.items()}, config)
+    return replace(dataset, cut=cut.names, notes=cut.notes)
 
 
 def _lines(text: str) -> list[str]:

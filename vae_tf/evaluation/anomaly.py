@@ -87,7 +87,9 @@ def as_model_inputs(trained: DatasetSpec, data: Dataset) -> Dataset:
     if trained.value_support != "real" and spec.value_support == "real":
         raise UserValueError(f"The model was trained on values in [0, 1]. Received: other numbers in {spec.name}.")
     scaling = trained if trained.value_support == "real" else spec
-    update = {"shift": scaling.shift, "scale": scaling.scale, "binarization": trained.binarization}
+    is_grey = trained.value_support == "binary" and not spec.is_binary  # as a servable takes it: thresholded
+    binarization = "threshold" if is_grey else trained.binarization
+    update = {"shift": scaling.shift, "scale": scaling.scale, "binarization": binarization}
     return Dataset(spec.model_copy(update=update), data.splits)
 
 

@@ -13,6 +13,8 @@ AGAIN = "train --resume"
 """What goes on with a run, where the run's own folder is not known."""
 _FEWEST = 3
 """Looks at validation below which a curve shows nothing."""
+_ENOUGH = 8
+"""Looks below which a bend cannot be told from a jump."""
 _TAIL = 1 / 4
 """Share of the looks, the last ones, that tell whether validation still falls."""
 _NOTICED = 0.005
@@ -78,7 +80,7 @@ def read_curve(records: Sequence[Mapping[str, Any]]) -> CurveVerdict:
     after = values[best + 1 :]
     rise = float(np.mean(after[-max(1, len(after) // 2) :]) - values[best]) if len(after) else 0.0
     falls = bool(len(after)) and trained[-1] < trained[best]
-    if jump > _NOISY * gained and rise < _CLEAR * jump:
+    if len(looks) >= _ENOUGH and jump > _NOISY * gained and rise < _CLEAR * jump:
         return CurveVerdict(
             "noisy",
             f"Noisy: validation jumps by {jump:.3g} nats between two looks, beside {gained:.3g} nats gained in all.",

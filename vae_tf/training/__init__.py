@@ -5,12 +5,14 @@ from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import STRATEGIES, Distribution, start_distribution
 from vae_tf.training.executions import choose_steps_per_execution
 from vae_tf.training.fitting import check_start, train
+from vae_tf.training.folds import CrossValidation, cross_validate, fold_config, pool
 from vae_tf.training.optimizers import WeightAverage
 from vae_tf.training.plan import Plan, plan_of, plan_run
 from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import (
     LoadedRun,
     TrainingOutcome,
+    as_recorded,
     check_same_data,
     describe_environment,
     finish_run,
@@ -27,6 +29,7 @@ from vae_tf.training.transfer import Taken, init_from, take_weights
 __all__ = [
     "STRATEGIES",
     "CheckpointStore",
+    "CrossValidation",
     "Distribution",
     "LoadedRun",
     "NonFiniteLossError",
@@ -39,18 +42,22 @@ __all__ = [
     "TrainingOutcome",
     "TrainingState",
     "WeightAverage",
+    "as_recorded",
     "check_same_data",
     "check_start",
     "choose_steps_per_execution",
+    "cross_validate",
     "describe_environment",
     "describe_model",
     "finish_run",
+    "fold_config",
     "init_from",
     "load_run",
     "only_shown",
     "open_data",
     "plan_of",
     "plan_run",
+    "pool",
     "read_spec",
     "record",
     "start_distribution",

@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from vae_tf.version import VERSION
 __all__ = [
     "LoadedRun",
     "TrainingOutcome",
+    "as_recorded",
     "check_same_data",
     "describe_environment",
     "finish_run",
@@ -92,12 +93,24 @@ def check_same_data(run: RunDirectory, spec: DatasetSpec) -> None:
         UserValueError: they differ.
     """
     before = read_spec(run)
+    if (before.value_support, spec.value_support) == ("unit", "binary") and before.raw_range == spec.raw_range:
+        spec = spec.model_copy(update={"value_support": "unit"})  # bytes of 0 and 255 alone were once read as all others
     if before != spec:
         fields = [name for name in DatasetSpec.model_fields if getattr(before, name) != getattr(spec, name)]
         raise UserValueError(
             f"The data are not those that {run.path} was trained on: {', '.join(fields)} differ. "
             "Put the old data back, or start a new run."
         )
+
+
+def as_recorded(run: RunDirectory, dataset: Dataset) -> Dataset:
+    """Return data under the description that a run has of them: how values are read may have changed since it was made.
+
+    Raises:
+        UserValueError: they are not those that the run was trained on.
+    """
+    check_same_data(run, dataset.spec)
+    return replace(dataset, spec=read_spec(run))
 
 
 def read_spec(run: RunDirectory) -> DatasetSpec:
@@ -215,6 +228,4 @@ def open_data(loaded: LoadedRun) -> Dataset:
         UserValueError: they have changed since, or were given in memory.
         UserFileError: they are not where they were.
     """
-    dataset = load_dataset(loaded.config.data)
-    check_same_data(loaded.run, dataset.spec)
-    return dataset
+    return as_recorded(loaded.run, load_dataset(loaded.config.data))

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vae_tf.artifacts import RunDirectory
@@ -30,7 +31,7 @@ from vae_tf.training.checkpoints import CheckpointStore
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
 from vae_tf.training.plan import plan_run
-from vae_tf.training.runs import LoadedRun, TrainingOutcome, finish_run
+from vae_tf.training.runs import LoadedRun, TrainingOutcome, as_recorded, finish_run
 from vae_tf.training.showing import timing_table
 from vae_tf.training.timing import measure_length
 
@@ -96,8 +97,7 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
     distribution = distribution or start_distribution("none", Cluster())
     stopwatch, is_chief = stopwatch or Stopwatch(), distribution.cluster.is_chief
     with console.status(f"Loading {config.data.dataset}"), stopwatch.phase("start"):
-        goes_on = resume and bool(CheckpointStore(run.checkpoints).epochs())
-        dataset, config, choices, vae = _load(config, console, distribution, stopwatch, goes_on)
+        dataset, config, choices, vae = _load(config, console, distribution, stopwatch, run if resume else None)
     if is_chief:
         with stopwatch.phase("write"):
             run.write_config(config, resume)
@@ -133,7 +133,7 @@ def _measure(
 
 
 def _load(
-    config: RunConfig, console: Console, distribution: Distribution, stopwatch: Stopwatch, goes_on: bool
+    config: RunConfig, console: Console, distribution: Distribution, stopwatch: Stopwatch, begun: RunDirectory | None
 ) -> tuple[Dataset, RunConfig, list[Choice], VAE]:
     """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written.
 
@@ -141,8 +141,11 @@ def _load(
         The data, the configuration of which nothing is open any more, what was chosen, and the model before its first step.
     """
     started = time.perf_counter()
+    goes_on = begun is not None and bool(CheckpointStore(begun.checkpoints).epochs())
     with stopwatch.phase("read"):
         dataset = load_dataset(config.data)
+        if begun and begun.dataset_file.exists():
+            dataset = as_recorded(begun, dataset)
         look = look_at(dataset) if is_open(config.training.augment) else NOT_LOOKED
     planned, choices = plan_run(config, dataset.spec, look=look)
     if config.training.minutes and config.training.epochs == "auto":
@@ -150,7 +153,7 @@ def _load(
         planned, choices = plan_run(config, dataset.spec, length, look)
     config = planned
     with stopwatch.phase("read"):
-        noticed = probe(dataset, config.model.likelihood.kind, config.data.copies)
+        noticed = probe(dataset, config.model.likelihood.kind, config.data)
     for message in (*noticed, *_homeless(config)):
         _warn(console, message)
     return dataset, config, choices, check_start(config, dataset, distribution, console, goes_on)
@@ -189,7 +192,10 @@ def _announce(config: RunConfig, dataset: Dataset, run: RunDirectory, console: C
         f"{config.model.network.kind}, {blocks}, {config.model.likelihood.kind}. Writing to [bold]{run.path}[/]",
         highlight=False,
     )
+    for note in dataset.notes:
+        if not note.is_warning:
+            console.print(note.text, markup=False, highlight=False)
 
 
 def _warn(console: Console, message: str) -> None:
-    console.print(f"[yellow]Warning:[/] {message}", highlight=False)
+    console.print(f"[yellow]Warning:[/] {escape(message)}", highlight=False)

@@ -13,7 +13,7 @@ __all__ = ["CsvSource"]
 class CsvSource(Source):
     """A table of numbers."""
 
-    heeds = ("label_column", "label_bins", "counts", "window")
+    heeds = ("label_column", "label_bins", "counts", "window", "group", "fold")
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset; see `vae_tf.data.table.load_csv`."""

@@ -13,7 +13,7 @@ __all__ = ["FolderSource"]
 class FolderSource(Source):
     """The pictures under a folder."""
 
-    heeds = ("resize",)
+    heeds = ("resize", "group", "fold")
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset; see `vae_tf.data.folder.load_folder`."""

@@ -13,7 +13,7 @@ __all__ = ["MemorySource"]
 class MemorySource(Source):
     """What a Python program has in memory."""
 
-    heeds = ("label_column", "label_bins", "counts", "window")
+    heeds = ("label_column", "label_bins", "counts", "window", "group", "fold")
     is_file = False
 
     def load(self, config: DataConfig) -> Dataset:

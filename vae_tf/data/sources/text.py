@@ -13,7 +13,7 @@ __all__ = ["TextSource"]
 class TextSource(Source):
     """The lines of a text."""
 
-    heeds = ()
+    heeds = ("fold",)
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset; see `vae_tf.data.text.load_text`."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ __all__ = [
     "Plain",
     "Quantity",
     "compare",
+    "judge",
     "ratio",
     "read_obvious",
 ]
@@ -151,13 +152,30 @@ def compare(ours: Measured, plain: Plain, advice: str = "") -> ObviousComparison
     else:
         value, error = ratio(plain.values, ours.weights)
         difference, stderr = ratio(ours.values - plain.values, ours.weights)
+    found = judge(Obvious(plain.name, plain.quantity, value, error, note=plain.note), own, difference, stderr, plain.unfair)
+    return replace(found, advice=advice) if found.is_behind else found
+
+
+def judge(obvious: Obvious, ours: float, difference: float, stderr: float | None, unfair: str = "") -> ObviousComparison:
+    """Say who is ahead.
+
+    Args:
+        obvious: the plain model's number.
+        ours: the model's.
+        difference: ours minus the plain one's.
+        stderr: its standard error; None where there is none.
+        unfair: why the two do not compare; empty where they do.
+
+    Example:
+        >>> judge(Obvious("all", NATS, 3.0, 0.1), 2.9, -0.1, 0.1).verdict
+        'Level with all: the difference of 0.1 nats is 1.0 standard errors.'
+    """
     margin = _NUM_STDERR * stderr if stderr is not None else 0.0
-    is_apart = not plain.unfair and abs(difference) > margin
-    verdict = _verdict(plain, difference, stderr, is_apart)
-    is_behind = is_apart and difference > 0
-    obvious = Obvious(plain.name, plain.quantity, value, error, note=plain.note)
-    is_ahead = is_apart and difference < 0
-    return ObviousComparison(own, obvious, difference, stderr, verdict, is_behind, is_ahead, advice if is_behind else "")
+    is_apart = not unfair and abs(difference) > margin
+    verdict = _verdict(obvious, difference, stderr, is_apart, unfair)
+    return ObviousComparison(
+        ours, obvious, difference, stderr, verdict, is_apart and difference > 0, is_apart and difference < 0
+    )
 
 
 def read_obvious(results: Mapping[str, Any]) -> list[ObviousComparison]:
@@ -171,11 +189,11 @@ def read_obvious(results: Mapping[str, Any]) -> list[ObviousComparison]:
     return [ObviousComparison(**{**row, "obvious": Obvious(**row["obvious"])}) for row in rows]
 
 
-def _verdict(plain: Plain, difference: float, stderr: float | None, is_apart: bool) -> str:
+def _verdict(plain: Obvious, difference: float, stderr: float | None, is_apart: bool, unfair: str) -> str:
     """Say in one sentence who is ahead, and by how much."""
     size = f"{abs(difference):.4g} {plain.quantity}"
-    if plain.unfair:
-        return f"No verdict beside {plain.name}: {plain.unfair}."
+    if unfair:
+        return f"No verdict beside {plain.name}: {unfair}."
     if stderr is None:
         return f"{_side(difference)} {plain.name} by {size} (without a standard error)."
     if not stderr:
