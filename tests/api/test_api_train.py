@@ -210,3 +210,29 @@ def test_a_path_or_a_name_for_a_source_is_refused(tmp_path):
 def test_a_folder_that_is_taken_is_refused_before_any_work(picture_run, pictures):
     with pytest.raises(vae_tf.UserFileError, match="holds a run already"):
         vae_tf.train(pictures, run_dir=picture_run.path)
+
+
+def test_groups_and_their_notes_are_told_as_they_are_written(table, make_frame, small, tmp_path, capsys):
+    """A name in brackets is no markup."""
+    rows = {"width": table["width"], "height": table["height"], "[who]": np.arange(150) // 5}
+    overrides = {**small, "training.epochs": 1, "data.group": "[who]"}
+    run = vae_tf.train(make_frame(rows), latent="gaussian:2", overrides=overrides, run_dir=tmp_path / "run")
+    told = " ".join(capsys.readouterr().err.split())
+    assert "data.group=[who], a column and no input: 30 groups, the largest with 5 examples; 24 are in train, 3 in" in told
+    assert "Warning: data.group" not in told
+    assert run.spec.feature_names == ("width", "height") and list(run.encode(make_frame(rows)).columns) == ["z0", "z1"]
+
+
+def test_a_run_whose_bits_were_read_as_greys_goes_on_as_it_began(train_small, tmp_path, monkeypatch):
+    """Its likelihood has the levels of all bytes; data that are described anew are other data for nobody."""
+    bits = np.random.default_rng(0).choice(np.uint8([0, 255]), (120, 4, 4, 1))
+    settings = {"model.likelihood": {"kind": "discretized_logistic"}, "training.epochs": 1}
+    with monkeypatch.context() as before:
+        before.setattr("vae_tf.data.images._has_grey", lambda array: True)
+        run = train_small(bits, settings, run_dir=tmp_path / "run")
+    assert (run.spec.value_support, run.spec.num_levels) == ("unit", 256)
+    again = vae_tf.train(bits, resume=True, run_dir=run.path, overrides={"training.epochs": 2}, quiet=True)
+    assert again.spec == run.spec and len(again.metrics) == 2
+    assert vae_tf.Run.open(run.path).evaluate(data=bits, num_samples=2, limit=10)["nll"] > 0
+    new = train_small(bits, {"training.epochs": 1})
+    assert (new.spec.value_support, new.config.model.likelihood.kind) == ("binary", "bernoulli")

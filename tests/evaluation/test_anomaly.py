@@ -100,6 +100,13 @@ def test_bytes_and_fractions_reach_the_model_alike(make_spec):
     assert (described.scale, described.binarization) == ((1.0,), "threshold")
 
 
+@pytest.mark.parametrize(("support", "binarization"), [("unit", "threshold"), ("binary", "none")])
+def test_greys_reach_a_model_of_zeros_and_ones_thresholded(support, binarization, make_spec):
+    trained = make_spec((2,), "binary", scale=(255.0,))
+    described = as_model_inputs(trained, Dataset(make_spec((2,), support, scale=(255.0,)), {})).spec
+    assert described.binarization == binarization
+
+
 def test_a_table_is_scaled_by_the_training_statistics(make_spec):
     trained = make_spec((2,), "real", shift=(1.0, 2.0), scale=(3.0, 4.0), feature_names=("a", "b"))
     other = make_spec((2,), "real", shift=(9.0, 9.0), scale=(9.0, 9.0), feature_names=("a", "b"))

@@ -20,6 +20,7 @@ from vae_tf.training import (
     NonFiniteLossError,
     TrainingOutcome,
     TrainingState,
+    as_recorded,
     check_same_data,
     choose_steps_per_execution,
     describe_environment,
@@ -27,6 +28,7 @@ from vae_tf.training import (
     fitting,
     load_run,
     read_spec,
+    record,
     start_distribution,
 )
 
@@ -288,6 +290,25 @@ def test_a_run_does_not_go_on_with_other_data(change, finished, start, make_data
         check_same_data(run, other.spec)
     check_same_data(run, make_dataset().spec)
     assert read_spec(run) == make_dataset().spec
+
+
+def test_a_run_that_read_its_bits_as_greys_goes_on_with_them(finished, make_dataset, tmp_path):
+    """Bytes of 0 and 255 alone were once described as all bytes are: the run's own description stays."""
+    run = RunDirectory(tmp_path / "run")
+    shutil.copytree(finished[0].path, run.path)
+    bytes_of_two = {"raw_range": (0.0, 255.0), "scale": (255.0,)}
+    before, now = (make_dataset(value_support=support, **bytes_of_two) for support in ("unit", "binary"))
+    record(run, before.spec, resume=False)
+    check_same_data(run, now.spec)
+    assert as_recorded(run, now).spec == before.spec
+    record(run, as_recorded(run, now).spec, resume=True)
+    assert read_spec(run) == before.spec
+    for other in (make_dataset(value_support="binary", raw_range=(0.0, 1.0)), make_dataset(value_support="real")):
+        with pytest.raises(UserValueError, match="value_support"):
+            as_recorded(run, other)
+    record(run, now.spec, resume=False)
+    with pytest.raises(UserValueError, match="value_support differ"):
+        as_recorded(run, before)
 
 
 def test_steps_between_returns_to_python_drop_as_few_of_an_epoch_s_as_can_be():

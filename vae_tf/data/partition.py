@@ -177,12 +177,14 @@ def _fold(
 
 def _ties(train: np.ndarray, config: DataConfig, traits: Traits) -> tuple[np.ndarray, list[Note]]:
     """Return a number for each of the rows, the same for those that must stay together."""
-    ties, notes = [np.arange(len(train))], []
+    equal, notes = np.arange(len(train)), []
     if traits.equal and config.copies != "apart":
-        ties.append(traits.equal()[train])
+        equal = traits.equal()[train]
+    ties = [equal]
     if traits.similar and config.copies == "similar":
         ties.append(traits.similar()[train])
-        count = int((np.bincount(ties[-1])[ties[-1]] > 1).sum())
+        distinct, _ = np.unique(np.stack([ties[-1], equal]), axis=1)
+        count = int((np.bincount(distinct)[ties[-1]] > 1).sum())
         if count:
             text = (
                 f"{count:,} of {len(train):,} examples are nearly equal to others (data.copies=similar): they are on one side."

@@ -159,7 +159,8 @@ def _numbers(table: Table, name: str) -> np.ndarray:
         cell, row = _first(column, lambda cell: cell is not None and not _is_number(str(cell)))
         raise UserValueError(
             f"{table.source}: column {name!r} must hold numbers. Received: {cell!r} on {table.place(row)}. If it is a label, "
-            f"set data.label_column={name}; else remove the column or write it as numbers."
+            f"set data.label_column={name}; if it says what belongs together, data.group={name}; else remove the column or "
+            "write it as numbers."
         )
     _refuse_missing(table, name)
     with np.errstate(over="ignore"):
