@@ -49,16 +49,18 @@ class MlpNetwork(Network):
         """Choose widths and a straight way by kind and number of examples."""
         if not data.is_continuous:
             return {}
+        few = data.num_train < FEW_ROWS
         chosen = {"activation": Choice("silu", "smooth data")}
-        if not data.is_image:
-            few = data.num_train < FEW_ROWS
-            examples = "rows" if data.is_table else "windows"
-            chosen["linear"] = Choice("trained", "starts at factor analysis")
-            chosen["widths"] = Choice([128, 128] if few else [256, 256], f"{data.num_train:,} {examples}")
-            if few:
-                chosen["dropout"] = Choice(0.1, f"{data.num_train:,} {examples} are few")
-        else:
+        if data.is_image:
             chosen["linear"] = Choice("frozen", "starts at the principal components, and keeps them")
+            if few:
+                chosen["dropout"] = Choice(0.3, f"{data.num_train:,} pictures are few")
+            return chosen
+        examples = f"{data.num_train:,} {'rows' if data.is_table else 'windows'}"
+        chosen["linear"] = Choice("trained", "starts at factor analysis")
+        chosen["widths"] = Choice([128, 128] if few else [256, 256], examples)
+        if few:
+            chosen["dropout"] = Choice(0.1, f"{examples} are few")
         return chosen
 
     def __init__(
