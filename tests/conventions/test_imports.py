@@ -13,6 +13,7 @@ ORDER = [
     "errors",
     "program",
     "quiet",
+    "stopwatch",
     "parts",
     "config",
     "config_sources",
