@@ -261,7 +261,7 @@ def test_a_run_s_own_configuration_repeats_it(tmp_path):
         ("data.resize=[8, 9]", ("data", "resize"), (8, 9)),
         ("data.splits.train=train[:5]", ("data", "splits"), {"train": "train[:5]"}),
         ("data.label_column=null", ("data", "label_column"), None),
-        ("data.dataset=a=b", ("data", "dataset"), "a=b"),
+        ("data.dataset=memory:a=b", ("data", "dataset"), "memory:a=b"),
         (" seed =4", ("seed",), 4),
     ],
 )

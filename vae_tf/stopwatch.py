@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 __all__ = ["PHASES", "REST", "WHOLE", "Stopwatch"]
@@ -57,23 +57,17 @@ class Stopwatch:
         """Return a stopwatch that runs since this process began; the time until now counts for a phase."""
         return cls(gone=_age_of_process(), phase=phase)
 
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
+    def phase(self, name: str) -> AbstractContextManager[None]:
         """Count a block for a phase of `PHASES`, but for what phases inside it count for themselves.
+
+        What is entered and never left ends with the phase around it.
 
         Raises:
             KeyError: there is no such phase.
         """
-        depth = len(self._open)
         if name not in PHASES:
             raise KeyError(name)
-        self._count()
-        self._open.append(name)
-        try:
-            yield
-        finally:
-            self._count()
-            del self._open[depth:]
+        return _Phase(self, name)
 
     def seconds(self, name: str) -> float:
         """Return the seconds of a phase until now."""
@@ -91,11 +85,36 @@ class Stopwatch:
         rows = {name: round(self._seconds.get(name, 0.0), 3) for name in (*PHASES, REST)}
         return {**rows, WHOLE: round(sum(rows.values()), 3)}
 
+    def _begin(self, name: str) -> int:
+        """Return how many phases are around the new one."""
+        self._count()
+        self._open.append(name)
+        return len(self._open) - 1
+
+    def _end(self, depth: int) -> None:
+        self._count()
+        del self._open[depth:]
+
     def _count(self) -> None:
         now = self._clock()
         name = self._open[-1] if self._open else REST
         self._seconds[name] = self._seconds.get(name, 0.0) + now - self._since
         self._since = now
+
+
+class _Phase(AbstractContextManager[None]):
+    """One block; no generator, which Python would end at any time once nobody knows it."""
+
+    def __init__(self, stopwatch: Stopwatch, name: str) -> None:
+        self.stopwatch = stopwatch
+        self.name = name
+        self.depth = 0
+
+    def __enter__(self) -> None:
+        self.depth = self.stopwatch._begin(self.name)
+
+    def __exit__(self, *_: object) -> None:
+        self.stopwatch._end(self.depth)
 
 
 def _age_of_process() -> float:

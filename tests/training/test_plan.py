@@ -4,19 +4,24 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
 from vae_tf.config import PUBLISHED, RunConfig, TrainingConfig
 from vae_tf.config_sources import dump_yaml, resolve_config
+from vae_tf.data import load_dataset
 from vae_tf.data.looking import Look
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit
 from vae_tf.errors import UserValueError
 from vae_tf.models import linear
+from vae_tf.models.priors.full_mixture import FullMixturePrior
 from vae_tf.training import CheckpointStore, start_distribution, train, train_and_measure
+from vae_tf.training.lengths import Length, length_within
 from vae_tf.training.plan import plan_of, plan_run
 from vae_tf.training.timing import measure_length
 
@@ -178,16 +183,93 @@ def test_minutes_become_steps_that_fit():
     assert short.steps == 1 and long.steps > 10_000 and long.round_steps == plan_of(config.training, 40).round_steps
 
 
-def test_a_run_fits_its_start_once(tmp_path, monkeypatch):
-    fits, fit = [], linear.fit_linear
+@given(seconds=st.floats(0.1, 1e6), step=st.floats(1e-4, 10.0), look=st.floats(0.0, 100.0), rounds=st.integers(1, 100_000))
+def test_a_time_is_kept_and_validation_takes_no_more_than_a_tenth_of_it_or_a_round(seconds, step, look, rounds):
+    length = length_within(seconds, step, look, rounds)
+    looks = length.steps // length.round_steps
+    assert length.steps == 1 or length.steps * step + looks * look <= seconds * 1.001
+    assert 1 <= length.round_steps <= rounds
+    if length.round_steps < rounds:
+        assert length.round_steps >= 50
+        assert looks * look <= 0.12 * seconds or looks <= 1
+    if 500 * step <= seconds and 100 * look <= seconds:  # there is room for looks on the way
+        assert length.steps / length.round_steps >= 8
+
+
+@pytest.mark.parametrize(("steps", "round_steps", "parts", "epochs"), [(400, 60, 7, 7), (468, 468, 1, 1), (30, 50, 9, 1)])
+def test_a_time_shorter_than_a_pass_has_looks_on_the_way(steps, round_steps, parts, epochs):
+    spec = _spec("pictures", 468 * 128)
+    planned, choices = plan_run(RunConfig(training=TrainingConfig(minutes=1.0)), spec, Length(steps, round_steps))
+    plan = plan_of(planned.training, spec.num_train)
+    assert (planned.training.parts, plan.parts, plan.rounds) == (parts, parts, epochs)
+    assert plan.total >= 0.9 * steps and plan.steps_per_epoch * plan.parts <= 468
+    assert ("training.parts" in {choice.path for choice in choices}) == (parts > 1)
+    assert plan_run(planned, spec) == (planned, [])
+
+
+@pytest.mark.parametrize("parts", [1, 3, 4, 100])
+def test_a_pass_has_no_more_parts_than_steps(parts):
+    planned, _ = plan_run(_config(epochs=2, parts=parts), _table().spec)
+    plan = plan_of(planned.training, 40)
+    assert (plan.parts, plan.steps_per_epoch) == (min(parts, 4), max(1, 4 // parts))
+
+
+def test_parts_of_a_pass_only_add_looks(tmp_path):
+    """The same examples in the same order: the weights at the end are those of whole passes."""
+    same = {"average": 0.0, "evaluate_every": 1}
+    whole, outcome = _train(tmp_path / "whole", _config(epochs=3, **same))
+    parts, cut = _train(tmp_path / "parts", _config(epochs=6, parts=2, **same))
+    assert [line["step"] for line in whole.read_metrics()] == [4, 8, 12]
+    assert [line["step"] for line in parts.read_metrics()] == [2, 4, 6, 8, 10, 12]
+    newest = [CheckpointStore(run.checkpoints) for run in (whole, parts)]
+    newest[0].restore(outcome.vae, 3, with_optimizer=False)
+    newest[1].restore(cut.vae, 6, with_optimizer=False)
+    for one, other in zip(outcome.vae.trainable_weights, cut.vae.trainable_weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_a_run_that_was_stopped_within_a_pass_goes_on_bit_for_bit(tmp_path):
+    settings = {"parts": 2, "evaluate_every": 1}
+    whole, outcome = _train(tmp_path / "whole", _config(epochs=6, **settings))
+    _, first = _train(tmp_path / "parts", _config(epochs=3, **settings))
+    parts, second = _train(tmp_path / "parts", _config(epochs=6, **settings), resume=True)
+    assert (first.state.epoch, second.state) == (3, outcome.state)
+    for one, other in zip(outcome.vae.weights, second.vae.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    numbers = [[line["val_negative_elbo"] for line in run.read_metrics()] for run in (whole, parts)]
+    assert numbers[0] == numbers[1]
+
+
+def test_a_run_fits_its_start_once_and_not_when_it_goes_on(tmp_path, monkeypatch):
+    fits, fit, start = [], linear.fit_linear, FullMixturePrior.start
 
     def counted(*arguments):
-        fits.append(arguments)
+        fits.append("linear")
         return fit(*arguments)
 
+    def started(*arguments):
+        fits.append("prior")
+        start(*arguments)
+
     monkeypatch.setattr(linear, "fit_linear", counted)
+    monkeypatch.setattr(FullMixturePrior, "start", started)
     np.savetxt(tmp_path / "x.csv", np.random.default_rng(0).normal(size=(60, 3)), delimiter=",", header="a,b,c", comments="")
-    settings = {"data": {"dataset": f"csv:{tmp_path / 'x.csv'}"}, "training": {"epochs": 1}, "evaluation": {"num_samples": 2}}
-    run = RunDirectory(tmp_path / "run")
-    train_and_measure(RunConfig.model_validate(settings), run, Console(file=io.StringIO()))
-    assert len(fits) == 1 and run.read_results()["epochs"] == 1
+    settings = {
+        "data": {"dataset": f"csv:{tmp_path / 'x.csv'}"},
+        "model": {"latents": [{"kind": "gaussian", "prior": "full_mixture"}]},
+        "evaluation": {"num_samples": 2},
+    }
+
+    def run(name, epochs, resume=False):
+        config = RunConfig.model_validate({**settings, "training": {"epochs": epochs}})
+        config, _ = plan_run(config, load_dataset(config.data).spec)
+        folder = RunDirectory(tmp_path / name)
+        train_and_measure(config, folder, Console(file=io.StringIO()), resume)
+        return folder.read_results()
+
+    whole, _ = run("whole", 2), run("parts", 1)
+    assert fits == ["linear", "prior"] * 2
+    parts = run("parts", 2, resume=True)
+    assert fits == ["linear", "prior"] * 2
+    told = {"seconds": 0, "timing": None}
+    assert {**parts, **told} == {**whole, **told}

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from vae_tf.artifacts import atomic_file, write_text
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.evaluation.codes import encode_means
-from vae_tf.evaluation.pictures import to_pixels
+from vae_tf.evaluation.pictures import encode_png, to_pixels
 from vae_tf.models.vae import VAE
 
 __all__ = ["label_texts", "write_projector"]
@@ -63,7 +62,6 @@ def _write_sprite(spec: DatasetSpec, x: Any, path: Path) -> tuple[int, int]:
     tiles = np.zeros((side * side, height, width, channels), np.uint8)
     tiles[: len(pixels)] = pixels
     sheet = tiles.reshape(side, side, height, width, channels).swapaxes(1, 2).reshape(side * height, side * width, channels)
-    image = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
     with atomic_file(path) as temporary:
-        image.save(temporary, format="PNG")
+        temporary.write_bytes(encode_png(sheet))
     return height, width

@@ -1,7 +1,6 @@
 """The report: one self-contained HTML page about one run or several."""
 
 import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
-from PIL import Image
 from sklearn.decomposition import PCA
 
 from vae_tf.artifacts import RunDirectory, read_json
@@ -134,9 +132,8 @@ def _svg(figure: Figure, caption: str, wide: bool = False) -> dict[str, Any]:
 
 
 def _png(reported: ReportedRun, grid: np.ndarray, caption: str, wide: bool = False) -> dict[str, Any]:
-    pixels, buffer = pictures.grid_pixels(reported.subject.dataset.spec, grid), io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, format="PNG")
-    address = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    packed = pictures.encode_png(pictures.grid_pixels(reported.subject.dataset.spec, grid))
+    address = "data:image/png;base64," + base64.b64encode(packed).decode()
     return {"svg": "", "png": address, "caption": caption, "wide": wide}
 
 

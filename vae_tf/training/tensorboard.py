@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.image.metadata import create_summary_metadata
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.evaluation.pictures import grid_pixels
+from vae_tf.evaluation.pictures import encode_png, grid_pixels
 from vae_tf.evaluation.viewer import Viewer
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
@@ -111,12 +112,19 @@ class TensorBoardLog(keras.callbacks.Callback):
         for name, means in view.means.items():
             tf.summary.histogram(f"latent means/{name}", means)
         for name, grid in view.grids.items():
-            tf.summary.image(name, grid_pixels(self.spec, grid)[np.newaxis])
+            _write_image(name, grid_pixels(self.spec, grid))
 
     def close(self) -> None:
         """Close the event files, also of a training that broke off."""
         for writer in self._writers:
             writer.close()
+
+
+def _write_image(name: str, pixels: np.ndarray) -> None:
+    """Write what `tf.summary.image` writes of one picture, [height, width, channels], but for the slow encoder."""
+    height, width = pixels.shape[:2]
+    content = tf.constant([str(width), str(height), encode_png(pixels)])
+    tf.summary.write(name, content, metadata=create_summary_metadata(None, None))
 
 
 def _scalars(values: dict[str, Any]) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.decomposition import NMF, PCA
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.text import decode_text
@@ -71,11 +72,9 @@ def fit_obvious(data: PlainData) -> list[Plain]:
         >>> [plain.name for plain in fit_obvious(PlainData(spec, rows, rows, rows, code_size=1, measure="density"))]
         ['independent columns', 'full Gaussian (Ledoit-Wolf)', 'Gaussian mixture of 1 (by BIC)']
     """
-    if data.spec.is_text:
-        return list(_of_texts(data)) if data.has_nats else []
-    if data.spec.value_support == "count":
-        return list(_of_counts(data))
-    return list(_of_numbers(data))
+    of_kind = _of_texts if data.spec.is_text else _of_counts if data.spec.value_support == "count" else _of_numbers
+    with threadpool_limits(1, user_api="blas"):  # hundreds of small products: threads that wait for each other take far longer
+        return list(of_kind(data))
 
 
 def _of_numbers(data: PlainData) -> Iterable[Plain]:
@@ -166,6 +165,8 @@ def _of_counts(data: PlainData) -> Iterable[Plain]:
 
 
 def _of_texts(data: PlainData) -> Iterable[Plain]:
+    if not data.has_nats:
+        return
     train, validation, test = (texts_with_ends(data.spec, x) for x in (data.train, data.validation, data.test))
     characters = set("".join(train)) | {_END, "\N{REPLACEMENT CHARACTER}"}
     size = max(len(characters), 0 if data.spec.tokenizer else len(data.spec.vocabulary))
