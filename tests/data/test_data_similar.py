@@ -233,6 +233,16 @@ def test_streamed_pictures_are_not_looked_at_but_kept_together_where_that_is_ask
     assert sum(map(len, sides)) == 90
 
 
+def test_near_copies_of_one_picture_alone_are_split_and_told(tmp_path):
+    x = np.concatenate([SCENES[:1] + step for step in range(3)] * 10)
+    for arrays in ({}, {"y": np.arange(30) % 2}):
+        np.savez(tmp_path / "x.npz", x=x, **arrays)
+        config = DataConfig(dataset=f"npz:{tmp_path / 'x.npz'}", copies="similar")
+        dataset = load_dataset(config)
+        assert dataset.notes == () and min(split.num_examples for split in dataset.splits.values()) == 3
+        assert any("Together they would leave a split empty" in text for text in probe(dataset, "gaussian", config))
+
+
 def test_near_copies_join_groups(tmp_path):
     np.savez(tmp_path / "x.npz", x=PICTURES, y=OWN % 3, who=np.arange(120) // 2)
     dataset = load_dataset(DataConfig(dataset=f"npz:{tmp_path / 'x.npz'}", group="who", copies="similar"))

@@ -42,10 +42,15 @@ def test_binarisation_limit_and_counts_are_in_the_spec(write_npz):
         ("mnist", {"counts": True}, "counts"),
         ("folder:a", {"label_bins": 3}, "label_bins"),
         ("topics", {"window": 3}, "window"),
+        ("text:a.txt", {"group": "who"}, "group"),
+        ("mnist", {"group": "who"}, "group"),
+        ("digits", {"group": "who"}, "group"),
+        ("text:a.txt", {"copies": "similar"}, "copies=similar"),
+        ("mnist", {"copies": "similar"}, "copies=similar"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(dataset, settings, name):
-    with pytest.raises(UserValueError, match=rf"data.{name} does not go with {dataset}: leave it out. Received: "):
+    with pytest.raises(UserValueError, match=rf"data.{name} does not go with {dataset}: .*Received: "):
         load(dataset, **settings)
 
 

@@ -114,7 +114,9 @@ def test_equal_examples_join_groups():
     rows = _fill(5, groups=groups, group="who", equal=lambda: equal).rows
     side = {row: name for name, part in rows.items() for row in part.tolist()}
     assert side[0] == side[1] == side[2] and len(set(side.values())) == 3
-    with pytest.raises(UserValueError, match=r"Received: 2 groups of 4 examples, once those that share copies are one"):
+    with pytest.raises(
+        UserValueError, match=r"Received: 3 groups of 4 examples, of which copies leave 2 \(data.copies=apart does not\)"
+    ):
         _fill(4, groups=groups[:4], group="who", equal=lambda: equal[:4])
     assert len(_fill(4, groups=groups[:4], group="who", equal=lambda: equal[:4], copies="apart").rows["test"]) == 1
 

@@ -63,7 +63,7 @@ def test_sprites_have_their_factors():
     spec = dataset.spec
     assert (spec.num_train, spec.num_validation, spec.num_test) == (1844, 230, 230)
     assert spec.factor_names == tuple(FACTORS)
-    assert spec.value_support == "unit"
+    assert spec.value_support == "binary"
     labels = np.concatenate([dataset.split(name).labels for name in ("train", "validation", "test")])
     np.testing.assert_array_equal(np.sort(labels), np.arange(2304))
     train = dataset.split("train")

@@ -56,6 +56,15 @@ OPTIONS = {
     "missing image folder": (["--dataset", "folder:/nowhere"], ["/nowhere"]),
     "missing npz file": (["--dataset", "npz:/nowhere.npz"], ["/nowhere.npz"]),
     "missing csv file": (["--dataset", "csv:/nowhere.csv"], ["/nowhere.csv"]),
+    "groups of digits": (["--set", "data.group=who"], ["data.group does not go with digits", "'who'"]),
+    "groups by no column": (
+        ["--dataset", "csv:{tmp}/good.csv", "--set", "data.group=who"],
+        ["data.group must be a column", "'who'"],
+    ),
+    "near-equal texts": (
+        ["--dataset", "text:{tmp}/good.csv", "--set", "data.copies=similar"],
+        ["data.copies=similar does not go with text:", "pictures and rows"],
+    ),
     "resume of nothing": (["--resume"], ["--run-dir"]),
     "convolutions on a table": (["--dataset", "csv:{tmp}/good.csv", "--set", "model.network={kind: conv}"], ["conv", "mlp"]),
     "Bernoulli on a table": (["--dataset", "csv:{tmp}/good.csv", "--set", "model.likelihood={kind: bernoulli}"], ["ernoulli"]),

@@ -143,17 +143,33 @@ def _cut(
     """Divide permuted rows into what stays for training and what is held out, by the traits that the configuration names."""
     labels = traits.labels if config.stratify else None
     ties, notes = _ties(train, config, traits)
+    tie_of = np.empty(train.max() + 1, np.int64)
+    tie_of[train] = ties
     if traits.groups is None and labels is None:
-        return _off_the_end(train, sizes, ties), notes
+        parts = keep_together(_off_the_end(train, sizes), tie_of)
+    else:
+        parts = _shared_out(train, sizes, ties, labels)
+    if sum(len(np.unique(tie_of[part])) for part in parts.values()) == len(np.unique(ties)):
+        return parts, notes
+    if traits.groups is not None:
+        raise UserValueError(_too_few(traits.groups[train], list(parts), len(np.unique(ties)), config))
+    return parts, []  # together they would have left a split empty
+
+
+def _off_the_end(train: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    parts = {}
+    for name, size in sizes.items():
+        train, parts[name] = train[: len(train) - size], train[len(train) - size :]
+    return {"train": train, **parts}
+
+
+def _shared_out(train: np.ndarray, sizes: dict[str, int], ties: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Divide rows by strata, those that are tied whole; as single ones, where there are fewer of those than splits."""
     wanted = {"train": len(train) - sum(sizes.values()), **{name: size for name, size in reversed(sizes.items()) if size}}
-    num_units = len(np.unique(ties))
-    if num_units < len(wanted):
-        if traits.groups is not None:
-            raise UserValueError(_too_few(len(train), wanted, num_units, config))
-        ties = np.arange(len(train))  # all are copies of one another: that is told
+    units = ties if len(np.unique(ties)) >= len(wanted) else np.arange(len(train))
     strata = np.zeros(len(train), np.int64) if labels is None else labels[train]
-    sides = share_out(ties, strata, list(wanted.values()))
-    return {name: train[sides == side] for side, name in enumerate(wanted)}, notes
+    sides = share_out(units, strata, list(wanted.values()))
+    return {name: train[sides == side] for side, name in enumerate(wanted)}
 
 
 def _fold(
@@ -195,22 +211,10 @@ def _ties(train: np.ndarray, config: DataConfig, traits: Traits) -> tuple[np.nda
     return joined(ties), notes
 
 
-def _off_the_end(train: np.ndarray, sizes: Mapping[str, int], ties: np.ndarray) -> dict[str, np.ndarray]:
-    """Cut rows off the end; what is tied to the row with the lowest number goes where that is."""
-    by_number = np.empty(train.max() + 1, np.int64)
-    by_number[train] = ties
-    parts = {}
-    for name, size in sizes.items():
-        train, parts[name] = train[: len(train) - size], train[len(train) - size :]
-    return keep_together({"train": train, **parts}, by_number)
-
-
-def _too_few(num_rows: int, wanted: Mapping[str, int], num_units: int, config: DataConfig) -> str:
-    names = list(wanted)
-    joined_by = (
-        "" if config.copies == "apart" else ", once those that share copies are one (data.copies=apart keeps them apart)"
-    )
-    received = f"{num_units} group{'' if num_units == 1 else 's'} of {num_rows} examples{joined_by}"
+def _too_few(groups: np.ndarray, names: list[str], num_ties: int, config: DataConfig) -> str:
+    num = len(np.unique(groups))
+    joined_by = f", of which copies leave {num_ties} (data.copies=apart does not)" if num_ties < num else ""
+    received = f"{num} group{'' if num == 1 else 's'} of {len(groups)} examples{joined_by}"
     return (
         f"data.group={config.group} must leave a group for each of {', '.join(names)}. Received: {received}. "
         "Name smaller groups, or give the splits yourself."
