@@ -219,8 +219,8 @@ def test_parts_of_a_pass_only_add_looks(tmp_path):
     same = {"average": 0.0, "evaluate_every": 1}
     whole, outcome = _train(tmp_path / "whole", _config(epochs=3, **same))
     parts, cut = _train(tmp_path / "parts", _config(epochs=6, parts=2, **same))
-    assert [line["step"] for line in whole.read_metrics()] == [4, 8, 12]
-    assert [line["step"] for line in parts.read_metrics()] == [2, 4, 6, 8, 10, 12]
+    assert [line["step"] for line in whole.read_metrics()] == [0, 4, 8, 12]
+    assert [line["step"] for line in parts.read_metrics()] == [0, 2, 4, 6, 8, 10, 12]
     newest = [CheckpointStore(run.checkpoints) for run in (whole, parts)]
     newest[0].restore(outcome.vae, 3, with_optimizer=False)
     newest[1].restore(cut.vae, 6, with_optimizer=False)
