@@ -37,3 +37,11 @@ def test_only_grey_and_colour_pictures_are_looked_at(more, is_looked_at, make_da
 
 def test_few_pictures_are_not_looked_at(make_dataset):
     assert look_at(make_dataset(binarization="none")) == NOT_LOOKED
+
+
+def test_data_are_looked_at_once_however_often_one_asks(make_dataset, monkeypatch):
+    monkeypatch.setattr("vae_tf.data.looking._MIN_EXAMPLES", 10)
+    dataset = make_dataset(binarization="none")
+    first = look_at(dataset)
+    monkeypatch.setattr("vae_tf.data.looking.mirror_excess", lambda _: pytest.fail("looked at again"))
+    assert look_at(dataset) is first

@@ -20,7 +20,7 @@ from vae_tf.cli.common import (
     quiet_tensorflow,
 )
 from vae_tf.cli.own_parts import PartsOption, load_own_parts
-from vae_tf.cli.tables import assessment_lines, table
+from vae_tf.cli.tables import assessment_lines, obvious_lines, table
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
@@ -97,16 +97,16 @@ def _cross_validate(run: "RunDirectory", folds: int, as_json: bool) -> None:
 
 
 def _show_folds(run: Path, found: "CrossValidation") -> None:
-    from vae_tf.evaluation.tables import obvious_brief
-
     names = {"negative_elbo": "negative ELBO", "nll": "NLL"}
     numbers = {
         f"{names[name]} of {found.num_examples:,} examples": f"{mean:.2f} ± {found.stderrs[name]:.2f} nats"
         for name, mean in found.means.items()
     }
     spreads = {f"{names[name]}, spread of the folds": f"{spread:.2f} nats" for name, spread in found.spreads.items()}
-    beside = {f"beside {row.obvious.name}": obvious_brief(row) for row in found.obvious}
-    console.print(numbers_table(f"{run}: {len(found.folds)} folds", {**numbers, **spreads, **beside}), highlight=False)
+    console.print(
+        numbers_table(f"{run}: {len(found.folds)} folds", {**numbers, **spreads, **obvious_lines(found.to_json())}),
+        highlight=False,
+    )
     rows = [
         [str(number), str(one["num_examples"]), *(f"{one[name]:.2f} ± {one[f'{name}_stderr']:.2f}" for name in found.means)]
         for number, one in enumerate(found.folds, 1)

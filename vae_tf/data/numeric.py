@@ -1,5 +1,6 @@
 """What arrays and tables have in common: value support, standardisation, label ids, the spec and its splits."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -184,9 +185,10 @@ def array_splits(
         return ArraySplits(_series_splits(x, labels, config), missing)
     names = [name for name in SPLIT_NAMES if name in x]
     starts = dict(zip(names, np.cumsum([0, *(len(x[name]) for name in names)]), strict=False))
+    equal = functools.cache(lambda: groups_of_rows(x["train"]))
     traits = Traits(
-        equal=lambda: groups_of_rows(x["train"]),
-        similar=lambda: groups_of_similar(x["train"], groups_of_rows(x["train"])),
+        equal=equal,
+        similar=lambda: groups_of_similar(x["train"], equal()),
         groups=np.concatenate([groups.names[name] for name in names]) if groups else None,
         labels=labels.get("train"),
         origin=groups.origin if groups else "",

@@ -1,7 +1,7 @@
 """Which examples are held out where a source has no validation or test split: fixed, the same for every run."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -127,8 +127,9 @@ def fill_splits(rows: Mapping[str, np.ndarray], config: DataConfig, traits: Trai
             "split of its own. Measure on that."
         )
     if any(sizes.values()):
+        train = rows["train"][permutation(len(rows["train"]))]
         divide = _fold if config.fold else _cut
-        parts, notes = divide(rows["train"][permutation(len(rows["train"]))], sizes, config, traits)
+        parts, notes = divide(_Divided(train, config, traits, *_ties(train, config, traits)), sizes)
         filled |= parts
     filled = {name: filled[name] for name in SPLIT_NAMES}
     if traits.groups is not None:
@@ -137,58 +138,81 @@ def fill_splits(rows: Mapping[str, np.ndarray], config: DataConfig, traits: Trai
     return Cut(filled, missing, tuple(notes))
 
 
-def _cut(
-    train: np.ndarray, sizes: dict[str, int], config: DataConfig, traits: Traits
-) -> tuple[dict[str, np.ndarray], list[Note]]:
-    """Divide permuted rows into what stays for training and what is held out, by the traits that the configuration names."""
-    labels = traits.labels if config.stratify else None
-    ties, notes = _ties(train, config, traits)
-    tie_of = np.empty(train.max() + 1, np.int64)
-    tie_of[train] = ties
-    if traits.groups is None and labels is None:
-        parts = keep_together(_off_the_end(train, sizes), tie_of)
+@dataclass(frozen=True, eq=False)
+class _Divided:
+    """Permuted rows that are to be divided, by the traits that the configuration names.
+
+    Attributes:
+        rows: their numbers, [N].
+        config: see `fill_splits`.
+        traits: likewise.
+        ties: a number for each of them, the same for those that must stay together, [N].
+        notes: what is to be told where they do.
+    """
+
+    rows: np.ndarray
+    config: DataConfig
+    traits: Traits
+    ties: np.ndarray
+    notes: list[Note]
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Classes by row number, where each is to give its share."""
+        return self.traits.labels if self.config.stratify else None
+
+    def share_out(self, units: np.ndarray, sizes: list[int]) -> np.ndarray:
+        """Return the side of every row; see `vae_tf.data.strata`."""
+        strata = np.zeros(len(self.rows), np.int64) if self.labels is None else self.labels[self.rows]
+        return share_out(units, strata, sizes)
+
+
+def _cut(divided: _Divided, sizes: dict[str, int]) -> tuple[dict[str, np.ndarray], list[Note]]:
+    """Divide rows into what stays for training and what is held out."""
+    rows, ties, traits = divided.rows, divided.ties, divided.traits
+    tie_of = np.empty(rows.max() + 1, np.int64)
+    tie_of[rows] = ties
+    if traits.groups is None and divided.labels is None:
+        parts = keep_together(_off_the_end(rows, sizes), tie_of)
     else:
-        parts = _shared_out(train, sizes, ties, labels)
+        parts = _shared_out(divided, sizes)
     if sum(len(np.unique(tie_of[part])) for part in parts.values()) == len(np.unique(ties)):
-        return parts, notes
+        return parts, divided.notes
     if traits.groups is not None:
-        raise UserValueError(_too_few(traits.groups[train], list(parts), len(np.unique(ties)), config))
+        raise UserValueError(_too_few(traits.groups[rows], list(parts), len(np.unique(ties)), divided.config))
     return parts, []  # together they would have left a split empty
 
 
-def _off_the_end(train: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+def _off_the_end(rows: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
     parts = {}
     for name, size in sizes.items():
-        train, parts[name] = train[: len(train) - size], train[len(train) - size :]
-    return {"train": train, **parts}
+        rows, parts[name] = rows[: len(rows) - size], rows[len(rows) - size :]
+    return {"train": rows, **parts}
 
 
-def _shared_out(train: np.ndarray, sizes: dict[str, int], ties: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:
+def _shared_out(divided: _Divided, sizes: dict[str, int]) -> dict[str, np.ndarray]:
     """Divide rows by strata, those that are tied whole; as single ones, where there are fewer of those than splits."""
-    wanted = {"train": len(train) - sum(sizes.values()), **{name: size for name, size in reversed(sizes.items()) if size}}
-    units = ties if len(np.unique(ties)) >= len(wanted) else np.arange(len(train))
-    strata = np.zeros(len(train), np.int64) if labels is None else labels[train]
-    sides = share_out(units, strata, list(wanted.values()))
-    return {name: train[sides == side] for side, name in enumerate(wanted)}
+    rows, ties = divided.rows, divided.ties
+    wanted = {"train": len(rows) - sum(sizes.values()), **{name: size for name, size in reversed(sizes.items()) if size}}
+    units = ties if len(np.unique(ties)) >= len(wanted) else np.arange(len(rows))
+    sides = divided.share_out(units, list(wanted.values()))
+    return {name: rows[sides == side] for side, name in enumerate(wanted)}
 
 
-def _fold(
-    train: np.ndarray, sizes: dict[str, int], config: DataConfig, traits: Traits
-) -> tuple[dict[str, np.ndarray], list[Note]]:
-    """Divide permuted rows into equal parts, of which one is the test split, and the rest as ever."""
-    number, total = config.fold or (1, 1)
-    labels = traits.labels if config.stratify else None
-    ties, notes = _ties(train, config, traits)
+def _fold(divided: _Divided, sizes: dict[str, int]) -> tuple[dict[str, np.ndarray], list[Note]]:
+    """Divide rows into equal parts, of which one is the test split, and the rest as ever."""
+    rows, ties = divided.rows, divided.ties
+    number, total = divided.config.fold or (1, 1)
     num_units = len(np.unique(ties))
     if num_units < max(total, 3):
         raise UserValueError(
             f"data.fold must have at least an example, or a group of such, in each of its parts. Received: {num_units} of them "
             f"for {total} parts. Ask for fewer."
         )
-    strata = np.zeros(len(train), np.int64) if labels is None else labels[train]
-    is_test = share_out(ties, strata, [len(part) for part in np.array_split(train, total)]) == number - 1
-    parts, _ = _cut(train[~is_test], {name: size for name, size in sizes.items() if name != "test"}, config, traits)
-    return {**parts, "test": train[is_test]}, notes
+    is_test = divided.share_out(ties, [len(part) for part in np.array_split(rows, total)]) == number - 1
+    others = replace(divided, rows=rows[~is_test], ties=ties[~is_test])
+    parts, _ = _cut(others, {name: size for name, size in sizes.items() if name != "test"})
+    return {**parts, "test": rows[is_test]}, divided.notes
 
 
 def _ties(train: np.ndarray, config: DataConfig, traits: Traits) -> tuple[np.ndarray, list[Note]]:

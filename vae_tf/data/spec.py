@@ -71,6 +71,11 @@ class DatasetSpec(BaseModel):
         return len(self.event_shape) == 3
 
     @property
+    def has_few_pictures(self) -> bool:
+        """Whether the examples are pictures, and few are trained on."""
+        return self.is_image and self.num_train < FEW_PICTURES
+
+    @property
     def is_series(self) -> bool:
         """Whether one example is (steps, features) of numbers."""
         return len(self.event_shape) == 2

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 from filelock import FileLock, Timeout
 from rich.console import Console
 
@@ -201,9 +202,8 @@ def batches_of(
         return train_batches(*whole, with_labels, share, augment=augment, skipped=steps * done)
 
     def validation(share: Share) -> Any:
-        batches = eval_batches(dataset, "validation", config.evaluation.batch_size, share=share)
-        batches = batches.repeat(plan.validation_draws) if plan.validation_draws > 1 else batches
-        return batches.map(lambda x, labels: ((x, labels),) if with_labels else x)
+        batches = _measured(config, dataset, vae, "validation", share)
+        return batches.repeat(plan.validation_draws) if plan.validation_draws > 1 else batches
 
     return {"x": distribution.spread(training), "validation_data": distribution.spread(validation)}
 
@@ -212,16 +212,22 @@ def _measure_start(
     config: RunConfig, dataset: Dataset, vae: VAE, data: dict[str, Any], distribution: Distribution
 ) -> dict[str, float]:
     """Return what a model that starts trained gives before the first step, on as many training examples as are validated on."""
-    size, count = config.evaluation.batch_size, dataset.split("validation").num_examples
-    with_labels = vae.latent.num_labels > 0
+    count = dataset.split("validation").num_examples
 
     def training(share: Share) -> Any:
-        batches = eval_batches(dataset, "train", size, limit=count, share=share)
-        return batches.map(lambda x, labels: ((x, labels),) if with_labels else x)
+        return _measured(config, dataset, vae, "train", share, count)
 
     on_training = vae.evaluate(distribution.spread(training), verbose=0, return_dict=True)
     on_validation = vae.evaluate(data["validation_data"], verbose=0, return_dict=True)
     return {**on_training, **{f"val_{name}": value for name, value in on_validation.items()}}
+
+
+def _measured(
+    config: RunConfig, dataset: Dataset, vae: VAE, split: str, share: Share, limit: int | None = None
+) -> tf.data.Dataset:
+    """Return a pass over a split, or over its first examples, as Keras takes it for the model's input."""
+    batches, with_labels = eval_batches(dataset, split, config.evaluation.batch_size, limit, share), vae.latent.num_labels > 0
+    return batches.map(lambda x, labels: ((x, labels),) if with_labels else x)
 
 
 def _augmentations(config: RunConfig, dataset: Dataset) -> list[Any]:

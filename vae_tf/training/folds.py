@@ -128,10 +128,9 @@ def _together(found: Sequence[Mapping[str, Any]]) -> CrossValidation:
 
 def _beside(rows: Sequence[ObviousComparison], counts: Sequence[int]) -> ObviousComparison:
     """Return one comparison of those of all folds."""
-    own, _ = pool(counts, [row.ours for row in rows], [0.0] * len(rows))
+    own = float(np.average([row.ours for row in rows], weights=counts))
     errors = [row.stderr for row in rows]
-    known = [error or 0.0 for error in errors]
-    difference, stderr = pool(counts, [row.difference for row in rows], known)
+    difference, stderr = pool(counts, [row.difference for row in rows], [error or 0.0 for error in errors])
     value, error = pool(counts, [row.obvious.value for row in rows], [row.obvious.stderr or 0.0 for row in rows])
     names = {row.obvious.name for row in rows}
     words = rows[0].obvious.name.split()

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vae_tf.config import RunConfig, TrainingConfig
-from vae_tf.data.looking import NOT_LOOKED, Look
-from vae_tf.data.spec import FEW_PICTURES, FEW_ROWS, DatasetSpec
+from vae_tf.data.looking import NOT_LOOKED, Look, look_at
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.spec import FEW_ROWS, DatasetSpec
 from vae_tf.models.build import settle_model
 from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
@@ -15,11 +16,8 @@ from vae_tf.parts.settings import Settings, read
 from vae_tf.training.executions import fit_executions
 from vae_tf.training.lengths import ROUND_STEPS, Length
 
-__all__ = ["Plan", "plan_of", "plan_run"]
+__all__ = ["Plan", "look_for", "plan_of", "plan_run"]
 
-_MIRRORED = 0.05
-"""Share by which mirrored pictures may be farther from the others than they are as they are: emoji 1 %, icons with light from
-one side 24 %, digits 160 %."""
 _VALIDATION_DRAWS = 1000
 """Draws of z that a look at validation rests on, at least."""
 _MOST_DRAWS = 16
@@ -175,7 +173,7 @@ def _plan_training(training: TrainingConfig, spec: DatasetSpec, length: Length |
         "average": budget.average,
         "clip_norm": budget.clip_norm,
         "validation_draws": max(1, min(_MOST_DRAWS, _VALIDATION_DRAWS // max(1, spec.num_validation))),
-        "augment": (read("augmentation", "flip"),) if _may_mirror(spec, look) else (),
+        "augment": (read("augmentation", "flip"),) if look.may_mirror and spec.has_few_pictures else (),
         "evaluate_every": 1,
         "patience": None,
     }
@@ -201,9 +199,9 @@ def _plan_training(training: TrainingConfig, spec: DatasetSpec, length: Length |
     return training.model_copy(update={"learning_rate": _within(training.learning_rate, plan_of(training, count).total)})
 
 
-def _may_mirror(spec: DatasetSpec, look: Look) -> bool:
-    """Return whether there are few pictures, and those may as well be mirrored."""
-    return look.mirrored is not None and look.mirrored < _MIRRORED and spec.num_train < FEW_PICTURES
+def look_for(training: TrainingConfig, dataset: Dataset) -> Look:
+    """Look at the data, where that decides something which is open."""
+    return look_at(dataset) if is_open(training.augment) else NOT_LOOKED
 
 
 def _within(schedule: Any, total: int) -> Any:
@@ -262,11 +260,17 @@ def _choices(config: RunConfig, planned: RunConfig, spec: DatasetSpec, look: Loo
             because = "a fifth of the steps, 1,000 at most" if steps else "the start is a trained model"
             yield Choice(f"0 to 1 in {steps:,} steps" if steps else "1", because, f"{path}.kl_weight")
     yield from _of_training(config.training, planned.training, spec)
-    if is_open(config.training.augment) and look.mirrored is not None:
-        chosen = " and ".join(one.kind for one in tuple(planned.training.augment)) or "none"
+    if is_open(config.training.augment):
+        yield from _of_augmentation(planned.training, spec, look)
+
+
+def _of_augmentation(after: TrainingConfig, spec: DatasetSpec, look: Look) -> Iterator[Choice]:
+    chosen = " and ".join(one.kind for one in tuple(after.augment)) or "none"
+    if spec.is_image and spec.is_continuous and not spec.has_few_pictures:
+        yield Choice(chosen, f"{spec.num_train:,} pictures are many", "training.augment")
+    elif look.mirrored is not None:
         because = f"mirrored pictures are {look.mirrored:.0%} farther from the others than they are as they are"
-        is_few = spec.num_train < FEW_PICTURES
-        yield Choice(chosen, because if is_few else f"{spec.num_train:,} pictures are many", "training.augment")
+        yield Choice(chosen, because, "training.augment")
 
 
 def _of_part(path: str, before: Settings, after: Settings, spec: DatasetSpec) -> Iterator[Choice]:

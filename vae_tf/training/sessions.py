@@ -15,14 +15,12 @@ from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
 from vae_tf.data.loading import load_dataset
-from vae_tf.data.looking import NOT_LOOKED, look_at
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
 from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious
 from vae_tf.evaluation.obvious import read_obvious
 from vae_tf.models.vae import VAE
-from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
 from vae_tf.program import command_line
@@ -30,7 +28,7 @@ from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.checkpoints import CheckpointStore
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
-from vae_tf.training.plan import plan_run
+from vae_tf.training.plan import look_for, plan_run
 from vae_tf.training.runs import LoadedRun, TrainingOutcome, as_recorded, finish_run
 from vae_tf.training.showing import timing_table
 from vae_tf.training.timing import measure_length
@@ -146,7 +144,7 @@ def _load(
         dataset = load_dataset(config.data)
         if begun and begun.dataset_file.exists():
             dataset = as_recorded(begun, dataset)
-        look = look_at(dataset) if is_open(config.training.augment) else NOT_LOOKED
+        look = look_for(config.training, dataset)
     planned, choices = plan_run(config, dataset.spec, look=look)
     if config.training.minutes and config.training.epochs == "auto":
         length = measure_length(planned, dataset, config.training.minutes, distribution, started)

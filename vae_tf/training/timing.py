@@ -32,7 +32,7 @@ def measure_length(config: RunConfig, dataset: Dataset, minutes: float, distribu
     Raises:
         UserValueError: data, configuration, model and replicas do not fit each other.
     """
-    vae = check_start(config, dataset, distribution)
+    vae = check_start(config, dataset, distribution, goes_on=True)  # what it starts from is thrown away too
     with distribution.strategy.scope():
         plan = prepare(vae, config, dataset, distribution)
     data = batches_of(config, dataset, vae, plan, 0, distribution)

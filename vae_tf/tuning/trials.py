@@ -16,16 +16,14 @@ from tensorboard.plugins.hparams import api as hparams
 from vae_tf.artifacts import RunDirectory, atomic_directory, write_arrays
 from vae_tf.config import DataConfig, RunConfig
 from vae_tf.data import Dataset, eval_batches, load_dataset
-from vae_tf.data.looking import NOT_LOOKED, look_at
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator
 from vae_tf.evaluation.latent_statistics import count_active
 from vae_tf.models import VAE
 from vae_tf.models.build import build_vae
-from vae_tf.parts.base import is_open
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.training import NonFiniteLossError, TrainingOutcome, train
-from vae_tf.training.plan import plan_run
+from vae_tf.training.plan import look_for, plan_run
 from vae_tf.training.showing import only_shown
 from vae_tf.tuning.oracles import make_oracle
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult
@@ -76,8 +74,7 @@ def prepare_run(config: RunConfig) -> tuple[RunConfig, Dataset]:
         UserFileError: the data cannot be read.
     """
     dataset = _load(config.data)
-    look = look_at(dataset) if is_open(config.training.augment) else NOT_LOOKED
-    return plan_run(config, dataset.spec, look=look)[0], dataset
+    return plan_run(config, dataset.spec, look=look_for(config.training, dataset))[0], dataset
 
 
 @functools.lru_cache(maxsize=1)

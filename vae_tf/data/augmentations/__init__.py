@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from vae_tf.data.augmentations.base import Augmentation, Draws
+from vae_tf.data.augmentations.base import Augmentation, Draws, NumberAugmentation, PictureAugmentation
 from vae_tf.parts.known import class_named
 
-__all__ = ["Augmentation", "Draws"]
+__all__ = ["Augmentation", "Draws", "NumberAugmentation", "PictureAugmentation"]
 
 
 def __getattr__(name: str) -> Any:

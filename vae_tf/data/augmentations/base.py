@@ -9,7 +9,7 @@ from vae_tf.errors import UserNotImplementedError, UserValueError
 from vae_tf.parts.base import Part
 from vae_tf.seeding import derive
 
-__all__ = ["Augmentation", "Draws"]
+__all__ = ["Augmentation", "Draws", "NumberAugmentation", "PictureAugmentation"]
 
 
 @dataclass(frozen=True)
@@ -95,3 +95,25 @@ class Augmentation(Part):
             float32 [B, *event_shape].
         """
         raise UserNotImplementedError(self.lack("augment"))
+
+
+class PictureAugmentation(Augmentation):
+    """One of pictures."""
+
+    needs = "pictures"
+
+    @classmethod
+    def suits(cls, data: Any) -> bool:
+        """Return whether examples are pictures."""
+        return bool(data.is_image)
+
+
+class NumberAugmentation(Augmentation):
+    """One of numbers between others."""
+
+    needs = "numbers between others"
+
+    @classmethod
+    def suits(cls, data: Any) -> bool:
+        """Return whether examples are of numbers between others."""
+        return bool(data.is_continuous)

@@ -1,17 +1,17 @@
 """Pictures mirrored."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import tensorflow as tf
 
-from vae_tf.data.augmentations.base import Augmentation, Draws
+from vae_tf.data.augmentations.base import Draws, PictureAugmentation
 from vae_tf.parts.registry import register
 
 __all__ = ["Flip"]
 
 
 @register("flip")
-class Flip(Augmentation):
+class Flip(PictureAugmentation):
     """Mirrors every other picture; not for what is read from left to right.
 
     Args:
@@ -22,13 +22,6 @@ class Flip(Augmentation):
         >>> sorted({tuple(Flip().augment(x, Draws(tf.constant([0, n]), 1, 0, 1)).numpy().ravel().tolist()) for n in range(9)})
         [(0.0, 1.0, 2.0, 3.0), (3.0, 2.0, 1.0, 0.0)]
     """
-
-    needs = "pictures"
-
-    @classmethod
-    def suits(cls, data: Any) -> bool:
-        """Return whether examples are pictures."""
-        return bool(data.is_image)
 
     def __init__(self, direction: Literal["left_right", "up_down", "both"] = "left_right") -> None:
         self.direction = direction

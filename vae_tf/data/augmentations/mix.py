@@ -1,10 +1,8 @@
 """Examples between two others."""
 
-from typing import Any
-
 import tensorflow as tf
 
-from vae_tf.data.augmentations.base import Augmentation, Draws
+from vae_tf.data.augmentations.base import Draws, NumberAugmentation
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import PositiveFloat
 
@@ -12,7 +10,7 @@ __all__ = ["Mix"]
 
 
 @register("mix")
-class Mix(Augmentation):
+class Mix(NumberAugmentation):
     """Moves an example a part of the way to another one of its batch; of several replicas, of the part that is theirs.
 
     Source: Zhang et al. 2018, *mixup*, section 2.
@@ -26,13 +24,6 @@ class Mix(Augmentation):
         >>> bool(tf.reduce_all((mixed >= 0.0) & (mixed <= 1.0)))
         True
     """
-
-    needs = "numbers between others"
-
-    @classmethod
-    def suits(cls, data: Any) -> bool:
-        """Return whether examples are of numbers between others."""
-        return bool(data.is_continuous)
 
     def __init__(self, alpha: PositiveFloat = 0.1) -> None:
         self.alpha = alpha

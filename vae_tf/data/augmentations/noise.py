@@ -1,10 +1,8 @@
 """Numbers that the encoder sees through noise."""
 
-from typing import Any
-
 import tensorflow as tf
 
-from vae_tf.data.augmentations.base import Augmentation, Draws
+from vae_tf.data.augmentations.base import Draws, NumberAugmentation
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import PositiveFloat
 
@@ -12,7 +10,7 @@ __all__ = ["Noise"]
 
 
 @register("noise")
-class Noise(Augmentation):
+class Noise(NumberAugmentation):
     """Adds normal noise to what the encoder sees; the model still learns to give back what was there.
 
     Source: Im et al. 2017, *Denoising Criterion for Variational Auto-Encoding Framework*, equation 4.
@@ -26,13 +24,7 @@ class Noise(Augmentation):
         0.5
     """
 
-    needs = "numbers between others"
     is_noise = True
-
-    @classmethod
-    def suits(cls, data: Any) -> bool:
-        """Return whether examples are of numbers between others."""
-        return bool(data.is_continuous)
 
     def __init__(self, scale: PositiveFloat = 0.1) -> None:
         self.scale = scale

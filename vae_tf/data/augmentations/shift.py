@@ -1,10 +1,8 @@
 """Pictures moved by whole pixels."""
 
-from typing import Any
-
 import tensorflow as tf
 
-from vae_tf.data.augmentations.base import Augmentation, Draws
+from vae_tf.data.augmentations.base import Draws, PictureAugmentation
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import PositiveInt
 
@@ -12,7 +10,7 @@ __all__ = ["Shift"]
 
 
 @register("shift")
-class Shift(Augmentation):
+class Shift(PictureAugmentation):
     """Moves a picture by whole pixels, and repeats its edge where nothing was.
 
     Args:
@@ -24,13 +22,6 @@ class Shift(Augmentation):
         >>> sorted({tuple(one.numpy().ravel().tolist()) for one in moved})
         [(0.0, 0.0, 1.0), (0.0, 1.0, 2.0), (1.0, 2.0, 2.0)]
     """
-
-    needs = "pictures"
-
-    @classmethod
-    def suits(cls, data: Any) -> bool:
-        """Return whether examples are pictures."""
-        return bool(data.is_image)
 
     def __init__(self, pixels: PositiveInt = 2) -> None:
         self.pixels = pixels

@@ -1,12 +1,11 @@
 """Pictures turned and enlarged by a little."""
 
 import math
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from vae_tf.data.augmentations.base import Augmentation, Draws
+from vae_tf.data.augmentations.base import Draws, PictureAugmentation
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Fraction, NonNegativeFloat
 
@@ -14,7 +13,7 @@ __all__ = ["Warp"]
 
 
 @register("warp")
-class Warp(Augmentation):
+class Warp(PictureAugmentation):
     """Turns a picture about its middle and makes it larger or smaller, with bilinear interpolation; edges are repeated.
 
     Args:
@@ -27,13 +26,6 @@ class Warp(Augmentation):
         >>> bool(tf.reduce_max(tf.abs(same - x)) < 1e-5)
         True
     """
-
-    needs = "pictures"
-
-    @classmethod
-    def suits(cls, data: Any) -> bool:
-        """Return whether examples are pictures."""
-        return bool(data.is_image)
 
     def __init__(self, degrees: NonNegativeFloat = 5.0, zoom: Fraction = 0.1) -> None:
         self.degrees = degrees

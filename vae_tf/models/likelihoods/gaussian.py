@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ from vae_tf.replicas import make_own
 
 __all__ = ["GaussianLikelihood"]
 
-_SCALE_KINDS = ("auto", "fixed", "shared", "elementwise", "optimal", "optimal_elementwise")
+_ScaleKind = Literal["auto", "fixed", "shared", "elementwise", "optimal", "optimal_elementwise"]
 _MOMENTUM = 0.95
 
 
@@ -48,14 +48,14 @@ class GaussianLikelihood(Likelihood):
     def __init__(
         self,
         event_shape: Given[Any],
-        scale_kind: Literal["auto", "fixed", "shared", "elementwise", "optimal", "optimal_elementwise"] = "auto",
+        scale_kind: _ScaleKind = "auto",
         scale: PositiveFloat = 1.0,
         min_scale: PositiveFloat = 1e-2,
         name: Given[str] = "likelihood",
     ) -> None:
         super().__init__(event_shape, name=name)
-        if scale_kind not in _SCALE_KINDS:
-            raise ValueError(f"scale_kind must be one of {', '.join(_SCALE_KINDS)}. Received: {scale_kind!r}.")
+        if scale_kind not in get_args(_ScaleKind):
+            raise ValueError(f"scale_kind must be one of {', '.join(get_args(_ScaleKind))}. Received: {scale_kind!r}.")
         if scale_kind != "fixed" and scale <= min_scale:
             raise ValueError(f"scale must be > min_scale ({min_scale}). Received: {scale}.")
         self.scale_kind = "shared" if scale_kind == "auto" else scale_kind

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import keras
 from pydantic import Field
 
-from vae_tf.data.spec import FEW_PICTURES, FEW_ROWS
+from vae_tf.data.spec import FEW_ROWS
 from vae_tf.models.networks.base import OUTPUT, Linear, Network, add_linear, dense, encoder_inputs, one_or_all, with_labels
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
@@ -40,8 +40,7 @@ class MlpNetwork(Network):
     @classmethod
     def fitness(cls, data: Any) -> int:
         """Return 1: dense layers take anything; 3 for series and few pictures: beside a linear model little is left of them."""
-        is_few = data.is_image and data.num_train < FEW_PICTURES
-        is_near_linear = data.is_continuous and (is_few or data.is_series) and data.num_dims <= _MOST_VALUES
+        is_near_linear = data.is_continuous and (data.has_few_pictures or data.is_series) and data.num_dims <= _MOST_VALUES
         return 3 if is_near_linear else 1
 
     @classmethod
