@@ -77,6 +77,7 @@ class VAE(keras.Model):
             examples: see `vae_tf.data.pipeline.Examples`.
         """
         start_linear(self, examples)
+        self.likelihood.start(examples)
         for block in self.latent.blocks():
             block.start(examples)
         self.objective.start(examples, self.objective_state)

@@ -21,6 +21,9 @@ class RecurrentTextLikelihood(TextLikelihood):
         embedding_size: numbers that stand for a token.
         hidden_size: units of the GRU.
         word_dropout: share of the tokens hidden from the next ones in training.
+        dropout: share of the embedding's and the state's numbers left out in training.
+        ngram: tokens of the longest n-gram beside the GRU; 0: none.
+        ngram_size: n-grams that are kept, the most frequent.
         seed: root of what is hidden.
         name: the layer's name.
     """
@@ -42,13 +45,12 @@ class RecurrentTextLikelihood(TextLikelihood):
         repeated = tf.repeat(context[:, tf.newaxis], self.event_shape[0], axis=1)
         return self.recurrent(tf.concat([embedded, repeated], axis=-1), initial_state=tf.tanh(context))
 
-    def steps(self, params: tf.Tensor) -> Any:
+    def state_steps(self, context: tf.Tensor) -> Any:
         """Return the initial state and the step."""
-        context = params[:, : self.hidden_size]
 
         def step(state: tuple[tf.Tensor, tf.Tensor], tokens: tf.Tensor, t: tf.Tensor) -> Any:
             hidden, own_context = state
             hidden, _ = self.recurrent.cell(tf.concat([self.embedding(tokens), own_context], axis=-1), [hidden])
-            return tf.nn.log_softmax(self.output_layer(hidden)), (hidden, own_context)
+            return hidden, (hidden, own_context)
 
-        return (tf.tanh(context), context), step, self.event_shape[0]
+        return (tf.tanh(context), context), step
