@@ -262,7 +262,8 @@ class RunDirectory:
         if with_parts:
             require_parts(self.path)
         settings = load_config_file(self.config_file)
-        return validate_config(merge({"training": PUBLISHED, "data": {"copies": "apart"}}, settings), with_parts)
+        meant = {"training": PUBLISHED, "objective": "elbo", "data": {"copies": "apart"}}
+        return validate_config(merge(meant, settings), with_parts)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the epochs' metrics; a last line that was cut off is left out."""

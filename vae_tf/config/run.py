@@ -89,6 +89,6 @@ class RunConfig(Frozen):
     seed: int = Field(0, ge=0, lt=2**31)
     data: DataConfig = DataConfig()
     model: ModelConfig = Field(cast("ModelConfig", {}), description="read when it is validated: parts need TensorFlow")
-    objective: ObjectiveLike = "elbo"
+    objective: ObjectiveLike = Field("auto", description="auto: free_bits for texts, else elbo")
     training: TrainingConfig = Field(cast("TrainingConfig", {}), description="read when it is validated")
     evaluation: EvaluationConfig = EvaluationConfig()

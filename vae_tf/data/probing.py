@@ -8,6 +8,7 @@ from vae_tf.data.copies import describe_copies
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
+from vae_tf.data.text import END
 from vae_tf.errors import UserValueError
 from vae_tf.parts.known import find
 
@@ -43,7 +44,7 @@ def probe(dataset: Dataset, likelihood_kind: str, copies: str = "together") -> l
     for name, x in samples.items():
         _check_values(name, x, spec)
     x = samples["train"]
-    return [*likelihood.warnings(spec, x), *_constant(dataset, x), *_few(dataset), *_copies(dataset, copies)]
+    return [*likelihood.warnings(spec, x), *_constant(dataset, x), *_few(dataset), *_cut(dataset), *_copies(dataset, copies)]
 
 
 def _sample(name: str, split: Split, spec: DatasetSpec) -> np.ndarray:
@@ -81,6 +82,17 @@ def _place(place: list[int], spec: DatasetSpec) -> str:
 def _constant(dataset: Dataset, x: np.ndarray) -> Iterable[str]:
     if len(x) > 1 and bool((x == x[0]).all()):
         yield f"All training examples of {dataset.spec.name} that were looked at are equal: there is nothing to learn."
+
+
+def _cut(dataset: Dataset) -> Iterable[str]:
+    """Say how many texts have no end: they are as long as they may be, or were longer."""
+    if not dataset.spec.is_text:
+        return
+    splits = [split for split in dataset.splits.values() if isinstance(split, ArraySplit)]
+    full, count = sum(int((split.x[:, -1] != END).sum()) for split in splits), sum(split.num_examples for split in splits)
+    if full:
+        length = dataset.spec.num_dims
+        yield f"{full:,} of {count:,} lines fill the {length} tokens of data.max_length: what was longer is cut there."
 
 
 def _copies(dataset: Dataset, copies: str) -> Iterable[str]:

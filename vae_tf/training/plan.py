@@ -7,7 +7,8 @@ from typing import Any
 
 from vae_tf.config import RunConfig, TrainingConfig
 from vae_tf.data.spec import FEW_ROWS, DatasetSpec
-from vae_tf.models.build import settle_model
+from vae_tf.data.text import settle_length
+from vae_tf.models.build import settle_model, settle_objective
 from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.settings import Settings, read
@@ -106,6 +107,7 @@ _BUDGETS = {
     "few rows": _Budget(5_000, 5_000, 1, 0.3, 1e-3, False, 0.99, None, 100, ((FEW_ROWS, 64),)),
     "rows": _Budget(8_000, 20_000, 40, None, 2e-3, True, 0.999, 5.0, 50, ((10_000, 128), (30_000, 256), (math.inf, 512))),
     "pictures": _Budget(2_000, 10_000, 20, None, 1e-3, True, 0.0, 1.0, 20, _BATCHES),
+    "texts": _Budget(1_500, 6_000, 20, None, 3e-3, True, 0.0, 1.0, 20, ((math.inf, 64),)),
     "others": _Budget(2_000, 20_000, 40, 0.3, 1e-3, False, 0.0, None, 40, _BATCHES),
 }
 
@@ -114,7 +116,9 @@ def _kind(spec: DatasetSpec) -> str:
     """Name the budget. Few rows are trained until they get no better, more along a schedule that ends with the budget."""
     if spec.is_table and spec.is_continuous:
         return "few rows" if spec.num_train < FEW_ROWS else "rows"
-    return "pictures" if spec.is_image and spec.is_continuous else "others"
+    if spec.is_image and spec.is_continuous:
+        return "pictures"
+    return "texts" if spec.is_text else "others"
 
 
 def plan_run(config: RunConfig, spec: DatasetSpec, steps: int | None = None) -> tuple[RunConfig, list[Choice]]:
@@ -143,8 +147,10 @@ def plan_run(config: RunConfig, spec: DatasetSpec, steps: int | None = None) -> 
     total = plan_of(training, spec.num_train).total
     starts_linear = getattr(model.network, "linear", "none") != "none"
     model = model.model_copy(update={"latents": tuple(_with_warm_up(block, total, starts_linear) for block in model.latents)})
-    planned = config.model_copy(update={"model": model, "training": training})
-    return planned, list(_choices(config, planned, spec))
+    data, of_data = settle_length(config.data, spec)
+    objective = settle_objective(config.objective, model, spec)
+    planned = config.model_copy(update={"data": data, "model": model, "objective": objective, "training": training})
+    return planned, [*of_data, *_choices(config, planned, spec)]
 
 
 def _plan_training(training: TrainingConfig, spec: DatasetSpec) -> TrainingConfig:
@@ -255,6 +261,8 @@ def _choices(config: RunConfig, planned: RunConfig, spec: DatasetSpec) -> Iterat
             steps = getattr(after.kl_weight, "steps", None)
             because = "a fifth of the steps, 1,000 at most" if steps else "the start is a trained model"
             yield Choice(f"0 to 1 in {steps:,} steps" if steps else "1", because, f"{path}.kl_weight")
+    if is_open(config.objective):
+        yield Choice(planned.objective.kind, config.objective.part.because(spec), "objective.kind")
     yield from _of_training(config.training, planned.training, spec)
 
 

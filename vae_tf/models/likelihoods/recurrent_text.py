@@ -1,14 +1,21 @@
 """Texts by a recurrent network."""
 
+import math
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from vae_tf.models.likelihoods.text import TextLikelihood
+from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
 
 __all__ = ["RecurrentTextLikelihood"]
+
+_CHARACTERS, _SUBWORDS = 6, 3
+"""Tokens of the longest n-gram."""
+_DROPOUTS = ((100_000, 0.4), (1_000_000, 0.2), (math.inf, 0.1))
+"""Dropout below so many tokens."""
 
 
 @register("recurrent_text")
@@ -32,6 +39,17 @@ class RecurrentTextLikelihood(TextLikelihood):
     def fitness(cls, data: Any) -> int:
         """Return 2 for texts: the first choice."""
         return 2 if data.value_support in cls.supports else 0
+
+    @classmethod
+    def choose(cls, data: Any) -> dict[str, Choice]:
+        """Choose an n-gram beside a small GRU; the fewer the tokens, the more dropout."""
+        most = data.num_train * data.num_dims
+        return {
+            "ngram": Choice(_SUBWORDS if data.tokenizer else _CHARACTERS, "starts at the plain n-gram of the training texts"),
+            "hidden_size": Choice(128, "beside the n-gram less is left to learn"),
+            "word_dropout": Choice(0.0, "free bits keep z in use"),
+            "dropout": Choice(next(share for below, share in _DROPOUTS if most < below), f"{most:,} tokens at most"),
+        }
 
     def build(self, input_shape: Any) -> None:
         """Make the recurrent layer."""
