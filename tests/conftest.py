@@ -152,7 +152,7 @@ def make_config() -> Callable[..., Any]:
                 "seed": seed,
                 "data": {"binarization": "dynamic"},
                 "model": {"network": {"kind": "mlp", "widths": [8]}, "latents": blocks},
-                "training": {**PUBLISHED, "epochs": 2, "batch_size": 16, "pictures_every": 1000, **training},
+                "training": {**PUBLISHED["training"], "epochs": 2, "batch_size": 16, "pictures_every": 1000, **training},
                 "evaluation": {"num_samples": 5, "batch_size": 16, "num_projected": 10},
             }
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_tf.config import PUBLISHED, RunConfig, validate_config
+from vae_tf.config import RECORDED, RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file, merge
 from vae_tf.errors import UserFileError
 from vae_tf.parts.files import loaded_files, require_parts, sums_text
@@ -278,9 +278,7 @@ class RunDirectory:
         if with_parts:
             require_parts(self.path)
         settings = load_config_file(self.config_file)
-        return validate_config(
-            merge({"training": PUBLISHED, "data": {"copies": "apart", "stratify": False}}, settings), with_parts
-        )
+        return validate_config(merge(RECORDED, settings), with_parts)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the epochs' metrics; a last line that was cut off is left out."""

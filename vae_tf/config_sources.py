@@ -55,7 +55,7 @@ def load_preset(name: str) -> dict[str, Any]:
         guess = nearest_name(name, list_presets())
         raise UserValueError(f"There is no preset {name!r}{guess} See `{command_line('presets')}`.")
     text = (resources.files("vae_tf") / "presets" / f"{name}.yaml").read_text("utf-8")
-    return {"preset": name, **merge({"training": PUBLISHED}, yaml.safe_load(text) or {})}
+    return {"preset": name, **merge(PUBLISHED, yaml.safe_load(text) or {})}
 
 
 def load_config_file(path: str | Path) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from vae_tf.errors import UserValueError
 from vae_tf.models import linear
 from vae_tf.models.priors.full_mixture import FullMixturePrior
 from vae_tf.training import CheckpointStore, start_distribution, train, train_and_measure
+from vae_tf.training.deciding import plan_run
 from vae_tf.training.lengths import Length, length_within
-from vae_tf.training.plan import plan_of, plan_run
+from vae_tf.training.plan import plan_of
 from vae_tf.training.timing import measure_length
 
 SHAPES = {"table": ((6,), "real"), "pictures": ((16, 16, 3), "unit"), "text": ((8,), "token"), "series": ((5, 2), "real")}
@@ -96,7 +97,7 @@ def test_what_is_said_is_not_chosen():
 def test_presets_keep_their_protocol():
     training = resolve_config("mnist_mlp").training
     assert (training.epochs, training.batch_size, training.average, training.patience) == (20, 128, 0.0, None)
-    assert training.learning_rate.value == PUBLISHED["learning_rate"]
+    assert training.learning_rate.value == PUBLISHED["training"]["learning_rate"]
 
 
 @pytest.mark.parametrize("other", ["training.steps", "training.minutes"])

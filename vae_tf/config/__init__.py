@@ -6,12 +6,13 @@ errors that name the nearest known one, and every message has the form `path rul
 
 from vae_tf.config.data import MEMORY, DataConfig, check_path, existing_path
 from vae_tf.config.model import ModelConfig
-from vae_tf.config.run import PUBLISHED, EvaluationConfig, RunConfig, TrainingConfig
+from vae_tf.config.run import PUBLISHED, RECORDED, EvaluationConfig, RunConfig, TrainingConfig
 from vae_tf.config.validation import validate_config
 
 __all__ = [
     "MEMORY",
     "PUBLISHED",
+    "RECORDED",
     "DataConfig",
     "EvaluationConfig",
     "ModelConfig",

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from vae_tf.errors import UserFileError
 from vae_tf.parts.settings import Frozen
-from vae_tf.parts.types import PositiveInt, Text
+from vae_tf.parts.types import PositiveInt, SizeLike, Text
 
 __all__ = ["MEMORY", "DataConfig", "check_path", "existing_path"]
 
@@ -73,7 +73,9 @@ class DataConfig(Frozen):
     label_bins: int | None = Field(None, ge=2, description="csv only: cut a label column of numbers into so many equal shares")
     tokens: Literal["characters", "subwords"] = Field("characters", description="text only: what a line is cut into")
     vocabulary_size: int = Field(256, ge=4, description="text only: at most so many tokens")
-    max_length: PositiveInt = Field(64, description="text only: tokens of a line; longer lines are cut")
+    max_length: SizeLike = Field(
+        "auto", description="text only: tokens of a line; longer ones are cut; auto: 99 of 100 lines are whole, 64 at most"
+    )
     counts: bool = Field(False, description="csv and npz: keep whole numbers as they are, for a likelihood of counts")
     window: PositiveInt | None = Field(None, description="csv, npz and waves, rows in time: examples are so many rows on end")
     train_on_validation: bool = Field(False, description="for a last fit, when all is chosen")

@@ -20,19 +20,24 @@ from vae_tf.parts.types import (
     SizeLike,
 )
 
-__all__ = ["PUBLISHED", "EvaluationConfig", "RunConfig", "TrainingConfig"]
+__all__ = ["PUBLISHED", "RECORDED", "EvaluationConfig", "RunConfig", "TrainingConfig"]
 
 
 PUBLISHED: dict[str, Any] = {
-    "learning_rate": 1e-3,
-    "clip_norm": None,
-    "average": 0.0,
-    "patience": None,
-    "evaluate_every": 1,
-    "validation_draws": 1,
-    "augment": [],
+    "objective": "elbo",
+    "training": {
+        "learning_rate": 1e-3,
+        "clip_norm": None,
+        "average": 0.0,
+        "patience": None,
+        "evaluate_every": 1,
+        "validation_draws": 1,
+        "augment": [],
+    },
 }
 """What a protocol that does not speak of these means: presets, and runs that were written before the data could decide them."""
+RECORDED: dict[str, Any] = {**PUBLISHED, "data": {"copies": "apart", "stratify": False}}
+"""What a run means that does not speak of these: it was written before there was a choice."""
 
 
 class TrainingConfig(Frozen):
@@ -100,6 +105,6 @@ class RunConfig(Frozen):
     seed: int = Field(0, ge=0, lt=2**31)
     data: DataConfig = DataConfig()
     model: ModelConfig = Field(cast("ModelConfig", {}), description="read when it is validated: parts need TensorFlow")
-    objective: ObjectiveLike = "elbo"
+    objective: ObjectiveLike = Field("auto", description="auto: free_bits for texts, else elbo")
     training: TrainingConfig = Field(cast("TrainingConfig", {}), description="read when it is validated")
     evaluation: EvaluationConfig = EvaluationConfig()

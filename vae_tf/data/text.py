@@ -14,12 +14,17 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.parts.choices import Choice
 
-__all__ = ["decode_text", "encode_text", "load_text", "make_text_dataset"]
+__all__ = ["decode_text", "encode_text", "load_text", "make_text_dataset", "settle_length"]
 
 END, UNKNOWN = 0, 1
 _SPECIAL = ("", "\N{REPLACEMENT CHARACTER}")
 """Token 0 ends a text and fills what is behind it; token 1 stands for what the vocabulary does not have."""
+_LONGEST = 64
+"""Tokens of a line, at most, where the data choose."""
+_WHOLE = 0.99
+"""Share of the training lines, at least, that are then not cut, where they are no longer than that."""
 _SPACE = "\u2581"
 """How a subword says that a space is before it."""
 
@@ -67,15 +72,34 @@ def make_text_dataset(texts: Mapping[str, Sequence[str]], config: DataConfig) ->
         raise UserValueError(f"{config.dataset} must have lines to train on. Received: none.")
     make = _characters if config.tokens == "characters" else _subwords
     vocabulary, tokenizer = make(lines["train"], config.vocabulary_size)
-    spec = DatasetSpec(
-        name=config.dataset,
-        event_shape=(config.max_length,),
-        value_support="token",
-        vocabulary=vocabulary,
-        tokenizer=tokenizer,
-    )
+    text = {"value_support": "token", "vocabulary": vocabulary, "tokenizer": tokenizer}
+    spec = DatasetSpec(name=config.dataset, event_shape=(1,), **text)
+    length = _length(spec, lines["train"]) if config.max_length == "auto" else config.max_length
+    spec = spec.model_copy(update={"event_shape": (length,)})
     splits = {name: ArraySplit(encode_text(spec, part), np.full(len(part), NO_LABEL)) for name, part in lines.items()}
     return Dataset(spec, splits)
+
+
+def _length(spec: DatasetSpec, lines: Sequence[str]) -> int:
+    """Return the tokens that nearly all lines and their ends have room in."""
+    encode = _encoder(spec)
+    return min(_LONGEST, 1 + int(np.quantile([len(encode(line)) for line in lines], _WHOLE, method="inverted_cdf")))
+
+
+def settle_length(config: DataConfig, spec: DatasetSpec) -> tuple[DataConfig, list[Choice]]:
+    """Return the configuration with the length that lines have in a dataset, where the data chose it, and why.
+
+    Example:
+        >>> spec = DatasetSpec(name="lines", event_shape=(9,), value_support="token", vocabulary=("", "?", "a"))
+        >>> settle_length(DataConfig(), spec)[0].max_length
+        9
+    """
+    if config.max_length != "auto":
+        return config, []
+    length = spec.num_dims if spec.is_text else _LONGEST
+    because = f"{_LONGEST} at most: longer lines are cut" if length == _LONGEST else "99 of 100 lines are whole"
+    chosen = [Choice(length, because, "data.max_length")] if spec.is_text else []
+    return config.model_copy(update={"max_length": length}), chosen
 
 
 def encode_text(spec: DatasetSpec, texts: Iterable[str]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vae_tf.models.build import build_vae, settle_model
+from vae_tf.models.build import build_vae, settle_model, settle_objective
 from vae_tf.models.latents.base import Draw, Factors, Latent
 from vae_tf.models.latents.conditional_gaussian import LabelPrior
 from vae_tf.models.latents.discrete import DiscreteLatent
@@ -13,6 +13,7 @@ from vae_tf.models.likelihoods.text import TextDistribution, TextLikelihood
 from vae_tf.models.linear import LinearModel
 from vae_tf.models.masks import autoregressive_masks
 from vae_tf.models.networks.base import Network
+from vae_tf.models.ngram import GramTree, Ngram, count_grams
 from vae_tf.models.priors.base import Prior
 from vae_tf.models.text_decoding import Decoding, beam_search, draw_tokens, filter_log_probs
 from vae_tf.models.vae import VAE
@@ -24,6 +25,7 @@ __all__ = [
     "DiscreteLatent",
     "Draw",
     "Factors",
+    "GramTree",
     "JointLatent",
     "LabelPrior",
     "Latent",
@@ -31,15 +33,18 @@ __all__ = [
     "Likelihood",
     "LinearModel",
     "Network",
+    "Ngram",
     "Prior",
     "TextDistribution",
     "TextLikelihood",
     "autoregressive_masks",
     "beam_search",
     "build_vae",
+    "count_grams",
     "draw_tokens",
     "filter_log_probs",
     "settle_model",
+    "settle_objective",
 ]
 
 

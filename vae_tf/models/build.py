@@ -11,10 +11,11 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.models.latents.joint import join_blocks
 from vae_tf.models.vae import VAE
-from vae_tf.parts.settings import build
+from vae_tf.parts.base import is_open
+from vae_tf.parts.settings import build, read
 from vae_tf.seeding import initial_weights
 
-__all__ = ["build_vae", "settle_model"]
+__all__ = ["build_vae", "settle_model", "settle_objective"]
 
 
 def settle_model(config: ModelConfig, spec: DatasetSpec) -> ModelConfig:
@@ -39,6 +40,24 @@ def settle_model(config: ModelConfig, spec: DatasetSpec) -> ModelConfig:
     )
 
 
+def settle_objective(objective: Any, model: ModelConfig, spec: DatasetSpec) -> Any:
+    """Replace an objective that is `auto` by what fits the data; it is the ELBO where a block has no density.
+
+    Args:
+        objective: its settings.
+        model: the blocks of the latent.
+        spec: the data.
+
+    Example:
+        >>> spec = DatasetSpec(name="lines", event_shape=(9,), value_support="token", vocabulary=("", "?", "a"))
+        >>> settle_objective(read("objective", "auto"), ModelConfig(), spec).kind
+        'free_bits'
+    """
+    if is_open(objective) and not all(block.part.has_density for block in model.latents):
+        return read("objective", "elbo")
+    return objective.part.settle(objective, spec)
+
+
 def build_vae(
     config: ModelConfig,
     spec: DatasetSpec,
@@ -49,7 +68,7 @@ def build_vae(
     """Return the model that a configuration describes, built, with weights drawn from the seed.
 
     Args:
-        config: networks, latent blocks, likelihood; `auto` is settled first.
+        config: networks, latent blocks, likelihood; `auto` is settled first, the objective's too.
         spec: the data's shape and support.
         seed: root of initial weights and of the latent layers' streams.
         objective: its settings; default: the ELBO.
@@ -69,6 +88,8 @@ def build_vae(
     latent = join_blocks([build("latent", block, spec, seed=seed) for block in config.latents])
     likelihood = build("likelihood", config.likelihood, spec, seed=seed)
     bound = build("objective", objective or "elbo", spec)
+    if bound.is_auto:
+        bound = build("objective", settle_objective(read("objective", "auto"), config, spec), spec)
     with _dtype_policy(precision), initial_weights(seed):
         encoder = _encoder(network, latent, likelihood)
         decoder = network.decoder(latent.size, likelihood.params_shape)

@@ -76,12 +76,14 @@ class VAE(keras.Model):
 
         Args:
             examples: see `vae_tf.data.pipeline.Examples`.
-            goes_on: whether a checkpoint will be restored: networks, latents and priors, all of whose values it has, then fit
-                nothing.
+            goes_on: whether a checkpoint will be restored: networks, likelihood, latents and priors then fit nothing, it has
+                all of their values.
         """
         self.starts_trained = start_linear(self, examples, goes_on)
-        for block in () if goes_on else self.latent.blocks():
-            block.start(examples)
+        if not goes_on:
+            self.likelihood.start(examples)
+            for block in self.latent.blocks():
+                block.start(examples)
         self.objective.start(examples, self.objective_state)
 
     @property

@@ -1,26 +1,12 @@
-"""What a training leaves open, decided by the data: how long, in what steps, how fast; each with its reason."""
+"""A training in steps."""
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from vae_tf.config import RunConfig, TrainingConfig
-from vae_tf.data.looking import NOT_LOOKED, Look, look_at
-from vae_tf.data.pipeline import Dataset
-from vae_tf.data.spec import FEW_ROWS, DatasetSpec
-from vae_tf.models.build import settle_model
-from vae_tf.parts.base import is_open
-from vae_tf.parts.choices import Choice
-from vae_tf.parts.settings import Settings, read
+from vae_tf.config import TrainingConfig
 from vae_tf.training.executions import fit_executions
-from vae_tf.training.lengths import ROUND_STEPS, Length
 
-__all__ = ["Plan", "look_for", "plan_of", "plan_run"]
-
-_VALIDATION_DRAWS = 1000
-"""Draws of z that a look at validation rests on, at least."""
-_MOST_DRAWS = 16
+__all__ = ["Plan", "passes", "plan_of"]
 
 
 @dataclass(frozen=True)
@@ -74,143 +60,11 @@ class Plan:
         return self.steps_per_epoch * self.epochs
 
 
-@dataclass(frozen=True)
-class _Budget:
-    """How long data of a kind are trained, and how.
-
-    Attributes:
-        least: steps, at least.
-        most: steps, at most.
-        passes: over the data, where that lies between.
-        patience: share of the budget without a better validation; None: to the end.
-        rate: the greatest learning rate.
-        decays: whether it falls to nothing along half a cosine.
-        average: momentum of the weights' moving average.
-        clip_norm: of the gradient.
-        rounds: looks at validation, at most; each writes a checkpoint.
-        batches: number of examples below which a batch has so many.
-    """
-
-    least: int
-    most: int
-    passes: int
-    patience: float | None
-    rate: float
-    decays: bool
-    average: float
-    clip_norm: float | None
-    rounds: int
-    batches: tuple[tuple[float, int], ...]
-
-    def batch_size(self, count: int) -> int:
-        """Return the examples of a step."""
-        return next(size for below, size in self.batches if count < below)
-
-    def steps(self, steps_per_epoch: int) -> int:
-        """Return the steps of the whole training."""
-        return min(self.most, max(self.least, self.passes * steps_per_epoch))
-
-
-_BATCHES = ((5_000, 32), (20_000, 64), (math.inf, 128))
-_BUDGETS = {
-    "few rows": _Budget(5_000, 5_000, 1, 0.3, 1e-3, False, 0.99, None, 100, ((FEW_ROWS, 64),)),
-    "rows": _Budget(8_000, 20_000, 40, None, 2e-3, True, 0.999, 5.0, 50, ((10_000, 128), (30_000, 256), (math.inf, 512))),
-    "pictures": _Budget(2_000, 10_000, 20, None, 1e-3, True, 0.0, 1.0, 20, _BATCHES),
-    "others": _Budget(2_000, 20_000, 40, 0.3, 1e-3, False, 0.0, None, 40, _BATCHES),
-}
-
-
-def _kind(spec: DatasetSpec) -> str:
-    """Name the budget. Few rows are trained until they get no better, more along a schedule that ends with the budget."""
-    if (spec.is_table or spec.is_series) and spec.is_continuous:
-        return "few rows" if spec.num_train < FEW_ROWS else "rows"
-    return "pictures" if spec.is_image and spec.is_continuous else "others"
-
-
-def plan_run(
-    config: RunConfig, spec: DatasetSpec, length: Length | None = None, look: Look = NOT_LOOKED
-) -> tuple[RunConfig, list[Choice]]:
-    """Replace all that a configuration leaves open by what the data decide.
-
-    Args:
-        config: the configuration.
-        spec: the data.
-        length: what there is time for, where `training.minutes` says how long.
-        look: at the examples; default: none was taken.
-
-    Returns:
-        A configuration without `auto`, and what was chosen. One that leaves nothing open comes back as it is.
-
-    Raises:
-        UserValueError: a part does not suit the data, or there is more than one length.
-
-    Example:
-        >>> spec = DatasetSpec(name="table", event_shape=(9,), value_support="real", num_train=400, num_validation=50)
-        >>> planned, chosen = plan_run(RunConfig(), spec)
-        >>> planned.training.batch_size, planned.training.epochs, planned.model.network.kind
-        (64, 837, 'mlp')
-    """
-    model = settle_model(config.model, spec)
-    training = _plan_training(config.training, spec, length, look)
-    total = plan_of(training, spec.num_train).total
-    starts_linear = getattr(model.network, "linear", "none") != "none"
-    model = model.model_copy(update={"latents": tuple(_with_warm_up(block, total, starts_linear) for block in model.latents)})
-    planned = config.model_copy(update={"model": model, "training": training})
-    return planned, list(_choices(config, planned, spec, look))
-
-
-def _passes(training: TrainingConfig, count: int) -> tuple[int, int]:
+def passes(training: TrainingConfig, count: int) -> tuple[int, int]:
     """Return the steps of an epoch, and the epochs of a pass over so many examples: all full batches, but for the last ones."""
     steps = count // min(int(training.batch_size), count)
     parts = min(training.parts, steps)
     return steps // parts, parts
-
-
-def _plan_training(training: TrainingConfig, spec: DatasetSpec, length: Length | None, look: Look) -> TrainingConfig:
-    budget, count = _BUDGETS[_kind(spec)], max(1, spec.num_train)
-    chosen: dict[str, Any] = {
-        "batch_size": min(budget.batch_size(count), count),
-        "average": budget.average,
-        "clip_norm": budget.clip_norm,
-        "validation_draws": max(1, min(_MOST_DRAWS, _VALIDATION_DRAWS // max(1, spec.num_validation))),
-        "augment": (read("augmentation", "flip"),) if look.may_mirror and spec.has_few_pictures else (),
-        "evaluate_every": 1,
-        "patience": None,
-    }
-    training = _filled(training, chosen, ("batch_size", "average", "clip_norm", "validation_draws", "augment"))
-    if length is not None:
-        steps, parts = _passes(training, count)
-        parts = max(parts, steps * parts // length.round_steps)
-        training = training.model_copy(update={"steps": length.steps, "parts": parts})
-    steps_per_epoch, parts = _passes(training, count)
-    if training.epochs == "auto":
-        epochs = -(-(training.steps or budget.steps(steps_per_epoch * parts)) // steps_per_epoch)
-        chosen["evaluate_every"] = min(epochs, max(-(-ROUND_STEPS // steps_per_epoch), -(-epochs // budget.rounds)))
-        training = _filled(training, chosen, ("evaluate_every",))
-        every = int(training.evaluate_every)
-        chosen["epochs"] = max(every, round(epochs / every) * every)
-        if budget.patience and training.steps is None:
-            chosen["patience"] = max(every, round(budget.patience * epochs / every) * every)
-    training = _filled(training, chosen, ("epochs", "evaluate_every", "patience"))
-    rate = training.learning_rate
-    if rate == "auto":
-        rate = {"kind": "cosine", "start": budget.rate, "stop": 0.0, "steps": "auto"} if budget.decays else budget.rate
-    training = training.model_copy(update={"learning_rate": read("schedule", rate)})
-    return training.model_copy(update={"learning_rate": _within(training.learning_rate, plan_of(training, count).total)})
-
-
-def look_for(training: TrainingConfig, dataset: Dataset) -> Look:
-    """Look at the data, where that decides something which is open."""
-    return look_at(dataset) if is_open(training.augment) else NOT_LOOKED
-
-
-def _within(schedule: Any, total: int) -> Any:
-    return schedule.part.within(schedule, total)
-
-
-def _filled(training: TrainingConfig, chosen: dict[str, Any], names: Sequence[str]) -> TrainingConfig:
-    """Return the configuration with what was chosen wherever it is open."""
-    return training.model_copy(update={name: chosen[name] for name in names if getattr(training, name) == "auto"})
 
 
 def plan_of(training: TrainingConfig, num_train: int) -> Plan:
@@ -220,16 +74,15 @@ def plan_of(training: TrainingConfig, num_train: int) -> Plan:
         ValueError: something is.
 
     Example:
-        >>> spec = DatasetSpec(name="toy", event_shape=(2,), value_support="real", num_train=95)
-        >>> planned, _ = plan_run(RunConfig(training=TrainingConfig(epochs=3, batch_size=10)), spec)
-        >>> plan_of(planned.training, 95).total
+        >>> chosen = {"patience": None, "average": 0.0, "clip_norm": None, "validation_draws": 1, "evaluate_every": 1}
+        >>> plan_of(TrainingConfig(epochs=3, batch_size=10, learning_rate=1e-3, augment=(), **chosen), 95).total
         27
     """
     left_open = [name for name in type(training).model_fields if getattr(training, name) == "auto"]
     if left_open:
         raise ValueError(f"training.{left_open[0]} is open: plan_run decides it.")
     plan: Any = training  # every `auto` is gone
-    steps_per_epoch, parts = _passes(training, max(1, num_train))
+    steps_per_epoch, parts = passes(training, max(1, num_train))
     if plan.steps is not None:
         steps_per_epoch = min(steps_per_epoch, -(-plan.steps // plan.epochs))
     every = min(plan.evaluate_every, plan.epochs)
@@ -238,72 +91,3 @@ def plan_of(training: TrainingConfig, num_train: int) -> Plan:
     how = (plan.patience, plan.average, plan.clip_norm, plan.validation_draws)
     batch_size = min(plan.batch_size, max(1, num_train))
     return Plan(batch_size, steps_per_epoch, every, epochs, *how, per_execution, parts)
-
-
-def _with_warm_up(block: Settings, total: int, starts_linear: bool) -> Settings:
-    """Return a block whose schedules know the length; a model that starts trained needs no KL warm-up."""
-    if is_open(getattr(getattr(block, "kl_weight", None), "steps", None)) and starts_linear:
-        block = block.model_copy(update={"kl_weight": read("schedule", 1.0)})
-    schedules = {name: getattr(block, name) for name in ("kl_weight", "temperature") if hasattr(block, name)}
-    return block.model_copy(update={name: _within(schedule, total) for name, schedule in schedules.items()})
-
-
-def _choices(config: RunConfig, planned: RunConfig, spec: DatasetSpec, look: Look) -> Iterator[Choice]:
-    """Say what was left open, what it became, and why."""
-    for slot in ("network", "likelihood"):
-        yield from _of_part(f"model.{slot}", getattr(config.model, slot), getattr(planned.model, slot), spec)
-    for index, (before, after) in enumerate(zip(config.model.latents, planned.model.latents, strict=True)):
-        path = f"model.latents[{index}]"
-        yield from _of_part(path, before, after, spec)
-        if is_open(getattr(getattr(before, "kl_weight", None), "steps", None)):
-            steps = getattr(after.kl_weight, "steps", None)
-            because = "a fifth of the steps, 1,000 at most" if steps else "the start is a trained model"
-            yield Choice(f"0 to 1 in {steps:,} steps" if steps else "1", because, f"{path}.kl_weight")
-    yield from _of_training(config.training, planned.training, spec)
-    if is_open(config.training.augment):
-        yield from _of_augmentation(planned.training, spec, look)
-
-
-def _of_augmentation(after: TrainingConfig, spec: DatasetSpec, look: Look) -> Iterator[Choice]:
-    chosen = " and ".join(one.kind for one in tuple(after.augment)) or "none"
-    if spec.is_image and spec.is_continuous and not spec.has_few_pictures:
-        yield Choice(chosen, f"{spec.num_train:,} pictures are many", "training.augment")
-    elif look.mirrored is not None:
-        because = f"mirrored pictures are {look.mirrored:.0%} farther from the others than they are as they are"
-        yield Choice(chosen, because, "training.augment")
-
-
-def _of_part(path: str, before: Settings, after: Settings, spec: DatasetSpec) -> Iterator[Choice]:
-    is_chosen = before.part.is_auto
-    if is_chosen:
-        yield Choice(after.kind, before.part.because(spec), f"{path}.kind")
-    for name, choice in after.part.choose(spec).items():
-        if is_chosen or is_open(getattr(before, name, None)):
-            yield replace(choice, path=f"{path}.{name}")
-    for name in type(before).model_fields:
-        inner = getattr(before, name)
-        if hasattr(inner, "part") and is_open(inner):
-            yield Choice(getattr(after, name).kind, inner.part.because(spec), f"{path}.{name}")
-
-
-def _of_training(before: TrainingConfig, after: TrainingConfig, spec: DatasetSpec) -> Iterator[Choice]:
-    plan, budget = plan_of(after, spec.num_train), _BUDGETS[_kind(spec)]
-    count = f"{spec.num_train:,} {'rows' if spec.is_table else 'examples'}"
-    rate = after.learning_rate
-    shown = f"{rate.start:g}, falling to 0" if hasattr(rate, "start") else f"{rate.value:g}"
-    no_better = "until validation is no better for so long"
-    reasons = {
-        "epochs": (after.epochs, f"{count}: {plan.total:,} steps at most"),
-        "batch_size": (after.batch_size, count),
-        "evaluate_every": (after.evaluate_every, f"{plan.steps_per_epoch} steps an epoch, validation every {plan.round_steps}"),
-        "patience": (after.patience, no_better if after.patience else "the rate falls with the budget"),
-        "learning_rate": (shown, "to the end of the budget" if budget.decays else "steady, until validation is no better"),
-        "clip_norm": (after.clip_norm, "a rare example makes no great step" if after.clip_norm else "not needed"),
-        "average": (after.average, "the model is the weights' moving average" if after.average else "the weights as they are"),
-        "validation_draws": (after.validation_draws, f"{spec.num_validation:,} examples to validate on"),
-    }
-    for name, (value, because) in reasons.items():
-        if is_open(getattr(before, name)):
-            yield Choice(value, because, f"training.{name}")
-    if after.parts != before.parts:
-        yield Choice(after.parts, f"validation every {plan.round_steps} steps, before a pass is over", "training.parts")

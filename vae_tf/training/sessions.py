@@ -26,9 +26,9 @@ from vae_tf.parts.describe import describe
 from vae_tf.program import command_line
 from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.checkpoints import CheckpointStore
+from vae_tf.training.deciding import look_for, plan_run
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
-from vae_tf.training.plan import look_for, plan_run
 from vae_tf.training.runs import LoadedRun, TrainingOutcome, as_recorded, finish_run
 from vae_tf.training.showing import timing_table
 from vae_tf.training.timing import measure_length

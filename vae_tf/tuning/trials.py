@@ -23,7 +23,7 @@ from vae_tf.models import VAE
 from vae_tf.models.build import build_vae
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.training import NonFiniteLossError, TrainingOutcome, train
-from vae_tf.training.plan import look_for, plan_run
+from vae_tf.training.deciding import look_for, plan_run
 from vae_tf.training.showing import only_shown
 from vae_tf.tuning.oracles import make_oracle
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult

@@ -22,7 +22,7 @@ _MAX_VALUES = 8_000_000
 """Values that plain models are fitted to: 10,000 examples of 784 numbers."""
 _MAX_EXAMPLES = 10_000
 _MIN_EXAMPLES = 300
-_MAX_TEXT_VALUES = 250_000
+_MAX_TEXT_VALUES = 1_000_000
 _HELD_OUT = 0.1
 
 

@@ -32,11 +32,10 @@ class WittenBell:
         self.order = order
         self.alphabet_size = alphabet_size
         self._counts: Counter[str] = Counter()
-        pad = _START * (order - 1)
         for text in texts:
-            padded = pad + text
-            for end in range(len(pad) + 1, len(padded) + 1):
-                self._counts.update([padded[end - length : end] for length in range(1, order + 1)])
+            begun = _START + text
+            for end in range(2, len(begun) + 1):
+                self._counts.update([begun[end - length : end] for length in range(1, min(order, end) + 1)])
         self._totals: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
         for gram, count in self._counts.items():
@@ -45,11 +44,11 @@ class WittenBell:
 
     def probabilities(self, before: str, character: str) -> list[float]:
         """Return p(character | the end of `before`) by n-grams of length 1, 2, ... up to the order."""
-        history = (_START * (self.order - 1) + before)[-(self.order - 1) :] if self.order > 1 else ""
+        history = (_START + before)[-(self.order - 1) :] if self.order > 1 else ""
         p, found = 1.0 / self.alphabet_size, []
         for length in range(self.order):
-            context = history[len(history) - length :]
-            total = self._totals[context]
+            context = history[max(0, len(history) - length) :]
+            total = self._totals[context] if length <= len(history) else 0
             if total:
                 kinds = self._kinds[context]
                 p = (self._counts[context + character] + kinds * p) / (total + kinds)

@@ -89,6 +89,13 @@ class Likelihood(Part, keras.layers.Layer):
         """
         return {"real": "density", "count": "mass", "token": "mass"}.get(data.value_support, "")
 
+    def start(self, examples: Any) -> None:
+        """Take what it starts from of the training examples, before the first step of a run.
+
+        Args:
+            examples: `random(count, *purpose)` and `labelled(count)`; see `vae_tf.data.pipeline.Examples`.
+        """
+
     @property
     def params_shape(self) -> tuple[int, ...]:
         """What the decoder must put out for one example."""

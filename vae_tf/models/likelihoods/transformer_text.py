@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from vae_tf.models.likelihoods.text import TextLikelihood
 from vae_tf.parts.registry import register
-from vae_tf.parts.types import Fraction, Given, PositiveInt
+from vae_tf.parts.types import Fraction, Given, NonNegativeInt, PositiveInt
 
 __all__ = ["TransformerTextLikelihood"]
 
@@ -22,6 +22,9 @@ class TransformerTextLikelihood(TextLikelihood):
         embedding_size: numbers that stand for a token.
         hidden_size: numbers in the attention's states; a multiple of num_heads.
         word_dropout: share of the tokens hidden from the next ones in training.
+        dropout: share of the embedding's and the state's numbers left out in training.
+        ngram: tokens of the longest n-gram beside the Transformer; 0: none.
+        ngram_size: n-grams that are kept, the most frequent.
         num_layers: blocks of attention and dense layers.
         num_heads: heads of the attention.
         seed: root of what is hidden.
@@ -35,12 +38,16 @@ class TransformerTextLikelihood(TextLikelihood):
         embedding_size: PositiveInt = 64,
         hidden_size: PositiveInt = 128,
         word_dropout: Fraction = 0.3,
+        dropout: Fraction = 0.0,
+        ngram: NonNegativeInt = 0,
+        ngram_size: PositiveInt = 2**18,
         num_layers: PositiveInt = 2,
         num_heads: PositiveInt = 4,
         seed: Given[int] = 0,
         name: Given[str] = "likelihood",
     ) -> None:
-        super().__init__(event_shape, num_tokens, embedding_size, hidden_size, word_dropout, seed, name)
+        sizes = (embedding_size, hidden_size, word_dropout, dropout, ngram, ngram_size)
+        super().__init__(event_shape, num_tokens, *sizes, seed, name)
         if hidden_size % num_heads:
             raise ValueError(f"num_heads must divide hidden_size ({hidden_size}). Received: {num_heads}.")
         self.num_layers = num_layers
@@ -70,17 +77,17 @@ class TransformerTextLikelihood(TextLikelihood):
         """Return the blocks' output, [N, T, hidden_size]."""
         return self.transformer(self.enter(embedded) + self.positions + context[:, tf.newaxis])
 
-    def steps(self, params: tf.Tensor) -> Any:
+    def state_steps(self, context: tf.Tensor) -> Any:
         """Return the initial state and the step; every step computes all tokens so far anew."""
-        context, length = params[:, : self.hidden_size], self.event_shape[0]
+        length = self.event_shape[0]
 
         def step(state: tuple[tf.Tensor, tf.Tensor], tokens: tf.Tensor, t: tf.Tensor) -> Any:
             before, own_context = state
             before = tf.where(tf.range(length) == t, tokens[:, tf.newaxis], before)
             features = self.features(own_context, self.embedding(before))
-            return tf.nn.log_softmax(self.output_layer(tf.gather(features, t, axis=1))), (before, own_context)
+            return tf.gather(features, t, axis=1), (before, own_context)
 
-        return (tf.zeros([tf.shape(context)[0], length], tf.int32), context), step, length
+        return (tf.zeros([tf.shape(context)[0], length], tf.int32), context), step
 
 
 def _causal_blocks(length: int, size: int, num_layers: int, num_heads: int) -> keras.Model:

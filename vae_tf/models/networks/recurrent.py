@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from vae_tf.models.networks.base import Network, encoder_inputs, one_or_all, with_labels
+from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Given, PositiveInt
 
@@ -36,6 +37,11 @@ class RecurrentNetwork(Network):
     def fitness(cls, data: Any) -> int:
         """Return 2 for texts and series."""
         return 2 if cls.suits(data) else 0
+
+    @classmethod
+    def choose(cls, data: Any) -> dict[str, Choice]:
+        """Choose small GRUs for texts: what a line is about is a few nats."""
+        return {"hidden_size": Choice(64, "a line's z is a few nats")} if data.is_text else {}
 
     def __init__(
         self,

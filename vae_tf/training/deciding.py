@@ -1,0 +1,170 @@
+"""What a training leaves open, decided by the data: how long, in what steps, how fast."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vae_tf.config import RunConfig, TrainingConfig
+from vae_tf.data.looking import NOT_LOOKED, Look, look_at
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.spec import FEW_ROWS, DatasetSpec
+from vae_tf.data.text import settle_length
+from vae_tf.models.build import settle_model, settle_objective
+from vae_tf.parts.base import is_open
+from vae_tf.parts.choices import Choice
+from vae_tf.parts.settings import Settings, read
+from vae_tf.training.lengths import ROUND_STEPS, Length
+from vae_tf.training.plan import passes, plan_of
+from vae_tf.training.reasons import reasons
+
+__all__ = ["look_for", "plan_run"]
+
+_VALIDATION_DRAWS = 1000
+"""Draws of z that a look at validation rests on, at least."""
+_MOST_DRAWS = 16
+
+
+@dataclass(frozen=True)
+class _Budget:
+    """How long data of a kind are trained, and how.
+
+    Attributes:
+        least: steps, at least.
+        most: steps, at most.
+        passes: over the data, where that lies between.
+        patience: share of the budget without a better validation; None: to the end.
+        rate: the greatest learning rate.
+        decays: whether it falls to nothing along half a cosine.
+        average: momentum of the weights' moving average.
+        clip_norm: of the gradient.
+        rounds: looks at validation, at most; each writes a checkpoint.
+        batches: number of examples below which a batch has so many.
+    """
+
+    least: int
+    most: int
+    passes: int
+    patience: float | None
+    rate: float
+    decays: bool
+    average: float
+    clip_norm: float | None
+    rounds: int
+    batches: tuple[tuple[float, int], ...]
+
+    def batch_size(self, count: int) -> int:
+        """Return the examples of a step."""
+        return next(size for below, size in self.batches if count < below)
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """Return the steps of the whole training."""
+        return min(self.most, max(self.least, self.passes * steps_per_epoch))
+
+
+_BATCHES = ((5_000, 32), (20_000, 64), (math.inf, 128))
+_BUDGETS = {
+    "few rows": _Budget(5_000, 5_000, 1, 0.3, 1e-3, False, 0.99, None, 100, ((FEW_ROWS, 64),)),
+    "rows": _Budget(8_000, 20_000, 40, None, 2e-3, True, 0.999, 5.0, 50, ((10_000, 128), (30_000, 256), (math.inf, 512))),
+    "pictures": _Budget(2_000, 10_000, 20, None, 1e-3, True, 0.0, 1.0, 20, _BATCHES),
+    "texts": _Budget(1_500, 6_000, 20, None, 3e-3, True, 0.0, 1.0, 20, ((math.inf, 64),)),
+    "others": _Budget(2_000, 20_000, 40, 0.3, 1e-3, False, 0.0, None, 40, _BATCHES),
+}
+
+
+def _kind(spec: DatasetSpec) -> str:
+    """Name the budget. Few rows are trained until they get no better, more along a schedule that ends with the budget."""
+    if (spec.is_table or spec.is_series) and spec.is_continuous:
+        return "few rows" if spec.num_train < FEW_ROWS else "rows"
+    if spec.is_image and spec.is_continuous:
+        return "pictures"
+    return "texts" if spec.is_text else "others"
+
+
+def plan_run(
+    config: RunConfig, spec: DatasetSpec, length: Length | None = None, look: Look = NOT_LOOKED
+) -> tuple[RunConfig, list[Choice]]:
+    """Replace all that a configuration leaves open by what the data decide.
+
+    Args:
+        config: the configuration.
+        spec: the data.
+        length: what there is time for, where `training.minutes` says how long.
+        look: at the examples; default: none was taken.
+
+    Returns:
+        A configuration without `auto`, and what was chosen. One that leaves nothing open comes back as it is.
+
+    Raises:
+        UserValueError: a part does not suit the data, or there is more than one length.
+
+    Example:
+        >>> spec = DatasetSpec(name="table", event_shape=(9,), value_support="real", num_train=400, num_validation=50)
+        >>> planned, chosen = plan_run(RunConfig(), spec)
+        >>> planned.training.batch_size, planned.training.epochs, planned.model.network.kind
+        (64, 837, 'mlp')
+    """
+    model = settle_model(config.model, spec)
+    training = _plan_training(config.training, spec, length, look)
+    total = plan_of(training, spec.num_train).total
+    starts_linear = getattr(model.network, "linear", "none") != "none"
+    model = model.model_copy(update={"latents": tuple(_with_warm_up(block, total, starts_linear) for block in model.latents)})
+    data, of_data = settle_length(config.data, spec)
+    objective = settle_objective(config.objective, model, spec)
+    planned = config.model_copy(update={"data": data, "model": model, "objective": objective, "training": training})
+    return planned, [*of_data, *reasons(config, planned, spec, look)]
+
+
+def _plan_training(training: TrainingConfig, spec: DatasetSpec, length: Length | None, look: Look) -> TrainingConfig:
+    budget, count = _BUDGETS[_kind(spec)], max(1, spec.num_train)
+    chosen: dict[str, Any] = {
+        "batch_size": min(budget.batch_size(count), count),
+        "average": budget.average,
+        "clip_norm": budget.clip_norm,
+        "validation_draws": max(1, min(_MOST_DRAWS, _VALIDATION_DRAWS // max(1, spec.num_validation))),
+        "augment": (read("augmentation", "flip"),) if look.may_mirror and spec.has_few_pictures else (),
+        "evaluate_every": 1,
+        "patience": None,
+    }
+    training = _filled(training, chosen, ("batch_size", "average", "clip_norm", "validation_draws", "augment"))
+    if length is not None:
+        steps, parts = passes(training, count)
+        parts = max(parts, steps * parts // length.round_steps)
+        training = training.model_copy(update={"steps": length.steps, "parts": parts})
+    steps_per_epoch, parts = passes(training, count)
+    if training.epochs == "auto":
+        epochs = -(-(training.steps or budget.steps(steps_per_epoch * parts)) // steps_per_epoch)
+        chosen["evaluate_every"] = min(epochs, max(-(-ROUND_STEPS // steps_per_epoch), -(-epochs // budget.rounds)))
+        training = _filled(training, chosen, ("evaluate_every",))
+        every = int(training.evaluate_every)
+        chosen["epochs"] = max(every, round(epochs / every) * every)
+        if budget.patience and training.steps is None:
+            chosen["patience"] = max(every, round(budget.patience * epochs / every) * every)
+    training = _filled(training, chosen, ("epochs", "evaluate_every", "patience"))
+    rate = training.learning_rate
+    if rate == "auto":
+        rate = {"kind": "cosine", "start": budget.rate, "stop": 0.0, "steps": "auto"} if budget.decays else budget.rate
+    training = training.model_copy(update={"learning_rate": read("schedule", rate)})
+    return training.model_copy(update={"learning_rate": _within(training.learning_rate, plan_of(training, count).total)})
+
+
+def look_for(training: TrainingConfig, dataset: Dataset) -> Look:
+    """Look at the data, where that decides something which is open."""
+    return look_at(dataset) if is_open(training.augment) else NOT_LOOKED
+
+
+def _within(schedule: Any, total: int) -> Any:
+    return schedule.part.within(schedule, total)
+
+
+def _filled(training: TrainingConfig, chosen: dict[str, Any], names: Sequence[str]) -> TrainingConfig:
+    """Return the configuration with what was chosen wherever it is open."""
+    return training.model_copy(update={name: chosen[name] for name in names if getattr(training, name) == "auto"})
+
+
+def _with_warm_up(block: Settings, total: int, starts_linear: bool) -> Settings:
+    """Return a block whose schedules know the length; a model that starts trained needs no KL warm-up."""
+    if is_open(getattr(getattr(block, "kl_weight", None), "steps", None)) and starts_linear:
+        block = block.model_copy(update={"kl_weight": read("schedule", 1.0)})
+    schedules = {name: getattr(block, name) for name in ("kl_weight", "temperature") if hasattr(block, name)}
+    return block.model_copy(update={name: _within(schedule, total) for name, schedule in schedules.items()})

@@ -1,0 +1,84 @@
+"""What was left open, what it became, and why: the table that is printed before a training."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from vae_tf.config import RunConfig, TrainingConfig
+from vae_tf.data.looking import Look
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.parts.base import is_open
+from vae_tf.parts.choices import Choice
+from vae_tf.parts.settings import Settings
+from vae_tf.training.plan import plan_of
+
+__all__ = ["reasons"]
+
+
+def reasons(config: RunConfig, planned: RunConfig, spec: DatasetSpec, look: Look) -> Iterator[Choice]:
+    """Say what was left open, what it became, and why.
+
+    Args:
+        config: what was asked for.
+        planned: what it became.
+        spec: the data.
+        look: at the examples.
+    """
+    for slot in ("network", "likelihood"):
+        yield from _of_part(f"model.{slot}", getattr(config.model, slot), getattr(planned.model, slot), spec)
+    for index, (before, after) in enumerate(zip(config.model.latents, planned.model.latents, strict=True)):
+        path = f"model.latents[{index}]"
+        yield from _of_part(path, before, after, spec)
+        if is_open(getattr(getattr(before, "kl_weight", None), "steps", None)):
+            steps = getattr(after.kl_weight, "steps", None)
+            because = "a fifth of the steps, 1,000 at most" if steps else "the start is a trained model"
+            yield Choice(f"0 to 1 in {steps:,} steps" if steps else "1", because, f"{path}.kl_weight")
+    if is_open(config.objective):
+        yield Choice(planned.objective.kind, config.objective.part.because(spec), "objective.kind")
+    yield from _of_training(config.training, planned.training, spec)
+    if is_open(config.training.augment):
+        yield from _of_augmentation(planned.training, spec, look)
+
+
+def _of_augmentation(after: TrainingConfig, spec: DatasetSpec, look: Look) -> Iterator[Choice]:
+    chosen = " and ".join(one.kind for one in tuple(after.augment)) or "none"
+    if spec.is_image and spec.is_continuous and not spec.has_few_pictures:
+        yield Choice(chosen, f"{spec.num_train:,} pictures are many", "training.augment")
+    elif look.mirrored is not None:
+        because = f"mirrored pictures are {look.mirrored:.0%} farther from the others than they are as they are"
+        yield Choice(chosen, because, "training.augment")
+
+
+def _of_part(path: str, before: Settings, after: Settings, spec: DatasetSpec) -> Iterator[Choice]:
+    is_chosen = before.part.is_auto
+    if is_chosen:
+        yield Choice(after.kind, before.part.because(spec), f"{path}.kind")
+    for name, choice in after.part.choose(spec).items():
+        if is_chosen or is_open(getattr(before, name, None)):
+            yield replace(choice, path=f"{path}.{name}")
+    for name in type(before).model_fields:
+        inner = getattr(before, name)
+        if hasattr(inner, "part") and is_open(inner):
+            yield Choice(getattr(after, name).kind, inner.part.because(spec), f"{path}.{name}")
+
+
+def _of_training(before: TrainingConfig, after: TrainingConfig, spec: DatasetSpec) -> Iterator[Choice]:
+    plan = plan_of(after, spec.num_train)
+    count = f"{spec.num_train:,} {'rows' if spec.is_table else 'examples'}"
+    rate, falls = after.learning_rate, hasattr(after.learning_rate, "start")
+    shown = f"{rate.start:g}, falling to 0" if falls else f"{rate.value:g}"
+    no_better = "until validation is no better for so long"
+    because_of = {
+        "epochs": (after.epochs, f"{count}: {plan.total:,} steps at most"),
+        "batch_size": (after.batch_size, count),
+        "evaluate_every": (after.evaluate_every, f"{plan.steps_per_epoch} steps an epoch, validation every {plan.round_steps}"),
+        "patience": (after.patience, no_better if after.patience else "the rate falls with the budget"),
+        "learning_rate": (shown, "to the end of the budget" if falls else "steady, until validation is no better"),
+        "clip_norm": (after.clip_norm, "a rare example makes no great step" if after.clip_norm else "not needed"),
+        "average": (after.average, "the model is the weights' moving average" if after.average else "the weights as they are"),
+        "validation_draws": (after.validation_draws, f"{spec.num_validation:,} examples to validate on"),
+    }
+    for name, (value, because) in because_of.items():
+        if is_open(getattr(before, name)):
+            yield Choice(value, because, f"training.{name}")
+    if after.parts != before.parts:
+        yield Choice(after.parts, f"validation every {plan.round_steps} steps, before a pass is over", "training.parts")
