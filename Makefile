@@ -60,6 +60,7 @@ bench-quick: $(VENV)/.development
 	$(BIN)/python benchmarks/bench.py --quick $(ARGS)
 
 bench-first-run: $(VENV)/.development
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target benchmarks/.sets -r benchmarks/requirements-sets.txt
 	$(BIN)/python benchmarks/first_run.py -o benchmarks/results/first_run.json $(ARGS)
 
 bench-peers: | $(BIN)/python

@@ -1,13 +1,15 @@
 """The plain command on data that nobody tuned for: `python benchmarks/first_run.py -o benchmarks/results/first_run.json`.
 
-Every set comes from a package or from this machine: scikit-learn, Python's documentation, Babel, Debian's icons and fonts, and,
-where they were prepared, TFDS folders and tables beside the clone. What is not there is left out, and said. The command is
+Every set comes from a package or from this machine: scikit-learn, Python's documentation, matplotlib's fonts, Debian's icons
+and emoji, those of requirements-sets.txt (`make bench-first-run` puts them into benchmarks/.sets), and, where they were
+prepared, TFDS folders and tables beside the clone. What is not there is left out, and said. The command is
 `run.py train --dataset FORM:PATH` and nothing else; its own `results.json` has the numbers of the plain models beside it.
 """
 
 import argparse
 import csv
 import gzip
+import importlib.util
 import json
 import pydoc
 import re
@@ -25,6 +27,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 SETS: dict[str, Callable[[Path], str]] = {}
 SHARED = ROOT.parent / "shared"
+sys.path.append(str(ROOT / "benchmarks" / ".sets"))
 
 
 class MissingError(Exception):
@@ -35,6 +38,14 @@ def first_run_set(function: Callable[[Path], str]) -> Callable[[Path], str]:
     """Register a set: a function that writes it into a folder and returns what `--dataset` takes."""
     SETS[function.__name__] = function
     return function
+
+
+def _packaged(package: str, *parts: str) -> Path:
+    """Return a file of a package, which need not be one that can be imported here."""
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise MissingError(f"the Python package {package} is not there (benchmarks/requirements-sets.txt)")
+    return Path(found.submodule_search_locations[0], *parts)
 
 
 def _table(path: Path, columns: Iterable[str], rows: np.ndarray) -> str:
@@ -102,6 +113,35 @@ def mnist(folder: Path) -> str:
 
 
 @first_run_set
+def faces(folder: Path) -> str:
+    """200 grey pictures of 25x25, half of them faces."""
+    pictures = np.load(_packaged("skimage", "data", "lfw_subset.npy"))
+    path = folder / "faces.npz"
+    np.savez(path, x=np.rint(pictures[..., None] * 255).astype(np.uint8))
+    return f"npz:{path}"
+
+
+@first_run_set
+def letters(folder: Path) -> str:
+    """About 2,900 grey pictures of 28x28: letters and signs of two fonts."""
+    from fontTools.ttLib import TTFont
+    from PIL import Image, ImageDraw, ImageFont
+
+    pictures = []
+    for name in ("DejaVuSans.ttf", "DejaVuSerif.ttf"):
+        font = _packaged("matplotlib", "mpl-data", "fonts", "ttf", name)
+        drawn = ImageFont.truetype(str(font), 22)
+        for code in sorted(TTFont(font).getBestCmap())[60:1500]:
+            picture = Image.new("L", (28, 28), 0)
+            ImageDraw.Draw(picture).text((14, 14), chr(code), font=drawn, fill=255, anchor="mm")
+            if np.asarray(picture).max() > 100:
+                pictures.append(np.asarray(picture))
+    path = folder / "letters.npz"
+    np.savez(path, x=np.array(pictures)[..., None])
+    return f"npz:{path}"
+
+
+@first_run_set
 def emoji(folder: Path) -> str:
     """About 1,400 colour pictures of 64x64, over white."""
     from fontTools.ttLib import TTFont
@@ -154,10 +194,9 @@ def documentation(folder: Path) -> str:
 @first_run_set
 def names_in_greek_and_russian(folder: Path) -> str:
     """Names of languages, countries and places in Greek and Cyrillic letters."""
-    try:
-        from babel import Locale
-    except ImportError as error:
-        raise MissingError("the Python package Babel is not there") from error
+    _packaged("babel")
+    from babel import Locale
+
     found: dict[str, None] = {}
     for language in ("el", "ru"):
         locale = Locale.parse(language)
@@ -180,6 +219,14 @@ def words_of_documentation(folder: Path) -> str:
     path = folder / "words.npz"
     np.savez(path, x=rows[rows.sum(axis=1) > 0])
     return f"npz:{path} --set data.counts=true"
+
+
+@first_run_set
+def temperatures(folder: Path) -> str:
+    """A year of a town's temperatures by the hour, in windows of 48."""
+    with _packaged("vega_datasets", "_data", "sf-temps.csv").open(encoding="utf-8") as file:
+        found = [[float(row["temp"])] for row in csv.DictReader(file)]
+    return _table(folder / "temperatures.csv", ["temperature"], np.array(found)) + " --set data.window=48"
 
 
 @first_run_set
@@ -247,11 +294,13 @@ def markdown(known: dict[str, Any]) -> str:
 def main() -> None:
     """Measure the sets that were asked for, and write what was found after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sets", nargs="*", default=list(SETS), help=f"default: all of {', '.join(SETS)}")
+    parser.add_argument("sets", nargs="*", default=list(SETS), metavar="SET", help=f"default: all of {', '.join(SETS)}")
     parser.add_argument("-o", "--output", type=Path, help="a JSON file; sets that it has are measured anew")
     parser.add_argument("--keep", type=Path, help="where to keep the runs")
     parser.add_argument("--markdown", action="store_true", help="only print what --output holds, as a table")
     asked = parser.parse_args()
+    if unknown := [name for name in asked.sets if name not in SETS]:
+        parser.error(f"there is no set {unknown[0]}; there are {', '.join(SETS)}")
     known = json.loads(asked.output.read_text("utf-8")) if asked.output and asked.output.exists() else {}
     if asked.markdown:
         print(markdown(known))

@@ -130,10 +130,10 @@ def test_plain_models_are_measured_in_the_model_s_own_units(make_spec):
 
 
 def test_every_kind_of_data_has_its_plain_models(make_spec):
-    def names(shape, support, measure, x, **settings):
+    def names(shape, support, measure, x, has_nats=True, **settings):
+        spec = make_spec(shape, support, **settings)
         return {
-            (p.name.split(" of ")[0], p.quantity)
-            for p in fit_obvious(PlainData(make_spec(shape, support, **settings), x, x, x, 1, measure))
+            (p.name.split(" of ")[0], p.quantity) for p in fit_obvious(PlainData(spec, x, x, x, 1, measure, has_nats=has_nats))
         }
 
     grey = RNG.random((40, 4, 4, 1)).astype(np.float32)
@@ -141,12 +141,17 @@ def test_every_kind_of_data_has_its_plain_models(make_spec):
     assert names((4, 4, 1), "binary", "mass", np.rint(grey)) == errors | {("independent pixels", NATS)}
     assert names((4, 4, 1), "unit", "density", grey) == errors | {("probabilistic PCA", NATS), ("independent pixels", NATS)}
     series = {n for n, _ in names((4, 2), "real", "density", grey.reshape(40, 8, 2)[:, :4])}
-    assert {"linear autoregression", "probabilistic PCA"} <= series
+    assert {"linear autoregression", "probabilistic PCA", "independent columns"} == series
     counts = RNG.poisson(2.0, (40, 5)).astype(np.float32)
     assert {n for n, _ in names((5,), "count", "mass", counts)} == {
         "unigram with a negative binomial length",
         "independent counts",
-        "NMF",
+        "LDA",
+    }
+    assert names((5,), "count", "mass", counts, has_nats=False) == {("NMF", SQUARED_ERROR)}
+    assert names((4, 2), "real", "density", grey.reshape(40, 8, 2)[:, :4], has_nats=False) == {
+        ("mean example", SQUARED_ERROR),
+        ("PCA", SQUARED_ERROR),
     }
     tokens = np.array([[2, 3, 0], [3, 2, 2]] * 10, np.float32)
     found = names((3,), "token", "mass", tokens, vocabulary=("", "?", "a", "b"))

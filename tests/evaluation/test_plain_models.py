@@ -4,8 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal, norm
-from sklearn.decomposition import PCA
+from scipy.integrate import quad
+from scipy.stats import beta, multinomial, multivariate_normal, norm
+from sklearn.decomposition import PCA, LatentDirichletAllocation
 from sklearn.mixture import GaussianMixture
 
 from vae_tf.evaluation.obvious import densities, masses
@@ -98,6 +99,33 @@ def test_levels_sum_to_one(num_levels):
 def test_counts_sum_to_one(measure):
     every = np.array(list(product(range(60), repeat=2)), float)
     assert np.exp(-measure(RNG.poisson([2.0, 4.0], size=(300, 2)).astype(float), every)).sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def _documents(num):
+    """Draw from two topics, of which a document has its own shares."""
+    shares = RNG.dirichlet([0.5, 0.5], num)
+    return np.array(
+        [RNG.multinomial(RNG.poisson(8.0), share @ [[0.7, 0.2, 0.1], [0.05, 0.15, 0.8]]) for share in shares], float
+    )
+
+
+def test_topics_are_integrated_out():
+    train, test = _documents(400), np.array([[3.0, 1.0, 0.0], [0.0, 0.0, 6.0], [2.0, 2.0, 2.0], [0.0, 0.0, 0.0]])
+    found = masses.topics(train, test, 2, seed=0)
+    components = LatentDirichletAllocation(2, max_iter=20, random_state=0).fit(train).components_
+    words = components / components.sum(axis=1, keepdims=True)
+    frequencies = (train.sum(axis=0) + 1.0) / (train.sum() + 3)
+    bags = [multinomial(int(x.sum()), frequencies).logpmf(x) for x in test]
+    lengths = masses.unigram(train, test) + bags  # what the unigram says of the length alone
+    for x, nll, length in zip(test, found, lengths, strict=True):
+        p, _ = quad(lambda s, x=x: beta(0.5, 0.5).pdf(s) * multinomial(x.sum(), s * words[0] + (1 - s) * words[1]).pmf(x), 0, 1)
+        assert nll == pytest.approx(length - np.log(p), abs=0.05)
+
+
+def test_topics_are_ahead_of_frequencies_where_there_are_topics():
+    train, test = _documents(1000), _documents(500)
+    gain = masses.unigram(train, test) - masses.topics(train, test, 2, seed=0)
+    assert gain.mean() > 4 * gain.std() / np.sqrt(len(test))
 
 
 def test_independent_counts_of_poissons_are_poissons(assert_mean):

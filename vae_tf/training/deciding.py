@@ -67,6 +67,7 @@ _BUDGETS = {
     "few rows": _Budget(5_000, 5_000, 1, 0.3, 1e-3, False, 0.99, None, 100, ((FEW_ROWS, 64),)),
     "rows": _Budget(8_000, 20_000, 40, None, 2e-3, True, 0.999, 5.0, 50, ((10_000, 128), (30_000, 256), (math.inf, 512))),
     "pictures": _Budget(2_000, 10_000, 20, None, 1e-3, True, 0.0, 1.0, 20, _BATCHES),
+    "counts": _Budget(6_000, 20_000, 40, None, 2e-3, True, 0.99, None, 50, _BATCHES),
     "texts": _Budget(1_500, 6_000, 20, None, 3e-3, True, 0.0, 1.0, 20, ((math.inf, 64),)),
     "others": _Budget(2_000, 20_000, 40, 0.3, 1e-3, False, 0.0, None, 40, _BATCHES),
 }
@@ -78,6 +79,8 @@ def _kind(spec: DatasetSpec) -> str:
         return "few rows" if spec.num_train < FEW_ROWS else "rows"
     if spec.is_image and spec.is_continuous:
         return "pictures"
+    if spec.value_support == "count":
+        return "counts"
     return "texts" if spec.is_text else "others"
 
 

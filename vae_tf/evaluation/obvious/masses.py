@@ -1,11 +1,16 @@
 """Plain probabilities of values that can be counted: levels of grey, counts of words. In nats an example, [M]."""
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaln, logsumexp
+from sklearn.decomposition import LatentDirichletAllocation
 
-__all__ = ["independent_counts", "independent_levels", "unigram"]
+__all__ = ["independent_counts", "independent_levels", "topics", "unigram"]
 
 _MIN_OVERDISPERSION = 1e-6
+_TOPIC_PASSES = 20
+_TOPIC_DRAWS = 100
+_TOPIC_VALUES = 4_000_000
+"""Values that are computed at a time."""
 
 
 def independent_levels(train: np.ndarray, test: np.ndarray, num_levels: int) -> np.ndarray:
@@ -49,10 +54,53 @@ def unigram(train: np.ndarray, test: np.ndarray) -> np.ndarray:
     Every word counts one more than it was seen (Laplace): without that one unseen word would make a document impossible.
     """
     frequencies = (train.sum(axis=0) + 1.0) / (train.sum() + train.shape[1])
-    lengths, test_lengths = train.sum(axis=1), test.sum(axis=1)
-    of_length = _negative_binomial(test_lengths, lengths.mean() + 1e-9, lengths.var(ddof=min(1, len(train) - 1)))
-    orders = gammaln(test_lengths + 1.0) - gammaln(test + 1.0).sum(axis=1)
-    return np.asarray(of_length - orders - test @ np.log(frequencies), np.float64)
+    return np.asarray(_bag(train.sum(axis=1), test) - test @ np.log(frequencies), np.float64)
+
+
+def topics(train: np.ndarray, test: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """Measure latent Dirichlet allocation (Blei et al. 2003), fitted by scikit-learn, with a negative binomial length.
+
+    The topics are held at their mean. What a document is about is integrated out by importance sampling from the posterior of
+    Blei's equation 7: a bound of -log p(x), tight to a hundredth of a nat or so.
+
+    Args:
+        train: counts [N, D].
+        test: counts [M, D].
+        size: topics.
+        seed: of the start and of the draws.
+    """
+    model = LatentDirichletAllocation(size, max_iter=_TOPIC_PASSES, random_state=seed).fit(train)
+    words = model.components_ / model.components_.sum(axis=1, keepdims=True)
+    prior, rng = float(model.doc_topic_prior_), np.random.default_rng(seed)
+    posterior = model.transform(test) * (size * prior + test.sum(axis=1, keepdims=True))  # its sum is the prior's and the words
+    batch = max(1, _TOPIC_VALUES // (_TOPIC_DRAWS * test.shape[1]))
+    parts = [slice(first, first + batch) for first in range(0, len(test), batch)]
+    nll = [_of_topics(test[part], words, prior, posterior[part], rng) for part in parts]
+    return np.asarray(_bag(train.sum(axis=1), test) + np.concatenate(nll), np.float64)
+
+
+def _of_topics(x: np.ndarray, words: np.ndarray, prior: float, posterior: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return -log p of the words of documents, in their order, [M]."""
+    drawn = np.log(np.maximum(rng.gamma(posterior, size=(_TOPIC_DRAWS, *posterior.shape)), 1e-300))
+    shares = drawn - logsumexp(drawn, axis=-1, keepdims=True)
+    log_weights = (
+        (x * np.log(np.exp(shares) @ words)).sum(axis=-1)
+        + _log_dirichlet(shares, np.full_like(posterior, prior))
+        - _log_dirichlet(shares, posterior)
+    )
+    return np.asarray(np.log(_TOPIC_DRAWS) - logsumexp(log_weights, axis=0), np.float64)
+
+
+def _log_dirichlet(log_shares: np.ndarray, concentration: np.ndarray) -> np.ndarray:
+    kernel = ((concentration - 1.0) * log_shares).sum(axis=-1)
+    return np.asarray(kernel + gammaln(concentration.sum(axis=-1)) - gammaln(concentration).sum(axis=-1), np.float64)
+
+
+def _bag(lengths: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Return -log p of how many words there are, a negative binomial, and of any of their orders, [M]."""
+    test_lengths = test.sum(axis=1)
+    of_length = _negative_binomial(test_lengths, lengths.mean() + 1e-9, lengths.var(ddof=min(1, len(lengths) - 1)))
+    return of_length - gammaln(test_lengths + 1.0) + gammaln(test + 1.0).sum(axis=1)
 
 
 def _negative_binomial(x: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
