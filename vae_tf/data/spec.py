@@ -5,6 +5,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from vae_tf.data.columns import Column
+
 __all__ = ["FEW_PICTURES", "FEW_ROWS", "DatasetSpec"]
 
 FEW_ROWS = 1000
@@ -22,7 +24,8 @@ class DatasetSpec(BaseModel):
     Attributes:
         name: the dataset's name or specification.
         event_shape: shape of one example: (height, width, channels) or (features,).
-        value_support: where x lies: {0, 1}, [0, 1] or the real line, before binarisation; counts; or numbers of tokens.
+        value_support: where x lies: {0, 1}, [0, 1] or the real line, before binarisation; counts; numbers of tokens; or what
+            every column says (`mixed`: words as numbers, gaps as NaN).
         raw_range: least and greatest raw value there can be; None where unbounded.
         shift: subtracted from raw values: one number, or one a feature.
         scale: divides afterwards: one number, or one a feature.
@@ -31,6 +34,7 @@ class DatasetSpec(BaseModel):
         num_train: examples in the training split; likewise num_validation, num_test.
         label_names: names of the classes; empty where there are no labels.
         feature_names: names of a table's columns; empty otherwise.
+        columns: what they are, where they are mixed; empty otherwise.
         factor_names: names of the factors that the label counts through, the last one fastest; empty where there are none.
         factor_sizes: how many values every factor has.
         vocabulary: a text's tokens by number; 0 ends a text, 1 is anything unknown. Empty where the data are no text.
@@ -49,7 +53,7 @@ class DatasetSpec(BaseModel):
 
     name: str
     event_shape: tuple[int, ...]
-    value_support: Literal["binary", "unit", "real", "count", "token"]
+    value_support: Literal["binary", "unit", "real", "count", "token", "mixed"]
     raw_range: tuple[float, float] | None = None
     shift: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
@@ -59,6 +63,7 @@ class DatasetSpec(BaseModel):
     num_test: int = 0
     label_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
     vocabulary: tuple[str, ...] = ()
@@ -125,6 +130,7 @@ class DatasetSpec(BaseModel):
             "num_labels": len(self.label_names),
             "num_levels": self.num_levels,
             "num_tokens": len(self.vocabulary),
+            "columns": self.columns,
         }
 
     @property

@@ -1,0 +1,58 @@
+"""Column: what a model and a client must know of one column of a table, without the table."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["OTHER", "Column", "ColumnKind"]
+
+ColumnKind = Literal["real", "count", "ordinal", "category", "date"]
+OTHER = "(other)"
+"""The word that stands for those that a category does not know, or that are too rare."""
+
+
+class Column(BaseModel):
+    """One column: how its cells become numbers and numbers become cells; a frozen value that is saved with the run.
+
+    Of a category the number is that of the word; of a date it is seconds since 1970; else it is the cell's own. A gap is NaN.
+
+    Attributes:
+        name: as the table has it.
+        kind: `real` numbers, `count`s (whole, from 0 on), `ordinal` (few whole numbers), `category` (words), `date`.
+        words: of a category, by number; the last is `(other)`.
+        decimals: digits behind the point that cells are written with; None: as many as they need.
+        date_format: how dates are written, as `strftime` has it; empty for other kinds.
+        low: least training value; 0 for categories.
+        high: greatest training value; of categories the number of the last word.
+        num_values: different training values.
+        num_cells: training cells that are no gaps.
+        num_rows: training rows.
+
+    Example:
+        >>> column = Column(name="size", kind="category", words=("small", "large", OTHER), high=2, num_values=2, num_cells=8, num_rows=10)
+        >>> column.is_category, column.missing
+        (True, 0.2)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: ColumnKind
+    words: tuple[str, ...] = ()
+    decimals: int | None = None
+    date_format: str = ""
+    low: float = 0.0
+    high: float = 0.0
+    num_values: int = 0
+    num_cells: int = 0
+    num_rows: int = 0
+
+    @property
+    def is_category(self) -> bool:
+        """Whether cells are words."""
+        return self.kind == "category"
+
+    @property
+    def missing(self) -> float:
+        """Share of the training rows that have a gap here."""
+        return 1.0 - self.num_cells / self.num_rows if self.num_rows else 0.0
