@@ -282,7 +282,7 @@ def verdicts(found: dict[str, Any]) -> list[str]:
 def markdown(known: dict[str, Any]) -> str:
     """Return the table of the documentation."""
     lines = ["| set | examples | command | training | beside plain models |", "|---|---|---|---|---|"]
-    for found in known.values():
+    for found in (known[name] for name in SETS if name in known):
         shape = "x".join(map(str, found.get("shape", [])))
         size = f"{found.get('rows', 0):,} of {shape}"
         told = " ".join(verdicts(found)) or found.get("error", "")
