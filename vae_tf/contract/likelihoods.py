@@ -54,7 +54,12 @@ def _mean(case: Case) -> None:
     expected = (3, *case.spec.event_shape)
     require(mean.shape == expected, f"mean must have the shape {expected}. Received: {mean.shape}.")
     require(np.all(np.isfinite(mean)), "mean is not finite.")
-    low, high = {"real": (-np.inf, np.inf), "count": (0.0, np.inf), "token": (0.0, np.inf)}.get(support, (0.0, 1.0))
+    low, high = {
+        "real": (-np.inf, np.inf),
+        "count": (0.0, np.inf),
+        "token": (0.0, np.inf),
+        "mixed": (-np.inf, np.inf),
+    }.get(support, (0.0, 1.0))
     if "real" not in likelihood.supports:
         require(mean.min() >= low and mean.max() <= high, f"mean leaves {low:g} to {high:g}, where {case.spec.name} lie.")
 
@@ -95,6 +100,7 @@ def _grids(spec: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         },
         "real": {"over all numbers": (np.sinh(t), _trapezoid(t) * np.cosh(t))},
         "count": {"over 0, 1, 2, ...": (np.arange(3001.0), np.ones(3001))},
+        "mixed": {"over the words of the first column": (np.arange(4.0), np.ones(4))},
         "token": {"over the tokens": (np.arange(float(len(spec.vocabulary))), np.ones(len(spec.vocabulary)))},
     }
     return grids[spec.value_support]

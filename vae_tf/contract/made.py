@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from vae_tf.data.columns import OTHER, Column
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserError
 from vae_tf.parts.base import arguments
@@ -15,6 +16,15 @@ __all__ = ["SPECS", "default_settings", "examples", "flat", "shrunk", "suited"]
 
 _COMMON: dict[str, Any] = {"label_names": ("a", "b", "c"), "num_train": 60, "num_validation": 10, "num_test": 10}
 _LEVELS: dict[str, Any] = {"value_support": "unit", "raw_range": (0.0, 3.0), "scale": (3.0,)}
+_CELLS: dict[str, Any] = {"num_cells": 40, "num_rows": 60}
+_WORDS: dict[str, Any] = {"kind": "category", "words": ("a", "b", "c", OTHER), "high": 3.0, "num_values": 3}
+_COLUMNS = (
+    Column(name="word", **_WORDS, **_CELLS),
+    Column(name="number", kind="real", low=-3.0, high=3.0, num_values=40, **_CELLS),
+    Column(name="repeated", kind="ordinal", low=-2.0, high=2.0, num_values=5, **_CELLS),
+    Column(name="other word", **_WORDS, **_CELLS),
+    Column(name="other number", kind="date", low=-3.0, high=3.0, num_values=40, **_CELLS),
+)
 SPECS = (
     DatasetSpec(name="bits", event_shape=(5,), value_support="binary", raw_range=(0.0, 1.0), **_COMMON),
     DatasetSpec(name="levels", event_shape=(5,), **_LEVELS, **_COMMON),
@@ -26,6 +36,7 @@ SPECS = (
     DatasetSpec(
         name="text", event_shape=(5,), value_support="token", vocabulary=("<end>", "<unknown>", "a", "b", "c"), **_COMMON
     ),
+    DatasetSpec(name="cells", event_shape=(5,), value_support="mixed", columns=_COLUMNS, **_COMMON),
 )
 """Descriptions of data of every kind, each with three labels."""
 _GUESSES: tuple[Any, ...] = (1, 2, 0.5, 0.0, True, "a", (1,), (1, 2), (), {})
@@ -54,7 +65,7 @@ def _suits(part: Any, spec: DatasetSpec) -> bool:
 
 def flat(spec: DatasetSpec, size: int) -> DatasetSpec:
     """Return the description of examples of so many single values."""
-    return spec.model_copy(update={"event_shape": (size,)})
+    return spec.model_copy(update={"event_shape": (size,), "columns": spec.columns[:size]})
 
 
 def examples(spec: DatasetSpec, num: int = 6) -> np.ndarray:
@@ -71,9 +82,18 @@ def examples(spec: DatasetSpec, num: int = 6) -> np.ndarray:
         "unit": lambda: rng.integers(0, 4, shape) / 3.0,
         "real": lambda: rng.normal(size=shape),
         "count": lambda: rng.poisson(2.0, shape),
+        "mixed": lambda: _rows(rng, spec, num),
         "token": lambda: np.where(np.arange(shape[-1]) < shape[-1] - 1, rng.integers(2, 5, shape), 0),
     }
     return np.asarray(draw[spec.value_support](), np.float32)
+
+
+def _rows(rng: np.random.Generator, spec: DatasetSpec, num: int) -> np.ndarray:
+    """Return rows of words and numbers, a fifth of the cells gaps."""
+    words = [rng.integers(0, len(column.words) or 1, num) for column in spec.columns]
+    numbers = np.rint(rng.normal(size=(num, len(words))) * 2.0) / 2.0
+    is_word = np.array([column.is_category for column in spec.columns])
+    return np.where(rng.random((num, len(words))) < 0.2, np.nan, np.where(is_word, np.stack(words, axis=1), numbers))
 
 
 def default_settings(part: Any) -> Settings:

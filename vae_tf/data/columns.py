@@ -29,9 +29,9 @@ class Column(BaseModel):
         num_rows: training rows.
 
     Example:
-        >>> column = Column(name="size", kind="category", words=("small", "large", OTHER), high=2, num_values=2, num_cells=8, num_rows=10)
+        >>> column = Column(name="size", kind="category", words=("small", "large", OTHER), high=2, num_cells=6, num_rows=8)
         >>> column.is_category, column.missing
-        (True, 0.2)
+        (True, 0.25)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

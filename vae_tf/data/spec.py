@@ -7,10 +7,13 @@ from pydantic import BaseModel, ConfigDict
 
 from vae_tf.data.columns import Column
 
-__all__ = ["FEW_PICTURES", "FEW_ROWS", "DatasetSpec"]
+__all__ = ["FEW_PICTURES", "FEW_ROWS", "MANY_ROWS", "DatasetSpec"]
 
 FEW_ROWS = 1000
 """Training rows below which a table is small: what suits it then is chosen otherwise."""
+
+MANY_ROWS = 5000
+"""Training rows from which columns of a mixed table can be learned of each other."""
 
 FEW_PICTURES = 10_000
 """Training pictures below which there are few."""
@@ -96,8 +99,15 @@ class DatasetSpec(BaseModel):
         return (self.is_table or self.is_series) and self.value_support == "real"
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether one example is a row of cells of several kinds, or with gaps."""
+        return self.value_support == "mixed"
+
+    @property
     def noun(self) -> str:
         """What the examples are, for people."""
+        if self.is_mixed:
+            return "rows of mixed columns"
         if self.is_text:
             return "texts"
         if self.value_support == "count":

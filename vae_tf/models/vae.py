@@ -81,9 +81,9 @@ class VAE(keras.Model):
         """
         self.starts_trained = start_linear(self, examples, goes_on)
         if not goes_on:
-            self.likelihood.start(examples)
-            for block in self.latent.blocks():
-                block.start(examples)
+            starting = (layer for layer in self.encoder.layers if hasattr(layer, "start"))
+            for part in (*starting, self.likelihood, *self.latent.blocks()):
+                part.start(examples)
         self.objective.start(examples, self.objective_state)
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 from vae_tf.config import RunConfig, TrainingConfig
 from vae_tf.data.looking import NOT_LOOKED, Look, look_at
 from vae_tf.data.pipeline import Dataset
-from vae_tf.data.spec import FEW_ROWS, DatasetSpec
+from vae_tf.data.spec import FEW_ROWS, MANY_ROWS, DatasetSpec
 from vae_tf.data.text import settle_length
 from vae_tf.models.build import settle_model, settle_objective
 from vae_tf.parts.base import is_open
@@ -67,6 +67,8 @@ _BUDGETS = {
     "few rows": _Budget(5_000, 5_000, 1, 0.3, 1e-3, False, 0.99, None, 100, ((FEW_ROWS, 64),)),
     "rows": _Budget(8_000, 20_000, 40, None, 2e-3, True, 0.999, 5.0, 50, ((10_000, 128), (30_000, 256), (math.inf, 512))),
     "pictures": _Budget(2_000, 10_000, 20, None, 1e-3, True, 0.0, 1.0, 20, _BATCHES),
+    "few cells": _Budget(1_500, 4_000, 60, None, 3e-3, True, 0.99, 5.0, 30, ((math.inf, 64),)),
+    "cells": _Budget(2_000, 20_000, 20, None, 2e-3, True, 0.999, 5.0, 20, ((10_000, 128), (30_000, 256), (math.inf, 512))),
     "counts": _Budget(6_000, 20_000, 40, None, 2e-3, True, 0.99, None, 50, _BATCHES),
     "texts": _Budget(1_500, 6_000, 20, None, 3e-3, True, 0.0, 1.0, 20, ((math.inf, 64),)),
     "others": _Budget(2_000, 20_000, 40, 0.3, 1e-3, False, 0.0, None, 40, _BATCHES),
@@ -79,6 +81,8 @@ def _kind(spec: DatasetSpec) -> str:
         return "few rows" if spec.num_train < FEW_ROWS else "rows"
     if spec.is_image and spec.is_continuous:
         return "pictures"
+    if spec.is_mixed:
+        return "cells" if spec.num_train >= MANY_ROWS else "few cells"
     if spec.value_support == "count":
         return "counts"
     return "texts" if spec.is_text else "others"

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability.python.distributions import Independent, Normal, kl_divergence
 
+from vae_tf.data.spec import MANY_ROWS
 from vae_tf.models.latents.base import Factors, Latent
 from vae_tf.models.linear import inverse_softplus
 from vae_tf.parts.base import is_open
@@ -21,6 +22,7 @@ __all__ = ["GaussianLatent", "traverse_axes"]
 _TRAVERSAL_RANGE = 3.0
 _SIZE = 20
 _MOST_OF_A_ROW = 32
+_MOST_OF_CELLS, _MOST_OF_MANY_CELLS = 4, 16
 _SOFTPLUS_INVERSE_OF_ONE = math.log(math.expm1(1.0))
 
 
@@ -104,6 +106,9 @@ class GaussianLatent(Latent):
             size = min(max(2, data.num_dims - 1), _MOST_OF_A_ROW)
             numbers = "columns" if data.is_table else "numbers"
             return {"size": Choice(size, f"{data.num_dims} {numbers}: one less, {_MOST_OF_A_ROW} at most")}
+        if data.is_mixed:
+            size = min(data.num_dims, _MOST_OF_MANY_CELLS if data.num_train >= MANY_ROWS else _MOST_OF_CELLS)
+            return {"size": Choice(size, f"{data.num_train:,} rows of {data.num_dims} columns")}
         return {"size": Choice(_SIZE, "a start; see the report for how many are used")}
 
     @classmethod

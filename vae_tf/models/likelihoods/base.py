@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability.python.distributions import Independent
 
 from vae_tf.errors import UserNotImplementedError, UserValueError
 from vae_tf.parts.base import Part
@@ -36,10 +37,12 @@ class Likelihood(Part, keras.layers.Layer):
         params_shape: what the decoder must put out for one example.
         starts_linear: whether the decoder can start at a plain linear model: `linear_start(model)` gives what its straight way
             [size, *params_shape], flat, has to be, and sets the likelihood's own weights; see `vae_tf.models.linear`.
+        takes_gaps: whether x may have gaps, NaN: the encoder sees them, and log p is over what is there.
     """
 
     slot = "likelihood"
     starts_linear = False
+    takes_gaps = False
     required: ClassVar[tuple[str, ...]] = ("distribution",)
     supports: ClassVar[tuple[str, ...]] = ("binary", "unit", "real")
 
@@ -128,6 +131,28 @@ class Likelihood(Part, keras.layers.Layer):
     def mean(self, params: tf.Tensor) -> tf.Tensor:
         """Return E[x|z], [..., *event_shape]."""
         return self.distribution(params).mean()
+
+    def complete(self, params: tf.Tensor, x: tf.Tensor, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Fill the gaps of examples by what z says of them.
+
+        Args:
+            params: what `call` gave, [N, *params_shape].
+            x: [N, *event_shape], NaN where something is to be filled in.
+            seed: a stateless seed, int32 [2], for draws from p(x|z); None: the best guess.
+
+        Returns:
+            The examples without gaps, and log p of what was there, [N].
+
+        Raises:
+            UserNotImplementedError: values are not independent given z, and the class has no way of its own.
+        """
+        p = self.distribution(params)
+        if not isinstance(p, Independent):
+            raise UserNotImplementedError(self.lack("complete"))
+        is_there = tf.math.is_finite(x)
+        filled = tf.where(is_there, x, p.mean() if seed is None else p.sample(seed=seed))
+        log_probs = tf.where(is_there, p.distribution.log_prob(filled), 0.0)
+        return filled, tf.reduce_sum(log_probs, axis=range(1, len(filled.shape)))
 
     def values_a_sample(self) -> int:
         """Return how many numbers are held for one decoded z: what memory is planned by."""

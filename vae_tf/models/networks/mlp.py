@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import keras
 from pydantic import Field
 
-from vae_tf.data.spec import FEW_ROWS
+from vae_tf.data.spec import FEW_ROWS, MANY_ROWS
 from vae_tf.models.networks.base import OUTPUT, Linear, Network, add_linear, dense, encoder_inputs, one_or_all, with_labels
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
@@ -46,6 +46,9 @@ class MlpNetwork(Network):
     @classmethod
     def choose(cls, data: Any) -> dict[str, Choice]:
         """Choose widths and a straight way by kind and number of examples."""
+        if data.is_mixed:
+            widths = Choice([256, 256] if data.num_train >= MANY_ROWS else [64], f"{data.num_train:,} rows")
+            return {"activation": Choice("silu", "smooth data"), "widths": widths}
         if not data.is_continuous:
             return {}
         few = data.num_train < FEW_ROWS

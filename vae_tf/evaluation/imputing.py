@@ -1,0 +1,110 @@
+"""Filling the gaps of rows: draws from p(x_missing | x_observed), by self-normalised importance sampling."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from vae_tf.data.splits import NO_LABEL
+from vae_tf.models.vae import VAE
+
+__all__ = ["Imputer", "WeightedRows"]
+
+_CHUNK_ROWS = 60_000
+"""Rows that are completed at once: bounds the memory, whatever the number of samples."""
+
+
+@dataclass(frozen=True)
+class WeightedRows:
+    """Completed rows of one batch, and how much each of them counts.
+
+    Attributes:
+        rows: in the model's units, [S, B, D]; observed cells are what they were.
+        weights: of the S draws of every row, adding up to 1, [S, B].
+    """
+
+    rows: np.ndarray
+    weights: np.ndarray
+
+    def mean(self) -> np.ndarray:
+        """Return the weighted mean of every cell, [B, D]: the best guess of numbers by squared error."""
+        return np.asarray(np.einsum("sb,sbd->bd", self.weights, self.rows.astype(np.float64)))
+
+    def deviation(self) -> np.ndarray:
+        """Return the weighted standard deviation of every cell, [B, D]."""
+        away = np.square(self.rows - self.mean())
+        return np.asarray(np.sqrt(np.einsum("sb,sbd->bd", self.weights, away)))
+
+    def probabilities(self, column: int, num_values: int) -> np.ndarray:
+        """Return the probability of every word of a column of words, [B, num_values]."""
+        found = self.rows[..., column, np.newaxis] == np.arange(num_values)
+        return np.asarray(np.einsum("sb,sbk->bk", self.weights, found.astype(np.float64)))
+
+    def quantiles(self, column: int, shares: Any) -> np.ndarray:
+        """Return weighted quantiles of a column of numbers, [len(shares), B]."""
+        order = np.argsort(self.rows[..., column], axis=0)
+        values = np.take_along_axis(self.rows[..., column], order, axis=0)
+        reached = np.cumsum(np.take_along_axis(self.weights, order, axis=0), axis=0)
+        places = [np.minimum((reached < share - 1e-9).sum(axis=0), len(values) - 1) for share in shares]
+        return np.stack([values[place, np.arange(values.shape[1])] for place in places])
+
+    def drawn(self, num: int, seed: int) -> np.ndarray:
+        """Return so many rows drawn by their weights, [num, B, D]: several imputations (Rubin 1987)."""
+        rng = np.random.default_rng(seed)
+        reached = np.cumsum(self.weights, axis=0)
+        picks = (rng.random((num, 1, self.weights.shape[1])) > reached / reached[-1]).sum(axis=1)
+        return np.take_along_axis(self.rows, picks[:, :, np.newaxis], axis=0)
+
+
+class Imputer:
+    """Fills gaps with a model whose likelihood can complete rows.
+
+    z is drawn from q(z|x_observed), the gaps from p(x|z), and each draw counts by p(x_observed, z) / q(z|x_observed), as in
+    Mattei and Frellsen 2019 (MIWAE), equation 12.
+
+    Args:
+        vae: the model.
+        num_samples: draws an example.
+    """
+
+    def __init__(self, vae: VAE, num_samples: int = 200) -> None:
+        self.vae = vae
+        self.num_samples = num_samples
+        x = tf.TensorSpec([None, *vae.event_shape])
+        signature = (x, tf.TensorSpec([None], tf.int64), tf.TensorSpec([2], tf.int32))
+        self._draw = tf.function(self._draws, input_signature=signature, autograph=False)
+
+    def batches(
+        self, x: np.ndarray, seed: tuple[int, int], labels: np.ndarray | None = None
+    ) -> Iterator[tuple[slice, WeightedRows]]:
+        """Complete rows, as many at a time as memory allows.
+
+        Args:
+            x: rows in the model's units, NaN where something is to be filled in, [N, D].
+            seed: root of the draws; other rows have other draws.
+            labels: [N], for a model that is told labels.
+
+        Yields:
+            Which rows, and their completions.
+        """
+        size = max(1, _CHUNK_ROWS // self.num_samples)
+        labels = np.full(len(x), NO_LABEL) if labels is None else labels
+        for index, first in enumerate(range(0, len(x), size)):
+            part = slice(first, min(first + size, len(x)))
+            pair = (np.random.SeedSequence([*seed, index]).generate_state(2) >> 1).astype(np.int32)
+            rows, weights = self._draw(x[part].astype(np.float32), labels[part].astype(np.int64), pair)
+            yield part, WeightedRows(rows.numpy(), weights.numpy().astype(np.float64))
+
+    def _draws(self, x: tf.Tensor, labels: tf.Tensor, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        latent, num, count = self.vae.latent, self.num_samples, tf.shape(x)[0]
+        fold = tf.random.experimental.stateless_fold_in
+        seen = x if self.vae.likelihood.takes_gaps else tf.where(tf.math.is_finite(x), x, 0.0)
+        draws = latent.sample_blocks(self.vae.encode(seen, labels), fold(seed, 0), (num,), hard=True)
+        params = self.vae.decode_params(tf.concat([z for z, _ in draws], axis=-1))
+        rows = tf.repeat(x[tf.newaxis], num, axis=0)
+        params, rows = (tf.reshape(one, [num * count, *one.shape[2:]]) for one in (params, rows))
+        completed, log_likelihood = self.vae.likelihood.complete(params, rows, fold(seed, 1))
+        log_weights = tf.reshape(log_likelihood, [num, count]) - tf.add_n([log_ratio for _, log_ratio in draws])
+        return tf.reshape(completed, [num, count, x.shape[-1]]), tf.nn.softmax(log_weights, axis=0)
