@@ -5,10 +5,11 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.stats import beta, multinomial, multivariate_normal, norm
+from scipy.stats import beta, gumbel_r, multinomial, multivariate_normal, norm
 from sklearn.decomposition import PCA, LatentDirichletAllocation
 from sklearn.mixture import GaussianMixture
 
+from vae_tf.data.columns import OTHER, Column
 from vae_tf.evaluation.obvious import densities, masses
 from vae_tf.evaluation.obvious.texts import WittenBell, best_ngram, compressed_bits
 
@@ -158,3 +159,20 @@ def test_the_n_gram_s_length_is_chosen_on_validation():
 def test_the_compressor_is_told_the_training_texts():
     lines = ["".join(RNG.choice(list("abcdefgh"), 100)) for _ in range(20)]
     assert compressed_bits(lines, lines) < 0.2 * compressed_bits(["x"], lines)
+
+
+def test_columns_by_themselves_are_frequencies_and_densities():
+    common = {"num_cells": 2000, "num_rows": 2000}
+    columns = (
+        Column(name="word", kind="category", words=("a", "b", OTHER), num_values=2, **common),
+        Column(name="whole", kind="count", num_values=3, **common),
+        Column(name="number", kind="real", num_values=2000, **common),
+    )
+    train, test = (np.stack([RNG.integers(0, 2, n), RNG.integers(0, 3, n), RNG.gumbel(size=n)], axis=1) for n in (2000, 500))
+    found = masses.independent_cells(columns, train, test)
+    share = np.array([np.mean(train[:, 1] == value) for value in range(3)])[test[:, 1].astype(int)]
+    word = (np.array([np.sum(train[:, 0] == k) for k in range(2)])[test[:, 0].astype(int)] + 1) / 2003
+    of_number = found + np.log(share) + np.log(word)
+    assert abs(np.mean(of_number + gumbel_r.logpdf(test[:, 2]))) < 0.1  # an estimate of the density: a little worse than it
+    gaps = masses.independent_cells(columns, train, np.where(np.arange(3) == 2, np.nan, test))
+    np.testing.assert_allclose(gaps, -np.log(share) - np.log(word), rtol=1e-4)

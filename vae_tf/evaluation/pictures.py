@@ -52,8 +52,8 @@ def to_pixels(spec: DatasetSpec, x: Any) -> np.ndarray:
         return _written(spec, x)
     if spec.value_support == "count":
         x = np.log1p(x) / max(np.log1p(x).max(), 1.0)
-    if spec.value_support == "real":
-        x = (x + 2.0) / 4.0
+    if spec.value_support in ("real", "mixed"):
+        x = (np.nan_to_num(x) + 2.0) / 4.0
     if spec.is_series:
         x = np.swapaxes(x, -1, -2)[..., np.newaxis]
     elif not spec.is_image:

@@ -43,7 +43,7 @@ class Cells(keras.layers.Layer):
         >>> cells = Cells([Column(name="a", kind="real", num_values=3, num_cells=9)])
         >>> cells.build()
         >>> cells.fit(np.array([[0.0], [0.0], [1.0], [2.0], [np.nan]]))
-        >>> [round(float(one), 2) for one in cells(tf.constant([[1.1]]))[0]]  # the score of 1, at rank 2.5 of 4; itself; the bit
+        >>> [round(float(one), 2) for one in cells(tf.constant([[1.1]]))[0]]  # rank 2.5 of 4; itself; the bit
         [0.32, 1.1, 1.0]
     """
 

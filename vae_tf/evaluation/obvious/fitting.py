@@ -72,7 +72,7 @@ def fit_obvious(data: PlainData) -> list[Plain]:
         >>> [plain.name for plain in fit_obvious(PlainData(spec, rows, rows, rows, code_size=1, measure="density"))]
         ['independent columns', 'full Gaussian (Ledoit-Wolf)', 'Gaussian mixture of 1 (by BIC)']
     """
-    of_kind = _of_texts if data.spec.is_text else _of_counts if data.spec.value_support == "count" else _of_numbers
+    of_kind = _BY_SUPPORT.get(data.spec.value_support, _of_numbers)
     with threadpool_limits(1, user_api="blas"):  # hundreds of small products: threads that wait for each other take far longer
         return list(of_kind(data))
 
@@ -168,6 +168,13 @@ def _of_counts(data: PlainData) -> Iterable[Plain]:
     yield Plain(f"NMF of {size} components", SQUARED_ERROR, error, note)
 
 
+def _of_cells(data: PlainData) -> Iterable[Plain]:
+    """Give every column's own distribution: of words their frequencies, of numbers what `Cells` makes of the training rows."""
+    if data.has_nats:
+        note = "Of repeated values and words probabilities, of other numbers densities, in both alike."
+        yield Plain("independent columns", NATS, masses.independent_cells(data.spec.columns, data.train, data.test), note)
+
+
 def _of_texts(data: PlainData) -> Iterable[Plain]:
     if not data.has_nats:
         return
@@ -179,6 +186,9 @@ def _of_texts(data: PlainData) -> Iterable[Plain]:
     yield Plain(f"{order}-gram of characters (length by validation)", BITS, np.array(bits), f"Witten-Bell, {known}.")
     total = np.array([texts.compressed_bits(train, test)])
     yield Plain("LZMA", BITS, total, f"Compressed behind the training texts ({known}), the measured texts all together.")
+
+
+_BY_SUPPORT = {"token": _of_texts, "count": _of_counts, "mixed": _of_cells}
 
 
 def texts_with_ends(spec: DatasetSpec, x: np.ndarray) -> list[str]:

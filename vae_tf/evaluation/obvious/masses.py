@@ -1,10 +1,17 @@
 """Plain probabilities of values that can be counted: levels of grey, counts of words. In nats an example, [M]."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from scipy.special import gammaln, logsumexp
+import tensorflow as tf
+from scipy.special import gammaln, log_ndtr, logsumexp
+from scipy.stats import norm
 from sklearn.decomposition import LatentDirichletAllocation
 
-__all__ = ["independent_counts", "independent_levels", "topics", "unigram"]
+from vae_tf.data.columns import Column
+from vae_tf.models.cells import Cells
+
+__all__ = ["independent_cells", "independent_counts", "independent_levels", "topics", "unigram"]
 
 _MIN_OVERDISPERSION = 1e-6
 _TOPIC_PASSES = 20
@@ -39,6 +46,35 @@ def _count(seen: np.ndarray, num_levels: int) -> np.ndarray:
     num_columns = seen.shape[1]
     flat = np.bincount((seen * num_columns + np.arange(num_columns)).reshape(-1), minlength=num_levels * num_columns)
     return flat.reshape(num_levels, num_columns)
+
+
+def independent_cells(columns: Sequence[Column], train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Measure every column by itself, over the cells that are there.
+
+    Repeated numbers have the share of training cells that the nearest seen value has; others the density that the normal
+    quantiles of the training ranks give, interpolated; every word counts one more than it was seen.
+
+    Args:
+        columns: D of them.
+        train: [N, D], NaN in gaps.
+        test: [M, D].
+    """
+    cells = Cells(columns)
+    cells.build()
+    cells.fit(train)
+    found = np.zeros(test.shape)
+    rows = range(len(cells.numbers))
+    if rows:
+        own = tf.constant(test[:, cells.numbers], tf.float32)
+        low, high = (one.numpy().astype(np.float64) for one in cells.intervals(own, rows))
+        score, log_slope = (one.numpy().astype(np.float64) for one in cells.scores_of(own, rows))
+        mass = log_ndtr(high) + np.log1p(-np.exp(np.minimum(log_ndtr(low) - log_ndtr(high), -1e-12)))
+        found[:, cells.numbers] = np.where(cells.repeats, mass, norm.logpdf(score) + log_slope)
+    for place, size in zip(cells.words, cells.sizes, strict=True):
+        seen = train[:, place][np.isfinite(train[:, place])].astype(int)
+        log_p = np.log((np.bincount(seen, minlength=size) + 1.0) / (len(seen) + size))
+        found[:, place] = log_p[np.nan_to_num(test[:, place]).astype(int)]
+    return np.asarray(-np.where(np.isfinite(test), found, 0.0).sum(axis=1), np.float64)
 
 
 def independent_counts(train: np.ndarray, test: np.ndarray) -> np.ndarray:
