@@ -50,7 +50,7 @@ class Column(BaseModel):
     @property
     def is_category(self) -> bool:
         """Whether cells are words."""
-        return self.kind == "category"
+        return bool(self.words)
 
     @property
     def missing(self) -> float:

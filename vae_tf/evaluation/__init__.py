@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         precision_and_recall,
     )
     from vae_tf.evaluation.gradients import GradientStatistics, GridPoint, Laboratory, verdict
+    from vae_tf.evaluation.imputing import Imputer, WeightedRows
     from vae_tf.evaluation.laboratory import (
         LearningCurve,
         Stage,
@@ -123,6 +124,7 @@ __all__ = [
     "GradientStatistics",
     "GridPoint",
     "HoleScore",
+    "Imputer",
     "InformationEstimates",
     "LabelledExamples",
     "Laboratory",
@@ -138,6 +140,7 @@ __all__ = [
     "Subject",
     "View",
     "Viewer",
+    "WeightedRows",
     "as_model_inputs",
     "assess",
     "calibration_figure",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from vae_tf.models.build import build_vae, settle_model, settle_objective
+from vae_tf.models.cells import Cells
 from vae_tf.models.latents.base import Draw, Factors, Latent
 from vae_tf.models.latents.conditional_gaussian import LabelPrior
 from vae_tf.models.latents.discrete import DiscreteLatent
@@ -15,12 +16,14 @@ from vae_tf.models.masks import autoregressive_masks
 from vae_tf.models.networks.base import Network
 from vae_tf.models.ngram import GramTree, Ngram, count_grams
 from vae_tf.models.priors.base import Prior
+from vae_tf.models.rows import RowDistribution
 from vae_tf.models.text_decoding import Decoding, beam_search, draw_tokens, filter_log_probs
 from vae_tf.models.vae import VAE
 from vae_tf.parts.known import class_named
 
 __all__ = [
     "VAE",
+    "Cells",
     "Decoding",
     "DiscreteLatent",
     "Draw",
@@ -35,6 +38,7 @@ __all__ = [
     "Network",
     "Ngram",
     "Prior",
+    "RowDistribution",
     "TextDistribution",
     "TextLikelihood",
     "autoregressive_masks",
