@@ -10,7 +10,9 @@ import tensorflow as tf
 from sklearn.decomposition import PCA
 
 from vae_tf.data.pipeline import Dataset, random_examples
+from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
+from vae_tf.models.cells import Cells
 from vae_tf.seeding import derive_pair, initial_weights
 
 __all__ = ["FeatureSpace", "make_feature_space"]
@@ -38,6 +40,7 @@ class FeatureSpace:
         accuracy: the classifier's on the test split; None without labels.
         train: training examples [N, *event_shape].
         test: test examples [N, *event_shape] and their labels [N].
+        seen: [N, *event_shape] to what distances between examples are taken in: of mixed rows without gaps, words as vectors.
     """
 
     description: str
@@ -47,6 +50,7 @@ class FeatureSpace:
     train: np.ndarray
     test: np.ndarray
     test_labels: np.ndarray
+    seen: _Map = np.asarray
 
     @cached_property
     def train_features(self) -> np.ndarray:
@@ -65,15 +69,27 @@ def make_feature_space(dataset: Dataset, seed: int = 0) -> FeatureSpace:
     """
     count, pair = max(2, _MAX_VALUES // dataset.spec.num_dims), derive_pair(seed, "features")
     train, test = (random_examples(dataset, split, count, pair) for split in ("train", "test"))
+    if dataset.spec.is_mixed:
+        return _principal_components(train[0], test, _coded(dataset.spec, train[0]))
     if len(np.unique(train[1][train[1] != NO_LABEL])) < 2:
         return _principal_components(train[0], test)
     return _classifier(train, test, seed)
 
 
-def _principal_components(x: np.ndarray, test: tuple[np.ndarray, np.ndarray]) -> FeatureSpace:
-    pca = PCA(min(_NUM_FEATURES, len(x), int(np.prod(x.shape[1:]))), random_state=0).fit(x.reshape(len(x), -1))
-    description = f"first {pca.n_components_} principal components of the training data (there are no labels)"
-    return FeatureSpace(description, lambda new: pca.transform(new.reshape(len(new), -1)), None, None, x, *test)
+def _coded(spec: DatasetSpec, train: np.ndarray) -> _Map:
+    """Return what makes numbers without gaps of mixed rows: scores, one-hot words, and what is there."""
+    cells = Cells(spec.columns)
+    cells.build()
+    cells.fit(train)
+    return lambda rows: cells(tf.constant(rows, tf.float32)).numpy()
+
+
+def _principal_components(x: np.ndarray, test: tuple[np.ndarray, np.ndarray], seen: _Map = np.asarray) -> FeatureSpace:
+    coded = seen(x).reshape(len(x), -1)
+    pca = PCA(min(_NUM_FEATURES, *coded.shape), random_state=0).fit(coded)
+    description = f"first {pca.n_components_} principal components of the training data"
+    description += " (there are no labels)" if seen is np.asarray else " (words and gaps as vectors)"
+    return FeatureSpace(description, lambda new: pca.transform(seen(new).reshape(len(new), -1)), None, None, x, *test, seen)
 
 
 def _classifier(train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], seed: int) -> FeatureSpace:

@@ -57,7 +57,7 @@ class Generation:
     Attributes:
         features: what the features are.
         classifier_accuracy: of the classifier whose features they are, on the test split; None without labels.
-        decoded_as: what is decoded: draws of p(x|z) where data are binary, else its mean.
+        decoded_as: what is decoded: draws of p(x|z) where data are binary or mixed, else its mean.
         frechet_distance: squared Frechet distance between Gaussians fitted to features; 0 is best. Not Inception FID.
         frechet_floor: the same between training and test examples: what perfect samples would get.
         precision: share of generated examples within the test examples' 3-nearest-neighbour manifold.
@@ -86,7 +86,7 @@ def generate_examples(vae: VAE, spec: DatasetSpec, z: np.ndarray | tf.Tensor, se
     z = np.asarray(z)
     parts = [z[first : first + _BATCH] for first in range(0, len(z), _BATCH)]
     decoded = (vae.decode(part) for part in parts)
-    if not spec.is_binary:
+    if not (spec.is_binary or spec.is_mixed):
         return np.concatenate([p.mean().numpy() for p in decoded])
     seeds = (derive_pair(seed, "decode", index) for index in range(len(parts)))
     return np.concatenate([p.sample(seed=pair).numpy() for p, pair in zip(decoded, seeds, strict=True)])
@@ -108,12 +108,12 @@ def measure_generation(vae: VAE, spec: DatasetSpec, space: FeatureSpace, seed: i
     return Generation(
         features=space.description,
         classifier_accuracy=space.accuracy,
-        decoded_as="draws of p(x|z)" if spec.is_binary else "means of p(x|z)",
+        decoded_as="draws of p(x|z)" if spec.is_binary or spec.is_mixed else "means of p(x|z)",
         frechet_distance=frechet_distance(test_features, sample_features),
         frechet_floor=frechet_distance(test_features, space.train_features[:_NUM_GENERATED]),
         precision=precision,
         recall=recall,
-        memorization=_memorization(samples, test, space.train),
+        memorization=_memorization(*(space.seen(x) for x in (samples, test, space.train))),
         num_generated=len(samples),
     )
 

@@ -14,7 +14,7 @@ from vae_tf.artifacts import RunDirectory, read_json
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.pipeline import eval_batches, gather_examples
-from vae_tf.evaluation import figures, pictures
+from vae_tf.evaluation import figures, pictures, table_figures
 from vae_tf.evaluation.assessment import Assessment, AssessmentSettings, Progress, Subject
 from vae_tf.evaluation.calibration import measure_calibration
 from vae_tf.evaluation.codes import encode_means
@@ -29,6 +29,7 @@ __all__ = ["ReportedRun", "render_report"]
 
 _NUM_SCATTERED = 2000
 _NUM_CALIBRATED = 2000
+_NUM_ROWS, _NUM_MADE = 5000, 2000
 _COLUMNS = 10
 
 
@@ -149,6 +150,8 @@ def _learning(reported: ReportedRun, comparison: Comparison, settings: Assessmen
 
 def _pictures(reported: ReportedRun, comparison: Comparison, settings: AssessmentSettings) -> dict[str, Any]:
     del comparison
+    if reported.subject.dataset.spec.is_mixed:
+        return _table(reported)
     subject, vae = reported.subject, reported.subject.vae
     x, given = gather_examples(subject.dataset, settings.split, 500)
     pairs = min(4, len(x) // 2)
@@ -174,6 +177,25 @@ def _pictures(reported: ReportedRun, comparison: Comparison, settings: Assessmen
         _png(reported, pictures.sample_grid(vae, 64, seed), "Means of p(x|z) at draws of the prior."),
         _png(reported, traversal, f"One axis varied at a time, most used first. Rows: {', '.join(labels)}."),
         None if manifold is None else _png(reported, manifold, "The latent plane, in equal shares of the prior.", wide=True),
+    )
+
+
+def _table(reported: ReportedRun) -> dict[str, Any]:
+    subject, spec = reported.subject, reported.subject.dataset.spec
+    real, _ = gather_examples(subject.dataset, "train", _NUM_ROWS)
+    z = subject.vae.latent.draw(max(_NUM_MADE, len(real)), derive_pair(subject.seed, "generate"))
+    made = generate_examples(subject.vae, spec, z, derive(subject.seed, "generation"))
+    return _group(
+        "Columns",
+        "",
+        _svg(
+            table_figures.columns_figure(spec, spec.to_raw(real), spec.to_raw(made)),
+            f"Every column, {len(real):,} training rows beside {len(made):,} made ones.",
+            wide=True,
+        ),
+        _svg(
+            table_figures.association_figure(spec, real, made), "Which columns go together: canonical correlations.", wide=True
+        ),
     )
 
 
@@ -229,7 +251,7 @@ _CALIBRATION = {
 def _generated(reported: ReportedRun, comparison: Comparison, settings: AssessmentSettings) -> dict[str, Any]:
     del comparison, settings
     subject = reported.subject
-    if subject.dataset.spec.is_text:
+    if subject.dataset.spec.is_text or subject.dataset.spec.is_mixed:
         return _group("Copies of training examples?", "")
     z = subject.vae.latent.draw(_COLUMNS, derive_pair(subject.seed, "generate"))
     samples = generate_examples(subject.vae, subject.dataset.spec, z, derive(subject.seed, "generation"))

@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy.special import ndtri
 
 from vae_tf.data.spec import MANY_ROWS
-from vae_tf.models.cells import Cells
+from vae_tf.models.cells import EDGE, Cells
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.rows import RowDistribution
 from vae_tf.models.samplers import gumbel_max, logistic_noise
@@ -20,7 +20,7 @@ from vae_tf.seeding import derive_pair
 
 __all__ = ["ColumnsLikelihood"]
 
-_LEAST_LOG_SCALE = -7.0
+_LEAST_LOG_SCALE, _MOST_LOG_SCALE = -7.0, 3.0
 
 
 @register("columns")
@@ -200,7 +200,7 @@ class ColumnsLikelihood(Likelihood):
         """Return log weights, means and log scales of numbers' logistics, each [N, R, K], from units [N, R, hidden_size]."""
         kernel, bias = (tf.gather(tf.convert_to_tensor(one), list(rows)) for one in (self.number_kernel, self.number_bias))
         logits, loc, log_scale = tf.split(tf.einsum("nrw,rwk->nrk", units, kernel) + bias, 3, axis=-1)
-        return tf.nn.log_softmax(logits), loc, tf.maximum(log_scale, _LEAST_LOG_SCALE)
+        return tf.nn.log_softmax(logits), loc, tf.clip_by_value(log_scale, _LEAST_LOG_SCALE, _MOST_LOG_SCALE)
 
     def _log_prob_of_numbers(self, units: tf.Tensor, x: tf.Tensor, rows: Any) -> tf.Tensor:
         """Return log p of numbers [N, R], by their columns' units [N, R, hidden_size]."""
@@ -219,7 +219,10 @@ class ColumnsLikelihood(Likelihood):
             row = self.cells.words.index(place)
             logits = self.word_layers[row](units[:, 0])
             log_prob = -tf.nn.sparse_softmax_cross_entropy_with_logits(self.cells.word(x, self.cells.sizes[row]), logits)
-            chosen = logits if seed is None else gumbel_max(logits, seed)
+            known = logits[
+                :, : min(self.cells.sizes[row], max(1, self.cells.columns[place].num_values))
+            ]  # none that was not seen
+            chosen = known if seed is None else gumbel_max(known, seed)
             return tf.cast(tf.argmax(chosen, axis=-1), tf.float32), log_prob
         row = self.cells.numbers.index(place)
         log_weights, loc, log_scale = (one[:, 0] for one in self._mixture(units, [row]))
@@ -230,7 +233,7 @@ class ColumnsLikelihood(Likelihood):
             score = tf.reduce_sum(pick * loc, axis=-1) + tf.exp(tf.reduce_sum(pick * log_scale, axis=-1)) * logistic_noise(
                 tf.shape(x), _folded(seed, 1)
             )
-        value = self.cells.values_of(score[:, tf.newaxis], [row])[:, 0]
+        value = self.cells.values_of(tf.clip_by_value(score, -EDGE, EDGE)[:, tf.newaxis], [row])[:, 0]
         return value, self._log_prob_of_numbers(units, x[:, tf.newaxis], [row])[:, 0]
 
     def get_config(self) -> dict[str, Any]:

@@ -1,0 +1,149 @@
+"""Figures of a table: every column real and made, and which columns go together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from vae_tf.data.columns import Column
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.evaluation.figures import PALETTE, styled
+from vae_tf.models.cells import Cells
+
+__all__ = ["association", "association_figure", "columns_figure"]
+
+_MOST_COLUMNS, _ACROSS = 24, 4
+_MOST_WORDS, _BINS = 12, 30
+_MOST_LETTERS = 14
+_RIDGE = 1e-6
+
+
+@styled
+def columns_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> Figure:
+    """Draw every column's distribution, real beside made; the first 24.
+
+    Args:
+        spec: of a mixed table.
+        real: raw rows [N, D], NaN in gaps.
+        made: raw rows [M, D].
+    """
+    columns = spec.columns[:_MOST_COLUMNS]
+    down = -(-len(columns) // _ACROSS)
+    figure = Figure(figsize=(10.0, 2.2 * down + 0.3))
+    axes = figure.subplots(down, _ACROSS, squeeze=False).flat
+    for place, (axis, column) in enumerate(zip(axes, columns, strict=False)):
+        _draw_column(axis, column, *(rows[:, place][np.isfinite(rows[:, place])] for rows in (real, made)))
+        axis.set_title(_escaped(_short(column.name)), fontsize=9)
+        axis.set_yticks([])
+        axis.tick_params(labelsize=7)
+    for axis in [*axes][len(columns) :]:
+        axis.set_axis_off()
+    handles: list[Any] = [figure.axes[0].bar(0, 0, color=color) for color in PALETTE[:2]]
+    figure.legend(handles, ["real", "made"], loc="outside upper right", ncols=2, fontsize=8)
+    return figure
+
+
+def _draw_column(axis: Any, column: Column, real: np.ndarray, made: np.ndarray) -> None:
+    """Draw shares of words and of few values, histograms of many, over nearly all of the real range."""
+    kinds, counts = np.unique(real, return_counts=True)
+    if not len(kinds):
+        return
+    if column.is_category or len(kinds) <= _MOST_WORDS:
+        kinds = kinds[np.argsort(-counts, kind="stable")][:_MOST_WORDS] if column.is_category else kinds
+        names = [column.words[int(kind)] if column.is_category else f"{kind:g}" for kind in kinds]
+        _draw_shares(axis, names, [[np.mean(values == kind) for kind in kinds] for values in (real, made)])
+        return
+    low, high = np.quantile(real, [0.005, 0.995])
+    low, high = (low, high) if low < high else (kinds[0], kinds[-1])
+    edges = np.linspace(low, high, _BINS + 1)
+    for values, color in zip((real, made), PALETTE, strict=False):
+        axis.hist(np.clip(values, edges[0], edges[-1]), edges, density=True, color=color, alpha=0.55)
+
+
+def _draw_shares(axis: Any, names: Sequence[str], pair: Sequence[Sequence[float]]) -> None:
+    for offset, shares, color in zip((-0.2, 0.2), pair, PALETTE, strict=False):
+        axis.bar(np.arange(len(names)) + offset, shares, 0.4, color=color)
+    is_long = len(names) > 4 or max(map(len, names)) > 8
+    shown = [_escaped(_short(name)) for name in names]
+    axis.set_xticks(range(len(names)), shown, rotation=45 if is_long else 0, ha="right" if is_long else "center")
+
+
+def association(spec: DatasetSpec, rows: np.ndarray) -> np.ndarray:
+    """Return how closely columns go together, [D, D]: the first canonical correlation of what `Cells` makes of them.
+
+    That is the correlation of normal scores for two numbers, the root of the correlation ratio for a number and words, and for
+    words the greatest correlation that numbers in their place could have; over rows in which both are there.
+
+    Args:
+        spec: of a mixed table.
+        rows: model inputs [N, D], NaN in gaps.
+    """
+    cells = Cells(spec.columns)
+    cells.build()
+    cells.fit(rows)
+    features = [_feature(cells, rows, place) for place in range(rows.shape[1])]
+    found = np.eye(rows.shape[1])
+    for first in range(rows.shape[1]):
+        for second in range(first):
+            both = np.isfinite(rows[:, first]) & np.isfinite(rows[:, second])
+            found[first, second] = found[second, first] = _canonical(features[first][both], features[second][both])
+    return found
+
+
+def _feature(cells: Cells, rows: np.ndarray, place: int) -> np.ndarray:
+    """Return a number's score, or a word's one-hot vector without its last place, [N, F]."""
+    seen = cells.seen(rows.astype(np.float32), [place]).numpy()
+    return np.asarray(seen[:, :1] if place in cells.numbers else seen[:, :-1], np.float64)
+
+
+def _canonical(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the first canonical correlation of [N, F] and [N, G]."""
+    if len(a) < 3:
+        return 0.0
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    whitened = [one @ _inverse_root(one.T @ one / len(one)) for one in (a, b)]
+    return float(np.clip(np.linalg.norm(whitened[0].T @ whitened[1] / len(a), 2), 0.0, 1.0))
+
+
+def _inverse_root(covariance: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(covariance)
+    roots = np.where(values > _RIDGE, 1.0 / np.sqrt(np.maximum(values, _RIDGE)), 0.0)
+    return np.asarray((vectors * roots) @ vectors.T)
+
+
+@styled
+def association_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> Figure:
+    """Draw which columns go together in real rows, in made ones, and the difference; see `association`.
+
+    Args:
+        spec: of a mixed table.
+        real: model inputs [N, D].
+        made: model inputs [M, D].
+    """
+    count = min(_MOST_COLUMNS, real.shape[1])
+    pair = [association(spec, rows)[:count, :count] for rows in (real, made)]
+    figure = Figure(figsize=(10.0, 3.9))
+    names = [_escaped(_short(column.name)) for column in spec.columns[:count]]
+    for axis, values, title, limit in zip(
+        figure.subplots(1, 3), (*pair, pair[1] - pair[0]), ("real", "made", "made less real"), (1.0, 1.0, 0.5), strict=True
+    ):
+        is_difference = limit < 1.0
+        shown = axis.imshow(
+            values, cmap="RdBu" if is_difference else "Blues", vmin=-limit if is_difference else 0.0, vmax=limit
+        )
+        axis.set_title(title)
+        axis.grid(visible=False)
+        axis.set_xticks(range(count), names, rotation=90, fontsize=7)
+        axis.set_yticks(range(count), names if axis is figure.axes[0] else [""] * count, fontsize=7)
+        figure.colorbar(shown, ax=axis, shrink=0.7)
+    return figure
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
+
+
+def _escaped(text: str) -> str:
+    """Return text that matplotlib does not take for mathematics."""
+    return text.replace("$", r"\$")
