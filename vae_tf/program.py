@@ -14,7 +14,19 @@ PROGRAM_VARIABLE = "VAE_TF_PROGRAM"
 """The environment variable by which a process tells those it starts how it was started itself."""
 
 WITH_PARTS = (
-    *("train", "tune", "evaluate", "compare", "report", "score", "estimators", "generate", "reconstruct", "interpolate"),
+    *(
+        "train",
+        "tune",
+        "evaluate",
+        "compare",
+        "report",
+        "score",
+        "estimators",
+        "generate",
+        "impute",
+        "reconstruct",
+        "interpolate",
+    ),
     *("traverse", "manifold", "encode", "export", "show", "datasets", "parts"),
 )
 """Commands that open a model or read a configuration, and so take the user's own parts."""

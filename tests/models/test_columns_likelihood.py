@@ -18,7 +18,7 @@ from vae_tf.models.cells import Cells
 RNG = np.random.default_rng(0)
 REPEATED = np.array([-1.0, -0.5, 0.0, 2.0])
 COLUMNS = (
-    Column(name="word", kind="category", words=("a", "b", OTHER), high=2, num_values=2, num_cells=90, num_rows=100),
+    Column(name="word", kind="category", words=("a", "b", OTHER), high=2, num_values=3, num_cells=90, num_rows=100),
     Column(name="repeated", kind="ordinal", num_values=4, num_cells=100, num_rows=100),
     Column(name="number", kind="real", num_values=100, num_cells=100, num_rows=100),
 )

@@ -13,6 +13,7 @@ from vae_tf.cli import (
     evaluate,
     export,
     generate,
+    impute,
     interpolate,
     launch,
     manifold,
@@ -66,7 +67,7 @@ def _options(
 _COMMANDS = {
     "Train": (train, tune, launch),
     "Measure": (evaluate, compare, report, score, estimators),
-    "Look": (generate, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
+    "Look": (generate, impute, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
     "Serve": (export, serve, predict),
     "List": (runs, show, presets, datasets, parts),
 }

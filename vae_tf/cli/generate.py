@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, open_data, open_run, write_texts
+from vae_tf.cli.rows import make_rows, write_rows
 from vae_tf.errors import UserValueError
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ _NUM_FITTED = 10_000
 def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     run: RunArgument,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="FILE.png for a grid, FILE.npz for arrays, FILE.txt for texts.")
+        Path,
+        typer.Option(
+            "-o", "--output", help="FILE.png for a grid, FILE.npz for arrays, FILE.txt for texts, FILE.csv for rows of a table."
+        ),
     ],
     num: Annotated[int, typer.Option(help="How many.", min=1)] = 64,
     seed: SeedOption = 0,
@@ -32,16 +36,28 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     ] = 0,
     top_k: Annotated[int, typer.Option(help="Texts: draw from so many of the likeliest tokens; 0: all.", min=0)] = 0,
     top_p: Annotated[float, typer.Option(help="Texts: draw from the fewest tokens of this share.", min=1e-3, max=1.0)] = 1.0,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Rows: a cell that all of them have; more than once for more."),
+    ] = None,
+    beyond: Annotated[bool, typer.Option("--beyond", help="Rows: numbers may leave the range of the training rows.")] = False,
     beams: Annotated[int, typer.Option(help="Texts: the likeliest text that so many beams find; 0: draw.", min=0)] = 0,
 ) -> None:
-    """Draw z from the prior and decode it: means of p(x|z); of texts, draws token by token."""
-    check_suffix(output, ".png", ".npz", ".txt")
+    """Draw z from the prior and decode it: means of p(x|z); of texts draws token by token, of rows (FILE.csv) cell by cell.
+
+    Rows have the table's columns, words and decimals: `{program} generate RUN --num 1000 --given species=Adelie -o rows.csv`.
+    """
+    check_suffix(output, ".png", ".npz", ".txt", ".csv")
     loaded = open_run(run)
     labels = _labels(loaded, label, num)
     from vae_tf.seeding import derive_pair
 
     pair = derive_pair(seed, "generate")
     z = _fitted(loaded, components, num, seed) if components else loaded.vae.draw(num, pair, temperature, labels)
+    if output.suffix.lower() == ".csv":
+        write_rows(loaded, make_rows(loaded, z, given or (), pair, beyond), output)
+        typer.echo(str(output))
+        return
     x = _decoded(loaded, z, pair, {"top_k": top_k, "top_p": top_p, "num_beams": beams})
     _write(loaded, output, x, z)
     typer.echo(str(output))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.anomaly import Detection, Scores
     from vae_tf.training.runs import LoadedRun
 
-__all__ = ["score"]
+__all__ = ["load_like", "score"]
 
 _BATCH = 500
 _SPLITS = ("train", "validation", "test")
@@ -135,6 +135,11 @@ def _no_detection(scores: "Scores", truth: Any, examples: "Dataset", splits: lis
     kind = "all" if 1.0 in truth else "none"
     told = f"{kind} of the labelled examples{others} are anomalies. Their labels: {listed}"
     return f"No ROC AUC: {told}. Choose other --anomalies."
+
+
+def load_like(loaded: "LoadedRun", data: str) -> "Dataset":
+    """Load other data as a run's own are read, all of them in their own order: what is not divided is the split `train`."""
+    return _load(loaded, _Wanted(data, None, None, None, None, None))
 
 
 def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":

@@ -1,16 +1,17 @@
 """Filling the gaps of rows: draws from p(x_missing | x_observed), by self-normalised importance sampling."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.models.vae import VAE
 
-__all__ = ["Imputer", "WeightedRows"]
+__all__ = ["Filled", "Imputer", "WeightedRows", "fill"]
 
 _CHUNK_ROWS = 60_000
 """Rows that are completed at once: bounds the memory, whatever the number of samples."""
@@ -108,3 +109,54 @@ class Imputer:
         completed, log_likelihood = self.vae.likelihood.complete(params, rows, fold(seed, 1))
         log_weights = tf.reshape(log_likelihood, [num, count]) - tf.add_n([log_ratio for _, log_ratio in draws])
         return tf.reshape(completed, [num, count, x.shape[-1]]), tf.nn.softmax(log_weights, axis=0)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Rows without gaps, in raw units.
+
+    Attributes:
+        best: the best guess of every cell, the mean of numbers and the likeliest word, [N, D]; what was there is as it was.
+        spread: the standard deviation of numbers, the probability of words, [N, D]; 0 and 1 where a cell was there.
+        draws: several imputations, each a draw of all gaps of a row together, [M, N, D].
+    """
+
+    best: np.ndarray
+    spread: np.ndarray
+    draws: np.ndarray
+
+
+def fill(  # noqa: PLR0913 - one job, said in full
+    vae: VAE,
+    spec: DatasetSpec,
+    x: np.ndarray,
+    num_samples: int,
+    seed: tuple[int, int],
+    num_draws: int = 0,
+    on_batch: Callable[[int], None] | None = None,
+) -> Filled:
+    """Fill the gaps of rows.
+
+    Args:
+        vae: the model.
+        spec: its data.
+        x: model inputs [N, D], NaN in gaps.
+        num_samples: draws that are weighed for every row.
+        seed: root of the draws.
+        num_draws: imputations besides the best guess.
+        on_batch: called with the number of rows after every batch.
+    """
+    best, spread = np.empty(x.shape), np.empty(x.shape)
+    draws = np.empty((num_draws, *x.shape), np.float32)
+    for part, found in Imputer(vae, num_samples).batches(x, seed):
+        best[part], spread[part] = found.mean(), found.deviation()
+        for place, column in enumerate(spec.columns):
+            if column.is_category:
+                chances = found.probabilities(place, len(column.words))
+                best[part, place], spread[part, place] = chances.argmax(axis=1), chances.max(axis=1)
+        draws[:, part] = found.drawn(num_draws, seed[0] + part.start)
+        if on_batch:
+            on_batch(part.stop - part.start)
+    is_word = np.array([column.is_category for column in spec.columns] or [False] * x.shape[1])
+    raw_spread = np.where(is_word, spread, spread * np.asarray(spec.scale))
+    return Filled(spec.to_raw(best), raw_spread, spec.to_raw(draws))

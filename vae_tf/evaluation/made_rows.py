@@ -11,7 +11,7 @@ from vae_tf.errors import UserValueError
 from vae_tf.evaluation.imputing import Imputer
 from vae_tf.models.vae import VAE
 
-__all__ = ["draw_given", "draw_rows", "within_range"]
+__all__ = ["draw_given", "draw_rows", "given_row", "within_range"]
 
 _BATCH = 10_000
 _CANDIDATES = 20

@@ -68,7 +68,7 @@ _BUDGETS = {
     "rows": _Budget(8_000, 20_000, 40, None, 2e-3, True, 0.999, 5.0, 50, ((10_000, 128), (30_000, 256), (math.inf, 512))),
     "pictures": _Budget(2_000, 10_000, 20, None, 1e-3, True, 0.0, 1.0, 20, _BATCHES),
     "few cells": _Budget(1_500, 4_000, 60, None, 3e-3, True, 0.99, 5.0, 30, ((math.inf, 64),)),
-    "cells": _Budget(2_000, 20_000, 20, None, 2e-3, True, 0.999, 5.0, 20, ((10_000, 128), (30_000, 256), (math.inf, 512))),
+    "cells": _Budget(2_000, 20_000, 40, None, 2e-3, True, 0.999, 5.0, 20, ((10_000, 128), (30_000, 256), (math.inf, 512))),
     "counts": _Budget(6_000, 20_000, 40, None, 2e-3, True, 0.99, None, 50, _BATCHES),
     "texts": _Budget(1_500, 6_000, 20, None, 3e-3, True, 0.0, 1.0, 20, ((math.inf, 64),)),
     "others": _Budget(2_000, 20_000, 40, 0.3, 1e-3, False, 0.0, None, 40, _BATCHES),
