@@ -29,7 +29,7 @@ class Column(BaseModel):
         num_rows: training rows.
 
     Example:
-        >>> column = Column(name="size", kind="category", words=("small", "large", OTHER), high=2, num_values=2, num_cells=8, num_rows=10)
+        >>> column = Column(name="size", kind="category", words=("small", "large", OTHER), num_cells=8, num_rows=10)
         >>> column.is_category, column.missing
         (True, 0.2)
     """
@@ -51,6 +51,21 @@ class Column(BaseModel):
     def is_category(self) -> bool:
         """Whether cells are words."""
         return self.kind == "category"
+
+    @property
+    def is_date(self) -> bool:
+        """Whether cells are dates."""
+        return self.kind == "date"
+
+    @property
+    def is_count(self) -> bool:
+        """Whether cells are whole numbers from 0 on."""
+        return self.kind == "count"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether cells are whole numbers."""
+        return self.is_count or self.kind == "ordinal"
 
     @property
     def missing(self) -> float:
