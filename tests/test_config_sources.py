@@ -14,6 +14,7 @@ from vae_tf.config_sources import (
     parse_latents,
     parse_override,
     resolve_config,
+    with_value,
 )
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.parts import kinds, read, settings_of
@@ -289,6 +290,16 @@ def test_an_override_of_a_block_s_kind_drops_the_old_kind_s_settings():
 
 def test_an_override_of_the_network_s_kind_drops_the_old_kind_s_settings():
     assert resolve_config(overrides=["model.network.kind=conv"]).model.network.kind == "conv"
+
+
+def test_names_of_columns_may_hold_any_characters():
+    overrides = ["data.columns.Length (mm)=real", "data.columns.a.b[1]=c=category", "data.columns.when=date"]
+    config = resolve_config(overrides=overrides)
+    assert config.data.columns == {"Length (mm)": "real", "a.b[1]=c": "category", "when": "date"}
+    assert with_value(config, "data.columns.other", "drop").data.columns == {**config.data.columns, "other": "drop"}
+    assert isinstance(hash(config.data), int)
+    with pytest.raises(UserValueError, match=r"data.columns.a must be 'real', .* Received: 'word'"):
+        resolve_config(overrides=["data.columns.a=word"])
 
 
 def test_parse_override_splits_dots_and_brackets():

@@ -28,6 +28,9 @@ __all__ = [
     "with_value",
 ]
 
+_FREE = ("data.columns",)
+"""Mappings whose keys are people's own names, of any characters."""
+_FREE_PATHS = tuple(f"{path}." for path in _FREE)
 _LENGTHS = ("training.epochs", "training.steps", "training.minutes")
 
 DEFAULT_PRESET = "digits"
@@ -106,7 +109,7 @@ def _same_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
-    """Read `a.b[1].c=value`; the value is YAML.
+    """Read `a.b[1].c=value`; the value is YAML. A name of a column (`data.columns.NAME=value`) may hold any characters.
 
     Returns:
         The path's parts and the value.
@@ -118,7 +121,7 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
         >>> parse_override("model.latents[0].size=8")
         (('model', 'latents', '0', 'size'), 8)
     """
-    path, equals, value = text.partition("=")
+    path, equals, value = text.rpartition("=") if text.startswith(_FREE_PATHS) else text.partition("=")
     parts = _parts(path.strip())
     if not equals or not parts:
         raise UserValueError(f"--set takes PATH=VALUE, e.g. --set training.epochs=5. Received: {text!r}.")
@@ -129,6 +132,9 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
 
 
 def _parts(path: str) -> tuple[str, ...]:
+    if path.startswith(_FREE_PATHS):
+        section, mapping, name = path.split(".", 2)
+        return section, mapping, name
     return tuple(part for part in re.split(r"[.\[\]]+", path) if part)
 
 
@@ -304,6 +310,8 @@ def _check_sections(path: tuple[str, ...]) -> None:
 def _check_path(defaults: Any, path: tuple[str, ...]) -> None:
     node, walked = defaults, ""
     for part in path:
+        if walked in _FREE:
+            return
         if isinstance(node, list):
             if not part.isdecimal() or int(part) >= len(node):
                 raise UserValueError(f"{walked} has entries 0 to {len(node) - 1}. Received: {part}.")

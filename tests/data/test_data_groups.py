@@ -238,7 +238,7 @@ def test_what_is_in_memory_without_names_cannot_be_grouped(data, what):
         ({"group": "who"}, r"data.group must be a column of .*: number, noise, patient, kind. Received: 'who'"),
         ({"group": "kind"}, r"data.group must be another column than the label: .* Received: 'kind' for both"),
         ({"window": 5}, "data.group does not go with data.window: .* Received: data.window=5"),
-        ({"group": "noise", "label_column": None}, "column 'patient' must hold numbers"),
+        ({"group": "noise", "label_column": None, "counts": True}, "column 'patient' must hold numbers"),
     ],
 )
 def test_columns_that_say_no_groups_are_refused(tmp_path, settings, message):

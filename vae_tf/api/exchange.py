@@ -1,13 +1,16 @@
 """Between what a person has (arrays, DataFrames, texts, in raw units) and the model's rows; answers have the same form."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from vae_tf.data.cells import as_cells
 from vae_tf.data.frames import frame_like, is_frame, select_columns
-from vae_tf.data.memory import as_texts
+from vae_tf.data.memory import as_texts, table_of_frame
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.table import known_rows
 from vae_tf.data.text import decode_text, encode_text
 from vae_tf.errors import UserValueError
 from vae_tf.models.vae import VAE
@@ -37,11 +40,12 @@ class Exchange:
         self.spec = spec
 
     def examples(self, x: Any) -> np.ndarray:
-        """Return examples as raw values, float32 [N, *event_shape].
+        """Return examples as raw values, [N, *event_shape], of the type `DatasetSpec.raw_dtype`.
 
         Args:
             x: raw values [N, *event_shape], of pictures with one channel also without that axis; a DataFrame with the columns
-                of the training data; of a model of texts, N texts.
+                of the training data, in any order; of a model of texts, N texts. Where columns are mixed, a DataFrame has words
+                and gaps as the training data had, and arrays have numbers of words, and NaN for gaps.
 
         Raises:
             UserValueError: they have another shape or type, or a value is not finite.
@@ -49,16 +53,25 @@ class Exchange:
         texts = as_texts(x) if self.spec.is_text else None
         if texts is not None:
             return encode_text(self.spec, texts)
-        array = select_columns(x, self.spec.feature_names) if is_frame(x) else _numbers(x)
+        array = self._rows(x) if is_frame(x) else _numbers(x, self.spec.raw_dtype)
         if self._without_channel == array.shape[1:]:
             array = array[..., np.newaxis]
         if array.shape[1:] != self.spec.event_shape or len(array) == 0:
             wanted = ", ".join(map(str, ("N", *self.spec.event_shape)))
             texts_too = " or a list of texts" if self.spec.is_text else ""
             raise UserValueError(f"x must have the shape [{wanted}]{texts_too}. Received: {list(array.shape)}.")
-        if not bool(np.isfinite(array).all()):
+        if not bool((np.isfinite(array) | (np.isnan(array) & bool(self.spec.columns))).all()):
             raise UserValueError("x must hold finite numbers. Received: NaN or infinite values.")
         return array
+
+    def _rows(self, frame: Any) -> np.ndarray:
+        """Return a DataFrame's rows as raw values; words that the model does not know are told."""
+        if not self.spec.columns:
+            return select_columns(frame, self.spec.feature_names, self.spec.raw_dtype)
+        x, notes = known_rows(table_of_frame(frame, "The DataFrame"), self.spec)
+        for note in notes:
+            warnings.warn(note.text, stacklevel=4)
+        return x
 
     def labelled(self, x: Any, labels: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """Return examples and the numbers of their labels; see `examples` and `labels`."""
@@ -129,7 +142,9 @@ class Exchange:
         if not is_frame(like) or len(self.spec.event_shape) != 1:
             return raw
         names = self.spec.feature_names or (like.columns if len(like.columns) == raw.shape[1] else range(raw.shape[1]))
-        return frame_like(like, {name: raw[:, index] for index, name in enumerate(names)})
+        known = {column.name: column for column in self.spec.columns}
+        values = {name: raw[:, index] for index, name in enumerate(names)}
+        return frame_like(like, {name: as_cells(known[name], x) if name in known else x for name, x in values.items()})
 
     def give_codes(self, z: np.ndarray, like: Any = None) -> Any:
         """Return codes [N, size]; with columns z0, z1, ... where a DataFrame was given."""
@@ -140,8 +155,8 @@ class Exchange:
         return frame_like(like, columns) if is_frame(like) else dict(columns)
 
 
-def _numbers(x: Any) -> np.ndarray:
+def _numbers(x: Any, dtype: Any = np.float32) -> np.ndarray:
     try:
-        return np.asarray(x).astype(np.float32)
+        return np.asarray(x).astype(dtype)
     except (TypeError, ValueError) as error:
         raise UserValueError(f"Values must be numbers, in rows of one length. Received: {error}.") from error

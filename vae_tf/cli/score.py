@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,6 +99,8 @@ def _score(run: str, wanted: _Wanted, num_samples: int, files: _Files, as_json: 
     with console.status("Opening the run"):
         loaded = open_run(run)
         examples = _limited(_load(loaded, wanted), wanted.limit)
+    for note in examples.notes if wanted.data is not None else ():
+        console.print(note.text, markup=False, highlight=False)
     from vae_tf.evaluation.anomaly import measure_detection, score_examples
 
     splits = _splits(examples, wanted.split, own=wanted.data is None)
@@ -149,13 +151,15 @@ def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
 
     own = loaded.config.data
     if wanted.data is None:
-        return as_model_inputs(loaded.spec, load_dataset(own.model_copy(update={"classes": None})))
+        return as_model_inputs(loaded.spec, load_dataset(own.model_copy(update={"classes": None}), loaded.spec))
     shape = loaded.spec.event_shape
     update = {
         "dataset": wanted.data,
         "data_dir": str(wanted.data_dir) if wanted.data_dir else own.data_dir,
         "label_column": wanted.label_column if wanted.data.startswith("csv:") else None,
         "label_bins": None,
+        "columns": None,
+        **({} if wanted.data.startswith("csv:") else {"missing": (), "rare": type(own).model_fields["rare"].default}),
         "group": own.group if wanted.data.startswith(("csv:", "npz:")) else None,
         "copies": "together",
         "splits": None,
@@ -164,14 +168,12 @@ def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
         "binarization": "none",
         "resize": shape[:2] if own.resize and not wanted.data.startswith(("npz:", "csv:")) else None,
     }
-    return as_model_inputs(loaded.spec, load_examples(own.model_copy(update=update)))
+    return as_model_inputs(loaded.spec, load_examples(own.model_copy(update=update), loaded.spec))
 
 
 def _limited(examples: "Dataset", limit: int | None) -> "Dataset":
-    from vae_tf.data.pipeline import Dataset
-
     taken = {name: split.take(limit or split.num_examples) for name, split in examples.splits.items()}
-    return Dataset(examples.spec, taken)
+    return replace(examples, splits=taken)
 
 
 def _splits(examples: "Dataset", split: str | None, own: bool) -> list[str]:

@@ -11,6 +11,8 @@ from vae_tf.parts.types import PositiveInt, SizeLike, Text
 
 __all__ = ["MEMORY", "DataConfig", "check_path", "existing_path"]
 
+ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
+"""What a person may say that a column of a table is; see `vae_tf.data.columns`."""
 MEMORY = "memory"
 """What is before the colon in the name of what a Python program has in memory."""
 _PATHS = {"csv": "file", "npz": "file", "text": "file", "folder": "folder"}
@@ -71,6 +73,11 @@ class DataConfig(Frozen):
     resize: tuple[PositiveInt, PositiveInt] | None = Field(None, description="height and width; images only")
     label_column: str | None = Field(None, description="csv only: the column that is a label, not an input")
     label_bins: int | None = Field(None, ge=2, description="csv only: cut a label column of numbers into so many equal shares")
+    columns: dict[str, ColumnUse] | None = Field(
+        None, description="tables only: what columns are, e.g. zip: category; drop leaves one out; others the cells decide"
+    )
+    missing: tuple[Text, ...] = Field((), description="tables only: more words that stand for an empty cell, beside NA, ?, ...")
+    rare: PositiveInt = Field(3, description="tables only: a word of fewer training rows becomes (other)")
     tokens: Literal["characters", "subwords"] = Field("characters", description="text only: what a line is cut into")
     vocabulary_size: int = Field(256, ge=4, description="text only: at most so many tokens")
     max_length: SizeLike = Field(
@@ -90,6 +97,9 @@ class DataConfig(Frozen):
         if fold and not (fold[0] <= fold[1] >= 2):
             raise ValueError(f"must be [K, N] with 1 <= K <= N and N >= 2. Received: {list(fold)}")
         return fold
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
 
     @property
     def holds_out(self) -> bool:

@@ -53,6 +53,21 @@ class Column(BaseModel):
         return bool(self.words)
 
     @property
+    def is_date(self) -> bool:
+        """Whether cells are dates."""
+        return self.kind == "date"
+
+    @property
+    def is_count(self) -> bool:
+        """Whether cells are whole numbers from 0 on."""
+        return self.kind == "count"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether cells are whole numbers."""
+        return self.is_count or self.kind == "ordinal"
+
+    @property
     def missing(self) -> float:
         """Share of the training rows that have a gap here."""
         return 1.0 - self.num_cells / self.num_rows if self.num_rows else 0.0

@@ -22,7 +22,7 @@ _MAX_VALUES = 2**27
 
 
 def groups_of_rows(x: np.ndarray) -> np.ndarray:
-    """Return a number for every row, int64 [N]: the same where all values are equal.
+    """Return a number for every row, int64 [N]: the same where all values are equal, and gaps (NaN) in the same places.
 
     Args:
         x: [N, ...].
@@ -35,7 +35,7 @@ def groups_of_rows(x: np.ndarray) -> np.ndarray:
     if not flat.size:
         return np.zeros(len(x), np.int64)
     if flat.dtype.kind == "f":
-        flat = flat + 0.0  # minus zero is zero
+        flat = np.where(np.isnan(flat), flat.dtype.type(np.nan), flat + 0.0)  # gaps are equal, and minus zero is zero
     return _numbered(flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1])))[:, 0])
 
 

@@ -20,12 +20,13 @@ def is_frame(value: Any) -> bool:
     return hasattr(value, "columns") and hasattr(value, "to_numpy")
 
 
-def select_columns(frame: Any, names: Sequence[str]) -> np.ndarray:
-    """Return columns of a DataFrame as float32 [N, D], in the order of the names; other columns are left out.
+def select_columns(frame: Any, names: Sequence[str], dtype: Any = np.float32) -> np.ndarray:
+    """Return columns of a DataFrame as floats [N, D], in the order of the names; other columns are left out.
 
     Args:
         frame: the DataFrame.
         names: of the columns; none: all.
+        dtype: of the result.
 
     Raises:
         UserValueError: a column is missing or holds other than numbers.
@@ -37,12 +38,12 @@ def select_columns(frame: Any, names: Sequence[str]) -> np.ndarray:
             f"The DataFrame must have the columns of the training data: {', '.join(names)}. "
             f"Received: one without {', '.join(missing)}."
         )
-    return np.stack([_numbers(frame[known[name]], name) for name in names or known], axis=1)
+    return np.stack([_numbers(frame[known[name]], name, dtype) for name in names or known], axis=1)
 
 
-def _numbers(column: Any, name: str) -> np.ndarray:
+def _numbers(column: Any, name: str, dtype: Any) -> np.ndarray:
     try:
-        return np.asarray(column).astype(np.float32)
+        return np.asarray(column).astype(dtype)
     except (TypeError, ValueError) as error:
         raise UserValueError(f"Column {name!r} must hold numbers. Received: {error}.") from error
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from vae_tf.config import DataConfig
 from vae_tf.data.image_files import FileSplit
+from vae_tf.data.mixed import mixed_fields
 from vae_tf.data.numeric import standardization
 from vae_tf.data.pipeline import Dataset, gather_examples
 from vae_tf.data.spec import DatasetSpec
@@ -19,15 +20,18 @@ from vae_tf.parts.known import kinds
 __all__ = ["class_ids", "load_dataset", "load_examples", "source_of"]
 
 
-_CHOOSY = ("splits", "label_column", "label_bins", "counts", "resize", "window", "group", "fold")
+_OF_TABLES = ("label_column", "label_bins", "columns", "missing", "rare")
+_CHOOSY = ("splits", *_OF_TABLES, "counts", "resize", "window", "group", "fold")
 """Settings that mean nothing to some sources, and are refused there rather than ignored."""
 
 
-def load_dataset(config: DataConfig) -> Dataset:
+def load_dataset(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
     """Load the dataset that a configuration names: the only way in.
 
     Args:
         config: the dataset, its splits, binarisation and limit.
+        known: the data that a model was trained on: a table is read by its columns, words and formats. Other columns are told
+            and left out.
 
     Returns:
         A spec with counts and fingerprint, and the splits `train`, `validation` and `test`, which share no example.
@@ -38,10 +42,10 @@ def load_dataset(config: DataConfig) -> Dataset:
     """
     source = source_of(config.dataset)
     _refuse_settings(source, config)
-    dataset = _of_classes(source().load(config), config)
+    dataset = _of_classes(source().load_known(config, known) if known else source().load(config), config, known)
     splits = {name: _limited(split, config.limit) for name, split in dataset.splits.items()}
     spec = dataset.spec
-    if spec.value_support in ("real", "token", "count") and config.binarization != "none":
+    if spec.value_support in ("real", "token", "count", "mixed") and config.binarization != "none":
         raise UserValueError(
             f"data.binarization must be none for {config.dataset}, which has values outside [0, 1]. "
             f"Received: {config.binarization!r}."
@@ -55,20 +59,25 @@ def load_dataset(config: DataConfig) -> Dataset:
     return replace(dataset, spec=spec.model_copy(update=update), splits=splits)
 
 
-def load_examples(config: DataConfig) -> Dataset:
+def load_examples(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
     """Load the examples of a folder or file for scoring: all of them, in their own order, nothing held out.
 
     What the source does not divide is the split `train`; the others are empty. TFDS names are loaded as ever.
+
+    Args:
+        config: as `load_dataset`.
+        known: as `load_dataset`.
 
     Raises:
         UserValueError: as `load_dataset`.
         UserFileError: as `load_dataset`.
     """
     is_file = source_of(config.dataset).is_file
-    return load_dataset(config.model_copy(update={"validation_fraction": 0.0, "test_fraction": 0.0}) if is_file else config)
+    whole = {"validation_fraction": 0.0, "test_fraction": 0.0}
+    return load_dataset(config.model_copy(update=whole) if is_file else config, known)
 
 
-def _of_classes(dataset: Dataset, config: DataConfig) -> Dataset:
+def _of_classes(dataset: Dataset, config: DataConfig, known: DatasetSpec | None) -> Dataset:
     """Keep the examples of the wanted classes; standardise anew where the statistics were those of all."""
     if config.classes is None:
         return dataset
@@ -81,6 +90,8 @@ def _of_classes(dataset: Dataset, config: DataConfig) -> Dataset:
     train = splits["train"]
     if spec.value_support == "real" and isinstance(train, ArraySplit) and train.num_examples:
         spec = spec.model_copy(update=standardization(train.x))
+    elif spec.columns and not known and isinstance(train, ArraySplit) and train.num_examples:
+        spec = spec.model_copy(update=mixed_fields(spec.columns, train.x))
     spec = spec.model_copy(update={"fingerprint": _with_classes(spec.fingerprint, config.classes)})
     return replace(dataset, spec=spec, splits=splits)
 

@@ -3,7 +3,7 @@
 A run's configuration says their name; nobody but the program that has them can load them again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -19,15 +19,17 @@ from vae_tf.data.copies import groups_of_lines
 from vae_tf.data.frames import is_frame
 from vae_tf.data.partition import SPLIT_NAMES, Traits, fill_splits
 from vae_tf.data.pipeline import Dataset
-from vae_tf.data.table import Table, make_table_dataset, refuse_repeated
+from vae_tf.data.raw_table import GAPS, Table
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.table import make_table_dataset, refuse_repeated
 from vae_tf.data.text import make_text_dataset
 from vae_tf.errors import UserValueError
 
-__all__ = ["as_texts", "in_memory", "load_memory"]
+__all__ = ["as_texts", "in_memory", "load_memory", "table_of_frame"]
 
 _LENT: ContextVar[tuple[Any, ...]] = ContextVar("lent", default=())
 _BATCH = 1024
-_TABLE_ONLY = ("label_column", "label_bins", "group")
+_TABLE_ONLY = ("label_column", "label_bins", "group", "columns", "missing", "rare")
 _OF_NUMBERS = (*_TABLE_ONLY, "counts", "window")
 _FORMS = "x, (x, labels), a tf.data.Dataset of them, a DataFrame, a list of texts, or a mapping of splits to such"
 
@@ -53,13 +55,14 @@ def in_memory(data: Any) -> Iterator[None]:
         _LENT.reset(token)
 
 
-def load_memory(config: DataConfig) -> Dataset:
+def load_memory(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
     """Load the data that `in_memory` lends, as files with the same content would be loaded.
 
     Tables go the way of `csv:`, arrays that of `npz:`, texts that of `text:`.
 
     Args:
         config: `dataset` is `memory:NAME`.
+        known: data that a model was trained on: tables are read by its columns, words and formats.
 
     Raises:
         UserValueError: no data are lent, or they are unfit.
@@ -72,7 +75,8 @@ def load_memory(config: DataConfig) -> Dataset:
     (data,) = _LENT.get()
     parts = _parts(data)
     if all(is_frame(part) for part in parts.values()):
-        return make_table_dataset({split: _table(part, f"{config.dataset}, {split}") for split, part in parts.items()}, config)
+        tables = {split: table_of_frame(part, f"{config.dataset}, {split}", config.missing) for split, part in parts.items()}
+        return make_table_dataset(tables, config, known)
     pairs = {split: _pair(part, config, split) for split, part in parts.items()}
     texts = {split: as_texts(x) for split, (x, _) in pairs.items()}
     if all(part is not None for part in texts.values()):
@@ -154,11 +158,21 @@ def _plain(labels: Any) -> np.ndarray:
     return np.asarray(labels) if texts is None or not texts else np.asarray(texts)
 
 
-def _table(frame: Any, source: str) -> Table:
+def table_of_frame(frame: Any, source: str, missing: Collection[str] = ()) -> Table:
+    """Return the columns of a DataFrame.
+
+    Args:
+        frame: of any library.
+        source: what it is called in messages.
+        missing: words that stand for an empty cell, beside the usual ones.
+
+    Raises:
+        UserValueError: columns share a name, or hold things of several kinds.
+    """
     names = [str(name) for name in frame.columns]
     refuse_repeated(names, source)
     columns = [_column(frame[name], f"{source}: column {str(name)!r}") for name in frame.columns]
-    return Table(pa.Table.from_arrays(columns, names), source, lambda row: f"row {row}")
+    return Table(pa.Table.from_arrays(columns, names), source, lambda row: f"row {row}", GAPS.union(missing))
 
 
 def _column(values: Any, where: str) -> pa.Array:

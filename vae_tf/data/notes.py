@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Note", "describe_groups", "few"]
+__all__ = ["ColumnNote", "Note", "describe_groups", "few"]
 
 _NAMED = 3
 
@@ -20,6 +20,24 @@ class Note(NamedTuple):
 
     text: str
     is_warning: bool = False
+
+
+class ColumnNote(NamedTuple):
+    """What a column of a table was taken for, for people.
+
+    Attributes:
+        name: as the table has it.
+        kind: what it is.
+        values: a few of its words, or from where to where its numbers go.
+        missing: how many training rows have a gap, or nothing.
+        treatment: what is done with it.
+    """
+
+    name: str
+    kind: str
+    values: str
+    missing: str
+    treatment: str
 
 
 def few(names: Sequence[str]) -> str:

@@ -28,6 +28,11 @@ __all__ = [
 ]
 
 
+_EQUAL_ALONE = (
+    "data.copies=similar looks for near-equal rows in tables of numbers without gaps only: here equal rows alone stay together."
+)
+
+
 class Groups(NamedTuple):
     """The groups of examples: `data.group`.
 
@@ -170,7 +175,11 @@ def check_groups(config: DataConfig, name: str | None, what: str) -> None:
 
 
 def array_splits(
-    x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], config: DataConfig, groups: Groups | None = None
+    x: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
+    config: DataConfig,
+    groups: Groups | None = None,
+    is_mixed: bool = False,
 ) -> ArraySplits:
     """Make the splits of arrays in memory, of at most `config.limit` examples.
 
@@ -179,6 +188,7 @@ def array_splits(
         labels: ids of the splits that have labels.
         config: the shares that are held out, by which traits, and the limit.
         groups: of the examples of every split.
+        is_mixed: whether x has numbers of words and gaps: near-equal rows are not looked for there.
     """
     missing = tuple(name for name in SPLIT_NAMES[1:] if name not in x)
     if config.window:
@@ -188,7 +198,7 @@ def array_splits(
     equal = functools.cache(lambda: groups_of_rows(x["train"]))
     traits = Traits(
         equal=equal,
-        similar=lambda: groups_of_similar(x["train"], equal()),
+        similar=None if is_mixed else lambda: groups_of_similar(x["train"], equal()),
         groups=np.concatenate([groups.names[name] for name in names]) if groups else None,
         labels=labels.get("train"),
         origin=groups.origin if groups else "",
@@ -200,7 +210,8 @@ def array_splits(
         kept = part[: config.limit] - starts[source]
         ids = labels[source][kept] if source in labels else np.full(len(kept), NO_LABEL, np.int64)
         splits[name] = ArraySplit(x[source][kept], ids)
-    return ArraySplits(splits, cut.names, cut.notes)
+    notes = (Note(_EQUAL_ALONE),) if is_mixed and config.copies == "similar" else ()
+    return ArraySplits(splits, cut.names, (*notes, *cut.notes))
 
 
 def _series_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], config: DataConfig) -> dict[str, ArraySplit]:

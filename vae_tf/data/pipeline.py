@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_tf.data.augmentations.base import Augmentation, Draws
-from vae_tf.data.notes import Note
+from vae_tf.data.notes import ColumnNote, Note
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import WHOLE, ArraySplit, Share, Split
 from vae_tf.errors import UserValueError
@@ -42,13 +42,15 @@ class Dataset:
         spec: shapes, scaling, counts.
         splits: `train`, `validation` and `test`.
         cut: names of those that were cut off the training examples here, and can be cut otherwise.
-        notes: what is to be told of how they were divided.
+        notes: what is to be told of how they were read and divided.
+        columns: of a table of columns of several kinds, what they were taken for.
     """
 
     spec: DatasetSpec
     splits: Mapping[str, Split]
     cut: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    columns: tuple[ColumnNote, ...] = ()
 
     def split(self, name: str) -> Split:
         """Return a split by name.
@@ -68,10 +70,12 @@ def scale_inputs(spec: DatasetSpec, raw: Any) -> tf.Tensor:
         spec: the scaling.
         raw: [..., *event_shape], any numeric dtype.
     """
-    x = tf.cast(raw, tf.float32)
+    raw = tf.convert_to_tensor(raw)
+    dtype = tf.float64 if raw.dtype == tf.float64 else tf.float32  # a difference of large numbers is one of doubles
+    x = tf.cast(raw, dtype)
     if any(spec.shift):
-        x -= tf.constant(spec.shift, tf.float32)
-    return x if spec.scale == (1.0,) else x / tf.constant(spec.scale, tf.float32)
+        x -= tf.constant(spec.shift, dtype)
+    return tf.cast(x if spec.scale == (1.0,) else x / tf.constant(spec.scale, dtype), tf.float32)
 
 
 def to_inputs(spec: DatasetSpec, raw: Any) -> tf.Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 from vae_tf.config import DataConfig
 from vae_tf.data.arrays import load_arrays
 from vae_tf.data.pipeline import Dataset
+from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserNotImplementedError
 from vae_tf.parts.base import Part
 
@@ -42,6 +43,15 @@ class Source(Part):
             [N, H, W] or [N, H, W, C].
         """
         raise UserNotImplementedError(self.lack("arrays"))
+
+    def load_known(self, config: DataConfig, known: DatasetSpec) -> Dataset:
+        """Return the dataset as a model reads it that was trained on other data: where that makes no difference, as ever.
+
+        Args:
+            config: as `load`.
+            known: the data that the model was trained on.
+        """
+        return self.load(config)
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset: its description, and the splits `train`, `validation` and `test`.

@@ -15,6 +15,9 @@ FEW_ROWS = 1000
 MANY_ROWS = 5000
 """Training rows from which columns of a mixed table can be learned of each other."""
 
+_COARSE = 1e-3
+"""Share of a column's deviation that the rounding of its numbers may be."""
+
 FEW_PICTURES = 10_000
 """Training pictures below which there are few."""
 
@@ -112,6 +115,8 @@ class DatasetSpec(BaseModel):
             return "texts"
         if self.value_support == "count":
             return "counts"
+        if self.value_support == "mixed":
+            return "rows of words and numbers" if any(column.is_category for column in self.columns) else "rows of numbers"
         values = "zeros and ones" if self.is_binary else "numbers"
         if self.value_support == "binary" and self.raw_range == (0.0, 255.0):
             values += " (bytes of 0 and 255)"
@@ -158,12 +163,22 @@ class DatasetSpec(BaseModel):
         """Whether the model sees numbers between others, not zeros and ones, counts or tokens."""
         return self.value_support == "real" or (self.value_support == "unit" and not self.is_binary)
 
+    @property
+    def raw_dtype(self) -> np.dtype[Any]:
+        """What raw values are given back in: float64 where columns are mixed, or float32 would round them by much."""
+        shift, scale = np.abs(self.shift), np.asarray(self.scale)
+        is_coarse = bool((shift * np.finfo(np.float32).eps > _COARSE * scale).any())
+        return np.dtype(np.float64 if is_coarse or self.value_support == "mixed" else np.float32)
+
     def to_model(self, raw: object) -> np.ndarray:
-        """Scale raw values [..., *event_shape] to model inputs, float32, before binarisation."""
-        shift, scale = np.asarray(self.shift, np.float32), np.asarray(self.scale, np.float32)
-        return ((np.asarray(raw, np.float32) - shift) / scale).astype(np.float32)
+        """Scale raw values [..., *event_shape] to model inputs, float32, before binarisation; doubles are scaled as such."""
+        array = np.asarray(raw)
+        dtype = np.dtype(np.float64 if array.dtype.itemsize == np.dtype(np.float64).itemsize else np.float32)
+        shift, scale = np.asarray(self.shift, dtype), np.asarray(self.scale, dtype)
+        return ((array.astype(dtype) - shift) / scale).astype(np.float32)
 
     def to_raw(self, x: object) -> np.ndarray:
-        """Scale model values [..., *event_shape] back to raw units, float32."""
-        shift, scale = np.asarray(self.shift, np.float32), np.asarray(self.scale, np.float32)
-        return (np.asarray(x, np.float32) * scale + shift).astype(np.float32)
+        """Scale model values [..., *event_shape] back to raw units, of type `raw_dtype`."""
+        dtype = self.raw_dtype
+        shift, scale = np.asarray(self.shift, dtype), np.asarray(self.scale, dtype)
+        return (np.asarray(x, dtype) * scale + shift).astype(dtype)

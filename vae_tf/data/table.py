@@ -1,97 +1,167 @@
-"""`csv:PATH`, and tables in memory: numbers, one example a row, with one column for labels if wanted."""
+"""`csv:PATH`, and tables in memory: one example a row, of numbers, words, dates and gaps; one column for labels if wanted."""
 
-import csv
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from vae_tf.config import DataConfig, existing_path
+from vae_tf.data.cells import refuse_infinite
+from vae_tf.data.mixed import (
+    code_table,
+    describe_columns,
+    describe_huge,
+    describe_unknown,
+    mixed_fields,
+    recoded,
+    with_common_words,
+)
+from vae_tf.data.notes import ColumnNote, Note
 from vae_tf.data.numeric import Groups, array_splits, binned, check_groups, count_fields, label_ids, standardization
 from vae_tf.data.pipeline import Dataset
+from vae_tf.data.raw_table import GAPS, TRUTH, Table, is_number, short_list
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.data.splits import ArraySplit
+from vae_tf.data.table_columns import Chosen, as_known, choose_columns, known_columns
+from vae_tf.data.table_files import read_table
+from vae_tf.errors import UserValueError
 
-__all__ = ["Table", "load_csv", "make_table_dataset", "refuse_repeated"]
+__all__ = ["known_rows", "load_csv", "make_table_dataset", "refuse_repeated"]
+
+_ROUNDING = 1e-4
+"""Share of a column's deviation that float32 may round its numbers by; else they stay doubles until they are scaled."""
 
 
-def load_csv(config: DataConfig) -> Dataset:
-    """Load a table of numbers, standardised with the training split's mean and deviation of every column.
+def load_csv(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
+    """Load a table: CSV, Parquet or Feather, by the file's suffix.
 
-    The first row is the header if any cell in it is no number; else the columns are `column_0`, `column_1`, ... The
-    splits are cut by a fixed permutation of the rows.
+    Numbers are standardised with the training split's mean and deviation of every column. Where columns have words, dates or
+    gaps, the values are `mixed`: see `vae_tf.data.columns`. The splits are cut by a fixed permutation of the rows.
 
     Args:
         config: `dataset` is `csv:PATH`; `label_column` names a column of text or whole numbers that is no input, or of any
             numbers, where `label_bins` says into how many classes they are cut; `group` names a column that is no input either:
-            rows with one value in it stay on one side; `counts` keeps whole numbers as they are.
+            rows with one value in it stay on one side; `counts` keeps whole numbers as they are; `columns` says what columns
+            are, `missing` what stands for an empty cell, `rare` how many rows a word must have.
+        known: data that a model was trained on: this table is read by its columns, words and formats.
 
     Returns:
         Splits in memory, of at most `config.limit` rows.
 
     Raises:
         UserFileError: the file is missing or no table.
-        UserValueError: a cell is empty or no number, or there is no such label column.
+        UserValueError: a cell or a column is unfit, or there is no such column.
     """
-    return make_table_dataset({"train": _read(existing_path(config.dataset))}, config)
+    return make_table_dataset({"train": read_table(existing_path(config.dataset), GAPS.union(config.missing))}, config, known)
 
 
-@dataclass(frozen=True)
-class Table:
-    """Columns, and what is needed to say where in them something is wrong.
-
-    Attributes:
-        columns: of one length.
-        source: what they come from, for messages.
-        place: what a person calls a row of them, by its number from 0.
-    """
-
-    columns: pa.Table
-    source: str
-    place: Callable[[int], str]
-
-    @property
-    def names(self) -> list[str]:
-        """The columns' names."""
-        return list(self.columns.column_names)
-
-
-def make_table_dataset(tables: Mapping[str, Table], config: DataConfig) -> Dataset:
+def make_table_dataset(tables: Mapping[str, Table], config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
     """Make a dataset of tables, as `load_csv` says.
 
     Args:
         tables: `train`, and the other splits where there are such.
         config: the columns of labels and groups, counts, the shares that are held out, the limit, the window.
+        known: data that a model was trained on.
 
     Raises:
-        UserValueError: a cell is empty or no number, columns differ, or there is no such column of labels or groups.
+        UserValueError: a cell or a column is unfit, columns differ, or there is no such column.
     """
-    train = tables["train"]
-    _check_columns(tables)
+    for table in tables.values():
+        refuse_repeated(table.names, table.source)
+    tables = {split: as_known(table, known) for split, table in tables.items()}
+    _check_columns(tables, None if known else tables["train"].names)
+    others = (config.label_column, config.group)
+    chosen = known_columns(tables, known, others) if known else choose_columns(tables["train"], config, others)
     labels, names = _labels(tables, config)
     groups = _groups(tables, config)
-    features = [name for name in train.names if name not in (config.label_column, config.group)]
-    if not features:
-        raise UserValueError(
-            f"{train.source} must have a column besides the label{' and the group' if config.group else ''}. "
-            f"Received: {', '.join(train.names)}."
-        )
-    x = {split: np.stack([_numbers(table, name) for name in features], axis=1) for split, table in tables.items()}
-    splits, cut, notes = array_splits(x, labels, config, groups)
-    support = count_fields(x, train.source) if config.counts else standardization(splits["train"].x)
-    spec = DatasetSpec(
-        name=config.dataset,
-        event_shape=splits["train"].x.shape[1:],
-        label_names=names,
-        feature_names=tuple(features),
-        **support,
+    make = _mixed if chosen.is_mixed else _numeric
+    dataset = make(tables, chosen, (labels, groups), config, known)
+    read = (note for table in tables.values() for note in table.notes)
+    return Dataset(
+        dataset.spec.model_copy(update={"label_names": names}),
+        dataset.splits,
+        dataset.cut,
+        (*read, *chosen.notes, *dataset.notes),
+        _column_notes(tables["train"], dataset.spec, chosen, config) if chosen.is_mixed and not known else (),
     )
-    return Dataset(spec, splits, cut, notes)
+
+
+_Sides = tuple[Mapping[str, np.ndarray], Groups | None]
+
+
+def _numeric(
+    tables: Mapping[str, Table], chosen: Chosen, sides: _Sides, config: DataConfig, known: DatasetSpec | None
+) -> Dataset:
+    """Make a dataset of numbers without gaps, which are all standardised or all counts."""
+    train = tables["train"]
+    x = {split: np.stack([_numbers(table, name) for name in chosen.names], axis=1) for split, table in tables.items()}
+    huge = () if known else tuple(describe_huge(train, chosen.columns, x["train"]))
+    splits, cut, notes = array_splits(_as_floats(x), sides[0], config, sides[1])
+    support = count_fields(x, train.source) if config.counts else standardization(splits["train"].x)
+    return Dataset(_spec(config, chosen, splits, support), splits, cut, (*huge, *notes))
+
+
+def _mixed(
+    tables: Mapping[str, Table], chosen: Chosen, sides: _Sides, config: DataConfig, known: DatasetSpec | None
+) -> Dataset:
+    """Make a dataset of columns of several kinds: cut by all their words, of which the common ones of training rows stay."""
+    x = {split: code_table(table, chosen.columns) for split, table in tables.items()}
+    splits, cut, notes = array_splits(x, sides[0], config, sides[1], is_mixed=True)
+    columns = known.columns if known else with_common_words(chosen.columns, splits["train"].x, config.rare)
+    splits = {name: recoded(split, chosen.columns, columns) for name, split in splits.items()}
+    if known:
+        support = {name: getattr(known, name) for name in ("value_support", "shift", "scale", "columns")}
+        told = tuple(describe_unknown(tables, columns))
+    else:
+        support = mixed_fields(columns, splits["train"].x)
+        told = tuple(describe_huge(tables["train"], columns, x["train"]))
+    return Dataset(_spec(config, chosen, splits, support), splits, cut, (*told, *notes))
+
+
+def _spec(config: DataConfig, chosen: Chosen, splits: Mapping[str, ArraySplit], support: Mapping[str, Any]) -> DatasetSpec:
+    shape = splits["train"].x.shape[1:]
+    return DatasetSpec(name=config.dataset, event_shape=shape, feature_names=tuple(chosen.names), **support)
+
+
+def _column_notes(table: Table, spec: DatasetSpec, chosen: Chosen, config: DataConfig) -> tuple[ColumnNote, ...]:
+    others = {name: what for name, what in ((config.label_column, "label"), (config.group, "group")) if name}
+    return describe_columns(table, spec.columns, chosen.dropped, others)
+
+
+def _as_floats(x: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Return rows as float32, unless that rounds a column by much of what it varies."""
+    train = x["train"]
+    error = np.abs(train - train.astype(np.float32)).max(axis=0, initial=0.0)
+    if bool((error > _ROUNDING * train.std(axis=0)).any()):
+        return x
+    return {split: rows.astype(np.float32) for split, rows in x.items()}
+
+
+def known_rows(table: Table, known: DatasetSpec) -> tuple[np.ndarray, tuple[Note, ...]]:
+    """Read rows by the columns of data that a model was trained on.
+
+    Args:
+        table: has these columns, in any order; others are left out.
+        known: the data that the model was trained on, of columns of several kinds.
+
+    Returns:
+        Raw numbers [N, D], NaN for gaps, and what is to be told: words that are not known.
+
+    Raises:
+        UserValueError: a column is missing, or a cell is unfit.
+
+    Example:
+        >>> from vae_tf.data.columns import Column
+        >>> column = Column(name="size", kind="category", words=("large", "small", "(other)"))
+        >>> spec = DatasetSpec(name="toy", event_shape=(1,), value_support="mixed", feature_names=("size",), columns=(column,))
+        >>> known_rows(Table(pa.table({"n": [7], "size": ["small"]}), "toy", str), spec)
+        (array([[1.]]), ())
+    """
+    tables = {"train": as_known(table, known)}
+    known_columns(tables, known, ())
+    return code_table(tables["train"], known.columns), tuple(describe_unknown(tables, known.columns))
 
 
 def refuse_repeated(names: list[str], source: str) -> None:
@@ -105,95 +175,52 @@ def refuse_repeated(names: list[str], source: str) -> None:
         raise UserValueError(f"{source} must have distinct column names. Received: {', '.join(repeated)} more than once.")
 
 
-def _check_columns(tables: Mapping[str, Table]) -> None:
+def _check_columns(tables: Mapping[str, Table], names: list[str] | None) -> None:
+    """Check that tables have rows, and these columns, in any order."""
     for table in tables.values():
-        refuse_repeated(table.names, table.source)
-        if table.names != tables["train"].names:
+        if names is not None and set(table.names) != set(names):
             raise UserValueError(
-                f"{table.source} must have the columns of the training table: {_few(tables['train'].names)}. "
-                f"Received: {_few(table.names)}."
+                f"{table.source} must have the columns of the training table: {short_list(names)}. "
+                f"Received: {short_list(table.names)}."
             )
-        if not table.columns.num_rows:
+        if not table.num_rows:
             raise UserValueError(f"{table.source} must have rows of data. Received: a header only.")
 
 
-def _read(path: Path) -> Table:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            first = next((cells for cells in csv.reader(file) if cells), [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserFileError(f"csv:PATH must name a readable file. Received: {path} ({_reason(error)}).") from error
-    has_header = any(cell.strip() and not _is_number(cell) for cell in first)
-    names = None if has_header else [f"column_{number}" for number in range(len(first))]
-    try:
-        columns = pyarrow.csv.read_csv(path, read_options=pyarrow.csv.ReadOptions(column_names=names))
-    except pa.ArrowInvalid as error:
-        raise UserFileError(f"{path} must be a table of comma-separated values. Received: {_reason(error)}.") from error
-    return Table(columns, str(path), lambda row: f"line {_line(path, row + has_header)}")
-
-
-def _line(path: Path, row: int) -> int:
-    """Return the line of a file, from 1, on which a row ends; blank lines are no rows."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        lines = (reader.line_num for cells in reader if cells)
-        return next(line for number, line in enumerate(lines) if number == row)
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _numbers(table: Table, name: str) -> np.ndarray:
-    """Return a column of numbers, float32 [N]."""
-    column = table.columns.column(name)
-    if not _is_numeric(column.type):
-        cell, row = _first(column, lambda cell: cell is not None and not _is_number(str(cell)))
+    """Return a column of numbers without gaps, float64 [N]."""
+    column = table.column(name)
+    _refuse_gaps(table, name, column.is_gap)
+    if column.words is not None and {word.capitalize() for word in column.distinct} <= set(TRUTH):
+        return np.array([TRUTH.index(word.capitalize()) for word in column.words], np.float64)
+    if column.numbers is None or column.date_format:
+        texts = column.texts.tolist() if not column.date_format else table.columns.column(name).cast(pa.string()).to_pylist()
+        cell, row = next(((cell, row) for row, cell in enumerate(texts) if not is_number(cell)), (texts[0], 0))
         raise UserValueError(
             f"{table.source}: column {name!r} must hold numbers. Received: {cell!r} on {table.place(row)}. If it is a label, "
-            f"set data.label_column={name}; if it says what belongs together, data.group={name}; else remove the column or "
-            "write it as numbers."
+            f"set data.label_column={name}; if it says what belongs together, data.group={name}; else leave it out "
+            f"(data.columns.{name}=drop) or write it as numbers."
         )
-    _refuse_missing(table, name)
-    with np.errstate(over="ignore"):
-        values = column.cast(pa.float64()).to_numpy().astype(np.float32)
-    if not bool(np.isfinite(values).all()):
-        row = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise UserValueError(
-            f"{table.source}: column {name!r} must hold finite numbers. Received: {column[row]} on {table.place(row)}."
-        )
-    return values
+    refuse_infinite(table, name, column.numbers)
+    return column.numbers
 
 
-def _is_numeric(kind: Any) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)
-
-
-def _first(column: Any, is_wanted: Callable[[Any], bool]) -> tuple[Any, int]:
-    """Return the first cell that is wanted and its row, or the first cell."""
-    found = ((cell, row) for row, cell in enumerate(column.to_pylist()) if is_wanted(cell))
-    return next(found, (column[0].as_py(), 0))
-
-
-def _refuse_missing(table: Table, name: str) -> None:
-    column = table.columns.column(name)
-    is_missing = pc.is_null(column, nan_is_null=True).to_numpy()
-    if pa.types.is_string(column.type):
-        is_missing = is_missing | (column.to_numpy() == "")
+def _refuse_gaps(table: Table, name: str, is_missing: np.ndarray) -> None:
     if is_missing.any():
         row = int(np.flatnonzero(is_missing)[0])
         raise UserValueError(
             f"{table.source}: column {name!r} must have a value in every row. Received: an empty or NaN cell on "
             f"{table.place(row)} ({int(is_missing.sum())} in all). Fill them in, or remove the rows or the column."
         )
+
+
+def _refuse_missing(table: Table, name: str) -> None:
+    """Check that a column of labels or groups is full: words for gaps are words there."""
+    column = table.columns.column(name)
+    is_missing = pc.is_null(column, nan_is_null=True).to_numpy()
+    if pa.types.is_string(column.type):
+        is_missing = is_missing | (column.to_numpy() == "")
+    _refuse_gaps(table, name, is_missing)
 
 
 def _labels(tables: Mapping[str, Table], config: DataConfig) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
@@ -204,12 +231,14 @@ def _labels(tables: Mapping[str, Table], config: DataConfig) -> tuple[dict[str, 
             raise UserValueError(f"data.label_bins needs data.label_column. Received: {config.label_bins} bins of no column.")
         return {}, ()
     if name not in train.names:
-        raise UserValueError(f"data.label_column must be a column of {train.source}: {_few(train.names)}. Received: {name!r}.")
+        raise UserValueError(
+            f"data.label_column must be a column of {train.source}: {short_list(train.names)}. Received: {name!r}."
+        )
     for table in tables.values():
         _refuse_missing(table, name)
     if config.label_bins:
         ids, names = binned(np.concatenate([_numbers(table, name) for table in tables.values()]), config.label_bins)
-        stops = np.cumsum([table.columns.num_rows for table in tables.values()])[:-1]
+        stops = np.cumsum([table.num_rows for table in tables.values()])[:-1]
         return dict(zip(tables, np.split(ids, stops), strict=True)), names
     return label_ids({split: _classes(table, name) for split, table in tables.items()})
 
@@ -221,7 +250,7 @@ def _groups(tables: Mapping[str, Table], config: DataConfig) -> Groups | None:
     if name is None or (name not in train.names and not config.holds_out):
         return None
     if name not in train.names:
-        raise UserValueError(f"data.group must be a column of {train.source}: {_few(train.names)}. Received: {name!r}.")
+        raise UserValueError(f"data.group must be a column of {train.source}: {short_list(train.names)}. Received: {name!r}.")
     for table in tables.values():
         _refuse_missing(table, name)
     names = {split: table.columns.column(name).to_numpy().astype(str) for split, table in tables.items()}
@@ -238,8 +267,8 @@ def _classes(table: Table, name: str) -> np.ndarray:
                 "Cut them into classes with e.g. data.label_bins=10."
             )
         values = values.astype(np.int64)
-    return values if values.dtype.kind in "iu" else values.astype(str)
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 20 else f"{', '.join(names[:20])}, ... ({len(names)} columns)"
+    if values.dtype.kind in "iu":
+        return values
+    words = values.astype(str)
+    folded = np.char.capitalize(np.char.strip(words))
+    return folded if bool(np.isin(folded, TRUTH).all()) else words

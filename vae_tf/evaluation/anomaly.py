@@ -1,7 +1,7 @@
 """How unlikely examples are under a model, and how well that tells anomalies from the rest."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -86,11 +86,11 @@ def as_model_inputs(trained: DatasetSpec, data: Dataset) -> Dataset:
         )
     if trained.value_support != "real" and spec.value_support == "real":
         raise UserValueError(f"The model was trained on values in [0, 1]. Received: other numbers in {spec.name}.")
-    scaling = trained if trained.value_support == "real" else spec
+    scaling = trained if trained.value_support in {"real", "mixed"} else spec
     is_grey = trained.value_support == "binary" and not spec.is_binary  # as a servable takes it: thresholded
     binarization = "threshold" if is_grey else trained.binarization
     update = {"shift": scaling.shift, "scale": scaling.scale, "binarization": binarization}
-    return Dataset(spec.model_copy(update=update), data.splits)
+    return replace(data, spec=spec.model_copy(update=update))
 
 
 def score_examples(

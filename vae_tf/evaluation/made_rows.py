@@ -83,4 +83,5 @@ def _number(spec: DatasetSpec, place: int, text: str) -> float:
 
 def within_range(spec: DatasetSpec, raw: np.ndarray) -> np.ndarray:
     """Return raw rows [N, D] whose numbers are no lower and no higher than those of the training rows."""
-    return np.clip(raw, [column.low for column in spec.columns], [column.high for column in spec.columns])
+    bounds = [(-np.inf, np.inf) if column.is_category else (column.low, column.high) for column in spec.columns]
+    return np.clip(raw, *np.transpose(bounds))

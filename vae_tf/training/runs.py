@@ -228,4 +228,4 @@ def open_data(loaded: LoadedRun) -> Dataset:
         UserValueError: they have changed since, or were given in memory.
         UserFileError: they are not where they were.
     """
-    return as_recorded(loaded.run, load_dataset(loaded.config.data))
+    return as_recorded(loaded.run, load_dataset(loaded.config.data, loaded.spec))

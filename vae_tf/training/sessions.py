@@ -15,6 +15,7 @@ from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
 from vae_tf.data.loading import load_dataset
+from vae_tf.data.notes import ColumnNote
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
@@ -29,11 +30,14 @@ from vae_tf.training.checkpoints import CheckpointStore
 from vae_tf.training.deciding import look_for, plan_run
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
-from vae_tf.training.runs import LoadedRun, TrainingOutcome, as_recorded, finish_run
+from vae_tf.training.runs import LoadedRun, TrainingOutcome, as_recorded, finish_run, read_spec
 from vae_tf.training.showing import timing_table
 from vae_tf.training.timing import measure_length
 
 __all__ = ["TrainedRun", "train_and_measure"]
+
+
+_MOST_COLUMNS = 40
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
         with stopwatch.phase("write"):
             run.write_config(config, resume)
     _announce(config, dataset, run, console)
+    _show_columns(dataset.columns, console)
     _show_choices(choices, console)
     outcome = train(config, dataset, run, console, resume, distribution, callbacks, vae, stopwatch=stopwatch)
     is_done = is_chief and not outcome.interrupted
@@ -141,9 +146,10 @@ def _load(
     started = time.perf_counter()
     goes_on = begun is not None and bool(CheckpointStore(begun.checkpoints).epochs())
     with stopwatch.phase("read"):
-        dataset = load_dataset(config.data)
         if begun and begun.dataset_file.exists():
-            dataset = as_recorded(begun, dataset)
+            dataset = as_recorded(begun, load_dataset(config.data, read_spec(begun)))
+        else:
+            dataset = load_dataset(config.data)
         look = look_for(config.training, dataset)
     planned, choices = plan_run(config, dataset.spec, look=look)
     if config.training.minutes and config.training.epochs == "auto":
@@ -155,6 +161,21 @@ def _load(
     for message in (*noticed, *_homeless(config)):
         _warn(console, message)
     return dataset, config, choices, check_start(config, dataset, distribution, console, goes_on)
+
+
+def _show_columns(columns: Sequence[ColumnNote], console: Console) -> None:
+    """Say what the columns of a table were taken for."""
+    if not columns:
+        return
+    title = "Columns; say otherwise with --set data.columns.NAME=real, count, ordinal, category, date or drop"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("column", "type", "values", "missing", "what is done"):
+        table.add_column(heading, no_wrap=heading == "missing")
+    for column in columns[:_MOST_COLUMNS]:
+        table.add_row(*map(escape, column))
+    console.print(table, highlight=False)
+    if len(columns) > _MOST_COLUMNS:
+        console.print(f"and {len(columns) - _MOST_COLUMNS:,} more", highlight=False)
 
 
 def _show_choices(choices: Sequence[Choice], console: Console) -> None:

@@ -1,8 +1,9 @@
-"""A table of numbers."""
+"""A table: CSV, Parquet or Feather."""
 
 from vae_tf.config import DataConfig
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.source import Source
+from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.table import load_csv
 from vae_tf.parts.registry import register
 
@@ -11,10 +12,14 @@ __all__ = ["CsvSource"]
 
 @register("csv")
 class CsvSource(Source):
-    """A table of numbers."""
+    """A table: CSV, Parquet or Feather."""
 
-    heeds = ("label_column", "label_bins", "counts", "window", "group", "fold")
+    heeds = ("label_column", "label_bins", "counts", "window", "group", "fold", "columns", "missing", "rare")
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset; see `vae_tf.data.table.load_csv`."""
         return load_csv(config)
+
+    def load_known(self, config: DataConfig, known: DatasetSpec) -> Dataset:
+        """Return the dataset by the columns of another; see `vae_tf.data.table.load_csv`."""
+        return load_csv(config, known)

@@ -4,6 +4,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data.memory import load_memory
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.source import Source
+from vae_tf.data.spec import DatasetSpec
 from vae_tf.parts.registry import register
 
 __all__ = ["MemorySource"]
@@ -13,9 +14,13 @@ __all__ = ["MemorySource"]
 class MemorySource(Source):
     """What a Python program has in memory."""
 
-    heeds = ("label_column", "label_bins", "counts", "window", "group", "fold")
+    heeds = ("label_column", "label_bins", "counts", "window", "group", "fold", "columns", "missing", "rare")
     is_file = False
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset; see `vae_tf.data.memory.load_memory`."""
         return load_memory(config)
+
+    def load_known(self, config: DataConfig, known: DatasetSpec) -> Dataset:
+        """Return the dataset by the columns of another; see `vae_tf.data.memory.load_memory`."""
+        return load_memory(config, known)

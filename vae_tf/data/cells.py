@@ -1,0 +1,184 @@
+"""From the cells of a known column to numbers, and back: words, whole numbers, decimals and dates in the table's own way."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vae_tf.data.columns import Column
+from vae_tf.data.dates import as_seconds, date_text, find_date_format
+from vae_tf.data.raw_table import TRUTH, RawColumn, Table, is_number, number_text
+from vae_tf.errors import UserValueError
+
+__all__ = ["Coded", "as_cells", "cells", "code_column", "numbers_of_words", "refuse_infinite"]
+
+_TRUTH = tuple(word.casefold() for word in TRUTH)
+_LARGEST = float(np.finfo(np.float32).max)
+_CURE = "data.columns.{name}=category takes its cells as words; data.missing=[{cell}] takes this one as empty."
+
+
+class Coded(NamedTuple):
+    """A column as numbers.
+
+    Attributes:
+        values: float64 [N], NaN where there is a gap.
+        unknown: words that the column does not know, and how often they came: `(other)`.
+    """
+
+    values: np.ndarray
+    unknown: Counter[str]
+
+
+def code_column(table: Table, column: Column) -> Coded:
+    """Return the cells of a column as numbers: of words their number, of dates seconds since 1970.
+
+    Args:
+        table: that has it.
+        column: what it is; its words and its format of dates are taken.
+
+    Raises:
+        UserValueError: a cell is no number, no date, no whole number, or not finite.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> table = Table(pa.table({"size": ["small", "huge", None]}), "toy", str)
+        >>> code_column(table, Column(name="size", kind="category", words=("large", "small", "(other)")))
+        Coded(values=array([ 1.,  2., nan]), unknown=Counter({'huge': 1}))
+    """
+    raw = table.column(column.name)
+    if column.is_category:
+        return _word_numbers(raw, column)
+    values = _seconds(table, raw, column) if column.is_date else _numbers(table, raw)
+    refuse_infinite(table, column.name, values)
+    if column.is_whole:
+        _refuse_fractions(table, column, values)
+    return Coded(values, Counter())
+
+
+def _word_numbers(raw: RawColumn, column: Column) -> Coded:
+    """Number words; truth values are the same in whatever case they are written."""
+    texts, number = raw.texts.tolist(), numbers_of_words(column.words)
+    unknown = Counter(text for text in texts if text is not None and text not in number)
+    last = len(column.words) - 1
+    values = [np.nan if text is None else number.get(text, last) for text in texts]
+    return Coded(np.array(values, np.float64), unknown)
+
+
+def numbers_of_words(words: Sequence[str]) -> dict[str, int]:
+    """Return the number of every word; truth values in whatever case they are written.
+
+    Example:
+        >>> numbers_of_words(["a", "b"])
+        {'a': 0, 'b': 1}
+        >>> numbers_of_words(["False", "True"])["true"]
+        1
+    """
+    number = {word: index for index, word in enumerate(words)}
+    folded = {word.casefold(): index for word, index in number.items()}
+    if set(_TRUTH) <= set(folded):
+        number = {case: folded[word] for word in _TRUTH for case in (word, word.upper(), word.capitalize())} | number
+    return number
+
+
+def _numbers(table: Table, raw: RawColumn) -> np.ndarray:
+    if raw.numbers is None or raw.date_format:
+        raise _stray(table, raw, "numbers", lambda cell: not is_number(cell))
+    return raw.numbers
+
+
+def _seconds(table: Table, raw: RawColumn, column: Column) -> np.ndarray:
+    """Return dates as seconds since 1970, in the column's format, or in another if that is what all cells have."""
+    if raw.date_format and raw.numbers is not None:
+        return raw.numbers
+    texts, form = raw.texts.tolist(), column.date_format
+    known: dict[str | None, float | None] = {text: as_seconds(text, form) for text in {*texts} - {None}}
+    if None in known.values():
+        other = find_date_format([text for text in known if text is not None])
+        known = {text: as_seconds(text, other or form) for text in known if text is not None}
+    if None in known.values():
+        raise _stray(table, raw, "dates", lambda cell: known[cell] is None)
+    return np.array([np.nan if text is None else known[text] for text in texts], np.float64)
+
+
+def _stray(table: Table, raw: RawColumn, what: str, is_wrong: Callable[[str], bool]) -> UserValueError:
+    """Return the error that names the first cell that is wrong, or the first of a column of another type."""
+    given = [(text, row) for row, text in enumerate(raw.texts.tolist()) if text is not None]
+    cell, row = next(((text, row) for text, row in given if is_wrong(text)), given[0])
+    cure = _CURE.format(name=raw.name, cell=cell)
+    return UserValueError(
+        f"{table.source}: column {raw.name!r} must hold {what}. Received: {cell!r} on {table.place(row)}. {cure}"
+    )
+
+
+def refuse_infinite(table: Table, name: str, values: np.ndarray) -> None:
+    """Check that numbers are finite, and such that a float32 holds; gaps are passed over.
+
+    Raises:
+        UserValueError: one is not.
+    """
+    is_wrong = np.abs(values) > _LARGEST
+    if is_wrong.any():
+        row = int(np.flatnonzero(is_wrong)[0])
+        raise UserValueError(
+            f"{table.source}: column {name!r} must hold finite numbers. Received: {values[row]:g} on {table.place(row)}."
+        )
+
+
+def _refuse_fractions(table: Table, column: Column, values: np.ndarray) -> None:
+    lowest = 0.0 if column.is_count else -np.inf
+    is_wrong = (values != np.rint(values)) & ~np.isnan(values) | (values < lowest)
+    if is_wrong.any():
+        row = int(np.flatnonzero(is_wrong)[0])
+        raise UserValueError(
+            f"{table.source}: column {column.name!r} must hold whole numbers{' from 0 on' if column.is_count else ''}. "
+            f"Received: {number_text(values[row])} on {table.place(row)}. data.columns.{column.name}=real takes all numbers."
+        )
+
+
+def cells(column: Column, values: np.ndarray) -> list[str]:
+    """Write numbers as the table has its cells: words, whole numbers, as many decimals, dates in their format.
+
+    Args:
+        column: what they are of.
+        values: raw ones [N]; NaN is an empty cell.
+
+    Returns:
+        One text a number.
+
+    Example:
+        >>> cells(Column(name="size", kind="category", words=("large", "small", "(other)")), np.array([1.0, np.nan]))
+        ['small', '']
+        >>> cells(Column(name="age", kind="real", decimals=1), np.array([39.14, -0.01]))
+        ['39.1', '0.0']
+    """
+    return ["" if np.isnan(value) else _cell(column, float(value)) for value in np.asarray(values, np.float64)]
+
+
+def as_cells(column: Column, values: np.ndarray) -> np.ndarray:
+    """Return what a DataFrame has in a column: numbers as they are; words and dates as text, None for gaps.
+
+    Args:
+        column: what they are of.
+        values: raw ones [N].
+
+    Example:
+        >>> as_cells(Column(name="size", kind="category", words=("large", "(other)")), np.array([0.0, np.nan])).tolist()
+        ['large', None]
+    """
+    if not (column.is_category or column.is_date):
+        return values
+    return np.array([text or None for text in cells(column, values)], object)
+
+
+def _cell(column: Column, value: float) -> str:
+    if column.is_category:
+        return column.words[min(max(round(value), 0), len(column.words) - 1)]
+    if column.is_date:
+        return date_text(value, column.date_format)
+    if column.is_whole or column.decimals == 0:
+        return str(round(value))
+    if column.decimals is None:
+        return repr(value)
+    text = f"{value:.{column.decimals}f}"
+    return text.removeprefix("-") if float(text) == 0.0 else text

@@ -1,0 +1,213 @@
+"""CSV files as people have them: separators, headers, encodings and compression are found by looking at the file."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from vae_tf.data.dates import find_date_format
+from vae_tf.data.notes import Note
+from vae_tf.data.raw_table import GAPS, Table, is_number
+from vae_tf.errors import UserFileError
+
+__all__ = ["Dialect", "read_csv"]
+
+_SEPARATORS = "\t;|,"
+"""What may be between cells; of those that fit as well, the first: a comma is in numbers and texts of files with others too."""
+_SAMPLE = 2**18
+"""Bytes that are looked at."""
+_MAX_ROWS = 500
+_DECIMAL_COMMA, _DECIMAL_POINT = re.compile(r"[+-]?\d+,\d+"), re.compile(r"[+-]?\d+\.\d+")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file writes a table.
+
+    Attributes:
+        separator: between cells.
+        has_header: whether the first row names the columns.
+        decimal_point: of numbers.
+        width: cells of the first row.
+    """
+
+    separator: str = ","
+    has_header: bool = True
+    decimal_point: str = "."
+    width: int = 0
+
+    @classmethod
+    def of(cls, text: str, gaps: frozenset[str] = GAPS) -> "Dialect":
+        r"""Tell how a table is written from its beginning.
+
+        Args:
+            text: whole lines.
+            gaps: words that stand for an empty cell.
+
+        Example:
+            >>> Dialect.of("a;b\n1,5;red\n2,5;blue\n")
+            Dialect(separator=';', has_header=True, decimal_point=',', width=2)
+        """
+        separator = max(_SEPARATORS, key=lambda one: _fit(_rows(text, one)))
+        rows = _rows(text, separator)
+        if not rows:
+            return cls()
+        cells = [cell.strip() for row in rows for cell in row]
+        has_comma = separator != "," and any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells)
+        point = "," if has_comma and not any(_DECIMAL_POINT.fullmatch(cell) for cell in cells) else "."
+        if point == ",":
+            rows = [[_DECIMAL_COMMA.sub(lambda found: found[0].replace(",", "."), cell) for cell in row] for row in rows]
+        return cls(separator, _has_header(rows, gaps), point, len(rows[0]))
+
+
+def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
+    """Read a table of cells between `,`, `;`, tabs or `|`: UTF-8, UTF-16 or Latin-1, and compressed where the suffix says so.
+
+    The first row is a header if it has a cell that is no number and that does not come again below, or if it counts the
+    columns (`0,1,2`); else the columns are `column_0`, `column_1`, ...
+
+    Args:
+        path: the file.
+        gaps: words that stand for an empty cell.
+
+    Raises:
+        UserFileError: the file cannot be read, or its rows are of different lengths.
+    """
+    content, notes = _utf8(path)
+    cut = content[:_SAMPLE].rpartition(b"\n")[0] if len(content) > _SAMPLE else content
+    try:
+        dialect = Dialect.of(cut.decode("utf-8", "ignore"), gaps)
+    except csv.Error as error:
+        raise _unreadable(path, error) from error
+    if dialect.width == 1:  # an empty line is a row with a gap, but for those at the end
+        content = content.rstrip(b"\r\n") + b"\n" if content.strip() else content
+    try:
+        columns = _parse(content, dialect)
+    except pa.ArrowInvalid as error:
+        raise UserFileError(
+            f"{path} must be a table of comma-separated values. Received: {_uneven(content, dialect) or _reason(error)}."
+        ) from error
+    if dialect.decimal_point == ",":
+        notes = [*notes, Note(f"{path} writes numbers with a decimal comma: 1,5 is one and a half.")]
+    return Table(
+        columns, str(path), lambda row: f"line {_line(content, dialect, row + dialect.has_header)}", gaps, notes=tuple(notes)
+    )
+
+
+def _utf8(path: Path) -> tuple[bytes, list[Note]]:
+    """Return a file's content in UTF-8 without a byte order mark, and what is to be told of it."""
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            content = stream.read()
+        if content.startswith(_UTF_16):
+            return content.decode("utf-16").encode(), []
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+    try:
+        codecs.utf_8_decode(content)
+        return content.removeprefix(codecs.BOM_UTF8), []
+    except UnicodeDecodeError as error:
+        if b"\0" in content:
+            raise _unreadable(path, error) from error
+    name = "cp1252" if not set(content) & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "latin-1"
+    return content.decode(name).encode(), [Note(f"{path} is not in UTF-8: its letters were read as Latin-1 (Windows-1252).")]
+
+
+def _unreadable(path: Path, error: Exception) -> UserFileError:
+    return UserFileError(f"csv:PATH must name a readable file. Received: {path} ({_reason(error)}).")
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _rows(text: str, separator: str) -> list[list[str]]:
+    """Return the first rows that are not empty."""
+    found: list[list[str]] = []
+    for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+        if row:
+            found.append(row)
+        if len(found) == _MAX_ROWS:
+            break
+    return found
+
+
+def _fit(rows: list[list[str]]) -> float:
+    """Return the share of rows that have the commonest number of cells, if that is more than one."""
+    widths = [len(row) for row in rows]
+    common = max(set(widths), key=widths.count, default=1)
+    return widths.count(common) / len(widths) if common > 1 else 0.0
+
+
+def _has_header(rows: list[list[str]], gaps: frozenset[str]) -> bool:
+    """Tell whether the first row names the columns."""
+    first, below = [cell.strip() for cell in rows[0]], rows[1:]
+    numbers = [str(number) for number in range(len(first))]
+    if len(first) > 1 and (first == numbers or first == ["", *numbers[:-1]]):
+        return True
+    words = [place for place, cell in enumerate(first) if not _is_value(cell, gaps)]
+    columns = {place: [row[place].strip() for row in below if place < len(row)] for place in words}
+    if any(cells and all(_is_value(cell, gaps) for cell in cells) for cells in columns.values()):
+        return True
+    return bool(words) and not any(first[place] in cells for place, cells in columns.items())
+
+
+def _is_value(cell: str, gaps: frozenset[str]) -> bool:
+    """Return whether a cell is none that would name a column."""
+    return cell in gaps or is_number(cell) or bool(cell[:1].isdecimal() and find_date_format([cell]))
+
+
+def _parse(content: bytes, dialect: Dialect) -> pa.Table:
+    """Parse a file; dates and truth values stay the words that they are."""
+    options = pyarrow.csv.ConvertOptions(true_values=[], false_values=[], decimal_point=dialect.decimal_point)
+    names = None if dialect.has_header else [f"column_{number}" for number in range(dialect.width)]
+    reading: dict[str, Any] = {
+        "read_options": pyarrow.csv.ReadOptions(column_names=names),
+        "parse_options": pyarrow.csv.ParseOptions(
+            delimiter=dialect.separator, newlines_in_values=b'"' in content, ignore_empty_lines=dialect.width > 1
+        ),
+    }
+    table = pyarrow.csv.read_csv(pa.BufferReader(content), convert_options=options, **reading)
+    typed = {field.name for field in table.schema if pa.types.is_temporal(field.type)}
+    if typed:
+        options.column_types = dict.fromkeys(typed, pa.string())
+        table = pyarrow.csv.read_csv(pa.BufferReader(content), convert_options=options, **reading)
+    return table.rename_columns(list(_named(table.column_names)))
+
+
+def _named(names: Sequence[str]) -> Iterator[str]:
+    """Give names to columns that have none, but for the first: that may be an index."""
+    for number, name in enumerate(names):
+        yield name.strip() or (f"column_{number}" if number else "")
+
+
+def _filled_rows(content: bytes, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    """Yield rows and the lines, from 1, on which they end; blank lines are no rows, but in a table of one column."""
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), delimiter=dialect.separator)
+    for row in reader:
+        if row or dialect.width == 1:
+            yield reader.line_num, row
+
+
+def _line(content: bytes, dialect: Dialect, row: int) -> int:
+    lines: Iterable[tuple[int, int]] = enumerate(line for line, _ in _filled_rows(content, dialect))
+    return next(line for number, line in lines if number == row)
+
+
+def _uneven(content: bytes, dialect: Dialect) -> str:
+    """Say which row has another number of cells than the first; empty where none has."""
+    try:
+        for line, row in _filled_rows(content, replace(dialect, width=max(dialect.width, 2))):
+            if len(row) != dialect.width:
+                return f"Expected {dialect.width} columns, got {len(row)} on line {line}"
+    except csv.Error:
+        return ""
+    return ""

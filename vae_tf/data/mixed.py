@@ -1,0 +1,187 @@
+"""Tables of columns of several kinds: words become numbers by the training rows, and every column has its own scale."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from vae_tf.data.cells import cells, code_column, numbers_of_words
+from vae_tf.data.column_kinds import Drop, num_decimals
+from vae_tf.data.columns import OTHER, Column
+from vae_tf.data.notes import ColumnNote, Note, few
+from vae_tf.data.outlying import huge_cells
+from vae_tf.data.raw_table import Table, number_text
+from vae_tf.data.splits import ArraySplit
+
+__all__ = [
+    "MOST_WORDS",
+    "code_table",
+    "describe_columns",
+    "describe_huge",
+    "describe_unknown",
+    "mixed_fields",
+    "recoded",
+    "with_common_words",
+]
+
+MOST_WORDS = 1000
+"""Words that a category has at most: the commonest."""
+_NAMED_WORDS = 5
+_NAMED_CELLS = 3
+
+
+def code_table(table: Table, columns: Sequence[Column]) -> np.ndarray:
+    """Return a table's cells as numbers, float64 [N, D]: see `vae_tf.data.cells.code_column`."""
+    return np.stack([code_column(table, column).values for column in columns], axis=1)
+
+
+def with_common_words(columns: Sequence[Column], train: np.ndarray, rare: int) -> tuple[Column, ...]:
+    """Return columns with the words that are common in training rows.
+
+    Args:
+        columns: with all words that there are.
+        train: training rows, [N, D].
+        rare: training rows that a word must have.
+
+    Example:
+        >>> column = Column(name="size", kind="category", words=("huge", "large", "small", "(other)"))
+        >>> with_common_words([column], np.array([[1.0], [2.0], [1.0], [0.0]]), rare=2)[0].words
+        ('large', '(other)')
+    """
+    return tuple(_common(column, train[:, index], rare) for index, column in enumerate(columns))
+
+
+def _common(column: Column, values: np.ndarray, rare: int) -> Column:
+    if not column.is_category:
+        return column
+    counts = np.bincount(values[~np.isnan(values)].astype(np.int64), minlength=len(column.words))[:-1]
+    kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_WORDS])
+    words = tuple(column.words[index] for index in kept if counts[index] >= rare)
+    return column.model_copy(update={"words": (*words, OTHER)})
+
+
+def recoded(split: ArraySplit, before: Sequence[Column], after: Sequence[Column]) -> ArraySplit:
+    """Number words by other columns than before; what those do not know is `(other)`."""
+    x = split.x.copy()
+    for index, (old, new) in enumerate(zip(before, after, strict=True)):
+        if old.is_category:
+            number = numbers_of_words(new.words)
+            table = np.array([number.get(word, len(new.words) - 1) for word in old.words], np.float64)
+            is_cell = ~np.isnan(x[:, index])
+            x[is_cell, index] = table[x[is_cell, index].astype(np.int64)]
+    return replace(split, x=x)
+
+
+def mixed_fields(columns: Sequence[Column], train: np.ndarray) -> dict[str, Any]:
+    """Return the fields of a spec that describe columns of several kinds, by the training rows.
+
+    Args:
+        columns: their kinds, words and formats.
+        train: raw numbers [N, D], NaN for gaps.
+
+    Returns:
+        `value_support`, `shift` and `scale` (0 and 1 for words) and `columns`.
+
+    Example:
+        >>> fields = mixed_fields([Column(name="age", kind="real")], np.array([[1.0], [np.nan], [5.0]]))
+        >>> fields["shift"], fields["scale"], fields["columns"][0].num_cells
+        ((3.0,), (2.0,), 2)
+    """
+    present = [train[~np.isnan(train[:, index]), index] for index in range(len(columns))]
+    scales = [(0.0, 1.0) if one.is_category else _scale(values) for one, values in zip(columns, present, strict=True)]
+    shift, scale = zip(*scales, strict=True)
+    measured = tuple(_measured(one, values, len(train)) for one, values in zip(columns, present, strict=True))
+    return {"value_support": "mixed", "shift": shift, "scale": scale, "columns": measured}
+
+
+def _scale(values: np.ndarray) -> tuple[float, float]:
+    if not len(values):
+        return 0.0, 1.0
+    deviation = float(values.std()) if values.min() < values.max() else 0.0
+    return float(values.mean()), deviation or 1.0
+
+
+def _measured(column: Column, values: np.ndarray, num_rows: int) -> Column:
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+    if column.is_category:
+        low, high = 0.0, float(len(column.words) - 1)
+    decimals = None if column.is_category or column.is_date else 0 if column.is_whole else num_decimals(values)
+    counted = {"num_values": len(np.unique(values)), "num_cells": len(values), "num_rows": num_rows}
+    return column.model_copy(update={"low": low, "high": high, "decimals": decimals, **counted})
+
+
+def describe_unknown(tables: Mapping[str, Table], columns: Sequence[Column]) -> Iterator[Note]:
+    """Say which words of new data a run does not know.
+
+    Args:
+        tables: the new data.
+        columns: of the run.
+    """
+    for column in (one for one in columns if one.is_category):
+        for table in tables.values():
+            unknown = code_column(table, column).unknown
+            unknown.pop(OTHER, None)
+            if unknown:
+                yield Note(
+                    f"{table.source}: column {column.name!r} has {unknown.total():,} cells with words that the model does not "
+                    f"know ({few([word for word, _ in unknown.most_common()])}): they were read as {OTHER}.",
+                    is_warning=True,
+                )
+
+
+def describe_huge(table: Table, columns: Sequence[Column], x: np.ndarray) -> Iterator[Note]:
+    """Say which cells are much farther out than all others of their column.
+
+    Args:
+        table: training rows, and others that were not set aside yet.
+        columns: of them.
+        x: their raw numbers, [N, D].
+    """
+    for index, column in enumerate(columns):
+        rows = [] if column.is_category else huge_cells(x[:, index]).tolist()
+        if rows:
+            named = [f"{_text(column, x[row, index])} on {table.place(row)}" for row in rows[:_NAMED_CELLS]]
+            more = f" and {len(rows) - _NAMED_CELLS:,} more" if len(rows) > _NAMED_CELLS else ""
+            yield Note(
+                f"{table.source}: column {column.name!r} has outliers far from all other cells: {', '.join(named)}{more}. They "
+                "flatten the rest of the column. Correct them, or leave them empty.",
+                is_warning=True,
+            )
+
+
+def _text(column: Column, value: float) -> str:
+    return cells(column, np.array([value]))[0] if column.is_date else number_text(value)
+
+
+def describe_columns(
+    table: Table, columns: Sequence[Column], dropped: Mapping[str, Drop], others: Mapping[str, str]
+) -> tuple[ColumnNote, ...]:
+    """Say of every column of a table what it was taken for.
+
+    Args:
+        table: training rows, and others that were not set aside yet.
+        columns: the inputs.
+        dropped: why others are left out, by name.
+        others: columns that are no inputs, and what they are.
+    """
+    inputs = {column.name: column for column in columns}
+    notes = []
+    for name in table.names:
+        if name in inputs:
+            notes.append(_of_input(inputs[name], int(table.column(name).is_gap.sum()), table.num_rows))
+        else:
+            treatment = f"left out: {dropped[name]}" if name in dropped else "no input"
+            notes.append(ColumnNote(name, others.get(name, "-"), "", "", treatment))
+    return tuple(notes)
+
+
+def _of_input(column: Column, num_gaps: int, num_rows: int) -> ColumnNote:
+    missing = f"{num_gaps:,} empty ({num_gaps / num_rows:.1%})" if num_gaps else ""
+    if column.is_category:
+        words = column.words[:-1]
+        shown = ", ".join(words[:_NAMED_WORDS]) + (", ..." if len(words) > _NAMED_WORDS else "")
+        return ColumnNote(column.name, column.kind, shown, missing, f"{len(words):,} words, others are {OTHER}")
+    low, high = cells(column, np.array([column.low, column.high]))
+    treatment = f"{column.date_format}, seconds since 1970, standardised" if column.is_date else "standardised"
+    return ColumnNote(column.name, column.kind, f"{low} to {high}", missing, treatment)

@@ -1,0 +1,183 @@
+"""Which columns of a table are inputs, and what they are: by their cells, by the configuration, or as a run knows them."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from vae_tf.config import DataConfig
+from vae_tf.data.column_kinds import Drop, Guess, guess_kind, is_index, names_identifier
+from vae_tf.data.columns import OTHER, Column
+from vae_tf.data.dates import find_date_format, is_day_or_month_first
+from vae_tf.data.notes import Note
+from vae_tf.data.raw_table import Table, number_text, short_list
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.errors import UserValueError
+
+__all__ = ["Chosen", "as_known", "choose_columns", "known_columns"]
+
+_DROP = "drop"
+_KEEP = " data.columns.NAME=real, count, ordinal, category or date keeps one."
+
+
+class Chosen(NamedTuple):
+    """What is learned of a table.
+
+    Attributes:
+        columns: the inputs, with all words that the table has of each.
+        is_mixed: whether they have words, dates or gaps, or somebody said what they are.
+        dropped: why others are left out, by name.
+        notes: what is to be told of it.
+    """
+
+    columns: tuple[Column, ...]
+    is_mixed: bool
+    dropped: Mapping[str, Drop] = {}
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """The inputs' names."""
+        return [column.name for column in self.columns]
+
+
+def choose_columns(table: Table, config: DataConfig, others: Collection[str | None]) -> Chosen:
+    """Choose the inputs of a table: what the configuration names, and what has something to learn.
+
+    Args:
+        table: training rows, and others that were not set aside yet.
+        config: its `columns`; of `counts` and rows in time all are numbers.
+        others: columns that are no inputs: of labels and groups.
+
+    Raises:
+        UserValueError: the configuration names columns that are not there, or nothing is left.
+    """
+    asked = config.columns or {}
+    names = [name for name in table.names if name not in others]
+    _check_asked(asked, names, table, config)
+    guesses = {name: _guess(table, name, asked.get(name), config) for name in names}
+    kept = {name: guess for name, guess in guesses.items() if not guess.drop}
+    said = any(asked.get(name) for name in kept)
+    is_mixed = not _is_plain(config) and (said or any(_is_mixed(table, name, guess) for name, guess in kept.items()))
+    if not is_mixed:  # rows in time may be numbered, and where all is constant there is nothing else
+        kept = {name: guess for name, guess in guesses.items() if not guess.drop or _stays_a_number(table, name, guess)}
+        kept = kept or {name: guess for name, guess in guesses.items() if guess.drop == "constant"}
+    if not kept:
+        left_out = short_list(f"{name or 'the first'} ({guess.drop})" for name, guess in guesses.items()) or "no column"
+        raise UserValueError(
+            f"{table.source} must have a column besides the label{' and the group' if config.group else ''}. "
+            f"Received: {left_out}."
+        )
+    dropped = {name: guess.drop for name, guess in guesses.items() if name not in kept}
+    columns = tuple(_column(table, name, guess) for name, guess in kept.items())
+    return Chosen(columns, is_mixed, dropped, tuple(_notes(table, columns, dropped)))
+
+
+def _check_asked(asked: Mapping[str, str], names: list[str], table: Table, config: DataConfig) -> None:
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        raise UserValueError(
+            f"data.columns must name inputs of {table.source}: {short_list(names)}. Received: {', '.join(map(repr, unknown))}."
+        )
+    kinds = [name for name, use in asked.items() if use != _DROP]
+    if kinds and _is_plain(config):
+        setting = "data.counts" if config.counts else "data.window"
+        raise UserValueError(
+            f"data.columns does not go with {setting}, but to leave columns out. Received: "
+            f"data.columns.{kinds[0]}={asked[kinds[0]]}. Leave one of them out."
+        )
+
+
+def _is_plain(config: DataConfig) -> bool:
+    """Return whether all columns are numbers of one kind: counts, or rows in time."""
+    return bool(config.counts or config.window)
+
+
+def _guess(table: Table, name: str, asked: str | None, config: DataConfig) -> Guess:
+    if asked == _DROP:
+        return Guess("real", "data.columns")
+    if asked == "date":
+        return Guess("date", "", table.column(name).date_format or find_date_format(_texts(table, name), asked=True))
+    if asked:
+        return Guess(asked)  # type: ignore[arg-type]
+    if is_index(table, name):
+        return Guess("real", "index")
+    if _is_plain(config):
+        is_constant = not config.counts and table.column(name).numbers is not None and len(table.column(name).distinct) == 1
+        return Guess("real", "constant" if is_constant and not table.column(name).is_gap.any() else "")
+    return guess_kind(table, name)
+
+
+def _texts(table: Table, name: str) -> list[str]:
+    return [number_text(value) if isinstance(value, float) else value for value in table.column(name).distinct]
+
+
+def _is_mixed(table: Table, name: str, guess: Guess) -> bool:
+    return guess.kind in {"category", "date"} or bool(table.column(name).is_gap.any())
+
+
+def _stays_a_number(table: Table, name: str, guess: Guess) -> bool:
+    return guess.drop == "identifier" and table.column(name).numbers is not None and not names_identifier(name)
+
+
+def _column(table: Table, name: str, guess: Guess) -> Column:
+    """Return a column with all words that the table has."""
+    words = tuple(word for word in _texts(table, name) if word != OTHER) if guess.kind in {"category"} else ()
+    return Column(name=name, kind=guess.kind, words=(*words, OTHER) if words else (), date_format=guess.date_format)
+
+
+def _notes(table: Table, columns: tuple[Column, ...], dropped: Mapping[str, Drop]) -> Iterator[Note]:
+    told = [f"{name or 'the first, without a name'} ({why})" for name, why in dropped.items()]
+    if told:
+        yield Note(f"Columns left out: {short_list(told)}.{_KEEP if any(dropped) else ''}")
+    for column in columns:
+        if column.is_date and is_day_or_month_first(_texts(table, column.name), column.date_format):
+            yield Note(f"Column {column.name!r}: dates were read as month/day/year; they could be day/month/year.", True)
+
+
+def as_known(table: Table, known: DatasetSpec | None = None) -> Table:
+    """Return a table whose columns have the names that a run knows them by; one without a name is called by its number.
+
+    Args:
+        table: as it was read.
+        known: the data that the run was trained on, if there is one.
+    """
+    features = known.feature_names if known else ()
+    spellings = {name.strip(): name for name in features}
+    names = [name if name in features else spellings.get(name.strip(), name) for name in table.names]
+    if names[:1] == [""] and ("column_0" in features if known else not is_index(table, "")):
+        names[0] = "column_0"
+    if names == table.names:
+        return table
+    return Table(table.columns.rename_columns(names), table.source, table.place, table.gaps, table.notes)
+
+
+def known_columns(tables: Mapping[str, Table], known: DatasetSpec, others: Collection[str | None]) -> Chosen:
+    """Choose the inputs that a run has, in its order; words are those of the tables.
+
+    Args:
+        tables: of all splits.
+        known: the data that the run was trained on.
+        others: columns that are no inputs: of labels and groups.
+
+    Raises:
+        UserValueError: a column is missing.
+    """
+    features = known.feature_names
+    for table in tables.values():
+        missing = [name for name in features if name not in table.names]
+        if missing:
+            raise UserValueError(
+                f"{table.source} must have the columns of the training data: {short_list(features)}. "
+                f"Received: {short_list(table.names)}, without {short_list(missing)}."
+            )
+    train = tables["train"]
+    extra = [name for name in train.names if name not in features and name not in others and not is_index(train, name)]
+    notes = (Note(f"{train.source}: the model has no use for these columns: {short_list(extra)}."),) if extra else ()
+    columns = known.columns or tuple(Column(name=name, kind="real") for name in features)
+    return Chosen(tuple(_with_words(column, tables) for column in columns), bool(known.columns), notes=notes)
+
+
+def _with_words(column: Column, tables: Mapping[str, Table]) -> Column:
+    if not column.is_category:
+        return column
+    words = {word: None for table in tables.values() for word in _texts(table, column.name) if word != OTHER}
+    return column.model_copy(update={"words": (*words, OTHER)})

@@ -1,0 +1,63 @@
+"""Files of tables, by suffix: CSV, Parquet, Feather and Arrow."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.ipc
+import pyarrow.parquet
+
+from vae_tf.data.csv_files import read_csv
+from vae_tf.data.raw_table import GAPS, Table
+from vae_tf.errors import UserFileError
+
+__all__ = ["read_table"]
+
+_SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
+
+
+def read_table(path: Path, gaps: frozenset[str] = GAPS) -> Table:
+    """Read the file of a table: `.parquet`, `.feather`, `.arrow`, else CSV.
+
+    Args:
+        path: the file.
+        gaps: words that stand for an empty cell.
+
+    Raises:
+        UserFileError: it cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _SPREADSHEETS:
+        raise UserFileError(f"A table is read from CSV, Parquet or Feather. Received: {path}. Save it as CSV (UTF-8).")
+    reader = _READERS.get(suffix)
+    if reader is None:
+        return read_csv(path, gaps)
+    try:
+        columns = reader(path)
+    except (pa.ArrowException, OSError) as error:
+        raise UserFileError(f"{path} must be a {suffix} file. Received: {' '.join(str(error).split()).rstrip('.')}.") from error
+    return Table(columns, str(path), lambda row: f"row {row}", gaps)
+
+
+def _arrow(path: Path) -> pa.Table:
+    """Read an Arrow file, or a stream of record batches."""
+    try:
+        return pyarrow.feather.read_table(path)
+    except pa.ArrowInvalid:
+        with pa.memory_map(str(path)) as source:
+            return pyarrow.ipc.open_stream(source).read_all()
+
+
+def _parquet(path: Path) -> pa.Table:
+    return pyarrow.parquet.read_table(path, partitioning=None)
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".parquet": _parquet,
+    ".pq": _parquet,
+    ".feather": _arrow,
+    ".arrow": _arrow,
+    ".ipc": _arrow,
+}
