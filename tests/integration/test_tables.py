@@ -1,0 +1,125 @@
+"""A table with words, codes, dates and gaps, from the plain command to filled, made and scored rows."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from vae_tf.cli.app import app
+
+WORDS = ("red", "green", "blue")
+
+
+def _row(rng):
+    kind = int(rng.integers(3))
+    size = 10.0 * kind + rng.normal()
+    return [WORDS[kind], f"{size:.1f}", str(int(rng.poisson(2 + kind))), f"2024-0{kind + 1}-1{int(rng.integers(10))}"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    rng = np.random.default_rng(0)
+    rows = [_row(rng) for _ in range(240)]
+    for row in rows:
+        if rng.random() < 0.2:
+            row[int(rng.integers(3))] = ""
+    with (folder / "rows.csv").open("w", newline="") as file:
+        csv.writer(file, delimiter=";").writerows([["kind", "size in cm", "count", "day"], *rows])
+    _run("train", "--dataset", f"csv:{folder / 'rows.csv'}", "--run-dir", folder / "run", "--steps", "400")
+    return folder
+
+
+def _run(*arguments):
+    done = CliRunner().invoke(app, [*map(str, arguments)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done
+
+
+def _read(path, separator=","):
+    with path.open(newline="") as file:
+        header, *rows = csv.reader(file, delimiter=separator)
+    return header, rows
+
+
+def test_the_plain_command_trains_and_says_what_the_columns_are(trained):
+    spec = json.loads((trained / "run" / "dataset.json").read_text())
+    assert [column["kind"] for column in spec["columns"]] == ["category", "real", "ordinal", "date"]
+    results = json.loads((trained / "run" / "results.json").read_text())
+    (row,) = results["obvious"]
+    assert row["obvious"]["name"] == "independent columns" and row["is_ahead"]
+
+
+def test_gaps_are_filled_and_all_else_comes_back_as_it_was(trained):
+    _run("impute", trained / "run", "--data", trained / "rows.csv", "-o", trained / "filled.csv")
+    (header, before), (also, after) = (_read(trained / name, ";") for name in ("rows.csv", "filled.csv"))
+    assert also == header and len(after) == len(before)
+    for old, new in zip(before, after, strict=True):
+        assert [cell for cell, was in zip(new, old, strict=True) if was] == [was for was in old if was]
+        assert all(new) and new[0] in WORDS and float(new[1]) == round(float(new[1]), 1) and new[2].isdigit()
+    right = [new[0] for old, new in zip(before, after, strict=True) if not old[0]]
+    told = [WORDS[int(old[3][6]) - 1] for old in before if not old[0]]  # the month tells the kind
+    assert np.mean([one == other for one, other in zip(right, told, strict=True)]) > 0.8
+
+
+def test_several_imputations_differ_only_in_what_was_missing(trained):
+    arguments = (
+        "impute",
+        trained / "run",
+        "--data",
+        trained / "rows.csv",
+        "-o",
+        trained / "more.csv",
+        "--draws",
+        "2",
+        "--spread",
+    )
+    _run(*arguments)
+    (header, first), (_, second) = (_read(trained / f"more-{index}.csv", ";") for index in (1, 2))
+    _, before = _read(trained / "rows.csv", ";")
+    assert header[4:] == ["kind_spread", "size in cm_spread", "count_spread", "day_spread"]
+    differing = [place for one, other in zip(first, second, strict=True) for place in range(4) if one[place] != other[place]]
+    assert differing
+    for one, other, was in zip(first, second, before, strict=True):
+        assert all(one[place] == other[place] == was[place] for place in range(4) if was[place])
+        assert [bool(cell) for cell in one[4:]] == [not cell for cell in was]
+
+
+def test_rows_are_made_in_the_table_s_own_words_and_given_cells_are_kept(trained):
+    _run("generate", trained / "run", "--num", "200", "-o", trained / "made.csv")
+    header, rows = _read(trained / "made.csv")
+    assert header == ["kind", "size in cm", "count", "day"] and len(rows) == 200
+    assert {row[0] for row in rows} == set(WORDS)
+    assert all(row[2].isdigit() and row[3].startswith("2024-0") and len(row[3]) == 10 for row in rows)
+    _run("generate", trained / "run", "--num", "50", "--given", "kind=blue", "-o", trained / "blue.csv")
+    _, blue = _read(trained / "blue.csv")
+    assert {row[0] for row in blue} == {"blue"}
+    assert np.mean([float(row[1]) for row in blue]) > np.mean([float(row[1]) for row in rows]) + 3
+
+
+def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
+    (trained / "new.csv").write_text("day;count;size in cm;kind\n2024-01-11;2;0.3;red\n2024-01-11;2;0.3;violet\n")
+    done = _run("score", trained / "run", "--data", f"csv:{trained / 'new.csv'}", "-o", trained / "scores.csv")
+    assert "violet" in done.output
+    header, rows = _read(trained / "scores.csv")
+    nll = [float(row[header.index("nll")]) for row in rows]
+    assert np.all(np.isfinite(nll)) and nll[1] > nll[0] + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("generate", "--given", "colour=red", "-o", "x.csv"), "--given must name a column"),
+        (("generate", "--given", "kind", "-o", "x.csv"), "NAME=VALUE"),
+        (("generate", "--given", "kind=pink", "-o", "x.csv"), "pink"),
+        (("impute", "--data", "nowhere.csv", "-o", "x.csv"), "nowhere.csv"),
+        (("impute", "--data", "rows.csv", "-o", "x.png"), ".csv"),
+    ],
+)
+def test_what_can_not_be_done_is_one_line(trained, arguments, said, monkeypatch):
+    monkeypatch.chdir(trained)
+    command, *rest = arguments
+    done = CliRunner().invoke(app, [command, str(trained / "run"), *rest])
+    assert done.exit_code != 0 and said in f"{done.output}{done.exception}"
