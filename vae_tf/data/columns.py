@@ -70,4 +70,4 @@ class Column(BaseModel):
     @property
     def missing(self) -> float:
         """Share of the training rows that have a gap here."""
-        return 1.0 - self.num_cells / self.num_rows if self.num_rows else 0.0
+        return (self.num_rows - self.num_cells) / self.num_rows if self.num_rows else 0.0

@@ -59,7 +59,7 @@ def choose_columns(table: Table, config: DataConfig, others: Collection[str | No
     is_mixed = not _is_plain(config) and (said or any(_is_mixed(table, name, guess) for name, guess in kept.items()))
     if not is_mixed:  # rows in time may be numbered, and where all is constant there is nothing else
         kept = {name: guess for name, guess in guesses.items() if not guess.drop or _stays_a_number(table, name, guess)}
-        kept = kept or {name: guess for name, guess in guesses.items() if guess.drop == "constant"}
+        kept = kept or {name: guess for name, guess in guesses.items() if guess.drop == "constant" and _is_numeric(table, name)}
     if not kept:
         left_out = short_list(f"{name or 'the first'} ({guess.drop})" for name, guess in guesses.items()) or "no column"
         raise UserValueError(
@@ -115,7 +115,12 @@ def _is_mixed(table: Table, name: str, guess: Guess) -> bool:
 
 
 def _stays_a_number(table: Table, name: str, guess: Guess) -> bool:
-    return guess.drop == "identifier" and table.column(name).numbers is not None and not names_identifier(name)
+    return guess.drop == "identifier" and _is_numeric(table, name) and not names_identifier(name)
+
+
+def _is_numeric(table: Table, name: str) -> bool:
+    column = table.column(name)
+    return column.numbers is not None and not column.date_format
 
 
 def _column(table: Table, name: str, guess: Guess) -> Column:
