@@ -106,6 +106,8 @@ def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
     header, rows = _read(trained / "scores.csv")
     nll = [float(row[header.index("nll")]) for row in rows]
     assert np.all(np.isfinite(nll)) and nll[1] > nll[0] + 1
+    oddest = {name: float(cell) for name, cell in zip(header, rows[1], strict=True) if name.startswith("nats of ")}
+    assert max(oddest, key=oddest.get) == "nats of kind" and len(oddest) == 4
 
 
 @pytest.mark.parametrize(

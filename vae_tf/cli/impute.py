@@ -85,15 +85,16 @@ def _completed(loaded: "LoadedRun", table: "TextTable", gaps: dict[str, Any], ra
     from vae_tf.evaluation.made_rows import within_range
 
     rows, names, raw = [[*row] for row in table.rows], [*table.names], within_range(loaded.spec, raw)
+    places = [name.strip() for name in names]
     for place, column in enumerate(loaded.spec.columns):
-        where, own = gaps[column.name], table.names.index(column.name)
+        where, own = gaps[column.name], places.index(column.name)
         for row, text in zip(where, cells(column, raw[where, place]), strict=True):
-            rows[row][own] = text
+            rows[row][own] = text if column.is_category or column.is_date else text.replace(".", table.decimal_point)
     for place, column in enumerate(loaded.spec.columns if filled else ()):
         names.append(f"{column.name}_spread")
         sure = dict.fromkeys(range(len(rows)), "") | {row: f"{filled.spread[row, place]:.4g}" for row in gaps[column.name]}  # type: ignore[union-attr]
         rows = [[*row, sure[index]] for index, row in enumerate(rows)]
-    return TextTable(names, rows, table.separator)
+    return TextTable(names, rows, table.separator, table.decimal_point)
 
 
 def _tell(loaded: "LoadedRun", gaps: dict[str, Any]) -> None:

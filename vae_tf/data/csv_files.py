@@ -17,11 +17,11 @@ from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import GAPS, Table, is_number
 from vae_tf.errors import UserFileError
 
-__all__ = ["Dialect", "read_csv"]
+__all__ = ["SAMPLE", "Dialect", "content_of", "read_csv"]
 
 _SEPARATORS = "\t;|,"
 """What may be between cells; of those that fit as well, the first: a comma is in numbers and texts of files with others too."""
-_SAMPLE = 2**18
+SAMPLE = 2**18
 """Bytes that are looked at."""
 _MAX_ROWS = 500
 _DECIMAL_COMMA, _DECIMAL_POINT = re.compile(r"[+-]?\d+,\d+"), re.compile(r"[+-]?\d+\.\d+")
@@ -81,8 +81,8 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
     Raises:
         UserFileError: the file cannot be read, or its rows are of different lengths.
     """
-    content, notes = _utf8(path)
-    cut = content[:_SAMPLE].rpartition(b"\n")[0] if len(content) > _SAMPLE else content
+    content, notes = content_of(path)
+    cut = content[:SAMPLE].rpartition(b"\n")[0] if len(content) > SAMPLE else content
     try:
         dialect = Dialect.of(cut.decode("utf-8", "ignore"), gaps)
     except csv.Error as error:
@@ -102,7 +102,7 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
     )
 
 
-def _utf8(path: Path) -> tuple[bytes, list[Note]]:
+def content_of(path: Path) -> tuple[bytes, list[Note]]:
     """Return a file's content in UTF-8 without a byte order mark, and what is to be told of it."""
     try:
         with pa.input_stream(str(path), compression="detect") as stream:

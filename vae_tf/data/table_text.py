@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vae_tf.artifacts import atomic_file
-from vae_tf.errors import UserFileError
+from vae_tf.data.csv_files import SAMPLE, Dialect, content_of
 
 __all__ = ["TextTable", "read_texts", "write_texts"]
-
-_SEPARATORS = ",;\t|"
 
 
 @dataclass(frozen=True)
@@ -23,19 +21,21 @@ class TextTable:
         names: of the columns.
         rows: cells by row; blank lines are no rows.
         separator: between cells.
+        decimal_point: of numbers.
     """
 
     names: list[str]
     rows: list[list[str]]
     separator: str = ","
+    decimal_point: str = "."
 
 
 def read_texts(path: str | Path, names: Sequence[str] = ()) -> TextTable:
-    r"""Read a file of separated values, also where it is packed by gzip.
+    r"""Read a file of separated values as `vae_tf.data.csv_files.read_csv` does, every cell as it is written.
 
     Args:
         path: the file.
-        names: of the columns, where its first line is an example, not a header: it is one where none of these is in it.
+        names: of the columns, where its first line is no header.
 
     Raises:
         UserFileError: it cannot be read.
@@ -44,21 +44,15 @@ def read_texts(path: str | Path, names: Sequence[str] = ()) -> TextTable:
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     _ = Path(folder, "it.csv").write_text("a;b\n1;\n")
-        ...     read_texts(Path(folder, "it.csv"))
-        TextTable(names=['a', 'b'], rows=[['1', '']], separator=';')
+        ...     read_texts(Path(folder, "it.csv")).rows
+        [['1', '']]
     """
-    path = Path(path)
-    try:
-        packed = path.read_bytes()
-        text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise UserFileError(f"{path} must be a readable table in UTF-8. Received: {error}.") from error
-    first = text.partition("\n")[0]
-    separator = max(_SEPARATORS, key=first.count)
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
-    has_header = not names or bool(set(names) & set(rows[0] if rows else ()))
-    header = rows[0] if has_header and rows else [*names]
-    return TextTable(header, rows[1:] if has_header else rows, separator)
+    content, _ = content_of(Path(path))
+    text = content.decode("utf-8")
+    dialect = Dialect.of(text[:SAMPLE].rpartition("\n")[0] if len(text) > SAMPLE else text)
+    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator) if row]
+    header = rows[0] if dialect.has_header and rows else [*names]
+    return TextTable(header, rows[1:] if dialect.has_header else rows, dialect.separator, dialect.decimal_point)
 
 
 def write_texts(table: TextTable, path: str | Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import tensorflow as tf
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from vae_tf.data.pipeline import Dataset, eval_batches
@@ -17,6 +18,7 @@ __all__ = ["Detection", "Scores", "as_model_inputs", "measure_detection", "score
 
 _NUM_RESAMPLED = 200
 _BATCH = 500
+_NUM_DRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Scores:
     """One row an example, in nats; the higher, the less likely the example is under the model.
 
     Attributes:
-        columns: `negative_elbo`, `nll` (not for an autoencoder), `reconstruction_nll`, `kl`; float [N].
+        columns: `negative_elbo`, `nll` (not for an autoencoder), `reconstruction_nll`, `kl`, and of mixed rows `nats of NAME`
+            for every column; float [N].
         labels: int [N], -1 where there is none.
         splits: the split of every example, [N].
         rows: its number in the split, [N].
@@ -137,8 +140,24 @@ def _score_split(
     columns = {"negative_elbo": bounds.negative_elbo, "nll": bounds.nll, "reconstruction_nll": bounds.reconstruction_nll}
     if not vae.latent.has_density:
         del columns["nll"]
+    if data.spec.is_mixed:
+        columns |= _nats_of_cells(vae, data, split, derive_pair(seed, "cells", split))
     names = getattr(data.split(split), "names", ())[: len(labels)]
     return Scores({**columns, "kl": kl}, labels, np.full(len(labels), split), np.arange(len(labels)), tuple(names))
+
+
+def _nats_of_cells(vae: VAE, data: Dataset, split: str, seed: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Return -log p of every cell given z, the mean over draws of q(z|x), by column: which cell makes a row odd; 0 of gaps."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def measure(x: tf.Tensor, labels: tf.Tensor, pair: tf.Tensor) -> tf.Tensor:
+        draws = vae.latent.sample_blocks(vae.encode(x, labels), pair, (_NUM_DRAWS,), hard=True)
+        return -tf.reduce_mean(vae.decode(tf.concat([z for z, _ in draws], axis=-1)).cells(x), axis=0)
+
+    fold, root = tf.random.experimental.stateless_fold_in, tf.constant(seed, tf.int32)
+    batches = enumerate(eval_batches(data, split, _BATCH))
+    found = np.concatenate([measure(x, labels, fold(root, index)).numpy() for index, (x, labels) in batches])
+    return {f"nats of {column.name}": found[:, place] for place, column in enumerate(data.spec.columns)}
 
 
 def measure_detection(scores: Scores, is_anomaly: np.ndarray, seed: int = 0) -> tuple[Detection, ...]:
