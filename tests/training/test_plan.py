@@ -3,8 +3,10 @@
 import io
 import re
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -24,6 +26,7 @@ from vae_tf.models.priors.full_mixture import FullMixturePrior
 from vae_tf.training import CheckpointStore, start_distribution, train, train_and_measure
 from vae_tf.training.deciding import plan_run
 from vae_tf.training.lengths import Length, length_within
+from vae_tf.training.optimizers import FusedAdam
 from vae_tf.training.plan import plan_of
 from vae_tf.training.timing import measure_length
 
@@ -177,7 +180,7 @@ def test_rounds_of_several_epochs_resume_bit_for_bit_with_an_average(tmp_path):
 
 
 def test_the_model_is_the_average_and_training_goes_on_from_the_weights(tmp_path):
-    _, averaged = _train(tmp_path / "averaged", _config(epochs=6))
+    _, averaged = _train(tmp_path / "averaged", _config(epochs=6, average=0.3))
     _, plain = _train(tmp_path / "plain", _config(epochs=6, average=0.0))
     _, slow = _train(tmp_path / "slow", _config(epochs=6, average=0.999))
     biases = [outcome.vae.decoder.get_layer("linear").bias.numpy() for outcome in (plain, averaged, slow)]
@@ -282,3 +285,17 @@ def test_a_run_fits_its_start_once_and_not_when_it_goes_on(tmp_path, monkeypatch
     assert fits == ["linear", "prior"] * 2
     told = {"seconds": 0, "timing": None}
     assert {**parts, **told} == {**whole, **told}
+
+
+def test_the_average_forgets_the_first_weights_as_fast_as_it_can():
+    optimizer = FusedAdam(learning_rate=0.1, use_ema=True, ema_momentum=0.999)
+    weight = keras.Variable([0.0])
+    optimizer.build([weight])
+    seen, average = [], 0.0
+    for step in range(1, 31):
+        optimizer.apply([tf.constant([-1.0])], [weight])
+        seen.append(float(weight.numpy()[0]))
+        momentum = min(0.999, step / (9 + step))
+        average = momentum * average + (1 - momentum) * seen[-1]
+    assert float(optimizer._model_variables_moving_average[0].numpy()[0]) == pytest.approx(average, rel=1e-4)
+    assert average > 0.7 * seen[-1]  # a momentum of 0.999 from the start on would still be at a hundredth of the way

@@ -52,6 +52,18 @@ class FusedAdam(keras.optimizers.Adam):
             grad=tf.convert_to_tensor(gradient),
         )
 
+    def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
+        """Update the weights' moving average, of the last steps only while there are few: the first weights are no part of it.
+
+        The momentum is at most (1 + t) / (10 + t) at step t, as TensorFlow 1's ExponentialMovingAverage with `num_updates`.
+        """
+        if not self.use_ema:
+            return
+        step = tf.cast(self.iterations.value, tf.float32)
+        momentum = tf.minimum(tf.constant(self.ema_momentum, tf.float32), (1.0 + step) / (10.0 + step))
+        for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
+            average.assign(momentum * average.value + (1.0 - momentum) * variable.value)
+
 
 class WeightAverage(keras.callbacks.Callback):
     """Puts the weights' moving average into the model whenever it is measured or saved, and the weights back to train on.
