@@ -103,7 +103,14 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
 
 
 def content_of(path: Path) -> tuple[bytes, list[Note]]:
-    """Return a file's content in UTF-8 without a byte order mark, and what is to be told of it."""
+    """Return a file's content in UTF-8 without a byte order mark, and what is to be told of it.
+
+    Args:
+        path: the file; what its suffix says is compressed is unpacked.
+
+    Raises:
+        UserFileError: it cannot be read.
+    """
     try:
         with pa.input_stream(str(path), compression="detect") as stream:
             content = stream.read()

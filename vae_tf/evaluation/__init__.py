@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         precision_and_recall,
     )
     from vae_tf.evaluation.gradients import GradientStatistics, GridPoint, Laboratory, verdict
-    from vae_tf.evaluation.imputing import Imputer, WeightedRows
+    from vae_tf.evaluation.imputing import Filled, Imputer, WeightedRows, fill
     from vae_tf.evaluation.laboratory import (
         LearningCurve,
         Stage,
@@ -119,6 +119,7 @@ __all__ = [
     "Disentanglement",
     "ExampleBounds",
     "FeatureSpace",
+    "Filled",
     "Finding",
     "Generation",
     "GradientStatistics",
@@ -161,6 +162,7 @@ __all__ = [
     "estimator_grid",
     "factor_figure",
     "figure_with_pictures",
+    "fill",
     "fit_codes",
     "fitted_gaussian",
     "frechet_distance",
@@ -232,7 +234,7 @@ _MODULES = {
             "measure_generation measure_holes nearest_training precision_and_recall"
         ),
         "gradients": "GradientStatistics GridPoint Laboratory verdict",
-        "imputing": "Imputer WeightedRows",
+        "imputing": "Filled Imputer WeightedRows fill",
         "laboratory": (
             "LearningCurve Stage curve_figure estimator_grid grid_figure learning_curves measure_grid "
             "measure_stages stage_figure"
