@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from vae_tf.data.columns import Column
 from vae_tf.data.spec import DatasetSpec
@@ -31,15 +32,15 @@ def columns_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> Fig
     columns = spec.columns[:_MOST_COLUMNS]
     down = -(-len(columns) // _ACROSS)
     figure = Figure(figsize=(10.0, 2.2 * down + 0.3))
-    axes = figure.subplots(down, _ACROSS, squeeze=False).flat
+    axes = list(figure.subplots(down, _ACROSS, squeeze=False).flat)
     for place, (axis, column) in enumerate(zip(axes, columns, strict=False)):
         _draw_column(axis, column, *(rows[:, place][np.isfinite(rows[:, place])] for rows in (real, made)))
         axis.set_title(_escaped(_short(column.name)), fontsize=9)
         axis.set_yticks([])
         axis.tick_params(labelsize=7)
-    for axis in [*axes][len(columns) :]:
+    for axis in axes[len(columns) :]:
         axis.set_axis_off()
-    handles: list[Any] = [figure.axes[0].bar(0, 0, color=color) for color in PALETTE[:2]]
+    handles = [Patch(color=color) for color in PALETTE[:2]]
     figure.legend(handles, ["real", "made"], loc="outside upper right", ncols=2, fontsize=8)
     return figure
 
@@ -59,6 +60,7 @@ def _draw_column(axis: Any, column: Column, real: np.ndarray, made: np.ndarray) 
     edges = np.linspace(low, high, _BINS + 1)
     for values, color in zip((real, made), PALETTE, strict=False):
         axis.hist(np.clip(values, edges[0], edges[-1]), edges, density=True, color=color, alpha=0.55)
+    axis.locator_params(axis="x", nbins=5)
 
 
 def _draw_shares(axis: Any, names: Sequence[str], pair: Sequence[Sequence[float]]) -> None:

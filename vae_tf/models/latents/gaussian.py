@@ -22,7 +22,7 @@ __all__ = ["GaussianLatent", "traverse_axes"]
 _TRAVERSAL_RANGE = 3.0
 _SIZE = 20
 _MOST_OF_A_ROW = 32
-_MOST_OF_CELLS, _MOST_OF_MANY_CELLS = 8, 16
+_MOST_OF_CELLS, _MOST_OF_MANY_CELLS = 4, 16
 _SOFTPLUS_INVERSE_OF_ONE = math.log(math.expm1(1.0))
 
 
