@@ -80,6 +80,8 @@ def _gaps(loaded: "LoadedRun", table: "TextTable", x: Any) -> dict[str, Any]:
 
 def _completed(loaded: "LoadedRun", table: "TextTable", gaps: dict[str, Any], raw: Any, filled: "Filled | None") -> "TextTable":
     """Return the table with texts in its gaps, and how sure they are if asked."""
+    import numpy as np
+
     from vae_tf.data.cells import cells
     from vae_tf.data.table_text import TextTable
     from vae_tf.evaluation.made_rows import within_range
@@ -90,10 +92,12 @@ def _completed(loaded: "LoadedRun", table: "TextTable", gaps: dict[str, Any], ra
         where, own = gaps[column.name], places.index(column.name)
         for row, text in zip(where, cells(column, raw[where, place]), strict=True):
             rows[row][own] = text if column.is_category or column.is_date else text.replace(".", table.decimal_point)
-    for place, column in enumerate(loaded.spec.columns if filled else ()):
-        names.append(f"{column.name}_spread")
-        sure = dict.fromkeys(range(len(rows)), "") | {row: f"{filled.spread[row, place]:.4g}" for row in gaps[column.name]}  # type: ignore[union-attr]
-        rows = [[*row, sure[index]] for index, row in enumerate(rows)]
+    if filled:
+        names += [f"{column.name}_spread" for column in loaded.spec.columns]
+        sure = np.full(filled.spread.shape, "", object)
+        for place, column in enumerate(loaded.spec.columns):
+            sure[gaps[column.name], place] = [f"{value:.4g}" for value in filled.spread[gaps[column.name], place]]
+        rows = [[*row, *more] for row, more in zip(rows, sure.tolist(), strict=True)]
     return TextTable(names, rows, table.separator, table.decimal_point)
 
 

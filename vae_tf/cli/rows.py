@@ -1,7 +1,5 @@
 """New rows of a table, as `generate` writes them."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,8 +61,8 @@ def _named(text: str) -> tuple[str, str]:
 
 def write_rows(loaded: "LoadedRun", raw: Any, output: Path) -> None:
     """Write raw rows [N, D] as a table with the columns of the training data, each in its own way of writing."""
-    from vae_tf.artifacts import write_text
     from vae_tf.data.cells import cells
+    from vae_tf.data.table_text import TextTable, write_texts
 
     spec = loaded.spec
     if spec.columns:
@@ -73,8 +71,4 @@ def write_rows(loaded: "LoadedRun", raw: Any, output: Path) -> None:
     else:
         names = [*spec.feature_names] or [f"x{place}" for place in range(raw.shape[1])]
         texts = [[f"{value:.6g}" for value in column] for column in raw.T]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(zip(*texts, strict=True))
-    write_text(output, buffer.getvalue())
+    write_texts(TextTable(names, [list(row) for row in zip(*texts, strict=True)]), output)

@@ -1,7 +1,5 @@
 """`run.py score`: how unlikely every example is under a run's model."""
 
-import csv
-import io
 import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -209,7 +207,7 @@ def _is_divided(examples: "Dataset", own: bool) -> bool:
 
 
 def _write(output: Path, examples: "Dataset", scores: "Scores", truth: Any, is_divided: bool) -> None:
-    from vae_tf.artifacts import write_text
+    from vae_tf.data.table_text import TextTable, write_texts
     from vae_tf.evaluation.projector import label_texts
 
     columns: dict[str, Any] = {"split": scores.splits if is_divided else [""] * len(scores.rows), "row": scores.rows}
@@ -219,11 +217,7 @@ def _write(output: Path, examples: "Dataset", scores: "Scores", truth: Any, is_d
     if truth is not None:
         columns["is_anomaly"] = ["" if math.isnan(value) else int(value) for value in truth]
     columns |= {name: [f"{value:.6g}" for value in values] for name, values in scores.columns.items()}
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    write_text(output, buffer.getvalue())
+    write_texts(TextTable([*columns], [list(row) for row in zip(*columns.values(), strict=True)]), output)
 
 
 def _draw(picture: Path, examples: "Dataset", scores: "Scores", truth: Any) -> None:

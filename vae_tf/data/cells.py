@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae_tf.data.columns import Column
+from vae_tf.data.columns import KINDS, Column
 from vae_tf.data.dates import as_seconds, date_text, find_date_format
 from vae_tf.data.raw_table import TRUTH, RawColumn, Table, is_number, number_text
 from vae_tf.errors import UserValueError
@@ -126,12 +126,12 @@ def refuse_infinite(table: Table, name: str, values: np.ndarray) -> None:
 
 
 def _refuse_fractions(table: Table, column: Column, values: np.ndarray) -> None:
-    lowest = 0.0 if column.is_count else -np.inf
+    lowest = KINDS[column.kind].lowest
     is_wrong = (values != np.rint(values)) & ~np.isnan(values) | (values < lowest)
     if is_wrong.any():
         row = int(np.flatnonzero(is_wrong)[0])
         raise UserValueError(
-            f"{table.source}: column {column.name!r} must hold whole numbers{' from 0 on' if column.is_count else ''}. "
+            f"{table.source}: column {column.name!r} must hold whole numbers{' from 0 on' if lowest == 0.0 else ''}. "
             f"Received: {number_text(values[row])} on {table.place(row)}. data.columns.{column.name}=real takes all numbers."
         )
 

@@ -1,12 +1,38 @@
 """Column: what a model and a client must know of one column of a table, without the table."""
 
-from typing import Literal
+import math
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["OTHER", "Column", "ColumnKind"]
+__all__ = ["KINDS", "OTHER", "Column", "ColumnKind", "Facts"]
 
 ColumnKind = Literal["real", "count", "ordinal", "category", "date"]
+
+
+class Facts(NamedTuple):
+    """What is so of all columns of a kind.
+
+    Attributes:
+        is_category: cells are words.
+        is_date: cells are dates.
+        is_whole: cells are whole numbers.
+        lowest: the least number that there can be.
+    """
+
+    is_category: bool = False
+    is_date: bool = False
+    is_whole: bool = False
+    lowest: float = -math.inf
+
+
+KINDS: dict[ColumnKind, Facts] = {
+    "real": Facts(),
+    "count": Facts(is_whole=True, lowest=0.0),
+    "ordinal": Facts(is_whole=True),
+    "category": Facts(is_category=True),
+    "date": Facts(is_date=True),
+}
 OTHER = "(other)"
 """The word that stands for those that a category does not know, or that are too rare."""
 
@@ -55,17 +81,12 @@ class Column(BaseModel):
     @property
     def is_date(self) -> bool:
         """Whether cells are dates."""
-        return self.kind == "date"
-
-    @property
-    def is_count(self) -> bool:
-        """Whether cells are whole numbers from 0 on."""
-        return self.kind == "count"
+        return KINDS[self.kind].is_date
 
     @property
     def is_whole(self) -> bool:
         """Whether cells are whole numbers."""
-        return self.is_count or self.kind == "ordinal"
+        return KINDS[self.kind].is_whole
 
     @property
     def missing(self) -> float:

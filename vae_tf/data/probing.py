@@ -74,7 +74,7 @@ def _sample(name: str, split: Split, spec: DatasetSpec) -> np.ndarray:
 
 def _check_values(name: str, x: np.ndarray, spec: DatasetSpec) -> None:
     """Raise at the first value that is not finite or outside the support."""
-    is_gap = np.isnan(x) if spec.value_support == "mixed" else False
+    is_gap = np.isnan(x) if spec.is_mixed else False
     is_wrong, rule = ~np.isfinite(x) & ~np.asarray(is_gap), "must be finite"
     if not is_wrong.any() and spec.value_support == "unit":
         is_wrong, rule = (x < -_TOLERANCE) | (x > 1 + _TOLERANCE), "must be in [0, 1] after scaling"

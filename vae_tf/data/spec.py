@@ -115,8 +115,6 @@ class DatasetSpec(BaseModel):
             return "texts"
         if self.value_support == "count":
             return "counts"
-        if self.value_support == "mixed":
-            return "rows of words and numbers" if any(column.is_category for column in self.columns) else "rows of numbers"
         values = "zeros and ones" if self.is_binary else "numbers"
         if self.value_support == "binary" and self.raw_range == (0.0, 255.0):
             values += " (bytes of 0 and 255)"
@@ -168,7 +166,7 @@ class DatasetSpec(BaseModel):
         """What raw values are given back in: float64 where columns are mixed, or float32 would round them by much."""
         shift, scale = np.abs(self.shift), np.asarray(self.scale)
         is_coarse = bool((shift * np.finfo(np.float32).eps > _COARSE * scale).any())
-        return np.dtype(np.float64 if is_coarse or self.value_support == "mixed" else np.float32)
+        return np.dtype(np.float64 if is_coarse or self.is_mixed else np.float32)
 
     def to_model(self, raw: object) -> np.ndarray:
         """Scale raw values [..., *event_shape] to model inputs, float32, before binarisation; doubles are scaled as such."""

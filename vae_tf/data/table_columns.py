@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from vae_tf.config import DataConfig
 from vae_tf.data.column_kinds import Drop, Guess, guess_kind, is_index, names_identifier
-from vae_tf.data.columns import OTHER, Column
+from vae_tf.data.columns import KINDS, OTHER, Column
 from vae_tf.data.dates import find_date_format, is_day_or_month_first
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import Table, number_text, short_list
@@ -111,7 +111,8 @@ def _texts(table: Table, name: str) -> list[str]:
 
 
 def _is_mixed(table: Table, name: str, guess: Guess) -> bool:
-    return guess.kind in {"category", "date"} or bool(table.column(name).is_gap.any())
+    facts = KINDS[guess.kind]
+    return facts.is_category or facts.is_date or bool(table.column(name).is_gap.any())
 
 
 def _stays_a_number(table: Table, name: str, guess: Guess) -> bool:
@@ -125,7 +126,7 @@ def _is_numeric(table: Table, name: str) -> bool:
 
 def _column(table: Table, name: str, guess: Guess) -> Column:
     """Return a column with all words that the table has."""
-    words = tuple(word for word in _texts(table, name) if word != OTHER) if guess.kind in {"category"} else ()
+    words = tuple(word for word in _texts(table, name) if word != OTHER) if KINDS[guess.kind].is_category else ()
     return Column(name=name, kind=guess.kind, words=(*words, OTHER) if words else (), date_format=guess.date_format)
 
 

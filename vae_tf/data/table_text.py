@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vae_tf.artifacts import atomic_file
 from vae_tf.data.csv_files import SAMPLE, Dialect, content_of
@@ -19,13 +20,13 @@ class TextTable:
 
     Attributes:
         names: of the columns.
-        rows: cells by row; blank lines are no rows.
+        rows: cells by row, texts as they were read; blank lines are no rows.
         separator: between cells.
         decimal_point: of numbers.
     """
 
     names: list[str]
-    rows: list[list[str]]
+    rows: list[list[Any]]
     separator: str = ","
     decimal_point: str = "."
 

@@ -89,7 +89,7 @@ def as_model_inputs(trained: DatasetSpec, data: Dataset) -> Dataset:
         )
     if trained.value_support != "real" and spec.value_support == "real":
         raise UserValueError(f"The model was trained on values in [0, 1]. Received: other numbers in {spec.name}.")
-    scaling = trained if trained.value_support in {"real", "mixed"} else spec
+    scaling = trained if trained.value_support == "real" or trained.is_mixed else spec
     is_grey = trained.value_support == "binary" and not spec.is_binary  # as a servable takes it: thresholded
     binarization = "threshold" if is_grey else trained.binarization
     update = {"shift": scaling.shift, "scale": scaling.scale, "binarization": binarization}
@@ -141,12 +141,12 @@ def _score_split(
     if not vae.latent.has_density:
         del columns["nll"]
     if data.spec.is_mixed:
-        columns |= _nats_of_cells(vae, data, split, derive_pair(seed, "cells", split))
+        columns |= _nats_of_cells(vae, data.spec.feature_names, batches, derive_pair(seed, "cells", split))
     names = getattr(data.split(split), "names", ())[: len(labels)]
     return Scores({**columns, "kl": kl}, labels, np.full(len(labels), split), np.arange(len(labels)), tuple(names))
 
 
-def _nats_of_cells(vae: VAE, data: Dataset, split: str, seed: tuple[int, int]) -> dict[str, np.ndarray]:
+def _nats_of_cells(vae: VAE, names: Sequence[str], batches: tf.data.Dataset, seed: tuple[int, int]) -> dict[str, np.ndarray]:
     """Return -log p of every cell given z, the mean over draws of q(z|x), by column: which cell makes a row odd; 0 of gaps."""
 
     @tf.function(autograph=False, reduce_retracing=True)
@@ -155,9 +155,8 @@ def _nats_of_cells(vae: VAE, data: Dataset, split: str, seed: tuple[int, int]) -
         return -tf.reduce_mean(vae.decode(tf.concat([z for z, _ in draws], axis=-1)).cells(x), axis=0)
 
     fold, root = tf.random.experimental.stateless_fold_in, tf.constant(seed, tf.int32)
-    batches = enumerate(eval_batches(data, split, _BATCH))
-    found = np.concatenate([measure(x, labels, fold(root, index)).numpy() for index, (x, labels) in batches])
-    return {f"nats of {column.name}": found[:, place] for place, column in enumerate(data.spec.columns)}
+    found = np.concatenate([measure(x, labels, fold(root, index)).numpy() for index, (x, labels) in enumerate(batches)])
+    return {f"nats of {name}": found[:, place] for place, name in enumerate(names)}
 
 
 def measure_detection(scores: Scores, is_anomaly: np.ndarray, seed: int = 0) -> tuple[Detection, ...]:

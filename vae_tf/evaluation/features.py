@@ -78,9 +78,7 @@ def make_feature_space(dataset: Dataset, seed: int = 0) -> FeatureSpace:
 
 def _coded(spec: DatasetSpec, train: np.ndarray) -> _Map:
     """Return what makes numbers without gaps of mixed rows: scores, one-hot words, and what is there."""
-    cells = Cells(spec.columns)
-    cells.build()
-    cells.fit(train)
+    cells = Cells.of(spec.columns, train)
     return lambda rows: cells(tf.constant(rows, tf.float32)).numpy()
 
 

@@ -81,9 +81,7 @@ def association(spec: DatasetSpec, rows: np.ndarray) -> np.ndarray:
         spec: of a mixed table.
         rows: model inputs [N, D], NaN in gaps.
     """
-    cells = Cells(spec.columns)
-    cells.build()
-    cells.fit(rows)
+    cells = Cells.of(spec.columns, rows)
     features = [_feature(cells, rows, place) for place in range(rows.shape[1])]
     found = np.eye(rows.shape[1])
     for first in range(rows.shape[1]):

@@ -4,6 +4,7 @@ from typing import Any
 
 from vae_tf.models.build import build_vae, settle_model, settle_objective
 from vae_tf.models.cells import Cells
+from vae_tf.models.computed import ComputedDistribution
 from vae_tf.models.latents.base import Draw, Factors, Latent
 from vae_tf.models.latents.conditional_gaussian import LabelPrior
 from vae_tf.models.latents.discrete import DiscreteLatent
@@ -24,6 +25,7 @@ from vae_tf.parts.known import class_named
 __all__ = [
     "VAE",
     "Cells",
+    "ComputedDistribution",
     "Decoding",
     "DiscreteLatent",
     "Draw",

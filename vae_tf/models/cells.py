@@ -40,9 +40,8 @@ class Cells(keras.layers.Layer):
         owners: the column of every number that `call` gives.
 
     Example:
-        >>> cells = Cells([Column(name="a", kind="real", num_values=3, num_cells=9)])
-        >>> cells.build()
-        >>> cells.fit(np.array([[0.0], [0.0], [1.0], [2.0], [np.nan]]))
+        >>> column = Column(name="a", kind="real", num_values=3, num_cells=9)
+        >>> cells = Cells.of([column], np.array([[0.0], [0.0], [1.0], [2.0], [np.nan]]))
         >>> [round(float(one), 2) for one in cells(tf.constant([[1.1]]))[0]]  # rank 2.5 of 4; itself; the bit
         [0.32, 1.1, 1.0]
     """
@@ -57,6 +56,14 @@ class Cells(keras.layers.Layer):
         self.repeats = np.array(repeats, bool)
         self.lengths = np.array([_length(self.columns[place]) for place in self.numbers], np.int32)
         self.owners = np.repeat([*self.numbers, *self.words], [*[3] * len(self.numbers), *(size + 1 for size in self.sizes)])
+
+    @classmethod
+    def of(cls, columns: Sequence[Any], rows: np.ndarray) -> "Cells":
+        """Return the cells of columns, fitted to rows [N, D]."""
+        cells = cls(columns)
+        cells.build()
+        cells.fit(rows)
+        return cells
 
     def build(self, input_shape: Any = None) -> None:
         """Make the tables of values and scores: normal quantiles, before `fit`."""

@@ -6,12 +6,16 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_probability.python.random import split_seed
 
+from vae_tf.replicas import fold_in_replica
+from vae_tf.seeding import derive_pair
+
 __all__ = [
     "bernoulli_pair",
     "gumbel_max",
     "gumbel_noise",
     "gumbel_pair",
     "gumbel_softmax",
+    "kept",
     "logistic_noise",
     "straight_through",
 ]
@@ -39,6 +43,22 @@ def logistic_noise(shape: Any, seed: Any) -> tf.Tensor:
     """Return standard logistic noise: log(u) - log(1 - u), u uniform on (0, 1)."""
     uniform = _uniform(shape, seed)
     return tf.math.log(uniform) - tf.math.log1p(-uniform)
+
+
+def kept(shape: Any, share: float, root: int, step: tf.Tensor, purpose: str) -> tf.Tensor:
+    """Return ones, and zeros for a share of them that is left out of a training step: other ones at every step and replica.
+
+    Args:
+        shape: of the result.
+        share: of zeros; 0 draws nothing.
+        root: of the seeds.
+        step: number of the step.
+        purpose: of the draw: others have other zeros.
+    """
+    if not share:
+        return tf.ones(shape)
+    seed = tf.random.experimental.stateless_fold_in(tf.constant(derive_pair(root, purpose), tf.int32), tf.cast(step, tf.int32))
+    return tf.cast(tf.random.stateless_uniform(shape, fold_in_replica(seed)) >= share, tf.float32)
 
 
 def gumbel_max(logits: tf.Tensor, seed: Any, num_samples: Sequence[Any] = ()) -> tf.Tensor:

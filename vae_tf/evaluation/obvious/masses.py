@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 from scipy.special import gammaln, log_ndtr, logsumexp
 from scipy.stats import norm
 from sklearn.decomposition import LatentDirichletAllocation
@@ -59,13 +58,11 @@ def independent_cells(columns: Sequence[Column], train: np.ndarray, test: np.nda
         train: [N, D], NaN in gaps.
         test: [M, D].
     """
-    cells = Cells(columns)
-    cells.build()
-    cells.fit(train)
+    cells = Cells.of(columns, train)
     found = np.zeros(test.shape)
     rows = range(len(cells.numbers))
     if rows:
-        own = tf.constant(test[:, cells.numbers], tf.float32)
+        own = test[:, cells.numbers].astype(np.float32)
         low, high = (one.numpy().astype(np.float64) for one in cells.intervals(own, rows))
         score, log_slope = (one.numpy().astype(np.float64) for one in cells.scores_of(own, rows))
         mass = log_ndtr(high) + np.log1p(-np.exp(np.minimum(log_ndtr(low) - log_ndtr(high), -1e-12)))

@@ -11,12 +11,11 @@ from vae_tf.data.spec import MANY_ROWS
 from vae_tf.models.cells import EDGE, Cells
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.rows import RowDistribution
-from vae_tf.models.samplers import gumbel_max, logistic_noise
+from vae_tf.models.samplers import gumbel_max, kept, logistic_noise
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Fraction, Given, PositiveInt
-from vae_tf.replicas import fold_in_replica, make_own
-from vae_tf.seeding import derive_pair
+from vae_tf.replicas import make_own
 
 __all__ = ["ColumnsLikelihood"]
 
@@ -129,14 +128,11 @@ class ColumnsLikelihood(Likelihood):
         """Return the units of all columns, and in training which cells are seen by later ones, [B, params]."""
         if not self.autoregressive:
             return features
-        shape = tf.concat([tf.shape(features)[:-1], self.event_shape], axis=0)
-        if not training or not self.dropout:
-            return tf.concat([features, tf.ones(shape)], axis=-1)
-        pair = tf.constant(derive_pair(self.seed, "dropout"), tf.int32)
-        seed = tf.random.experimental.stateless_fold_in(pair, tf.cast(self.step.value, tf.int32))
-        self.step.assign_add(1)
-        is_seen = tf.random.stateless_uniform(shape, fold_in_replica(seed)) >= self.dropout
-        return tf.concat([features, tf.cast(is_seen, tf.float32)], axis=-1)
+        shape, share = tf.concat([tf.shape(features)[:-1], self.event_shape], axis=0), self.dropout if training else 0.0
+        is_seen = kept(shape, share, self.seed, self.step.value, "dropout")
+        if share:
+            self.step.assign_add(1)
+        return tf.concat([features, is_seen], axis=-1)
 
     def distribution(self, params: tf.Tensor) -> RowDistribution:
         """Return p(x|z): batch [...], event [D]."""
@@ -153,7 +149,7 @@ class ColumnsLikelihood(Likelihood):
         rows = range(len(self.cells.numbers))
         if rows:
             own_units, own_x = (tf.gather(one, self.cells.numbers, axis=1) for one in (units, x))
-            log_probs = self._log_prob_of_numbers(own_units, own_x, rows)
+            log_probs = self._log_prob_of_numbers(self._mixture(own_units, rows), own_x, rows)
             for place, log_prob in zip(self.cells.numbers, tf.unstack(log_probs, axis=1), strict=True):
                 found[place] = log_prob
         for place, size, layer in zip(self.cells.words, self.cells.sizes, self.word_layers, strict=True):
@@ -187,7 +183,7 @@ class ColumnsLikelihood(Likelihood):
     def _looked_back(self, x: tf.Tensor, place: int) -> tf.Tensor:
         """Return what the columns behind one see of it, [N, D, hidden_size]."""
         own = np.flatnonzero(self.cells.owners == place)
-        kernel = tf.gather(self.look_back * self.before, own)
+        kernel = tf.gather(tf.convert_to_tensor(self.look_back), own) * self.before[own]
         return tf.reshape(tf.matmul(self.cells.seen(x, [place]), kernel), [-1, len(self.cells.columns), self.hidden_size])
 
     def _inner(self, units: tf.Tensor, places: Any) -> tf.Tensor:
@@ -202,9 +198,9 @@ class ColumnsLikelihood(Likelihood):
         logits, loc, log_scale = tf.split(tf.einsum("nrw,rwk->nrk", units, kernel) + bias, 3, axis=-1)
         return tf.nn.log_softmax(logits), loc, tf.clip_by_value(log_scale, _LEAST_LOG_SCALE, _MOST_LOG_SCALE)
 
-    def _log_prob_of_numbers(self, units: tf.Tensor, x: tf.Tensor, rows: Any) -> tf.Tensor:
-        """Return log p of numbers [N, R], by their columns' units [N, R, hidden_size]."""
-        log_weights, loc, log_scale = self._mixture(units, rows)
+    def _log_prob_of_numbers(self, mixture: tuple[tf.Tensor, tf.Tensor, tf.Tensor], x: tf.Tensor, rows: Any) -> tf.Tensor:
+        """Return log p of numbers [N, R], by their columns' mixtures."""
+        log_weights, loc, log_scale = mixture
         low, high = (one[..., tf.newaxis] for one in self.cells.intervals(x, rows))
         score, log_slope = self.cells.scores_of(x, rows)
         mass = _log_interval((low - loc) * tf.exp(-log_scale), (high - loc) * tf.exp(-log_scale))
@@ -219,13 +215,13 @@ class ColumnsLikelihood(Likelihood):
             row = self.cells.words.index(place)
             logits = self.word_layers[row](units[:, 0])
             log_prob = -tf.nn.sparse_softmax_cross_entropy_with_logits(self.cells.word(x, self.cells.sizes[row]), logits)
-            known = logits[
-                :, : min(self.cells.sizes[row], max(1, self.cells.columns[place].num_values))
-            ]  # none that was not seen
+            num_seen = min(self.cells.sizes[row], max(1, self.cells.columns[place].num_values))
+            known = logits[:, :num_seen]  # (other) is the last, and drawn only where training rows have it
             chosen = known if seed is None else gumbel_max(known, seed)
             return tf.cast(tf.argmax(chosen, axis=-1), tf.float32), log_prob
         row = self.cells.numbers.index(place)
-        log_weights, loc, log_scale = (one[:, 0] for one in self._mixture(units, [row]))
+        mixture = self._mixture(units, [row])
+        log_weights, loc, log_scale = (one[:, 0] for one in mixture)
         if seed is None:
             score = tf.reduce_sum(tf.exp(log_weights) * loc, axis=-1)
         else:
@@ -234,7 +230,7 @@ class ColumnsLikelihood(Likelihood):
                 tf.shape(x), _folded(seed, 1)
             )
         value = self.cells.values_of(tf.clip_by_value(score, -EDGE, EDGE)[:, tf.newaxis], [row])[:, 0]
-        return value, self._log_prob_of_numbers(units, x[:, tf.newaxis], [row])[:, 0]
+        return value, self._log_prob_of_numbers(mixture, x[:, tf.newaxis], [row])[:, 0]
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

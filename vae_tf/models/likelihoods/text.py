@@ -5,15 +5,15 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability.python.distributions import NOT_REPARAMETERIZED, Distribution
 
 from vae_tf.errors import UserNotImplementedError
+from vae_tf.models.computed import ComputedDistribution
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.ngram import Ngram
+from vae_tf.models.samplers import kept
 from vae_tf.models.text_decoding import Decoding, beam_search, draw_tokens
 from vae_tf.parts.types import Fraction, Given, NonNegativeInt, PositiveInt
-from vae_tf.replicas import fold_in_replica, make_own
-from vae_tf.seeding import derive_pair
+from vae_tf.replicas import make_own
 
 __all__ = ["TextDistribution", "TextLikelihood"]
 
@@ -24,67 +24,29 @@ _MOST_TOKENS = 4_000_000
 """Tokens whose n-grams are counted: seconds."""
 
 
-class TextDistribution(Distribution):
+class TextDistribution(ComputedDistribution):
     """p(x|z) of texts: event [T], token numbers as float32; what is behind the first 0 is certain.
 
     `mean` is the text that a greedy choice makes: there is no mean of texts.
-
-    Args:
-        likelihood: the layer that knows the weights.
-        params: what its `call` gave, [..., params].
     """
 
-    def __init__(self, likelihood: "TextLikelihood", params: tf.Tensor) -> None:
-        parameters = dict(locals())
-        self.likelihood, self.params = likelihood, params
-        super().__init__(
-            dtype=tf.float32,
-            reparameterization_type=NOT_REPARAMETERIZED,
-            validate_args=False,
-            allow_nan_stats=True,
-            parameters=parameters,
-            name="Text",
-        )
-
-    def _batch_shape(self) -> Any:
-        return self.params.shape[:-1]
-
-    def _batch_shape_tensor(self) -> Any:
-        return tf.shape(self.params)[:-1]
-
-    def _event_shape(self) -> Any:
-        return tf.TensorShape(self.likelihood.event_shape)
-
-    def _event_shape_tensor(self) -> Any:
-        return tf.constant(self.likelihood.event_shape)
+    title = "Text"
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
-        lead = tf.broadcast_dynamic_shape(tf.shape(x)[:-1], tf.shape(self.params)[:-1])
-        x = tf.broadcast_to(x, tf.concat([lead, self.likelihood.event_shape], axis=0))
-        params = tf.broadcast_to(self.params, tf.concat([lead, [self.params.shape[-1]]], axis=0))
-        tokens = tf.cast(tf.reshape(x, [-1, *self.likelihood.event_shape]), tf.int32)
-        flat = self.likelihood.log_prob_of_tokens(tf.reshape(params, [-1, params.shape[-1]]), tokens)
-        return tf.reshape(flat, lead)
+        lead, params, tokens = self._flat(x)
+        return tf.reshape(self.likelihood.log_prob_of_tokens(params, tf.cast(tokens, tf.int32)), lead)
 
     def _sample_n(self, n: Any, seed: Any = None) -> tf.Tensor:
-        params = tf.repeat(tf.reshape(self.params, [1, -1, self.params.shape[-1]]), n, axis=0)
-        return self._shaped(draw_tokens(self._steps(params), seed, Decoding()), [n])
+        return self._shaped(draw_tokens(self.likelihood.steps(self._repeated(n)), seed, Decoding()), [n])
 
     def decode(self, seed: Any, decoding: Decoding) -> tf.Tensor:
         """Return one text a distribution, [..., T], chosen as `decoding` says."""
-        steps = self._steps(self.params)
+        steps = self.likelihood.steps(self._repeated(1))
         tokens = beam_search(steps, decoding.num_beams) if decoding.num_beams else draw_tokens(steps, seed, decoding)
         return self._shaped(tokens, [])
 
     def _mean(self) -> tf.Tensor:
         return self.decode((0, 0), Decoding(top_k=1))
-
-    def _steps(self, params: tf.Tensor) -> Any:
-        return self.likelihood.steps(tf.reshape(params, [-1, params.shape[-1]]))
-
-    def _shaped(self, tokens: tf.Tensor, lead: list[Any]) -> tf.Tensor:
-        shape = tf.concat([tf.cast(lead, tf.int32), tf.shape(self.params)[:-1], self.likelihood.event_shape], axis=0)
-        return tf.reshape(tf.cast(tokens, tf.float32), shape)
 
 
 class TextLikelihood(Likelihood):
@@ -173,24 +135,16 @@ class TextLikelihood(Likelihood):
         are multiplied by; with an n-gram, whether what is predicted is left out of its counts.
         """
         lead, shares = tf.shape(features)[:-1], (self.word_dropout, self.dropout) if training else (0.0, 0.0)
-        parts = [features, self._kept("word dropout", lead, self.event_shape[0], shares[0])]
+        draw = (self.seed, self.step.value)
+        parts = [features, kept(tf.concat([lead, self.event_shape], axis=0), shares[0], *draw, "word dropout")]
         if self.dropout:
-            kept = self._kept("dropout", lead, self.embedding_size + self.hidden_size, shares[1])
-            parts.append(kept / (1.0 - shares[1]))
+            shape = tf.concat([lead, [self.embedding_size + self.hidden_size]], axis=0)
+            parts.append(kept(shape, shares[1], *draw, "dropout") / (1.0 - shares[1]))
         if self.ngram:
             parts.append(tf.fill(tf.concat([lead, [1]], axis=0), float(bool(training))))
         if any(shares):
             self.step.assign_add(1)
         return tf.concat(parts, axis=-1)
-
-    def _kept(self, purpose: str, lead: tf.Tensor, size: int, share: float) -> tf.Tensor:
-        """Return ones [*lead, size], and zeros for a share of them."""
-        shape = tf.concat([lead, [size]], axis=0)
-        if not share:
-            return tf.ones(shape)
-        pair = tf.constant(derive_pair(self.seed, purpose), tf.int32)
-        seed = tf.random.experimental.stateless_fold_in(pair, tf.cast(self.step.value, tf.int32))
-        return tf.cast(tf.random.stateless_uniform(shape, fold_in_replica(seed)) >= share, tf.float32)
 
     def distribution(self, params: tf.Tensor) -> TextDistribution:
         """Return p(x|z): batch [...], event [T]."""
