@@ -116,6 +116,8 @@ def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
         (("generate", "--given", "colour=red", "-o", "x.csv"), "--given must name a column"),
         (("generate", "--given", "kind", "-o", "x.csv"), "NAME=VALUE"),
         (("generate", "--given", "kind=pink", "-o", "x.csv"), "pink"),
+        (("generate", "--given", "kind=red", "-o", "x.png"), "FILE.csv"),
+        (("generate", "--given", "kind=red", "--components", "3", "-o", "x.csv"), "--components"),
         (("impute", "--data", "nowhere.csv", "-o", "x.csv"), "nowhere.csv"),
         (("impute", "--data", "rows.csv", "-o", "x.png"), ".csv"),
     ],

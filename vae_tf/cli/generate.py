@@ -48,6 +48,7 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     Rows have the table's columns, words and decimals: `{program} generate RUN --num 1000 --given species=Adelie -o rows.csv`.
     """
     check_suffix(output, ".png", ".npz", ".txt", ".csv")
+    _check_rows(output, given, beyond, {"--label": label, "--components": components, "--temperature": temperature != 1.0})
     loaded = open_run(run)
     labels = _labels(loaded, label, num)
     from vae_tf.seeding import derive_pair
@@ -61,6 +62,15 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     x = _decoded(loaded, z, pair, {"top_k": top_k, "top_p": top_p, "num_beams": beams})
     _write(loaded, output, x, z)
     typer.echo(str(output))
+
+
+def _check_rows(output: Path, given: list[str] | None, beyond: bool, draws: dict[str, Any]) -> None:
+    """Refuse options that would have no effect: of rows where there are none, of the prior where cells are given."""
+    if (given or beyond) and output.suffix.lower() != ".csv":
+        raise UserValueError(f"--given and --beyond are for rows: -o FILE.csv. Received: {output}.")
+    without_effect = [name for name, value in draws.items() if value] if given else []
+    if without_effect:
+        raise UserValueError(f"--given draws from all rows that have these cells. Received: {without_effect[0]} as well.")
 
 
 def _fitted(loaded: "LoadedRun", components: int, num: int, seed: int) -> Any:

@@ -11,9 +11,9 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.models.vae import VAE
 
-__all__ = ["Filled", "Imputer", "WeightedRows", "fill"]
+__all__ = ["CHUNK_ROWS", "Filled", "Imputer", "WeightedRows", "fill"]
 
-_CHUNK_ROWS = 60_000
+CHUNK_ROWS = 60_000
 """Rows that are completed at once: bounds the memory, whatever the number of samples."""
 
 
@@ -90,7 +90,7 @@ class Imputer:
         Yields:
             Which rows, and their completions.
         """
-        size = max(1, _CHUNK_ROWS // self.num_samples)
+        size = max(1, CHUNK_ROWS // self.num_samples)
         labels = np.full(len(x), NO_LABEL) if labels is None else labels
         for index, first in enumerate(range(0, len(x), size)):
             part = slice(first, min(first + size, len(x)))

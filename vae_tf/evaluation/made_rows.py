@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
-from vae_tf.evaluation.imputing import Imputer
+from vae_tf.evaluation.imputing import CHUNK_ROWS, Imputer
 from vae_tf.models.vae import VAE
 
 __all__ = ["draw_given", "draw_rows", "given_row", "within_range"]
@@ -16,7 +16,7 @@ __all__ = ["draw_given", "draw_rows", "given_row", "within_range"]
 _BATCH = 10_000
 _CANDIDATES = 20
 """Draws that one row given some cells is picked from, on average."""
-_MOST_CANDIDATES = 200_000
+_MOST_CANDIDATES = CHUNK_ROWS
 
 
 def draw_rows(vae: VAE, z: Any, seed: tuple[int, int]) -> np.ndarray:
