@@ -95,7 +95,7 @@ class Ngram(keras.layers.Layer):
         >>> ngram.build()
         >>> ngram.fit(np.array([[2, 2, 0], [2, 0, 0]]), share=1.0)
         >>> p, _ = ngram.probability(tf.constant([[2, 0, 0]]), left_out=0.0)
-        >>> p.numpy()[0, :2].round(4).tolist()  # (2 + (3 + 2/3) / 7) / 3 and (2 + 2 (2 + 2/3) / 7) / 5
+        >>> [round(float(one), 4) for one in p[0, :2]]  # (2 + (3 + 2/3) / 7) / 3 and (2 + 2 (2 + 2/3) / 7) / 5
         [0.8413, 0.5524]
     """
 
