@@ -8,7 +8,11 @@ Example:
     True
 """
 
-__all__ = ["UserError", "UserFileError", "UserNotImplementedError", "UserValueError"]
+import re
+
+__all__ = ["UserError", "UserFileError", "UserNotImplementedError", "UserValueError", "graph_reason"]
+
+_PLACES = ("Graph execution error:", "Detected at node", "<stack traces", "[[{{", "File ", "Node:")
 
 
 class UserError(Exception):
@@ -45,3 +49,19 @@ class UserNotImplementedError(UserError, NotImplementedError):
         >>> issubclass(UserNotImplementedError, NotImplementedError)
         True
     """
+
+
+def graph_reason(message: str) -> str:
+    r"""Return what went wrong, of a message of TensorFlow that also says where in the graph.
+
+    Example:
+        >>> graph_reason("Graph execution error:\n\nassertion failed: [age must be finite. Received:] [inf]\n\t [[{{node A}}]]")
+        'age must be finite. Received: inf'
+    """
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    node = max((number + 1 for number, line in enumerate(lines) if line.startswith("Node:")), default=0)
+    reason = next((line for line in lines[node:] if not line.startswith(_PLACES)), message)
+    if reason.startswith("assertion failed:"):
+        reason = " ".join(re.findall(r"\[(.*?)\](?= \[|$)", reason)) or reason
+        return re.sub(r"\\(.)", r"\1", reason)  # quotes are escaped
+    return reason

@@ -43,7 +43,7 @@ def test_over_grpc(predict, addresses, tmp_path):
         (["serving_default"], "needs a FILE"),
         (["serving_default", "missing.npy"], "Cannot read"),
         (["serving_default", "broken.npy"], "Cannot read"),
-        (["serving_default", "x.npy", "x.npy"], "one .npz or .npy"),
+        (["serving_default", "x.npy", "x.npy"], "one .npz, .npy, .csv or .parquet"),
         (["serving_default", "a.png"], "no signature 'serving_default_encoded'"),
         (["serving_default", "x.npy", "-o", "y.txt"], "must end in .npz or .png"),
         (["serving_default", "x.npy", "-o", "y.png"], "no pictures"),

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.export.signatures import Signature, make_signatures
+from vae_tf.export.signatures import Signature, array_signatures
 from vae_tf.models.vae import VAE
 
 __all__ = ["Answers"]
@@ -34,7 +34,7 @@ class Answers:
 
     def __init__(self, vae: VAE, spec: DatasetSpec, batch_size: int = 500) -> None:
         self.batch_size = batch_size
-        self._signatures = {signature.name: signature for signature in make_signatures(vae, spec)}
+        self._signatures = {signature.name: signature for signature in array_signatures(vae, spec)}
         self._functions: dict[str, Any] = {}
 
     def ask(self, name: str, output: str, inputs: Mapping[str, Any]) -> np.ndarray:

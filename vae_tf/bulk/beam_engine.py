@@ -6,7 +6,7 @@ from typing import Any
 
 from vae_tf.artifacts import atomic_directory
 from vae_tf.bulk.plan import Plan
-from vae_tf.bulk.rows import form_of, parse_example
+from vae_tf.bulk.rows import form_of, parse_example, rows_of
 from vae_tf.errors import UserValueError
 
 __all__ = ["run_beam"]
@@ -84,7 +84,10 @@ def _read(pipeline: Any, plan: Plan) -> Any:
         return pipeline | "Read" >> beam.io.ReadFromParquet(plan.pattern)
     if form == "tfrecord":
         return pipeline | "Read" >> beam.io.ReadFromTFRecord(plan.pattern) | "Parse" >> beam.Map(parse_example)
-    files = pipeline | "Match" >> fileio.MatchFiles(plan.pattern) | "Open" >> fileio.ReadMatches()
+    files = pipeline | "Match" >> fileio.MatchFiles(plan.pattern)
+    if form == "csv":
+        return files | "Read" >> beam.FlatMap(lambda file: rows_of(form, file.path))
+    files |= "Open" >> fileio.ReadMatches()
     return files | "Read" >> beam.Map(lambda file: {"file": file.metadata.path, "image": file.read()})
 
 

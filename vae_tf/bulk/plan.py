@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,15 +13,46 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from vae_tf.artifacts import read_json
-from vae_tf.bulk.rows import read_rows
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.bulk.rows import column_types
+from vae_tf.data.raw_table import GAPS
+from vae_tf.data.served import own_names, served_cell
+from vae_tf.errors import UserFileError, UserValueError, graph_reason
 from vae_tf.export.servable import list_versions
 from vae_tf.program import command_line
 
-__all__ = ["Plan", "find_servable", "make_plan"]
+__all__ = ["Given", "Plan", "Taken", "find_servable", "make_plan"]
 
-_SCALARS = {bool: "bool", int: "int64", float: "float64", str: "string", bytes: "binary"}
-"""Python's type of a value to Arrow's of its column."""
+
+class Taken(NamedTuple):
+    """What an input is made of.
+
+    Attributes:
+        columns: of the rows.
+        dtype: of the input.
+        shape: of a row of it.
+        is_cell: whether it is a column of a table, that may have gaps.
+        date_format: of dates.
+    """
+
+    columns: tuple[str, ...]
+    dtype: str
+    shape: tuple[int, ...] = ()
+    is_cell: bool = False
+    date_format: str = ""
+
+
+class Given(NamedTuple):
+    """What becomes of an output.
+
+    Attributes:
+        column: that is written.
+        dtype: of its numbers, or `string`.
+        length: of a row's list; 0 for a single value.
+    """
+
+    column: str
+    dtype: str
+    length: int
 
 
 @dataclass(frozen=True)
@@ -32,24 +63,28 @@ class Plan:
         pattern: the files.
         model: folder of the servable's version.
         signature: the function's name.
-        takes: input name to the columns it is made of, its dtype, and the shape of a row.
+        takes: input name to what it is made of.
         keeps: columns that are written as they came, with Arrow's name of their type.
-        gives: output name to the length of a row's list, 0 for a single number.
+        gives: output name to what becomes of it.
+        gaps: texts that stand for a missing cell.
     """
 
     pattern: str
     model: str
     signature: str
-    takes: Mapping[str, tuple[tuple[str, ...], str, tuple[int, ...]]]
+    takes: Mapping[str, Taken]
     keeps: Mapping[str, str]
-    gives: Mapping[str, int]
+    gives: Mapping[str, Given]
+    gaps: frozenset[str] = GAPS
 
     @property
     def schema(self) -> pa.Schema:
         """The written table's columns."""
         kept = [pa.field(name, pa.type_for_alias(kind)) for name, kind in self.keeps.items()]
-        numbers = [pa.field(name, pa.list_(pa.float32()) if length else pa.float32()) for name, length in self.gives.items()]
-        return pa.schema([*kept, *numbers])
+        types = {one.column: (pa.type_for_alias(one.dtype), one.length) for one in self.gives.values()}
+        return pa.schema(
+            [*kept, *(pa.field(name, pa.list_(kind) if length else kind) for name, (kind, length) in types.items())]
+        )
 
     def request(self, row: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Return what a row is to the signature, without the batch dimension.
@@ -57,30 +92,51 @@ class Plan:
         Raises:
             UserValueError: a column is missing, or has too few values.
         """
-        return {name: _value(row, *spec) for name, spec in self.takes.items()}
+        return {name: self._cell(row, one) if one.is_cell else _value(row, one) for name, one in self.takes.items()}
+
+    def _cell(self, row: Mapping[str, Any], taken: Taken) -> np.ndarray:
+        (column,) = taken.columns
+        if column not in row:
+            raise UserValueError(
+                f"Every row must have a column {column!r}; an empty cell is filled in. Received: {', '.join(row)}."
+            )
+        cell = served_cell(column, row[column], taken.dtype, self.gaps, taken.date_format)
+        return np.asarray(cell, object if taken.dtype == "string" else taken.dtype)
 
     def ask(
         self, function: Callable[..., Mapping[str, tf.Tensor]], requests: Sequence[Mapping[str, np.ndarray]]
     ) -> list[dict[str, np.ndarray]]:
-        """Call the signature once for many rows; return the outputs of every row."""
+        """Call the signature once for many rows; return the outputs of every row.
+
+        Raises:
+            UserValueError: a row is not such as the signature takes.
+        """
         stacked = {name: np.stack([request[name] for request in requests]) for name in self.takes}
         inputs = {
-            name: tf.constant(stacked[name].tolist() if dtype == "string" else stacked[name], dtype)
-            for name, (_, dtype, _) in self.takes.items()
+            name: tf.constant(stacked[name].tolist() if one.dtype == "string" else stacked[name], one.dtype)
+            for name, one in self.takes.items()
         }
-        arrays = {name: value.numpy() for name, value in function(**inputs).items()}
+        try:
+            arrays = {name: value.numpy() for name, value in function(**inputs).items()}
+        except tf.errors.InvalidArgumentError as error:
+            raise UserValueError(f"The servable refuses the rows: {graph_reason(error.message)}.") from error
         return [{name: array[row] for name, array in arrays.items()} for row in range(len(requests))]
 
     def answer(self, row: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Return the row of the table: what is kept, and the outputs of one row."""
         kept = {name: row.get(name) for name in self.keeps}
-        return {
-            **kept,
-            **{name: outputs[name].reshape(-1).tolist() if size else float(outputs[name]) for name, size in self.gives.items()},
-        }
+        return {**kept, **{one.column: _plain(outputs[name], one) for name, one in self.gives.items()}}
 
 
-def _value(row: Mapping[str, Any], columns: tuple[str, ...], dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+def _plain(value: Any, given: Given) -> Any:
+    """Return one row's answer as Python has it."""
+    if given.dtype == "string":
+        return value.decode("utf-8", "replace")
+    return np.reshape(value, -1).tolist() if given.length else np.asarray(value).item()
+
+
+def _value(row: Mapping[str, Any], taken: Taken) -> np.ndarray:
+    columns, dtype, shape = taken.columns, taken.dtype, taken.shape
     values = [row.get(column, -1 if column == "label" else None) for column in columns]
     if any(value is None for value in values):
         missing = [column for column, value in zip(columns, values, strict=True) if value is None]
@@ -109,12 +165,12 @@ def find_servable(path: str | Path) -> Path:
 
 
 def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
-    """Look at the servable and at the first row, and settle what is done to all.
+    """Look at the servable and at the files' columns, and settle what is done to all rows.
 
     Args:
         servable: the folder of a servable, or of one of its versions.
-        function: `score` or `encode`.
-        pattern: files of images, TFRecords of tf.train.Example, or Parquet.
+        function: `score`, `encode` or `impute`.
+        pattern: files of images, TFRecords of tf.train.Example, Parquet or CSV.
 
     Raises:
         UserFileError: there is no servable, or it is damaged, or there are no files.
@@ -122,37 +178,57 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
     """
     folder = find_servable(servable)
     manifest = read_json(folder / "assets.extra" / "manifest.json")
-    row = next(read_rows(pattern), None)
-    if row is None:
-        raise UserFileError(f"{pattern} has no rows.")
-    signatures, features = manifest["signatures"], tuple(manifest["dataset"].get("feature_names") or ())
-    name, columns = _choose(signatures, function, features, row)
-    inputs = signatures[name]["inputs"]
-    chosen = {key: columns if index == 0 else (key,) for index, key in enumerate(inputs)}
-    takes = {key: (chosen[key], field["dtype"], tuple(field["shape"][1:])) for key, field in inputs.items()}
-    used = set(columns)
-    keeps = {key: _SCALARS[type(value)] for key, value in row.items() if key not in used and type(value) in _SCALARS}
-    gives = {key: math.prod(shape[1:]) if shape[1:] else 0 for key, shape in _outputs(folder, name).items() if key not in keeps}
-    return Plan(pattern, str(folder), name, takes, keeps, gives)
+    types, dataset = column_types(pattern), manifest["dataset"]
+    if function not in manifest["signatures"]:
+        raise UserValueError(f"The servable has no signature {function}. It has: {', '.join(manifest['signatures'])}.")
+    name, takes = _takes(manifest["signatures"], function, dataset, types)
+    used = {column for one in takes.values() for column in one.columns}
+    keeps = {column: kind for column, kind in types.items() if kind and column not in used}
+    names = {one: taken.columns[0] for one, taken in takes.items() if taken.is_cell}
+    outputs = _outputs(folder, name)
+    gives = {key: Given(own, *outputs[key]) for key, own in own_names(outputs, names).items() if own not in keeps}
+    own = (manifest.get("config") or {}).get("data", {}).get("missing") or ()
+    return Plan(pattern, str(folder), name, takes, keeps, gives, GAPS | frozenset(own))
 
 
-def _outputs(folder: Path, signature: str) -> dict[str, list[int]]:
-    """Return the shapes of a signature's outputs, -1 for the batch, without loading the model."""
+def _takes(
+    signatures: Mapping[str, Any], function: str, dataset: Mapping[str, Any], types: Mapping[str, str]
+) -> tuple[str, dict[str, Taken]]:
+    """Return the form of a function that takes what the rows have, and what its inputs are made of."""
+    inputs = signatures[function]["inputs"]
+    cells = {key: field["column"] for key, field in inputs.items() if "column" in field}
+    if cells:
+        missing = [column for column in cells.values() if column not in types]
+        if missing:
+            raise UserValueError(f"The rows must have the columns {', '.join(missing)}. Received: {', '.join(types)}.")
+        formats = {column["name"]: column["date_format"] for column in dataset["columns"]}
+        return function, {
+            key: Taken((cells.get(key, key),), field["dtype"], (), key in cells, formats.get(cells.get(key, ""), ""))
+            for key, field in inputs.items()
+        }
+    name, columns = _choose(signatures, function, tuple(dataset.get("feature_names") or ()), types)
+    return name, {
+        key: Taken(columns if index == 0 else (key,), field["dtype"], tuple(field["shape"][1:]))
+        for index, (key, field) in enumerate(signatures[name]["inputs"].items())
+    }
+
+
+def _outputs(folder: Path, signature: str) -> dict[str, tuple[str, int]]:
+    """Return the types of a signature's outputs and the lengths of a row's list, 0 for none, without loading the model."""
     try:
         saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     except DecodeError as error:
         export = command_line("export", "RUN")
         raise UserFileError(f"{folder}/saved_model.pb is damaged. Export the run again: {export}.") from error
     outputs = saved.meta_graphs[0].signature_def[signature].outputs
-    return {name: [dim.size for dim in outputs[name].tensor_shape.dim] for name in sorted(outputs)}
+    shapes = {name: [dim.size for dim in outputs[name].tensor_shape.dim][1:] for name in sorted(outputs)}
+    return {name: (tf.as_dtype(outputs[name].dtype).name, math.prod(shape) if shape else 0) for name, shape in shapes.items()}
 
 
 def _choose(
     signatures: Mapping[str, Any], function: str, features: tuple[str, ...], row: Mapping[str, Any]
 ) -> tuple[str, tuple[str, ...]]:
-    """Return the form of the function that takes what a row has, and the columns of its first input."""
-    if function not in signatures:
-        raise UserValueError(f"The servable has no signature {function}. It has: {', '.join(signatures)}.")
+    """Return the form of the function that takes what rows have, and the columns of its first input."""
     wanted: dict[str, list[tuple[str, ...]]] = {
         f"{function}_encoded": [("image",), ("image/encoded",)],
         f"{function}_text": [("text",)],

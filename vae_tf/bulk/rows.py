@@ -1,25 +1,31 @@
-"""Rows of image files, TFRecords and Parquet files, one at a time: column name to value."""
+"""Rows of image files, TFRecords, Parquet and CSV files, one at a time: column name to value."""
 
+import csv
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.dataset
+import pyarrow.parquet
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from vae_tf.data.csv_files import read_csv_rows
 from vae_tf.errors import UserFileError, UserValueError
 
-__all__ = ["FORMS", "Form", "find_files", "form_of", "parse_example", "read_rows"]
+__all__ = ["FORMS", "Form", "column_types", "find_files", "form_of", "parse_example", "read_rows", "rows_of"]
 
-Form = Literal["images", "tfrecord", "parquet"]
+Form = Literal["images", "tfrecord", "parquet", "csv"]
 FORMS: dict[Form, tuple[str, ...]] = {
     "images": (".png", ".jpg", ".jpeg"),
     "tfrecord": (".tfrecord",),
     "parquet": (".parquet",),
+    "csv": (".csv", ".tsv", ".csv.gz", ".csv.zst"),
 }
 """What is in a file, by the end of its name; shards as `.tfrecord-00000-of-00010` are TFRecords too."""
 
+_SCALARS = {bool: "bool", int: "int64", float: "float64", str: "string", bytes: "binary"}
+"""Python's type of a value to Arrow's of its column."""
 _CHUNK = 512
 
 
@@ -78,14 +84,48 @@ def read_rows(pattern: str) -> Iterator[dict[str, Any]]:
     form, files = form_of(pattern), find_files(pattern)
     try:
         for file in files:
-            yield from _rows_of(form, file)
+            yield from rows_of(form, file)
     except (OSError, pa.ArrowInvalid, tf.errors.OpError, DecodeError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise UserFileError(f"{pattern} cannot be read: {reason}.") from error
 
 
-def _rows_of(form: Form, file: str) -> Iterator[dict[str, Any]]:
-    if form == "images":
+def column_types(pattern: str) -> dict[str, str]:
+    """Return the columns of the files that a pattern names, and Arrow's names of their types; empty where they hold lists.
+
+    Raises:
+        UserFileError: there is no such file, or one is damaged, or it has no rows.
+    """
+    row = next(read_rows(pattern), None)
+    if row is None:
+        raise UserFileError(f"{pattern} has no rows.")
+    if form_of(pattern) == "parquet":
+        schema = pyarrow.parquet.read_schema(find_files(pattern)[0])
+        return {field.name: _scalar(field.type) for field in schema}
+    return {name: _SCALARS.get(type(value), "") for name, value in row.items()}
+
+
+def _scalar(kind: pa.DataType) -> str:
+    """Return the name of a type that single values have; empty for others."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    try:
+        return str(kind) if pa.type_for_alias(str(kind)) == kind else ""
+    except ValueError:
+        return ""
+
+
+def rows_of(form: Form, file: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one file.
+
+    Raises:
+        UserFileError: it is no table of separated values.
+    """
+    if form == "csv":
+        try:
+            yield from read_csv_rows(file)
+        except csv.Error as error:
+            raise UserFileError(f"{file} cannot be read: {error}.") from error
+    elif form == "images":
         with tf.io.gfile.GFile(file, "rb") as image:
             yield {"file": file, "image": image.read()}
     elif form == "tfrecord":

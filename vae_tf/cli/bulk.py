@@ -1,4 +1,4 @@
-"""What `score --engine` and `encode --engine` have in common: a servable over files."""
+"""What `score --engine`, `encode --engine` and `impute --engine` have in common: a servable over files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -66,7 +66,7 @@ def run_bulk(  # noqa: PLR0913 - the options of the command line
         UserFileError: the output is there already.
     """
     if data is None:
-        raise UserValueError("--engine needs --data: a pattern of .png, .jpg, .tfrecord or .parquet files, in quotes.")
+        raise UserValueError("--engine needs --data: a pattern of .png, .jpg, .tfrecord, .parquet or .csv files, in quotes.")
     if output.suffix:
         raise UserValueError(f"With --engine, -o is a folder. Received: {str(output)!r}.")
     if output.exists():

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vae_tf.cli.bulk import BeamOptions, EngineOption, RunnerOption, check_options, run_bulk
 from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, console, open_run, progress
 from vae_tf.errors import UserValueError
 
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["impute"]
 
 
-def impute(  # noqa: PLR0913 - the options of the command line
+def impute(  # noqa: PLR0913, PLR0917 - the options of the command line
+    context: typer.Context,
     run: RunArgument,
     data: Annotated[str, typer.Option(help="The table with gaps, FILE.csv, with the columns of the training data.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.csv: the same table, its gaps filled in.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="FILE.csv: the same table, its gaps filled in; with --engine a folder.")
+    ],
     draws: Annotated[
         int, typer.Option(help="Write so many tables FILE-1.csv, FILE-2.csv, ... of draws, not of best guesses.", min=0)
     ] = 0,
@@ -28,12 +32,21 @@ def impute(  # noqa: PLR0913 - the options of the command line
     ] = False,
     num_samples: Annotated[int, typer.Option(help="Draws that are weighed for every row.", min=1)] = 200,
     seed: SeedOption = 0,
+    engine: EngineOption = None,
+    runner: RunnerOption = "DirectRunner",
+    beam_options: BeamOptions = None,
 ) -> None:
     """Fill the empty cells of a table by what the model makes of the others.
 
     Every other cell comes back as it was written. A number is the mean of what it could be, a word the likeliest; with
     `--draws 5` there are five tables, each filled with one draw of all gaps together (multiple imputation).
+
+    Data larger than a machine: `{program} impute saved_models/NAME --engine beam --data 'rows/*.parquet' -o filled`.
     """
+    check_options(context, engine)
+    if engine is not None:
+        run_bulk(engine, "impute", run, data, output, runner=runner, options=beam_options)
+        return
     check_suffix(output, ".csv", ".gz")
     with console.status("Opening the run"):
         loaded = open_run(run)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vae_tf.cli.common import check_suffix, console, emit
+from vae_tf.cli.predict_tables import Asked, is_table, read_columns, write_answers
 from vae_tf.errors import UserFileError, UserValueError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = ["predict"]
 
 _IMAGES = (".png", ".jpg", ".jpeg")
 _SHOWN = 8
+_NOT_OF_ROWS = ("seed", "label")
 
 
 def predict(  # noqa: PLR0913 - options of the command line
@@ -26,7 +28,9 @@ def predict(  # noqa: PLR0913 - options of the command line
     ],
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="PNG or JPEG images, or one .npz/.npy with the inputs by name."),
+        typer.Argument(
+            metavar="[FILE]...", help="Images, or one .npz/.npy with the inputs by name, or a table (.csv, .parquet)."
+        ),
     ] = None,
     *,
     model: Annotated[str, typer.Option("--model", "-m", help="The model's name: its folder's below saved_models.")],
@@ -37,49 +41,57 @@ def predict(  # noqa: PLR0913 - options of the command line
     seed: Annotated[int, typer.Option(help="Seed of the first row of `sample` and `impute`; the next rows count on.")] = 0,
     temperature: Annotated[float, typer.Option(help="Of `sample`: below 1 keeps to the more probable.", min=0.0)] = 1.0,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the server, and for one answer.", min=0.001)] = 30.0,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write answers to .npz, or pictures to .png.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write answers to .npz or .csv, or pictures to .png.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as one JSON object on stdout.")] = False,
 ) -> None:
     """Ask a running server; start one with `{program} serve saved_models/NAME`.
 
     Examples: `predict reconstruct a.png b.png -o seen.png`, `predict sample --num 64 -o draws.png`,
-    `predict encode data.npz -o codes.npz`, `predict score a.png --json`. Nothing here needs TensorFlow.
+    `predict encode data.npz -o codes.npz`, `predict impute gaps.csv -o filled.csv`, `predict score a.png --json`. Nothing here
+    needs TensorFlow.
     """
     from vae_tf.serving import Client, ServingError
 
     if output:
-        check_suffix(output, ".npz", ".png")
+        check_suffix(output, ".npz", ".png", ".csv")
     with Client(server, model, version, label, timeout) as client:
         try:
             client.wait_for_server(timeout, lambda: console.print(f"Waiting for {server}, {timeout:g} s", highlight=False))
-            answers = _ask(client, signature, files or [], num, seed, temperature)
+            answers, asked = _ask(client, signature, files or [], num, seed, temperature)
         except ServingError as error:
             raise UserValueError(f"{server} says {error}") from error
     if output:
-        _write(output, answers)
+        _write(output, answers, asked)
     result = {name: _plain(value) for name, value in answers.items()} if as_json else {}
     emit(result, as_json, lambda: _show(answers, output))
 
 
 def _ask(
     client: "Client", signature: str, files: list[Path], num: int, seed: int, temperature: float
-) -> "dict[str, np.ndarray]":
+) -> "tuple[dict[str, np.ndarray], Asked]":
+    """Return the answers, and what was asked."""
     import numpy as np
 
     if signature == "sample" and not files:
-        seeds = np.arange(seed, seed + num)
-        return client.predict("sample", {"seed": seeds, "temperature": np.full(num, temperature)})
+        asked = Asked({"seed": np.arange(seed, seed + num), "temperature": np.full(num, temperature)})
+        return client.predict("sample", asked.inputs), asked
     if not files:
         raise UserValueError(f"{signature} needs a FILE: images, or .npz/.npy with its inputs.")
     if all(path.suffix.lower() in _IMAGES for path in files):
-        return client.of_images(signature.removesuffix("_encoded"), files)
+        return client.of_images(signature.removesuffix("_encoded"), files), Asked({})
     if len(files) > 1:
-        raise UserValueError("Give images, or one .npz or .npy file.")
+        raise UserValueError("Give images, or one .npz, .npy, .csv or .parquet file.")
     wanted = client.fields(signature).inputs
-    inputs = _load(files[0], [name for name in wanted if name != "seed"])
-    if "seed" in wanted and "seed" not in inputs:
-        inputs["seed"] = np.arange(seed, seed + len(next(iter(inputs.values()))))
-    return client.predict(signature, inputs)
+    if is_table(files[0]):
+        asked = read_columns(files[0], {name: field for name, field in wanted.items() if name not in _NOT_OF_ROWS})
+    else:
+        asked = Asked(_load(files[0], [name for name in wanted if name != "seed"]))
+    count = len(next(iter(asked.inputs.values())))
+    more = {"seed": np.arange(seed, seed + count), **({"label": np.full(count, -1)} if asked.names else {})}
+    inputs = {**{name: value for name, value in more.items() if name in wanted}, **asked.inputs}
+    return client.predict(signature, inputs), asked
 
 
 def _load(path: Path, wanted: list[str]) -> "dict[str, np.ndarray]":
@@ -96,11 +108,14 @@ def _load(path: Path, wanted: list[str]) -> "dict[str, np.ndarray]":
     return {name: value for name, value in arrays.items() if name in (*wanted, "seed")} or arrays
 
 
-def _write(path: Path, answers: "dict[str, np.ndarray]") -> None:
+def _write(path: Path, answers: "dict[str, np.ndarray]", asked: Asked) -> None:
     import numpy as np
 
     from vae_tf.artifacts import atomic_file, write_arrays
 
+    if path.suffix == ".csv":
+        write_answers(path, answers, asked)
+        return
     if path.suffix == ".npz":
         write_arrays(path, {name: value for name, value in answers.items() if value.dtype != object})
         return
@@ -124,13 +139,19 @@ def _write(path: Path, answers: "dict[str, np.ndarray]") -> None:
 
 
 def _plain(value: "np.ndarray") -> Any:
-    return [item.hex() for item in value.ravel().tolist()] if value.dtype == object else value.tolist()
+    if value.dtype != object:
+        return value.tolist()
+    return [item.decode("utf-8", "replace") for item in value.ravel().tolist()]
+
+
+def _few(value: "np.ndarray") -> list[Any]:
+    return _plain(value) if value.dtype == object else [round(float(number), 4) for number in value]
 
 
 def _show(answers: "dict[str, np.ndarray]", output: Path | None) -> None:
     for name, value in answers.items():
         shape = " x ".join(map(str, value.shape))
-        few = f": {json.dumps([round(float(v), 4) for v in value])}" if value.ndim == 1 and len(value) <= _SHOWN else ""
+        few = f": {json.dumps(_few(value))}" if value.ndim == 1 and len(value) <= _SHOWN else ""
         typer.echo(f"{name}  {shape} {value.dtype}{few}")
     if output:
         console.print(f"Wrote {output}", highlight=False)

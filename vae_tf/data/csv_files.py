@@ -5,6 +5,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import GAPS, Table, is_number
 from vae_tf.errors import UserFileError
 
-__all__ = ["SAMPLE", "Dialect", "content_of", "read_csv"]
+__all__ = ["SAMPLE", "Dialect", "content_of", "read_csv", "read_csv_rows"]
 
 _SEPARATORS = "\t;|,"
 """What may be between cells; of those that fit as well, the first: a comma is in numbers and texts of files with others too."""
@@ -100,6 +101,46 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
     return Table(
         columns, str(path), lambda row: f"line {_line(content, dialect, row + dialect.has_header)}", gaps, notes=tuple(notes)
     )
+
+
+def read_csv_rows(path: str | Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a table as `read_csv` reads it, one at a time and every cell as a text, however large the file is.
+
+    Args:
+        path: the file, in UTF-8; what its suffix says is compressed is unpacked.
+
+    Raises:
+        UserFileError: it cannot be read, or a row has another number of cells than the first.
+    """
+    with _stream(path) as beginning:
+        sample = beginning.read(SAMPLE)
+    dialect = Dialect.of(sample.rpartition("\n")[0] if len(sample) == SAMPLE else sample)
+    names = [f"column_{number}" for number in range(dialect.width)]
+    with _stream(path) as stream:
+        reader = csv.reader(stream, delimiter=dialect.separator)
+        if dialect.has_header:
+            names = list(_named(next(reader, [])))
+        for row in reader:
+            if not row and dialect.width > 1:
+                continue
+            if len(row) != len(names):
+                line = f"Expected {len(names)} columns, got {len(row)} on line {reader.line_num}"
+                raise UserFileError(f"{path} must be a table of separated values. Received: {line}.")
+            yield dict(zip(names, (_with_point(cell, dialect) for cell in row), strict=True))
+
+
+@contextmanager
+def _stream(path: str | Path) -> Iterator[io.TextIOWrapper]:
+    try:
+        with pa.input_stream(str(path), compression="detect") as content:
+            yield io.TextIOWrapper(content, "utf-8-sig", newline="")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(Path(path), error) from error
+
+
+def _with_point(cell: str, dialect: Dialect) -> str:
+    is_number = dialect.decimal_point == "," and _DECIMAL_COMMA.fullmatch(cell.strip())
+    return cell.replace(",", ".") if is_number else cell
 
 
 def content_of(path: Path) -> tuple[bytes, list[Note]]:

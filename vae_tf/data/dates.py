@@ -3,7 +3,16 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["DATE_FORMATS", "as_seconds", "date_text", "find_date_format", "is_day_or_month_first"]
+__all__ = [
+    "DATE_FORMATS",
+    "FIRST_SECOND",
+    "LAST_SECOND",
+    "as_seconds",
+    "date_text",
+    "date_unit",
+    "find_date_format",
+    "is_day_or_month_first",
+]
 
 DATE_FORMATS = (
     "%Y-%m-%d",
@@ -41,7 +50,8 @@ _ASKED = ("%Y%m%d", "%Y-%m", "%Y")
 """Forms that are numbers as well: only where the configuration says that they are dates."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY, _MINUTE = 86400.0, 60.0
-_FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC) - _EPOCH for year in (1, 9999))
+FIRST_SECOND, LAST_SECOND = ((datetime(year, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds() for year in (1, 9999))
+"""Seconds since 1970 that dates are written within."""
 
 
 def find_date_format(texts: Iterable[str], asked: bool = False) -> str:
@@ -85,6 +95,16 @@ def as_seconds(text: str, form: str) -> float | None:
     return ((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH).total_seconds()
 
 
+def date_unit(form: str) -> float:
+    """Return the seconds of the smallest step that a form can say, days at most.
+
+    Example:
+        >>> date_unit("%Y-%m-%d"), date_unit("%Y-%m-%d %H:%M")
+        (86400.0, 60.0)
+    """
+    return _DAY if "%H" not in form else _MINUTE if "%S" not in form else 1e-6 if "%f" in form else 1.0
+
+
 def date_text(seconds: float, form: str) -> str:
     """Write seconds since 1970 in a format, rounded to what it can say; years stay within 1 to 9998.
 
@@ -92,8 +112,9 @@ def date_text(seconds: float, form: str) -> str:
         >>> date_text(86400.0 * 1.6, "%Y-%m-%d"), date_text(90.0, "%H:%M")
         ('1970-01-03', '00:02')
     """
-    unit = _DAY if "%H" not in form else _MINUTE if "%S" not in form else 1e-6 if "%f" in form else 1.0
-    rounded = min(max(round(seconds / unit) * unit, _FIRST.total_seconds()), _LAST.total_seconds())
+    unit = date_unit(form)
+    rounded = seconds if unit < 1.0 else round(seconds / unit) * unit  # a timedelta is rounded to millionths itself
+    rounded = min(max(rounded, FIRST_SECOND), LAST_SECOND)
     moment = _EPOCH + timedelta(seconds=rounded)
     year = f"{moment.year:04d}"  # strftime leaves out leading zeros of a year
     return moment.strftime(form.replace("%Y", year))

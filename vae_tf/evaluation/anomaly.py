@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from vae_tf.data.pipeline import Dataset, eval_batches
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
-from vae_tf.evaluation.bounds import BoundEstimator
+from vae_tf.evaluation.bounds import BoundEstimator, nats_of_cells
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 
@@ -151,8 +151,7 @@ def _nats_of_cells(vae: VAE, names: Sequence[str], batches: tf.data.Dataset, see
 
     @tf.function(autograph=False, reduce_retracing=True)
     def measure(x: tf.Tensor, labels: tf.Tensor, pair: tf.Tensor) -> tf.Tensor:
-        draws = vae.latent.sample_blocks(vae.encode(x, labels), pair, (_NUM_DRAWS,), hard=True)
-        return -tf.reduce_mean(vae.decode(tf.concat([z for z, _ in draws], axis=-1)).cells(x), axis=0)
+        return nats_of_cells(vae, x, labels, pair, _NUM_DRAWS)
 
     fold, root = tf.random.experimental.stateless_fold_in, tf.constant(seed, tf.int32)
     found = np.concatenate([measure(x, labels, fold(root, index)).numpy() for index, (x, labels) in enumerate(batches)])

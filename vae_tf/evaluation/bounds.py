@@ -12,7 +12,7 @@ import tensorflow as tf
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.models.vae import VAE
 
-__all__ = ["BoundEstimates", "BoundEstimator", "ExampleBounds", "stderr"]
+__all__ = ["BoundEstimates", "BoundEstimator", "ExampleBounds", "nats_of_cells", "stderr"]
 
 _CHUNK_VALUES = 4_000_000
 """Decoded values held at once: bounds the memory, whatever the number of samples."""
@@ -107,6 +107,23 @@ def _power_of_two(bits: float) -> float | None:
 def stderr(values: np.ndarray) -> float:
     """Return the standard error of the mean of values [N]; 0 where one example leaves it unknown."""
     return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def nats_of_cells(vae: VAE, x: tf.Tensor, labels: tf.Tensor | None, seed: Any, num_samples: int) -> tf.Tensor:
+    """Return -log p of every cell of rows given z, the mean over draws of q(z|x): which cell makes a row odd.
+
+    Args:
+        vae: a model of mixed rows.
+        x: rows in the model's units, [B, D].
+        labels: int64 [B]; None for a model that is told none.
+        seed: a stateless seed.
+        num_samples: draws.
+
+    Returns:
+        Nats, float32 [B, D]; 0 of gaps.
+    """
+    draws = vae.latent.sample_blocks(vae.encode(x, labels), seed, (num_samples,), hard=True)
+    return tf.reduce_mean(-vae.decode(tf.concat([z for z, _ in draws], axis=-1)).cells(x), axis=0)
 
 
 def _milestones(num_samples: int) -> list[int]:

@@ -75,7 +75,7 @@ class Imputer:
         self.num_samples = num_samples
         x = tf.TensorSpec([None, *vae.event_shape])
         signature = (x, tf.TensorSpec([None], tf.int64), tf.TensorSpec([2], tf.int32))
-        self._draw = tf.function(self._draws, input_signature=signature, autograph=False)
+        self._draw = tf.function(self.draws, input_signature=signature, autograph=False)
 
     def batches(
         self, x: np.ndarray, seed: tuple[int, int], labels: np.ndarray | None = None
@@ -98,7 +98,14 @@ class Imputer:
             rows, weights = self._draw(x[part].astype(np.float32), labels[part].astype(np.int64), pair)
             yield part, WeightedRows(rows.numpy(), weights.numpy().astype(np.float64))
 
-    def _draws(self, x: tf.Tensor, labels: tf.Tensor, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def draws(self, x: tf.Tensor, labels: tf.Tensor, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return completed rows [S, B, D] and their weights [S, B] of one batch, as tensors; see `WeightedRows`.
+
+        Args:
+            x: rows in the model's units, NaN where something is to be filled in, [B, D].
+            labels: int64 [B].
+            seed: a stateless seed.
+        """
         latent, num, count = self.vae.latent, self.num_samples, tf.shape(x)[0]
         fold = tf.random.experimental.stateless_fold_in
         seen = x if self.vae.likelihood.takes_gaps else tf.where(tf.math.is_finite(x), x, 0.0)

@@ -55,8 +55,13 @@ def random_request(signature: Signature, num_rows: int = _ROWS) -> dict[str, np.
             request[name] = rng.integers(0, 256, value.shape).astype(value.dtype)
         elif value.dtype.kind == "f":
             request[name] = value + rng.random(value.shape).astype(value.dtype)
-    if signature.name == "impute":
-        request["x"] = np.where(rng.random(request["x"].shape) < 0.5, request["x"], np.float32("nan"))
+    for field in signature.inputs:
+        value = request[field.name]
+        if field.others:
+            options = [np.asarray(one).item() for one in (field.example, *field.others)]
+            value = request[field.name] = rng.choice(np.array(options), num_rows).astype(value.dtype)
+        if field.gap is not None:
+            request[field.name] = np.where(rng.random(value.shape) < 0.5, value, np.asarray(field.gap, value.dtype))
     return request
 
 

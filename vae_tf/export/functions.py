@@ -8,7 +8,7 @@ from vae_tf.evaluation.bounds import BoundEstimator
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 
-__all__ = ["IMPUTE_STEPS", "SCORE_SAMPLES", "ServedFunctions", "Tensors"]
+__all__ = ["IMPUTE_STEPS", "SCORE_SAMPLES", "ServedFunctions", "Tensors", "row_seeds"]
 
 SCORE_SAMPLES = 32
 """Samples of z by which the `score` signature estimates an example's negative ELBO."""
@@ -37,7 +37,8 @@ class ServedFunctions:
 
     def _raw(self, x: tf.Tensor) -> tf.Tensor:
         """Scale model values back to raw units, in the graph."""
-        return x * tf.constant(self.spec.scale, tf.float32) + tf.constant(self.spec.shift, tf.float32)
+        dtype = tf.as_dtype(self.spec.raw_dtype)
+        return tf.cast(x, dtype) * tf.constant(self.spec.scale, dtype) + tf.constant(self.spec.shift, dtype)
 
     def _mean(self, z: tf.Tensor) -> tf.Tensor:
         return self._raw(self.vae.decode(z).mean())
@@ -73,14 +74,16 @@ class ServedFunctions:
 
     def sample(self, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Draw z from the prior, every row by its own seed alone, and decode it."""
+        z = self._prior_draws(seed, temperature, label)
+        return {"x": self._mean(z), "z": z}
 
+    def _prior_draws(self, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
         def draw(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             return self.vae.latent.draw(1, row[0], row[1])[0]
 
         spec = tf.TensorSpec([self.vae.latent.size], tf.float32)
-        z = tf.map_fn(draw, (_row_seeds(seed, "served sample"), temperature), fn_output_signature=spec)
-        z = z if label is None else self.vae.latent.relabel(z, label)
-        return {"x": self._mean(z), "z": z}
+        z = tf.map_fn(draw, (row_seeds(seed, "served sample"), temperature), fn_output_signature=spec)
+        return z if label is None else self.vae.latent.relabel(z, label)
 
     def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Estimate the negative ELBO of every row, with the same noise for all rows and requests."""
@@ -108,7 +111,12 @@ class ServedFunctions:
         answer is the mean of p(x|z) over the second half of the chain.
         """
         label = tf.fill(tf.shape(seed), tf.constant(-1, tf.int64)) if label is None else label
-        rows = (to_inputs(self.spec, tf.where(observed, x, 0.0)), observed, _row_seeds(seed, "served imputation"), label)
+        rows = (
+            to_inputs(self.spec, tf.where(observed, x, tf.zeros_like(x))),
+            observed,
+            row_seeds(seed, "served imputation"),
+            label,
+        )
         mean = tf.map_fn(self._impute_row, rows, fn_output_signature=tf.TensorSpec(self.spec.event_shape, tf.float32))
         return {"x": tf.where(observed, x, self._raw(mean))}
 
@@ -129,8 +137,8 @@ class ServedFunctions:
         return total / (IMPUTE_STEPS - IMPUTE_STEPS // 2)
 
 
-def _row_seeds(seed: tf.Tensor, purpose: str) -> tf.Tensor:
-    """Return one stateless seed a row, int32 [B, 2]: a function of the row's own number alone."""
+def row_seeds(seed: tf.Tensor, purpose: str) -> tf.Tensor:
+    """Return one stateless seed a row, int32 [B, 2]: a function of the row's own number [B] alone, and of what it is for."""
     pair = tf.constant(derive_pair(0, purpose), tf.int32)
     fold = tf.random.experimental.stateless_fold_in
 

@@ -164,7 +164,8 @@ def _write_version(content: _Content, path: Path, check: bool) -> list[Signature
     signatures = make_signatures(content.vae, content.spec)
     with atomic_directory(path) as temporary:
         archive = keras.export.ExportArchive()
-        archive.track(content.vae)
+        for resource in (content.vae, *{id(one): one for signature in signatures for one in signature.resources}.values()):
+            archive.track(resource)
         for signature in signatures:
             archive.add_endpoint(signature.name, _endpoint(signature), [field.spec for field in signature.inputs])
         archive.write_out(str(temporary), verbose=False)

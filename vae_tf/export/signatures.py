@@ -5,8 +5,8 @@ dimension; rows do not depend on each other, so that requests may be merged; no 
 operation checks the shape, for the server itself does not.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,17 @@ import tensorflow as tf
 
 from vae_tf.data.images import decode_image
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.export.columns import ServedColumn, served_columns
 from vae_tf.export.functions import SCORE_SAMPLES, ServedFunctions, Tensors
+from vae_tf.export.rows import ServedRows
 from vae_tf.models.vae import VAE
 
-__all__ = ["Input", "Signature", "describe_signature", "example_request", "make_signatures"]
+__all__ = ["Input", "Signature", "array_signatures", "describe_signature", "example_request", "make_signatures"]
 
 _TEXT_OF = {"x": "text", "reconstruction": "reconstruction_text"}
+_ROW_INPUTS = {"x": "", "start": "start_", "stop": "stop_"}
+_ROW_OUTPUTS = {"x": "", "reconstruction": "", "nats": "_nats", "spread": "_spread"}
+"""Inputs and outputs that are rows of a table, and what their columns' names begin or end with."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,17 @@ class Input:
         spec: shape, dtype and name; the shape begins with None.
         doc: what a client puts there.
         example: one row that is right.
+        others: more that are, where noise on the first would not be.
+        column: the table's name of the column that it is; empty where it is none.
+        gap: what stands for a missing value; None where there may be none.
     """
 
     spec: tf.TensorSpec
     doc: str
     example: Any
+    others: tuple[Any, ...] = ()
+    column: str = ""
+    gap: Any = None
 
     @property
     def name(self) -> str:
@@ -51,12 +62,14 @@ class Signature:
         function: one tensor [B, ...] an input -> {name: tensor [B, ...]}.
         inputs: what it takes, in order.
         output_docs: output name to what a client finds there.
+        resources: look-up tables that the function needs.
     """
 
     name: str
     function: Callable[..., Tensors]
     inputs: tuple[Input, ...]
     output_docs: Mapping[str, str]
+    resources: tuple[Any, ...] = field(default=(), repr=False)
 
     def __call__(self, *tensors: tf.Tensor) -> Tensors:
         """Check the shapes, and compute."""
@@ -65,52 +78,87 @@ class Signature:
 
 
 def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
-    """Return a model's signatures; `serving_default` is `reconstruct`.
+    """Return the signatures that a model is served with; `serving_default` is `reconstruct`.
 
     `reconstruct`, `encode` and `score` come in forms for what clients have: float values, for images also bytes (`_uint8`)
-    and PNG or JPEG files (`_encoded`, resized to the model's size). An autoencoder has no density: no `score`, no `impute`.
+    and PNG or JPEG files (`_encoded`, resized to the model's size). Of a table of mixed columns, every column is an input and
+    an output of its own. An autoencoder has no density: no `score`, no `impute`.
 
     Args:
         vae: the model.
         spec: how raw values become model inputs and back.
     """
-    functions = ServedFunctions(vae, spec)
-    raw = _describe_raw(spec)
+    signatures = array_signatures(vae, spec)
+    if spec.is_mixed:
+        columns = served_columns(spec.columns)
+        return [_with_columns(signature, columns) for signature in signatures]
+    make_forms = _image_forms if spec.is_image else _text_forms
+    forms = [form for signature in signatures if signature.name in _OF_X for form in make_forms(signature, spec)]
+    if spec.is_text:
+        signatures = [signature if signature.name in _AS_TOKENS else _with_text(signature, spec) for signature in signatures]
+    return [*signatures, *forms]
+
+
+def array_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
+    """Return the signatures that take and give arrays of raw numbers [B, *event_shape]; NaN where a row has a gap.
+
+    Args:
+        vae: the model.
+        spec: how raw values become model inputs and back.
+    """
+    functions = (ServedRows if spec.is_mixed else ServedFunctions)(vae, spec)
+    raw, dtype = _describe_raw(spec), tf.as_dtype(spec.raw_dtype)
     parameters = {name: f"parameter of q(z|x): {name}" for name in functions.parameter_names()}
-    x = Input(tf.TensorSpec([None, *spec.event_shape], tf.float32, name="x"), raw, _middle(spec))
+    x = Input(tf.TensorSpec([None, *spec.event_shape], dtype, name="x"), raw, _middle(spec))
     z = _row("z", tf.float32, "a point of the latent space", np.zeros(vae.latent.size), vae.latent.size)
     seed = _row("seed", tf.int64, "any number: equal seeds give equal draws", 0)
     temperature = _row("temperature", tf.float32, "1 for the prior itself; less keeps to its more probable part", 1.0)
     fraction = _row("fraction", tf.float32, "how far along the way, from 0 to 1", 0.5)
-    ends = [replace(x, spec=tf.TensorSpec(x.spec.shape, tf.float32, name=name)) for name in ("start", "stop")]
-    mean_x = {"x": f"mean of p(x|z), {raw}"}
+    ends = [replace(x, spec=tf.TensorSpec(x.spec.shape, dtype, name=name)) for name in ("start", "stop")]
+    what = "row of best guesses" if spec.is_mixed else "mean of p(x|z)"
+    mean_x, drawn_x = {"x": f"{what}, {raw}"}, {"x": f"{'draw' if spec.is_mixed else 'mean'} of p(x|z), {raw}"}
 
     label = _label_inputs(vae, spec, "label")
     end_labels = _label_inputs(vae, spec, "start_label", "stop_label")
-    reconstruction = {"reconstruction": f"mean of p(x|z) at the most probable z, {raw}"}
+    reconstruction = {"reconstruction": f"{what} at the most probable z, {raw}"}
     reconstruct = Signature("reconstruct", functions.reconstruct, (x, *label), reconstruction)
-    of_x = [reconstruct, Signature("encode", functions.encode, (x, *label), {"mean": "mean of q(z|x)", **parameters})]
-    others = [
+    signatures = [
+        replace(reconstruct, name="serving_default"),
+        reconstruct,
+        Signature("encode", functions.encode, (x, *label), {"mean": "mean of q(z|x)", **parameters}),
         Signature("decode", functions.decode, (z,), mean_x),
-        Signature("sample", functions.sample, (seed, temperature, *label), {**mean_x, "z": "the prior draw"}),
+        Signature("sample", functions.sample, (seed, temperature, *label), {**drawn_x, "z": "the prior draw"}),
         Signature("interpolate", functions.interpolate, (*ends, fraction, *end_labels), {**mean_x, "z": "the point between"}),
     ]
     if vae.latent.has_density:
         bound = {"negative_elbo": f"estimate in nats from {SCORE_SAMPLES} samples; lower is more like the training data"}
-        of_x.append(Signature("score", functions.score, (x, *label), bound))
-    if vae.latent.has_density and not spec.is_text:
-        mask = Input(
-            tf.TensorSpec(x.spec.shape, tf.bool, name="observed"), "false where missing", np.ones(spec.event_shape, bool)
-        )
-        filled = {"x": f"the missing values filled in, {raw}"}
-        nan = replace(x, doc=f"{raw}; NaN where missing")
-        others.append(Signature("impute", functions.impute, (nan, seed, *label), filled))
-        others.append(Signature("impute_masked", functions.impute_masked, (x, mask, seed, *label), filled))
-    make_forms = _image_forms if spec.is_image else _text_forms
-    forms = [form for signature in of_x for form in make_forms(signature, spec)]
+        bound |= {"nats": "-log p of the cell given z, in nats; 0 of a gap"} if spec.is_mixed else {}
+        signatures.append(Signature("score", functions.score, (x, *label), bound))
+        signatures += _imputations(functions, x, seed, label)
+    return signatures
+
+
+_OF_X = ("reconstruct", "encode", "score")
+_AS_TOKENS = ("serving_default", *_OF_X)
+
+
+def _imputations(functions: ServedFunctions, x: Input, seed: Input, label: tuple[Input, ...]) -> list[Signature]:
+    """Return the signatures that fill in what is missing."""
+    spec, filled = functions.spec, {"x": f"the missing values filled in, {x.doc}"}
+    nan = replace(x, doc=f"{x.doc}; NaN where missing", gap=np.nan)
     if spec.is_text:
-        others = [_with_text(signature, spec) for signature in others]
-    return [replace(reconstruct, name="serving_default"), *of_x, *forms, *others]
+        return []
+    if isinstance(functions, ServedRows):
+        sure = {"spread": "of what was filled in: the standard deviation of a number, the probability of a word"}
+        return [
+            Signature("impute", functions.fill_in, (nan, *label), {**filled, **sure}),
+            Signature("impute_draw", functions.impute_draw, (nan, seed, *label), filled),
+        ]
+    mask = Input(tf.TensorSpec(x.spec.shape, tf.bool, name="observed"), "false where missing", np.ones(spec.event_shape, bool))
+    return [
+        Signature("impute", functions.impute, (nan, seed, *label), filled),
+        Signature("impute_masked", functions.impute_masked, (x, mask, seed, *label), filled),
+    ]
 
 
 def _row(name: str, dtype: tf.DType, doc: str, example: Any, *shape: int) -> Input:
@@ -128,6 +176,8 @@ def _label_inputs(vae: VAE, spec: DatasetSpec, *names: str) -> tuple[Input, ...]
 def _describe_raw(spec: DatasetSpec) -> str:
     if spec.is_text:
         return "token numbers, 0 from the end of the text on"
+    if spec.is_mixed:
+        return "in the table's own units"
     bounds = f"from {spec.raw_range[0]:g} to {spec.raw_range[1]:g}" if spec.raw_range else "in the data's own units"
     binary = "; the model sees 1 where it is above the middle, else 0" if spec.is_binary else ""
     return f"raw values {bounds}{binary}"
@@ -135,7 +185,7 @@ def _describe_raw(spec: DatasetSpec) -> str:
 
 def _middle(spec: DatasetSpec) -> np.ndarray:
     """Return raw values that any model of this data takes."""
-    return np.broadcast_to(np.asarray(spec.shift, np.float32), spec.event_shape).astype(np.float32)
+    return np.broadcast_to(np.asarray(spec.shift, spec.raw_dtype), spec.event_shape).astype(spec.raw_dtype)
 
 
 def _image_forms(signature: Signature, spec: DatasetSpec) -> list[Signature]:
@@ -202,6 +252,57 @@ def _with_text(signature: Signature, spec: DatasetSpec) -> Signature:
     return replace(signature, function=function, output_docs={**signature.output_docs, **docs})
 
 
+def _with_columns(signature: Signature, columns: Sequence[ServedColumn]) -> Signature:
+    """Return the signature with an input and an output for every column of a row; cells that were there come back as given."""
+    is_filling = signature.name.startswith("impute")
+
+    def function(*tensors: tf.Tensor) -> Tensors:
+        cells, given = iter(tensors), []
+        for one in signature.inputs:
+            if one.name in _ROW_INPUTS:
+                read = [column.read(next(cells)) for column in columns]
+                given.append(tf.stack(read, axis=1))
+            else:
+                given.append(next(cells))
+        outputs: Tensors = {}
+        for key, value in signature.function(*given).items():
+            outputs |= _cells_of(key, value, columns)
+        return {**outputs, **(_kept(tensors, given[0], outputs) if is_filling else {})}
+
+    def _kept(tensors: Sequence[tf.Tensor], x: tf.Tensor, outputs: Tensors) -> Tensors:
+        kept, there = {}, tf.unstack(tf.math.is_finite(x), axis=1)
+        for column, is_there, cells in zip(columns, there, tensors[: len(columns)], strict=True):
+            filled = outputs[column.served_name]
+            kept[column.served_name] = tf.where(is_there, tf.cast(cells, filled.dtype), filled)
+        return kept
+
+    inputs: list[Input] = []
+    for one in signature.inputs:
+        inputs += [_cells_input(_ROW_INPUTS[one.name], column) for column in columns] if one.name in _ROW_INPUTS else [one]
+    docs: dict[str, str] = {}
+    for key, doc in signature.output_docs.items():
+        names = [f"{column.served_name}{_ROW_OUTPUTS[key]}" for column in columns] if key in _ROW_OUTPUTS else [key]
+        docs |= dict.fromkeys(names, doc)
+    return replace(signature, function=function, inputs=tuple(inputs), output_docs=docs, resources=tuple(columns))
+
+
+def _cells_of(key: str, value: tf.Tensor, columns: Sequence[ServedColumn]) -> Tensors:
+    """Return an output as a client gets it: of a row its columns, cells as cells."""
+    if key not in _ROW_OUTPUTS:
+        return {key: value}
+    end, parts = _ROW_OUTPUTS[key], tf.unstack(value, axis=1)
+    return {
+        f"{column.served_name}{end}": part if end else column.write(part) for column, part in zip(columns, parts, strict=True)
+    }
+
+
+def _cells_input(prefix: str, column: ServedColumn) -> Input:
+    spec = tf.TensorSpec([None], column.dtype, name=f"{prefix}{column.served_name}")
+    dtype = object if column.dtype == tf.string else column.dtype.as_numpy_dtype
+    first, *others = (np.asarray(example, dtype) for example in column.examples)
+    return Input(spec, column.doc, first, tuple(others), column.column.name, column.gap)
+
+
 def example_request(signature: Signature, num_rows: int = 1) -> dict[str, np.ndarray]:
     """Return a request that is right, input name to array [num_rows, ...]: for warm-up and checks."""
     return {field.name: np.repeat(np.asarray(field.example)[np.newaxis], num_rows, axis=0) for field in signature.inputs}
@@ -214,6 +315,8 @@ def describe_signature(signature: Signature) -> dict[str, Any]:
             "dtype": field.spec.dtype.name,
             "shape": [None if length is None else int(length) for length in field.spec.shape],
             "description": field.doc,
+            **({"column": field.column} if field.column else {}),
+            **({} if field.gap is None else {"missing": "" if field.spec.dtype == tf.string else "NaN"}),
         }
         for field in signature.inputs
     }

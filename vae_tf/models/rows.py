@@ -27,12 +27,7 @@ class RowDistribution(ComputedDistribution):
         return tf.reduce_sum(self.cells(x), axis=-1)
 
     def _sample_n(self, n: Any, seed: Any = None) -> tf.Tensor:
-        return self._shaped(self._completed(self._repeated(n), sanitize_seed(seed)), [n])
+        return self._shaped(self.likelihood.rows(self._repeated(n), sanitize_seed(seed)), [n])
 
     def _mean(self) -> tf.Tensor:
-        return self._shaped(self._completed(self._repeated(1), None), [])
-
-    def _completed(self, params: tf.Tensor, seed: Any) -> tf.Tensor:
-        """Return rows of which all cells are chosen."""
-        gaps = tf.fill([tf.shape(params)[0], *self.likelihood.event_shape], float("nan"))
-        return self.likelihood.complete(params, gaps, seed)[0]
+        return self._shaped(self.likelihood.rows(self._repeated(1), None), [])

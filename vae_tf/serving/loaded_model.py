@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from vae_tf.artifacts import read_json
+from vae_tf.errors import UserFileError, graph_reason
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.tensors import SignatureInfo, TensorInfo, dtype_name
 
@@ -45,7 +47,8 @@ class LoadedModel:
             self._session.close()
             raise ServingError(Code.INTERNAL, f"{path}: {error}") from error
         self.signature_defs = dict(meta.signature_def)
-        self.signatures = {name: _signature_info(name, signature) for name, signature in self.signature_defs.items()}
+        missing = _may_be_missing(path / "assets.extra" / "manifest.json")
+        self.signatures = {name: _signature_info(name, one, missing.get(name, ())) for name, one in self.signature_defs.items()}
         self._callables: dict[tuple[str, tuple[str, ...]], Any] = {}
         self._lock = threading.Lock()
 
@@ -66,7 +69,7 @@ class LoadedModel:
         try:
             values = call(*[inputs[alias] for alias in signature.inputs])
         except tf.errors.OpError as error:
-            raise ServingError(Code(error.error_code), error.message.partition("\n")[0]) from error
+            raise ServingError(Code(error.error_code), graph_reason(error.message)) from error
         return dict(zip(aliases, (np.asarray(value) for value in values), strict=True))
 
     def _make(self, signature: SignatureInfo, aliases: tuple[str, ...]) -> Any:
@@ -81,11 +84,22 @@ class LoadedModel:
         self._callables.clear()
 
 
-def _signature_info(name: str, signature: Any) -> SignatureInfo:
-    return SignatureInfo(name, signature.method_name, _infos(signature.inputs), _infos(signature.outputs))
+def _may_be_missing(manifest: Path) -> dict[str, list[str]]:
+    """Return the inputs whose values may be missing, by signature, as the manifest of a servable of ours says."""
+    try:
+        signatures = read_json(manifest)["signatures"]
+        return {
+            name: [alias for alias, one in fields["inputs"].items() if "missing" in one] for name, fields in signatures.items()
+        }
+    except (UserFileError, KeyError, TypeError, AttributeError):
+        return {}
 
 
-def _infos(tensors: Any) -> dict[str, TensorInfo]:
+def _signature_info(name: str, signature: Any, missing: Sequence[str]) -> SignatureInfo:
+    return SignatureInfo(name, signature.method_name, _infos(signature.inputs, missing), _infos(signature.outputs))
+
+
+def _infos(tensors: Any, missing: Sequence[str] = ()) -> dict[str, TensorInfo]:
     """Return the tensors by alias, in the order of their names; the initialisation's, which has no type, is left out."""
     infos = {}
     for alias in sorted(tensors):
@@ -95,7 +109,7 @@ def _infos(tensors: Any) -> dict[str, TensorInfo]:
             dims = (
                 None if info.tensor_shape.unknown_rank else tuple(None if d.size < 0 else d.size for d in info.tensor_shape.dim)
             )
-            infos[alias] = TensorInfo(alias, info.name, dtype_name(dtype.name), dtype.as_numpy_dtype, dims)
+            infos[alias] = TensorInfo(alias, info.name, dtype_name(dtype.name), dtype.as_numpy_dtype, dims, alias in missing)
     return infos
 
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -65,6 +66,7 @@ class TensorInfo:
         dtype: TensorFlow's name of the type, e.g. `float`, `int64`, `string`.
         numpy_dtype: the same for NumPy; object for strings.
         shape: lengths, None where unknown; None as a whole for unknown rank.
+        takes_null: whether JSON's null is a missing value here: NaN, or an empty string. TensorFlow Serving never takes it.
     """
 
     alias: str
@@ -72,6 +74,7 @@ class TensorInfo:
     dtype: str
     numpy_dtype: Any
     shape: tuple[int | None, ...] | None
+    takes_null: bool = False
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         """Compare a value's shape with the declared one: kernels do not always, and some die of it.
@@ -117,8 +120,13 @@ def array_from_json(value: Any, info: TensorInfo) -> np.ndarray:
     Example:
         >>> array_from_json([[1, 2.5]], TensorInfo("x", "x:0", "float", np.float32, None)).tolist()
         [[1.0, 2.5]]
+        >>> array_from_json(["a", None], TensorInfo("x", "x:0", "string", object, None, takes_null=True)).tolist()
+        [b'a', b'']
     """
     flat, shape, kinds = _flatten(value)
+    if info.takes_null and type(None) in kinds:
+        flat = [("" if info.dtype == "string" else math.nan) if element is None else element for element in flat]
+        kinds = set(map(type, flat))
     if info.dtype == "string":
         return object_array([_text(element) for element in flat], shape)
     allowed = {int, float} if info.dtype in _FLOATS else {int} if info.dtype in _RANGES else {bool}

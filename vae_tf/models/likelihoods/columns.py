@@ -168,16 +168,27 @@ class ColumnsLikelihood(Likelihood):
         Returns:
             The rows without gaps, and log p of the cells that were there, each given all before it, drawn ones too, [N].
         """
+        return self._completed(params, tf.unstack(tf.cast(x, tf.float32), axis=1), seed)
+
+    def rows(self, params: tf.Tensor, seed: Any) -> tf.Tensor:
+        """Return rows [N, D] of which nothing is given; see `complete`."""
+        return self._completed(params, [None] * len(self.cells.columns), seed)[0]
+
+    def _completed(self, params: tf.Tensor, given: list[Any], seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Do what `complete` does, of rows by column [N], None where nothing is given of all."""
         num, width = len(self.cells.columns), self.hidden_size
         units, log_weights = tf.reshape(params[:, : num * width], [-1, num, width]), tf.zeros(tf.shape(params)[:1])
-        rows = tf.unstack(tf.cast(x, tf.float32), axis=1)
-        for place in range(num):
-            own = self._inner(units[:, place : place + 1], [place])
-            drawn, log_prob = self._cell(own, rows[place], place, _folded(seed, place))
-            log_weights += tf.where(tf.math.is_finite(rows[place]), log_prob, 0.0)
-            rows[place] = tf.where(tf.math.is_finite(rows[place]), rows[place], drawn)
+        rows: list[tf.Tensor] = []
+        for place, own in enumerate(given):
+            parts = self._parts(self._inner(units[:, place : place + 1], [place]), place)
+            drawn = self._drawn(parts, place, _folded(seed, place))
+            if own is not None:
+                is_there = tf.math.is_finite(own)
+                log_weights += tf.where(is_there, self._log_prob_of_cells(parts, own, place), 0.0)
+                drawn = tf.where(is_there, own, drawn)
+            rows.append(drawn)
             if self.autoregressive and place + 1 < num:
-                units += self._looked_back(tf.stack(rows, axis=1), place)
+                units += self._looked_back(tf.stack(rows + [tf.zeros_like(drawn)] * (num - len(rows)), axis=1), place)
         return tf.stack(rows, axis=1), log_weights
 
     def _looked_back(self, x: tf.Tensor, place: int) -> tf.Tensor:
@@ -209,28 +220,36 @@ class ColumnsLikelihood(Likelihood):
         is_repeated = tf.constant(self.cells.repeats[list(rows)])[:, tf.newaxis]
         return tf.reduce_logsumexp(log_weights + tf.where(is_repeated, mass, density), axis=-1)
 
-    def _cell(self, units: tf.Tensor, x: tf.Tensor, place: int, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return a draw of one column, or its best guess, and log p of the cells x [N] that are there, by units [N, 1, W]."""
+    def _parts(self, units: tf.Tensor, place: int) -> Any:
+        """Return what the distribution of one column is made of, by units [N, 1, W]: logits of words, a mixture of numbers."""
         if place in self.cells.words:
-            row = self.cells.words.index(place)
-            logits = self.word_layers[row](units[:, 0])
-            log_prob = -tf.nn.sparse_softmax_cross_entropy_with_logits(self.cells.word(x, self.cells.sizes[row]), logits)
-            num_seen = min(self.cells.sizes[row], max(1, self.cells.columns[place].num_values))
-            known = logits[:, :num_seen]  # (other) is the last, and drawn only where training rows have it
-            chosen = known if seed is None else gumbel_max(known, seed)
-            return tf.cast(tf.argmax(chosen, axis=-1), tf.float32), log_prob
-        row = self.cells.numbers.index(place)
-        mixture = self._mixture(units, [row])
-        log_weights, loc, log_scale = (one[:, 0] for one in mixture)
+            return self.word_layers[self.cells.words.index(place)](units[:, 0])
+        return self._mixture(units, [self.cells.numbers.index(place)])
+
+    def _log_prob_of_cells(self, parts: Any, x: tf.Tensor, place: int) -> tf.Tensor:
+        """Return log p of the cells x [N] of one column; of gaps something finite."""
+        if place in self.cells.words:
+            size = self.cells.sizes[self.cells.words.index(place)]
+            return -tf.nn.sparse_softmax_cross_entropy_with_logits(self.cells.word(x, size), parts)
+        return self._log_prob_of_numbers(parts, x[:, tf.newaxis], [self.cells.numbers.index(place)])[:, 0]
+
+    def _drawn(self, parts: Any, place: int, seed: Any) -> tf.Tensor:
+        """Return draws of one column, or its best guesses, [N]."""
+        if place in self.cells.words:
+            size = self.cells.sizes[self.cells.words.index(place)]
+            known = parts[:, : min(size, max(1, self.cells.columns[place].num_values))]
+            chosen = known if seed is None else gumbel_max(known, seed)  # (other), the last, only where training rows have it
+            return tf.cast(tf.argmax(chosen, axis=-1), tf.float32)
+        log_weights, loc, log_scale = (one[:, 0] for one in parts)
         if seed is None:
             score = tf.reduce_sum(tf.exp(log_weights) * loc, axis=-1)
         else:
             pick = gumbel_max(log_weights, _folded(seed, 0))
             score = tf.reduce_sum(pick * loc, axis=-1) + tf.exp(tf.reduce_sum(pick * log_scale, axis=-1)) * logistic_noise(
-                tf.shape(x), _folded(seed, 1)
+                tf.shape(log_weights)[:1], _folded(seed, 1)
             )
-        value = self.cells.values_of(tf.clip_by_value(score, -EDGE, EDGE)[:, tf.newaxis], [row])[:, 0]
-        return value, self._log_prob_of_numbers(mixture, x[:, tf.newaxis], [row])[:, 0]
+        row = self.cells.numbers.index(place)
+        return self.cells.values_of(tf.clip_by_value(score, -EDGE, EDGE)[:, tf.newaxis], [row])[:, 0]
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
