@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds, stderr
     from vae_tf.evaluation.calibration import Calibration, measure_calibration
     from vae_tf.evaluation.codes import encode_means
+    from vae_tf.evaluation.column_nats import ColumnNats, least_learned, measure_column_nats
     from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_figure, comparison_rows, hole_rows
     from vae_tf.evaluation.curve import CurveVerdict, read_curve
     from vae_tf.evaluation.disentanglement import Disentanglement, measure_disentanglement
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
         clustering_accuracy,
         measure_representation,
     )
+    from vae_tf.evaluation.table_page import TablePage, make_table_page
     from vae_tf.evaluation.viewer import View, Viewer
 
 __all__ = [
@@ -113,6 +115,7 @@ __all__ = [
     "Bracket",
     "Calibration",
     "Clustering",
+    "ColumnNats",
     "Comparison",
     "CurveVerdict",
     "Detection",
@@ -139,6 +142,7 @@ __all__ = [
     "Scores",
     "Stage",
     "Subject",
+    "TablePage",
     "View",
     "Viewer",
     "WeightedRows",
@@ -177,9 +181,12 @@ __all__ = [
     "label_texts",
     "learning_curves",
     "learning_figure",
+    "least_learned",
     "make_feature_space",
+    "make_table_page",
     "manifold_grid",
     "measure_calibration",
+    "measure_column_nats",
     "measure_detection",
     "measure_disentanglement",
     "measure_generation",
@@ -217,6 +224,7 @@ _MODULES = {
         "bounds": "BoundEstimates BoundEstimator ExampleBounds stderr",
         "calibration": "Calibration measure_calibration",
         "codes": "encode_means",
+        "column_nats": "ColumnNats least_learned measure_column_nats",
         "comparison": "Comparison compare_models comparison_figure comparison_rows hole_rows",
         "curve": "CurveVerdict read_curve",
         "disentanglement": "Disentanglement measure_disentanglement",
@@ -251,6 +259,7 @@ _MODULES = {
         "projector": "label_texts write_projector",
         "report": "ReportedRun render_report",
         "representation": "Clustering LabelledExamples Representation clustering_accuracy measure_representation",
+        "table_page": "TablePage make_table_page",
         "viewer": "View Viewer",
     }.items()
     for name in names.split()

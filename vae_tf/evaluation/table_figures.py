@@ -4,19 +4,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from vae_tf.data.columns import Column
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.evaluation.column_nats import ColumnNats
 from vae_tf.evaluation.figures import PALETTE, styled
 from vae_tf.models.cells import Cells
 
-__all__ = ["association", "association_figure", "columns_figure"]
+__all__ = ["association", "association_figure", "columns_figure", "gains_figure"]
 
 _MOST_COLUMNS, _ACROSS = 24, 4
 _MOST_WORDS, _BINS = 12, 30
-_MOST_LETTERS = 14
+_MOST_LETTERS, _MOST_LETTERS_ASIDE = 14, 28
 _RIDGE = 1e-6
 
 
@@ -140,8 +142,31 @@ def association_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) ->
     return figure
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
+@styled
+def gains_figure(columns: Sequence[ColumnNats]) -> Figure:
+    """Draw the nats that a model gains a cell of every column, with twice their standard errors; orange where there is no gain.
+
+    Args:
+        columns: in the order to draw them in, one at least.
+    """
+    figure = Figure(figsize=(9.0, 0.6 + 0.24 * len(columns)))
+    axis = figure.subplots()
+    gains = np.array([column.gain for column in columns])
+    colors = [PALETTE[1] if column.is_drowned else PALETTE[0] for column in columns]
+    errors = [2.0 * column.gain_stderr for column in columns]
+    ink = rcParams["text.color"]
+    axis.barh(range(len(columns)), gains, color=colors, xerr=errors, error_kw={"elinewidth": 1.0, "alpha": 0.6, "ecolor": ink})
+    axis.set_yticks(range(len(columns)), [_escaped(_short(one.name, _MOST_LETTERS_ASIDE)) for one in columns], fontsize=8)
+    axis.grid(visible=False, axis="y")
+    axis.axvline(0.0, linewidth=0.8, alpha=0.6, color=ink)
+    axis.invert_yaxis()
+    axis.margins(y=0.01)
+    axis.set_xlabel("nats gained a cell, given z, over the column alone")
+    return figure
+
+
+def _short(text: str, most: int = _MOST_LETTERS) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _escaped(text: str) -> str:
