@@ -12,7 +12,9 @@ from vae_tf.data.splits import ArraySplit
 from vae_tf.evaluation.assessment import AssessmentSettings, Subject, assess
 from vae_tf.evaluation.column_nats import ColumnNats, least_learned, measure_column_nats, summarize
 from vae_tf.evaluation.figures import to_svg
-from vae_tf.evaluation.table_figures import gains_figure
+from vae_tf.evaluation.gaps import draw_gaps, gap_rates, miss_together
+from vae_tf.evaluation.nearness import diagnose_nearness, measure_nearness
+from vae_tf.evaluation.table_figures import association_rows, gains_figure
 from vae_tf.evaluation.table_page import make_table_page
 from vae_tf.models import build_vae
 
@@ -110,4 +112,107 @@ def test_the_page_has_every_column_s_nats_and_says_what_drowns(subject):
     page = make_table_page(subject, assess(subject, SETTINGS), SETTINGS)
     rows = dict(page.tables)["Nats of a cell on the test split, given z and by its column alone"]
     assert set(rows) == {"word $", "whole", "number"} and all("gained (80 cells)" in row for row in rows.values())
+    assert "Missing in training rows" not in dict(page.tables)
     assert len(page.figures) == 3 and any("Least is learned of" in finding.text for finding in page.findings)
+
+
+def test_the_page_says_what_is_missing_and_what_misses_together(with_gaps):
+    tables = dict(make_table_page(with_gaps, assess(with_gaps, SETTINGS), SETTINGS).tables)
+    count = int(np.isnan(with_gaps.dataset.split("train").x[:, 1]).sum())
+    share = f"{count / 300:.1%} ({count} of 300)"
+    assert tables["Missing in training rows"] == {"whole": share, "number": share, "all others": "none"}
+    assert tables["Missing together, in training rows"] == {"whole and number": f"always, in {count} rows"}
+
+
+# --- gaps ---
+
+
+def test_columns_that_miss_apart_are_not_told():
+    rng = np.random.default_rng(0)
+    assert miss_together(["a", "b", "c"], rng.random((1000, 3)) < [0.3, 0.3, 0.0]) == {}
+    assert miss_together(["a"], np.ones((3, 1), bool)) == {} == gap_rates([Column(name="a", kind="real")])
+
+
+def test_the_strongest_pairs_come_first_by_the_correlation_of_their_gaps():
+    rng = np.random.default_rng(0)
+    first = rng.random(5000) < 0.3
+    second, third = (np.where(rng.random(5000) < share, first, rng.random(5000) < 0.3) for share in (0.5, 0.8))
+    told = miss_together(["a", "b", "c"], np.stack([first, second, third], axis=1))
+    expected = [("a and c", 0.8), ("a and b", 0.5), ("b and c", 0.4)]
+    assert list(told) == [names for names, _ in expected]
+    for names, correlation in expected:
+        assert float(told[names].split()[1].rstrip(",")) == pytest.approx(correlation, abs=0.05)
+
+
+def test_drawn_gaps_have_the_rates_and_keep_together_what_misses_together(assert_mean):
+    rng = np.random.default_rng(0)
+    train = np.repeat(rng.random((500, 1)) < 0.3, 2, axis=1)
+    columns = [Column(name=name, kind="real", num_rows=500, num_cells=int(500 - train[:, 0].sum())) for name in "ab"]
+    whole, apart = (draw_gaps(columns, known, 4000, seed=0) for known in (train, None))
+    for drawn in (whole, apart):
+        assert_mean(drawn.astype(float), train.mean(axis=0))
+    np.testing.assert_array_equal(whole[:, 0], whole[:, 1])
+    assert abs(np.corrcoef(apart, rowvar=False)[0, 1]) < 4 / np.sqrt(4000)
+
+
+# --- made rows beside training rows ---
+
+
+def _rows(dataset, num, seed):
+    """Return fresh rows of the data's own distribution, in the model's units."""
+    return dataset.spec.to_model(_raw(np.random.default_rng(seed), num))
+
+
+@pytest.fixture(scope="module")
+def rows(subject):
+    return subject.dataset, _rows(subject.dataset, 1000, 1), _rows(subject.dataset, 400, 2)
+
+
+def test_fresh_rows_are_no_nearer_than_test_rows(rows):
+    dataset, train, test = rows
+    nearer = [measure_nearness(dataset.spec, train, test, _rows(dataset, 400, seed)).nearer for seed in range(3, 13)]
+    assert abs(np.mean(nearer)) < 1.5 and np.std(nearer) < 2.0  # one test set: its own error is in all of them
+    found = measure_nearness(dataset.spec, train, test, _rows(dataset, 500, 3))
+    assert found.num_rows == 400 and found.num_train == 1000
+    finding = diagnose_nearness(found)
+    assert finding.level == "good" and "no nearer" in finding.text
+
+
+def test_copies_are_a_warning_and_so_are_rows_that_are_nearly_copies(rows):
+    dataset, train, test = rows
+    copies = diagnose_nearness(measure_nearness(dataset.spec, train, test, np.concatenate([train[:40], test[:360]])))
+    assert copies.level == "warning" and "10.0% are copies of training rows, of real rows 0.0%" in copies.text
+    near = train[:400] + np.array([0.0, 0.0, 1e-3], np.float32)
+    found = measure_nearness(dataset.spec, train, test, near)
+    assert found.made_copies == 0.0 and found.made < 0.1 * found.held_out
+    assert diagnose_nearness(found).level == "warning" and "nearer" in diagnose_nearness(found).text
+    every = measure_nearness(dataset.spec, train, test, train[:400])
+    assert every.made_copies == 1.0 and np.isnan(every.made) and diagnose_nearness(every).level == "warning"
+
+
+def test_equal_rows_are_no_copies_where_training_rows_repeat(rows):
+    """Equal rows are held out together: test rows have no copies, though fresh rows would."""
+    dataset, train, test = rows
+    train = np.concatenate([train[:500], train[:500]])
+    found = measure_nearness(dataset.spec, train, test, np.concatenate([train[:200], test[:200]]))
+    assert (found.made_copies, found.held_out_copies, found.train_copies) == (0.5, 0.0, 1.0)
+    assert diagnose_nearness(found).level == "good"
+
+
+def test_made_rows_without_gaps_are_seen_with_the_gaps_of_test_rows(with_gaps):
+    spec = with_gaps.dataset.spec
+    train, test = (spec.to_model(with_gaps.dataset.split(split).x) for split in ("train", "test"))
+    whole = spec.to_model(_raw(np.random.default_rng(5), len(test)))
+    found = measure_nearness(spec, train, test, whole)
+    assert abs(found.nearer) < 4.0 and found.made_copies == pytest.approx(found.held_out_copies, abs=0.15)
+    assert found.train_copies > 0.1  # a word alone
+
+
+def test_associations_are_told_in_figures(subject):
+    real, made = np.eye(3), np.eye(3)
+    real[1, 2] = real[2, 1] = 0.8
+    made[0, 1] = made[1, 0] = 0.2
+    rows = association_rows(subject.dataset.spec, real, made)
+    assert rows["mean correlation of pairs of numbers"] == "real 0.800, made 0.000"
+    assert rows["mean difference of made and real rows"] == f"{(0.8 + 0.2) / 3:.3f}"
+    assert rows["greatest difference"] == "'whole' and 'number': real 0.80, made 0.00"

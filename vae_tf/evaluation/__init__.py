@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         diagnose_generation,
         diagnose_latent,
     )
+    from vae_tf.evaluation.gaps import draw_gaps, gap_rates, miss_together, with_gaps
     from vae_tf.evaluation.generation import (
         Generation,
         HoleScore,
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         count_active,
         measure_latent,
     )
+    from vae_tf.evaluation.nearness import Nearness, diagnose_nearness, measure_nearness
     from vae_tf.evaluation.obvious.base import Obvious, ObviousComparison
     from vae_tf.evaluation.pictures import (
         grid_pixels,
@@ -135,6 +137,7 @@ __all__ = [
     "LatentStatistics",
     "LearningCurve",
     "Memorization",
+    "Nearness",
     "Obvious",
     "ObviousComparison",
     "ReportedRun",
@@ -162,6 +165,8 @@ __all__ = [
     "diagnose_curve",
     "diagnose_generation",
     "diagnose_latent",
+    "diagnose_nearness",
+    "draw_gaps",
     "encode_means",
     "estimator_grid",
     "factor_figure",
@@ -170,6 +175,7 @@ __all__ = [
     "fit_codes",
     "fitted_gaussian",
     "frechet_distance",
+    "gap_rates",
     "generate_examples",
     "grid_figure",
     "grid_pixels",
@@ -193,8 +199,10 @@ __all__ = [
     "measure_grid",
     "measure_holes",
     "measure_latent",
+    "measure_nearness",
     "measure_representation",
     "measure_stages",
+    "miss_together",
     "nearest_training",
     "precision_and_recall",
     "read_curve",
@@ -213,6 +221,7 @@ __all__ = [
     "to_svg",
     "traversal_grid",
     "verdict",
+    "with_gaps",
     "write_projector",
 ]
 
@@ -237,6 +246,7 @@ _MODULES = {
         "findings": (
             "Finding collapse_findings collapsed_blocks diagnose_bounds diagnose_curve diagnose_generation diagnose_latent"
         ),
+        "gaps": "draw_gaps gap_rates miss_together with_gaps",
         "generation": (
             "Generation HoleScore Memorization fitted_gaussian frechet_distance generate_examples "
             "measure_generation measure_holes nearest_training precision_and_recall"
@@ -251,6 +261,7 @@ _MODULES = {
             "ACTIVE_VARIANCE AxisStatistics BlockStatistics Bracket InformationEstimates LatentStatistics "
             "count_active measure_latent"
         ),
+        "nearness": "Nearness diagnose_nearness measure_nearness",
         "obvious.base": "Obvious ObviousComparison",
         "pictures": (
             "grid_pixels in_square interpolation_grid manifold_grid reconstruction_grid sample_grid save_grid "

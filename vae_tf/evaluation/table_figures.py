@@ -14,7 +14,7 @@ from vae_tf.evaluation.column_nats import ColumnNats
 from vae_tf.evaluation.figures import PALETTE, styled
 from vae_tf.models.cells import Cells
 
-__all__ = ["association", "association_figure", "columns_figure", "gains_figure"]
+__all__ = ["association", "association_figure", "association_rows", "columns_figure", "gains_figure"]
 
 _MOST_COLUMNS, _ACROSS = 24, 4
 _MOST_WORDS, _BINS = 12, 30
@@ -114,17 +114,52 @@ def _inverse_root(covariance: np.ndarray) -> np.ndarray:
     return np.asarray((vectors * roots) @ vectors.T)
 
 
-@styled
-def association_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> Figure:
-    """Draw which columns go together in real rows, in made ones, and the difference; see `association`.
+def association_rows(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> dict[str, str]:
+    """Return in figures how alike columns go together in real rows and in made ones; empty for one column.
 
     Args:
         spec: of a mixed table.
-        real: model inputs [N, D].
-        made: model inputs [M, D].
+        real: `association` of real rows, [D, D].
+        made: of made ones.
+
+    Example:
+        >>> columns = (Column(name="a", kind="real"), Column(name="b", kind="real"))
+        >>> spec = DatasetSpec(name="toy", event_shape=(2,), value_support="mixed", columns=columns)
+        >>> for row in association_rows(spec, np.array([[1.0, 0.5], [0.5, 1.0]]), np.eye(2)).items():
+        ...     print(*row, sep=": ")
+        mean difference of made and real rows: 0.500
+        greatest difference: 'a' and 'b': real 0.50, made 0.00
+        mean correlation of pairs of numbers: real 0.500, made 0.000
     """
-    count = min(_MOST_COLUMNS, real.shape[1])
-    pair = [association(spec, rows)[:count, :count] for rows in (real, made)]
+    first, second = np.tril_indices(len(real), -1)
+    if not len(first):
+        return {}
+    away = np.abs(made - real)[first, second]
+    a, b = second[away.argmax()], first[away.argmax()]
+    names = f"{spec.columns[a].name!r} and {spec.columns[b].name!r}"
+    rows = {
+        "mean difference of made and real rows": f"{away.mean():.3f}",
+        "greatest difference": f"{names}: real {real[a, b]:.2f}, made {made[a, b]:.2f}",
+    }
+    is_number = np.array([not column.is_category for column in spec.columns])
+    numbers = is_number[first] & is_number[second]
+    if numbers.any():
+        means = [found[first, second][numbers].mean() for found in (real, made)]
+        rows["mean correlation of pairs of numbers"] = f"real {means[0]:.3f}, made {means[1]:.3f}"
+    return rows
+
+
+@styled
+def association_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> Figure:
+    """Draw which of the first 24 columns go together in real rows, in made ones, and the difference.
+
+    Args:
+        spec: of a mixed table.
+        real: `association` of real rows, [D, D].
+        made: of made ones.
+    """
+    count = min(_MOST_COLUMNS, len(real))
+    pair = [found[:count, :count] for found in (real, made)]
     figure = Figure(figsize=(10.0, 3.9))
     names = [_escaped(_short(column.name)) for column in spec.columns[:count]]
     for axis, values, title, limit in zip(

@@ -2,20 +2,25 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.figure import Figure
 
-from vae_tf.data.pipeline import gather_examples
+from vae_tf.data.pipeline import gather_examples, random_examples
+from vae_tf.data.spec import DatasetSpec
 from vae_tf.evaluation.assessment import Assessment, AssessmentSettings, Subject
 from vae_tf.evaluation.column_nats import ColumnNats, least_learned, measure_column_nats
 from vae_tf.evaluation.findings import Finding
+from vae_tf.evaluation.gaps import gap_rates, miss_together
 from vae_tf.evaluation.generation import generate_examples
-from vae_tf.evaluation.table_figures import association_figure, columns_figure, gains_figure
+from vae_tf.evaluation.made_rows import within_range
+from vae_tf.evaluation.nearness import Nearness, diagnose_nearness, measure_nearness
+from vae_tf.evaluation.table_figures import association, association_figure, association_rows, columns_figure, gains_figure
 from vae_tf.evaluation.tables import Rows
 from vae_tf.seeding import derive, derive_pair
 
 __all__ = ["TablePage", "make_table_page"]
 
-_NUM_ROWS, _NUM_MADE = 5000, 2000
+_NUM_TRAIN, _NUM_ROWS, _NUM_MADE = 20_000, 5000, 2000
 _MOST_SHOWN = 20
 
 
@@ -43,23 +48,62 @@ def make_table_page(subject: Subject, assessment: Assessment, settings: Assessme
         settings: which split, and how many of its examples.
     """
     spec = subject.dataset.spec
-    real, _ = gather_examples(subject.dataset, "train", _NUM_ROWS)
+    train, _ = random_examples(subject.dataset, "train", _NUM_TRAIN, derive_pair(0, "table"))
+    real = train[:_NUM_ROWS]
     z = subject.vae.latent.draw(max(_NUM_MADE, len(real)), derive_pair(subject.seed, "generate"))
-    made = generate_examples(subject.vae, spec, z, derive(subject.seed, "generation"))
+    made = within_range(spec, spec.to_raw(generate_examples(subject.vae, spec, z, derive(subject.seed, "generation"))))
+    raw, made = made, spec.to_model(made)
+    associations = [association(spec, rows) for rows in (real, made)]
+    test, _ = gather_examples(subject.dataset, "test", _NUM_MADE)
+    nearness = measure_nearness(spec, train, test, made)
     nats = sorted(measure_column_nats(subject, settings), key=lambda column: -column.gain)
     title = f"Nats of a cell on the {settings.split} split, given z and by its column alone"
     return TablePage(
         figures=(
             (
-                columns_figure(spec, spec.to_raw(real), spec.to_raw(made)),
+                columns_figure(spec, spec.to_raw(real), raw),
                 f"Every column, {len(real):,} training rows beside {len(made):,} made ones.",
             ),
-            (association_figure(spec, real, made), "Which columns go together: canonical correlations."),
+            (association_figure(spec, *associations), "Which columns go together: canonical correlations."),
             *_gains(nats, assessment),
         ),
-        tables=((title, {column.name: _nats_text(column) for column in nats}),),
-        findings=(Finding("note", least_learned(nats)),),
+        tables=(
+            (title, {column.name: _nats_text(column) for column in nats}),
+            *_gaps(spec, train),
+            *_associations(spec, *associations),
+            ("Made rows beside training rows", _nearness_rows(nearness)),
+        ),
+        findings=(Finding("note", least_learned(nats)), diagnose_nearness(nearness)),
     )
+
+
+def _gaps(spec: DatasetSpec, train: np.ndarray) -> list[tuple[str, Rows]]:
+    """Return tables of what is missing, and of what misses together; none where nothing does."""
+    tables = {
+        "Missing in training rows": gap_rates(spec.columns),
+        "Missing together, in training rows": miss_together(spec.feature_names, np.isnan(train)),
+    }
+    return [(title, rows) for title, rows in tables.items() if rows]
+
+
+def _associations(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> list[tuple[str, Rows]]:
+    """Return a table of how alike columns go together; none for one column."""
+    title = "Which columns go together: canonical correlations, of numbers the size of the correlation"
+    rows = association_rows(spec, real, made)
+    return [(title, rows)] if rows else []
+
+
+def _nearness_rows(found: Nearness) -> Rows:
+    return {
+        "distance to the nearest training row, copies left out": (
+            f"made {found.made:.3f} ± {found.made_stderr:.3f}, test rows {found.held_out:.3f} ± {found.held_out_stderr:.3f}"
+        ),
+        "copies of training rows": (
+            f"made {found.made_copies:.2%}, test rows {found.held_out_copies:.2%}; training rows that are there more than once "
+            f"{found.train_copies:.2%}"
+        ),
+        "rows": f"{found.num_rows:,} made, as many test rows; {found.num_train:,} training rows",
+    }
 
 
 def _gains(nats: list[ColumnNats], assessment: Assessment) -> list[tuple[Figure, str]]:

@@ -1,0 +1,132 @@
+"""Whether made rows of a table give training rows away: how near they come to them, beside other real rows."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from vae_tf.data.cells import cells
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.evaluation.bounds import stderr
+from vae_tf.evaluation.findings import Finding
+from vae_tf.evaluation.gaps import with_gaps
+from vae_tf.evaluation.generation import nearest_training
+from vae_tf.models.cells import Cells
+
+__all__ = ["Nearness", "diagnose_nearness", "measure_nearness"]
+
+_NUM_STDERR = 3.0
+_MOST_TRAIN, _MOST_VALUES = 20_000, 2**25
+
+_Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """Made rows and test rows beside training rows, as many of either.
+
+    Attributes:
+        made: mean distance of made rows to the nearest training row; copies are not counted. NaN where all are copies.
+        made_stderr: its standard error.
+        held_out: the same of test rows.
+        held_out_stderr: its standard error.
+        made_copies: share of made rows that read as a training row does, cell by cell.
+        held_out_copies: the same of test rows.
+        train_copies: share of training rows that read as another does: where equal rows are held out together, test rows are no
+            copies, and this stands beside made rows.
+        num_rows: made rows, and test rows.
+        num_train: training rows among which the nearest was sought.
+    """
+
+    made: float
+    made_stderr: float
+    held_out: float
+    held_out_stderr: float
+    made_copies: float
+    held_out_copies: float
+    train_copies: float
+    num_rows: int
+    num_train: int
+
+    @property
+    def nearer(self) -> float:
+        """By how many standard errors made rows are nearer than test rows; NaN where it cannot be told."""
+        return (self.held_out - self.made) / max(float(np.hypot(self.made_stderr, self.held_out_stderr)), 1e-12)
+
+    @property
+    def real_copies(self) -> float:
+        """Share of copies among real rows: the greater of the test rows' and the training rows' own."""
+        return max(self.held_out_copies, self.train_copies)
+
+    @property
+    def more_copies(self) -> float:
+        """By how many standard errors more made rows than real ones are copies."""
+        variance = sum(share * (1.0 - share) for share in (self.made_copies, self.real_copies)) / self.num_rows
+        return (self.made_copies - self.real_copies) / max(float(np.sqrt(variance)), 1e-12)
+
+
+def measure_nearness(spec: DatasetSpec, train: np.ndarray, test: np.ndarray, made: np.ndarray) -> Nearness:
+    """Measure how near made rows are to training rows.
+
+    The distance of two rows is the root of a mean over columns: of numbers half the squared difference of their normal scores,
+    1 on average for two rows by chance; of words 1 if they differ; and as much, on average, for a gap beside a cell. Made rows
+    are given the gaps of test rows, so that both are seen alike.
+
+    Args:
+        spec: of a table of mixed columns.
+        train: training rows in the model's units, [N, D], NaN in gaps; the first 20,000 are used, of wide tables fewer.
+        test: rows that the model has not seen, [M, D].
+        made: rows that it made, [M, D] or more.
+    """
+    columns = Cells.of(spec.columns, train)
+    train = train[: max(1, min(_MOST_TRAIN, _MOST_VALUES // len(columns.owners)))]
+    count = min(len(test), len(made))
+    test = test[:count]
+    made = with_gaps(made[:count], np.isnan(test)).astype(np.float32)
+    seen, known = _coded(columns, train), Counter(_texts(spec, train))
+    repeated = sum(times for times in known.values() if times > 1) / len(train)
+    found: dict[str, float] = {"train_copies": repeated}
+    for name, rows in (("made", made), ("held_out", test)):
+        is_copy = np.array([row in known for row in _texts(spec, rows)])
+        away = np.zeros(0) if is_copy.all() else nearest_training(_coded(columns, rows[~is_copy]), seen)[0]
+        found[name], found[f"{name}_stderr"] = float(away.mean()) if len(away) else math.nan, stderr(away)
+        found[f"{name}_copies"] = float(is_copy.mean())
+    return Nearness(num_rows=count, num_train=len(train), **found)
+
+
+def _coded(columns: Cells, rows: np.ndarray) -> np.ndarray:
+    """Return rows as vectors whose Euclidean distance is that of `measure_nearness`."""
+    seen = columns(tf.constant(rows, tf.float32)).numpy()
+    own = np.arange(1, 3 * len(columns.numbers), 3)  # the numbers themselves: their scores are what is compared
+    return np.asarray(np.delete(seen, own, axis=1) / np.sqrt(2.0 * len(columns.columns)))
+
+
+def _texts(spec: DatasetSpec, rows: np.ndarray) -> list[_Row]:
+    """Return rows as they are written."""
+    raw = spec.to_raw(rows)
+    return list(zip(*(cells(column, raw[:, place]) for place, column in enumerate(spec.columns)), strict=True))
+
+
+def diagnose_nearness(found: Nearness) -> Finding:
+    """Say whether made rows are nearer to training rows than other real rows are.
+
+    Args:
+        found: what was measured.
+
+    Example:
+        >>> diagnose_nearness(Nearness(0.5, 0.01, 0.49, 0.01, 0.0, 0.0, 0.0, num_rows=80, num_train=900)).text[:68]
+        'Made rows are no nearer to training rows than other real rows are: d'
+    """
+    copies = f"{found.made_copies:.1%} are copies of training rows, of real rows {found.real_copies:.1%}"
+    apart = f"distance to the nearest {found.made:.3f} ± {found.made_stderr:.3f}, of test rows {found.held_out:.3f} ± "
+    figures = f"{apart}{found.held_out_stderr:.3f}; {copies} ({found.num_rows:,} rows of either)."
+    advice = "They may give training rows away. Fewer epochs (--epochs) or a smaller code (--latent) let a model remember less."
+    if found.more_copies > _NUM_STDERR:
+        told = f"More made rows are copies of training rows than real rows are, by {found.more_copies:.1f} standard errors"
+        return Finding("warning", f"{told}: {figures}", advice)
+    if found.nearer > _NUM_STDERR:
+        told = f"Made rows are nearer to training rows than other real rows are, by {found.nearer:.1f} standard errors"
+        return Finding("warning", f"{told}: {figures}", advice)
+    return Finding("good", f"Made rows are no nearer to training rows than other real rows are: {figures}")
