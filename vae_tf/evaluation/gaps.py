@@ -104,4 +104,4 @@ def with_gaps(rows: np.ndarray, is_gap: np.ndarray) -> np.ndarray:
         >>> with_gaps(np.array([[1.0, 2.0]]), np.array([[False, True]])).tolist()
         [[1.0, nan]]
     """
-    return np.where(is_gap, np.nan, rows)
+    return np.where(is_gap, np.array(np.nan, rows.dtype), rows)

@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.features import FeatureSpace
+from vae_tf.evaluation.gaps import with_gaps
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive, derive_pair
 
@@ -93,7 +94,7 @@ def generate_examples(vae: VAE, spec: DatasetSpec, z: np.ndarray | tf.Tensor, se
 
 
 def measure_generation(vae: VAE, spec: DatasetSpec, space: FeatureSpace, seed: int) -> Generation:
-    """Generate 2,000 examples from the prior and compare them with the test split.
+    """Generate 2,000 examples from the prior and compare them with the test split, whose gaps they are given.
 
     Args:
         vae: the model.
@@ -103,6 +104,8 @@ def measure_generation(vae: VAE, spec: DatasetSpec, space: FeatureSpace, seed: i
     """
     z = vae.latent.draw(_NUM_GENERATED, derive_pair(seed, "generate"))
     samples, test = generate_examples(vae, spec, z, seed), space.test[:_NUM_GENERATED]
+    if spec.is_mixed:
+        samples = with_gaps(samples, np.resize(np.isnan(test), samples.shape))
     sample_features, test_features = space.features(samples), space.features(test)
     precision, recall = precision_and_recall(test_features, sample_features)
     return Generation(

@@ -5,15 +5,14 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from vae_tf.data.cells import cells
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.evaluation.bounds import stderr
+from vae_tf.evaluation.features import row_map
 from vae_tf.evaluation.findings import Finding
 from vae_tf.evaluation.gaps import with_gaps
 from vae_tf.evaluation.generation import nearest_training
-from vae_tf.models.cells import Cells
 
 __all__ = ["Nearness", "diagnose_nearness", "measure_nearness"]
 
@@ -70,9 +69,7 @@ class Nearness:
 def measure_nearness(spec: DatasetSpec, train: np.ndarray, test: np.ndarray, made: np.ndarray) -> Nearness:
     """Measure how near made rows are to training rows.
 
-    The distance of two rows is the root of a mean over columns: of numbers half the squared difference of their normal scores,
-    1 on average for two rows by chance; of words 1 if they differ; and as much, on average, for a gap beside a cell. Made rows
-    are given the gaps of test rows, so that both are seen alike.
+    The distance is that of `row_map`. Made rows are given the gaps of test rows, so that both are seen alike.
 
     Args:
         spec: of a table of mixed columns.
@@ -80,27 +77,20 @@ def measure_nearness(spec: DatasetSpec, train: np.ndarray, test: np.ndarray, mad
         test: rows that the model has not seen, [M, D].
         made: rows that it made, [M, D] or more.
     """
-    columns = Cells.of(spec.columns, train)
-    train = train[: max(1, min(_MOST_TRAIN, _MOST_VALUES // len(columns.owners)))]
+    coded = row_map(spec, train)
+    train = train[: max(1, min(_MOST_TRAIN, _MOST_VALUES // coded(train[:1]).shape[1]))]
     count = min(len(test), len(made))
     test = test[:count]
     made = with_gaps(made[:count], np.isnan(test)).astype(np.float32)
-    seen, known = _coded(columns, train), Counter(_texts(spec, train))
+    seen, known = coded(train), Counter(_texts(spec, train))
     repeated = sum(times for times in known.values() if times > 1) / len(train)
     found: dict[str, float] = {"train_copies": repeated}
     for name, rows in (("made", made), ("held_out", test)):
         is_copy = np.array([row in known for row in _texts(spec, rows)])
-        away = np.zeros(0) if is_copy.all() else nearest_training(_coded(columns, rows[~is_copy]), seen)[0]
+        away = np.zeros(0) if is_copy.all() else nearest_training(coded(rows[~is_copy]), seen)[0]
         found[name], found[f"{name}_stderr"] = float(away.mean()) if len(away) else math.nan, stderr(away)
         found[f"{name}_copies"] = float(is_copy.mean())
     return Nearness(num_rows=count, num_train=len(train), **found)
-
-
-def _coded(columns: Cells, rows: np.ndarray) -> np.ndarray:
-    """Return rows as vectors whose Euclidean distance is that of `measure_nearness`."""
-    seen = columns(tf.constant(rows, tf.float32)).numpy()
-    own = np.arange(1, 3 * len(columns.numbers), 3)  # the numbers themselves: their scores are what is compared
-    return np.asarray(np.delete(seen, own, axis=1) / np.sqrt(2.0 * len(columns.columns)))
 
 
 def _texts(spec: DatasetSpec, rows: np.ndarray) -> list[_Row]:

@@ -8,7 +8,9 @@ from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from vae_tf.data.cells import cells
 from vae_tf.data.columns import Column
+from vae_tf.data.dates import date_text
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.evaluation.column_nats import ColumnNats
 from vae_tf.evaluation.figures import PALETTE, styled
@@ -20,6 +22,7 @@ _MOST_COLUMNS, _ACROSS = 24, 4
 _MOST_WORDS, _BINS = 12, 30
 _MOST_LETTERS, _MOST_LETTERS_ASIDE = 14, 28
 _RIDGE = 1e-6
+_TWO_DAYS = 2 * 86400.0
 
 
 @styled
@@ -37,7 +40,7 @@ def columns_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> Fig
     axes = list(figure.subplots(down, _ACROSS, squeeze=False).flat)
     for place, (axis, column) in enumerate(zip(axes, columns, strict=False)):
         _draw_column(axis, column, *(rows[:, place][np.isfinite(rows[:, place])] for rows in (real, made)))
-        axis.set_title(_escaped(_short(column.name)), fontsize=9)
+        axis.set_title(_escaped(_short(column.name, _MOST_LETTERS_ASIDE)), fontsize=9)
         axis.set_yticks([])
         axis.tick_params(labelsize=7)
     for axis in axes[len(columns) :]:
@@ -54,7 +57,7 @@ def _draw_column(axis: Any, column: Column, real: np.ndarray, made: np.ndarray) 
         return
     if column.is_category or len(kinds) <= _MOST_WORDS:
         kinds = kinds[np.argsort(-counts, kind="stable")][:_MOST_WORDS] if column.is_category else kinds
-        names = [column.words[int(kind)] if column.is_category else f"{kind:g}" for kind in kinds]
+        names = cells(column, kinds) if column.is_category or column.is_date else [f"{kind:g}" for kind in kinds]
         _draw_shares(axis, names, [[np.mean(values == kind) for kind in kinds] for values in (real, made)])
         return
     low, high = np.quantile(real, [0.005, 0.995])
@@ -62,7 +65,11 @@ def _draw_column(axis: Any, column: Column, real: np.ndarray, made: np.ndarray) 
     edges = np.linspace(low, high, _BINS + 1)
     for values, color in zip((real, made), PALETTE, strict=False):
         axis.hist(np.clip(values, edges[0], edges[-1]), edges, density=True, color=color, alpha=0.55)
-    axis.locator_params(axis="x", nbins=5)
+    if column.is_date:
+        shown = np.linspace(low, high, 3)
+        axis.set_xticks(shown, [date_text(seconds, "%H:%M" if high - low < _TWO_DAYS else "%Y-%m-%d") for seconds in shown])
+    else:
+        axis.locator_params(axis="x", nbins=5)
 
 
 def _draw_shares(axis: Any, names: Sequence[str], pair: Sequence[Sequence[float]]) -> None:
@@ -83,8 +90,8 @@ def association(spec: DatasetSpec, rows: np.ndarray) -> np.ndarray:
         spec: of a mixed table.
         rows: model inputs [N, D], NaN in gaps.
     """
-    cells = Cells.of(spec.columns, rows)
-    features = [_feature(cells, rows, place) for place in range(rows.shape[1])]
+    fitted = Cells.of(spec.columns, rows)
+    features = [_feature(fitted, rows, place) for place in range(rows.shape[1])]
     found = np.eye(rows.shape[1])
     for first in range(rows.shape[1]):
         for second in range(first):
@@ -93,10 +100,10 @@ def association(spec: DatasetSpec, rows: np.ndarray) -> np.ndarray:
     return found
 
 
-def _feature(cells: Cells, rows: np.ndarray, place: int) -> np.ndarray:
+def _feature(fitted: Cells, rows: np.ndarray, place: int) -> np.ndarray:
     """Return a number's score, or a word's one-hot vector without its last place, [N, F]."""
-    seen = cells.seen(rows.astype(np.float32), [place]).numpy()
-    return np.asarray(seen[:, :1] if place in cells.numbers else seen[:, :-1], np.float64)
+    seen = fitted.seen(rows.astype(np.float32), [place]).numpy()
+    return np.asarray(seen[:, :1] if place in fitted.numbers else seen[:, :-1], np.float64)
 
 
 def _canonical(a: np.ndarray, b: np.ndarray) -> float:
