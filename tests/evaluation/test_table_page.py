@@ -12,10 +12,13 @@ from vae_tf.data.splits import ArraySplit
 from vae_tf.evaluation.assessment import AssessmentSettings, Subject, assess
 from vae_tf.evaluation.column_nats import ColumnNats, least_learned, measure_column_nats, summarize
 from vae_tf.evaluation.figures import to_svg
+from vae_tf.evaluation.findings import diagnose_generation
 from vae_tf.evaluation.gaps import draw_gaps, gap_rates, miss_together
-from vae_tf.evaluation.nearness import diagnose_nearness, measure_nearness
+from vae_tf.evaluation.generation import Generation, Memorization
+from vae_tf.evaluation.nearness import measure_nearness
 from vae_tf.evaluation.table_figures import association_rows, gains_figure
 from vae_tf.evaluation.table_page import make_table_page
+from vae_tf.evaluation.tables import assessment_tables
 from vae_tf.models import build_vae
 
 COUNTS = {"train": 300, "validation": 60, "test": 80}
@@ -158,6 +161,13 @@ def test_drawn_gaps_have_the_rates_and_keep_together_what_misses_together(assert
 # --- made rows beside training rows ---
 
 
+def _diagnosed(nearness):
+    """Return what is found of made rows: nearness alone decides, not what is measured of all examples."""
+    memory = Memorization(0.0, 1.0, copies=1.0, held_out_copies=0.0, num_train=1)
+    (finding,) = diagnose_generation(Generation("features", None, "draws", 0.0, 0.0, 1.0, 1.0, memory, 1, nearness))
+    return finding
+
+
 def _rows(dataset, num, seed):
     """Return fresh rows of the data's own distribution, in the model's units."""
     return dataset.spec.to_model(_raw(np.random.default_rng(seed), num))
@@ -174,20 +184,20 @@ def test_fresh_rows_are_no_nearer_than_test_rows(rows):
     assert abs(np.mean(nearer)) < 1.5 and np.std(nearer) < 2.0  # one test set: its own error is in all of them
     found = measure_nearness(dataset.spec, train, test, _rows(dataset, 500, 3))
     assert found.num_rows == 400 and found.num_train == 1000
-    finding = diagnose_nearness(found)
+    finding = _diagnosed(found)
     assert finding.level == "good" and "no nearer" in finding.text
 
 
 def test_copies_are_a_warning_and_so_are_rows_that_are_nearly_copies(rows):
     dataset, train, test = rows
-    copies = diagnose_nearness(measure_nearness(dataset.spec, train, test, np.concatenate([train[:40], test[:360]])))
+    copies = _diagnosed(measure_nearness(dataset.spec, train, test, np.concatenate([train[:40], test[:360]])))
     assert copies.level == "warning" and "10.0% are copies of training rows, of real rows 0.0%" in copies.text
     near = train[:400] + np.array([0.0, 0.0, 1e-3], np.float32)
     found = measure_nearness(dataset.spec, train, test, near)
     assert found.made_copies == 0.0 and found.made < 0.1 * found.held_out
-    assert diagnose_nearness(found).level == "warning" and "nearer" in diagnose_nearness(found).text
+    assert _diagnosed(found).level == "warning" and "nearer" in _diagnosed(found).text
     every = measure_nearness(dataset.spec, train, test, train[:400])
-    assert every.made_copies == 1.0 and np.isnan(every.made) and diagnose_nearness(every).level == "warning"
+    assert every.made_copies == 1.0 and every.nearer == 0.0 and _diagnosed(every).level == "warning"
 
 
 def test_equal_rows_are_no_copies_where_training_rows_repeat(rows):
@@ -196,16 +206,18 @@ def test_equal_rows_are_no_copies_where_training_rows_repeat(rows):
     train = np.concatenate([train[:500], train[:500]])
     found = measure_nearness(dataset.spec, train, test, np.concatenate([train[:200], test[:200]]))
     assert (found.made_copies, found.held_out_copies, found.train_copies) == (0.5, 0.0, 1.0)
-    assert diagnose_nearness(found).level == "good"
+    assert _diagnosed(found).level == "good"
 
 
-def test_made_rows_without_gaps_are_seen_with_the_gaps_of_test_rows(with_gaps):
-    spec = with_gaps.dataset.spec
-    train, test = (spec.to_model(with_gaps.dataset.split(split).x) for split in ("train", "test"))
-    whole = spec.to_model(_raw(np.random.default_rng(5), len(test)))
-    found = measure_nearness(spec, train, test, whole)
-    assert abs(found.nearer) < 4.0 and found.made_copies == pytest.approx(found.held_out_copies, abs=0.15)
-    assert found.train_copies > 0.1  # a word alone
+def test_generated_rows_are_seen_with_the_gaps_of_test_rows(with_gaps):
+    found = assess(with_gaps, AssessmentSettings(num_samples=1, parts=("generation",)))
+    nearness = found.generation.nearness
+    assert nearness.num_rows == COUNTS["test"] and nearness.num_train == COUNTS["train"]
+    assert nearness.made_copies == pytest.approx(nearness.held_out_copies, abs=0.15)
+    assert nearness.held_out_copies > 0.1  # a word alone
+    assert [finding.level for finding in found.findings if "training rows" in finding.text] == ["good"]
+    rows = dict(assessment_tables(found))["Generated examples against the test split"]
+    assert f"{nearness.made_copies:.2%} (test rows: {nearness.held_out_copies:.2%}" in rows["copies of training rows"]
 
 
 def test_associations_are_told_in_figures(subject):

@@ -53,7 +53,6 @@ if TYPE_CHECKING:
         generate_examples,
         measure_generation,
         measure_holes,
-        nearest_training,
         precision_and_recall,
     )
     from vae_tf.evaluation.gradients import GradientStatistics, GridPoint, Laboratory, verdict
@@ -79,7 +78,7 @@ if TYPE_CHECKING:
         count_active,
         measure_latent,
     )
-    from vae_tf.evaluation.nearness import Nearness, diagnose_nearness, measure_nearness
+    from vae_tf.evaluation.nearness import Nearness, measure_nearness, nearest_training
     from vae_tf.evaluation.obvious.base import Obvious, ObviousComparison
     from vae_tf.evaluation.pictures import (
         grid_pixels,
@@ -165,7 +164,6 @@ __all__ = [
     "diagnose_curve",
     "diagnose_generation",
     "diagnose_latent",
-    "diagnose_nearness",
     "draw_gaps",
     "encode_means",
     "estimator_grid",
@@ -249,7 +247,7 @@ _MODULES = {
         "gaps": "draw_gaps gap_rates miss_together with_gaps",
         "generation": (
             "Generation HoleScore Memorization fitted_gaussian frechet_distance generate_examples "
-            "measure_generation measure_holes nearest_training precision_and_recall"
+            "measure_generation measure_holes precision_and_recall"
         ),
         "gradients": "GradientStatistics GridPoint Laboratory verdict",
         "imputing": "Filled Imputer WeightedRows fill",
@@ -261,7 +259,7 @@ _MODULES = {
             "ACTIVE_VARIANCE AxisStatistics BlockStatistics Bracket InformationEstimates LatentStatistics "
             "count_active measure_latent"
         ),
-        "nearness": "Nearness diagnose_nearness measure_nearness",
+        "nearness": "Nearness measure_nearness nearest_training",
         "obvious.base": "Obvious ObviousComparison",
         "pictures": (
             "grid_pixels in_square interpolation_grid manifold_grid reconstruction_grid sample_grid save_grid "

@@ -1,22 +1,18 @@
-"""Whether made rows of a table give training rows away: how near they come to them, beside other real rows."""
+"""How near examples come to training examples: of tables, whether made rows give training rows away."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
 
 from vae_tf.data.cells import cells
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.evaluation.bounds import stderr
 from vae_tf.evaluation.features import row_map
-from vae_tf.evaluation.findings import Finding
-from vae_tf.evaluation.gaps import with_gaps
-from vae_tf.evaluation.generation import nearest_training
 
-__all__ = ["Nearness", "diagnose_nearness", "measure_nearness"]
+__all__ = ["Nearness", "measure_nearness", "nearest_training"]
 
-_NUM_STDERR = 3.0
 _MOST_TRAIN, _MOST_VALUES = 20_000, 2**25
 
 _Row = tuple[str, ...]
@@ -27,7 +23,7 @@ class Nearness:
     """Made rows and test rows beside training rows, as many of either.
 
     Attributes:
-        made: mean distance of made rows to the nearest training row; copies are not counted. NaN where all are copies.
+        made: mean distance of made rows to the nearest training row; copies are not counted. 0 where all are copies.
         made_stderr: its standard error.
         held_out: the same of test rows.
         held_out_stderr: its standard error.
@@ -51,7 +47,9 @@ class Nearness:
 
     @property
     def nearer(self) -> float:
-        """By how many standard errors made rows are nearer than test rows; NaN where it cannot be told."""
+        """By how many standard errors made rows are nearer than test rows; 0 where there are only copies of either."""
+        if 1.0 in (self.made_copies, self.held_out_copies):
+            return 0.0
         return (self.held_out - self.made) / max(float(np.hypot(self.made_stderr, self.held_out_stderr)), 1e-12)
 
     @property
@@ -66,29 +64,34 @@ class Nearness:
         return (self.made_copies - self.real_copies) / max(float(np.sqrt(variance)), 1e-12)
 
 
+def nearest_training(x: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Euclidean distance of every example to its nearest training example, [N], and that one's row, [N]."""
+    index = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(train.reshape(len(train), -1))
+    distances, rows = index.kneighbors(x.reshape(len(x), -1))
+    return distances[:, 0], rows[:, 0]
+
+
 def measure_nearness(spec: DatasetSpec, train: np.ndarray, test: np.ndarray, made: np.ndarray) -> Nearness:
     """Measure how near made rows are to training rows.
 
-    The distance is that of `row_map`. Made rows are given the gaps of test rows, so that both are seen alike.
+    The distance is that of `row_map`.
 
     Args:
         spec: of a table of mixed columns.
         train: training rows in the model's units, [N, D], NaN in gaps; the first 20,000 are used, of wide tables fewer.
         test: rows that the model has not seen, [M, D].
-        made: rows that it made, [M, D] or more.
+        made: rows that it made, with the gaps of test rows, or the two are not seen alike, [M, D] or more.
     """
     coded = row_map(spec, train)
     train = train[: max(1, min(_MOST_TRAIN, _MOST_VALUES // coded(train[:1]).shape[1]))]
     count = min(len(test), len(made))
-    test = test[:count]
-    made = with_gaps(made[:count], np.isnan(test)).astype(np.float32)
     seen, known = coded(train), Counter(_texts(spec, train))
     repeated = sum(times for times in known.values() if times > 1) / len(train)
     found: dict[str, float] = {"train_copies": repeated}
-    for name, rows in (("made", made), ("held_out", test)):
+    for name, rows in (("made", made[:count]), ("held_out", test[:count])):
         is_copy = np.array([row in known for row in _texts(spec, rows)])
         away = np.zeros(0) if is_copy.all() else nearest_training(coded(rows[~is_copy]), seen)[0]
-        found[name], found[f"{name}_stderr"] = float(away.mean()) if len(away) else math.nan, stderr(away)
+        found[name], found[f"{name}_stderr"] = float(away.mean()) if len(away) else 0.0, stderr(away)
         found[f"{name}_copies"] = float(is_copy.mean())
     return Nearness(num_rows=count, num_train=len(train), **found)
 
@@ -97,26 +100,3 @@ def _texts(spec: DatasetSpec, rows: np.ndarray) -> list[_Row]:
     """Return rows as they are written."""
     raw = spec.to_raw(rows)
     return list(zip(*(cells(column, raw[:, place]) for place, column in enumerate(spec.columns)), strict=True))
-
-
-def diagnose_nearness(found: Nearness) -> Finding:
-    """Say whether made rows are nearer to training rows than other real rows are.
-
-    Args:
-        found: what was measured.
-
-    Example:
-        >>> diagnose_nearness(Nearness(0.5, 0.01, 0.49, 0.01, 0.0, 0.0, 0.0, num_rows=80, num_train=900)).text[:68]
-        'Made rows are no nearer to training rows than other real rows are: d'
-    """
-    copies = f"{found.made_copies:.1%} are copies of training rows, of real rows {found.real_copies:.1%}"
-    apart = f"distance to the nearest {found.made:.3f} ± {found.made_stderr:.3f}, of test rows {found.held_out:.3f} ± "
-    figures = f"{apart}{found.held_out_stderr:.3f}; {copies} ({found.num_rows:,} rows of either)."
-    advice = "They may give training rows away. Fewer epochs (--epochs) or a smaller code (--latent) let a model remember less."
-    if found.more_copies > _NUM_STDERR:
-        told = f"More made rows are copies of training rows than real rows are, by {found.more_copies:.1f} standard errors"
-        return Finding("warning", f"{told}: {figures}", advice)
-    if found.nearer > _NUM_STDERR:
-        told = f"Made rows are nearer to training rows than other real rows are, by {found.nearer:.1f} standard errors"
-        return Finding("warning", f"{told}: {figures}", advice)
-    return Finding("good", f"Made rows are no nearer to training rows than other real rows are: {figures}")

@@ -19,7 +19,8 @@ from vae_tf.evaluation.assessment import Assessment, AssessmentSettings, Progres
 from vae_tf.evaluation.calibration import measure_calibration
 from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_rows, hole_rows
-from vae_tf.evaluation.generation import generate_examples, nearest_training
+from vae_tf.evaluation.generation import generate_examples
+from vae_tf.evaluation.nearness import nearest_training
 from vae_tf.evaluation.table_page import TablePage, make_table_page
 from vae_tf.evaluation.tables import assessment_tables, convergence_rows
 from vae_tf.program import command_line

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from vae_tf.data.pipeline import gather_examples, random_examples
+from vae_tf.data.pipeline import random_examples
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.evaluation.assessment import Assessment, AssessmentSettings, Subject
 from vae_tf.evaluation.column_nats import ColumnNats, least_learned, measure_column_nats
@@ -13,7 +13,6 @@ from vae_tf.evaluation.findings import Finding
 from vae_tf.evaluation.gaps import gap_rates, miss_together
 from vae_tf.evaluation.generation import generate_examples
 from vae_tf.evaluation.made_rows import within_range
-from vae_tf.evaluation.nearness import Nearness, diagnose_nearness, measure_nearness
 from vae_tf.evaluation.table_figures import association, association_figure, association_rows, columns_figure, gains_figure
 from vae_tf.evaluation.tables import Rows
 from vae_tf.seeding import derive, derive_pair
@@ -54,8 +53,6 @@ def make_table_page(subject: Subject, assessment: Assessment, settings: Assessme
     made = within_range(spec, spec.to_raw(generate_examples(subject.vae, spec, z, derive(subject.seed, "generation"))))
     raw, made = made, spec.to_model(made)
     associations = [association(spec, rows) for rows in (real, made)]
-    test, _ = gather_examples(subject.dataset, "test", _NUM_MADE)
-    nearness = measure_nearness(spec, train, test, made)
     nats = sorted(measure_column_nats(subject, settings), key=lambda column: -column.gain)
     title = f"Nats of a cell on the {settings.split} split, given z and by its column alone"
     return TablePage(
@@ -71,9 +68,8 @@ def make_table_page(subject: Subject, assessment: Assessment, settings: Assessme
             (title, {column.name: _nats_text(column) for column in nats}),
             *_gaps(spec, train),
             *_associations(spec, *associations),
-            ("Made rows beside training rows", _nearness_rows(nearness)),
         ),
-        findings=(Finding("note", least_learned(nats)), diagnose_nearness(nearness)),
+        findings=(Finding("note", least_learned(nats)),),
     )
 
 
@@ -91,19 +87,6 @@ def _associations(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> list
     title = "Which columns go together: canonical correlations, of numbers the size of the correlation"
     rows = association_rows(spec, real, made)
     return [(title, rows)] if rows else []
-
-
-def _nearness_rows(found: Nearness) -> Rows:
-    return {
-        "distance to the nearest training row, copies left out": (
-            f"made {found.made:.3f} ± {found.made_stderr:.3f}, test rows {found.held_out:.3f} ± {found.held_out_stderr:.3f}"
-        ),
-        "copies of training rows": (
-            f"made {found.made_copies:.2%}, test rows {found.held_out_copies:.2%}; training rows that are there more than once "
-            f"{found.train_copies:.2%}"
-        ),
-        "rows": f"{found.num_rows:,} made, as many test rows; {found.num_train:,} training rows",
-    }
 
 
 def _gains(nats: list[ColumnNats], assessment: Assessment) -> list[tuple[Figure, str]]:
