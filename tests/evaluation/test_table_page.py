@@ -16,6 +16,7 @@ from vae_tf.evaluation.findings import diagnose_generation
 from vae_tf.evaluation.gaps import draw_gaps, gap_rates, miss_together
 from vae_tf.evaluation.generation import Generation, Memorization
 from vae_tf.evaluation.nearness import measure_nearness
+from vae_tf.evaluation.quality import quality_rows
 from vae_tf.evaluation.table_figures import association_rows, gains_figure
 from vae_tf.evaluation.table_page import make_table_page
 from vae_tf.evaluation.tables import assessment_tables
@@ -228,3 +229,20 @@ def test_associations_are_told_in_figures(subject):
     assert rows["mean correlation of pairs of numbers"] == "real 0.800, made 0.000"
     assert rows["mean difference of made and real rows"] == f"{(0.8 + 0.2) / 3:.3f}"
     assert rows["greatest difference"] == "'whole' and 'number': real 0.80, made 0.00"
+
+
+# --- SDMetrics ---
+
+
+def test_without_sdmetrics_there_is_no_table_of_it(subject, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    rows = subject.dataset.split("test").x
+    assert quality_rows(subject.dataset.spec, rows, rows, rows) == {}
+
+
+def test_sdmetrics_scores_real_rows_as_best(with_gaps):
+    pytest.importorskip("sdmetrics", reason="an option: pip install sdmetrics")
+    spec, rows = with_gaps.dataset.spec, with_gaps.dataset.split("train").x
+    scores = quality_rows(spec, rows, rows, rows[::-1][:, [0, 2, 1]])
+    assert set(scores) == {"column shapes", "column pair trends", "quality"}
+    assert scores["column shapes"].endswith("(test rows: 100.0%)") and not scores["column shapes"].startswith("100.0%")

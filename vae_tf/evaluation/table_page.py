@@ -10,9 +10,10 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.evaluation.assessment import Assessment, AssessmentSettings, Subject
 from vae_tf.evaluation.column_nats import ColumnNats, least_learned, measure_column_nats
 from vae_tf.evaluation.findings import Finding
-from vae_tf.evaluation.gaps import gap_rates, miss_together
+from vae_tf.evaluation.gaps import gap_rates, miss_together, with_gaps
 from vae_tf.evaluation.generation import generate_examples
 from vae_tf.evaluation.made_rows import within_range
+from vae_tf.evaluation.quality import quality_rows
 from vae_tf.evaluation.table_figures import association, association_figure, association_rows, columns_figure, gains_figure
 from vae_tf.evaluation.tables import Rows
 from vae_tf.seeding import derive, derive_pair
@@ -51,6 +52,7 @@ def make_table_page(subject: Subject, assessment: Assessment, settings: Assessme
     real = train[:_NUM_ROWS]
     z = subject.vae.latent.draw(max(_NUM_MADE, len(real)), derive_pair(subject.seed, "generate"))
     made = within_range(spec, spec.to_raw(generate_examples(subject.vae, spec, z, derive(subject.seed, "generation"))))
+    test, _ = random_examples(subject.dataset, "test", _NUM_MADE, derive_pair(0, "table"))
     raw, made = made, spec.to_model(made)
     associations = [association(spec, rows) for rows in (real, made)]
     nats = sorted(measure_column_nats(subject, settings), key=lambda column: -column.gain)
@@ -68,6 +70,7 @@ def make_table_page(subject: Subject, assessment: Assessment, settings: Assessme
             (title, {column.name: _nats_text(column) for column in nats}),
             *_gaps(spec, train),
             *_associations(spec, *associations),
+            *_quality(spec, real, test, made),
         ),
         findings=(Finding("note", least_learned(nats)),),
     )
@@ -80,6 +83,13 @@ def _gaps(spec: DatasetSpec, train: np.ndarray) -> list[tuple[str, Rows]]:
         "Missing together, in training rows": miss_together(spec.feature_names, np.isnan(train)),
     }
     return [(title, rows) for title, rows in tables.items() if rows]
+
+
+def _quality(spec: DatasetSpec, real: np.ndarray, test: np.ndarray, made: np.ndarray) -> list[tuple[str, Rows]]:
+    """Return SDMetrics' table, where that library is installed."""
+    seen = with_gaps(made, np.resize(np.isnan(test), made.shape))
+    rows = quality_rows(spec, *(spec.to_raw(x) for x in (real, test, seen)))
+    return [("SDMetrics' quality report of made rows; 100% is best", rows)] if rows else []
 
 
 def _associations(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> list[tuple[str, Rows]]:
