@@ -124,6 +124,19 @@ def test_gaps_are_drawn_by_column_where_the_training_data_are_gone(trained, tmp_
     assert max(row[:3].count("") for row in rows) > 1
 
 
+def test_the_report_says_what_is_learned_what_is_missing_and_how_near_made_rows_are(trained):
+    _run("report", trained / "run", "-o", trained / "report.html", "--num-samples", "5")
+    page = (trained / "report.html").read_text()
+    for said in (
+        "Least is learned of",
+        "nats gained a cell",
+        "Missing in training rows",
+        "no nearer to training rows",
+        "mean correlation",
+    ):
+        assert said in page, said
+
+
 def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
     (trained / "new.csv").write_text("day;count;size in cm;kind\n2024-01-11;2;0.3;red\n2024-01-11;2;0.3;violet\n")
     done = _run("score", trained / "run", "--data", f"csv:{trained / 'new.csv'}", "-o", trained / "scores.csv")

@@ -18,7 +18,7 @@ from vae_tf.models.cells import Cells
 
 __all__ = ["association", "association_figure", "association_rows", "columns_figure", "gains_figure"]
 
-_MOST_COLUMNS, _ACROSS = 24, 4
+_MOST_COLUMNS, _ACROSS, _MOST_ASSOCIATED = 24, 4, 200
 _MOST_WORDS, _BINS = 12, 30
 _MOST_LETTERS, _MOST_LETTERS_ASIDE = 14, 28
 _RIDGE = 1e-6
@@ -84,16 +84,18 @@ def association(spec: DatasetSpec, rows: np.ndarray) -> np.ndarray:
     """Return how closely columns go together, [D, D]: the first canonical correlation of what `Cells` makes of them.
 
     That is the correlation of normal scores for two numbers, the root of the correlation ratio for a number and words, and for
-    words the greatest correlation that numbers in their place could have; over rows in which both are there.
+    words the greatest correlation that numbers in their place could have; over rows in which both are there. D is 200 at most:
+    of the first columns.
 
     Args:
         spec: of a mixed table.
         rows: model inputs [N, D], NaN in gaps.
     """
     fitted = Cells.of(spec.columns, rows)
-    features = [_feature(fitted, rows, place) for place in range(rows.shape[1])]
-    found = np.eye(rows.shape[1])
-    for first in range(rows.shape[1]):
+    count = min(_MOST_ASSOCIATED, rows.shape[1])
+    features = [_feature(fitted, rows, place) for place in range(count)]
+    found = np.eye(count)
+    for first in range(count):
         for second in range(first):
             both = np.isfinite(rows[:, first]) & np.isfinite(rows[:, second])
             found[first, second] = found[second, first] = _canonical(features[first][both], features[second][both])
@@ -148,7 +150,7 @@ def association_rows(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> d
         "mean difference of made and real rows": f"{away.mean():.3f}",
         "greatest difference": f"{names}: real {real[a, b]:.2f}, made {made[a, b]:.2f}",
     }
-    is_number = np.array([not column.is_category for column in spec.columns])
+    is_number = np.array([not column.is_category for column in spec.columns[: len(real)]])
     numbers = is_number[first] & is_number[second]
     if numbers.any():
         means = [found[first, second][numbers].mean() for found in (real, made)]

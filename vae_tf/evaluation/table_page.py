@@ -95,6 +95,7 @@ def _quality(spec: DatasetSpec, real: np.ndarray, test: np.ndarray, made: np.nda
 def _associations(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> list[tuple[str, Rows]]:
     """Return a table of how alike columns go together; none for one column."""
     title = "Which columns go together: canonical correlations, of numbers the size of the correlation"
+    title += f" (the first {len(real):,} columns)" if len(real) < len(spec.columns) else ""
     rows = association_rows(spec, real, made)
     return [(title, rows)] if rows else []
 
