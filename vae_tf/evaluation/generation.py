@@ -108,10 +108,8 @@ def measure_generation(vae: VAE, spec: DatasetSpec, space: FeatureSpace, seed: i
         seed: of the draws.
     """
     z = vae.latent.draw(_NUM_GENERATED, derive_pair(seed, "generate"))
-    samples, test = generate_examples(vae, spec, z, seed), space.test[:_NUM_GENERATED]
-    if spec.is_mixed:
-        within = spec.to_model(within_range(spec, spec.to_raw(samples)))
-        samples = with_gaps(within, np.resize(np.isnan(test), samples.shape))
+    test = space.test[:_NUM_GENERATED]
+    samples = _alike(spec, generate_examples(vae, spec, z, seed), test)
     sample_features, test_features = space.features(samples), space.features(test)
     precision, recall = precision_and_recall(test_features, sample_features)
     return Generation(
@@ -126,6 +124,14 @@ def measure_generation(vae: VAE, spec: DatasetSpec, space: FeatureSpace, seed: i
         num_generated=len(samples),
         nearness=measure_nearness(spec, space.train, test, samples) if spec.is_mixed else None,
     )
+
+
+def _alike(spec: DatasetSpec, x: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Return generated mixed rows as they are written, within the range of the training rows, with the gaps of test rows."""
+    if not spec.is_mixed:
+        return x
+    within = spec.to_model(within_range(spec, spec.to_raw(x)))
+    return with_gaps(within, np.resize(np.isnan(test), x.shape))
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -249,7 +255,7 @@ def _decoded_origins(vae: VAE, spec: DatasetSpec, space: FeatureSpace, test: np.
     }
     if not latent.is_relaxed:
         points["fitted Gaussian"] = fitted_gaussian(vae, space.train[:20_000], _NUM_GENERATED, seed)
-    return {origin: generate_examples(vae, spec, z, seed) for origin, z in points.items()}
+    return {origin: _alike(spec, generate_examples(vae, spec, z, seed), test) for origin, z in points.items()}
 
 
 def fitted_gaussian(vae: VAE, x: np.ndarray, num: int, seed: int) -> np.ndarray:

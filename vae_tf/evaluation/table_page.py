@@ -72,7 +72,7 @@ def make_table_page(subject: Subject, assessment: Assessment, settings: Assessme
             *_associations(spec, *associations),
             *_quality(spec, real, test, made),
         ),
-        findings=(Finding("note", least_learned(nats)),),
+        findings=(Finding("note", least_learned(nats)),) if nats else (),
     )
 
 
@@ -102,6 +102,8 @@ def _associations(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> list
 
 def _gains(nats: list[ColumnNats], assessment: Assessment) -> list[tuple[Figure, str]]:
     """Draw the columns of which most and of which least is learned."""
+    if not nats:
+        return []
     shown, said = nats, "Every column: "
     if len(nats) > 2 * _MOST_SHOWN:
         shown, said = nats[:_MOST_SHOWN] + nats[-_MOST_SHOWN:], f"The {_MOST_SHOWN} highest and {_MOST_SHOWN} lowest columns: "
