@@ -201,6 +201,12 @@ def test_copies_are_a_warning_and_so_are_rows_that_are_nearly_copies(rows):
     assert every.made_copies == 1.0 and every.nearer == 0.0 and _diagnosed(every).level == "warning"
 
 
+def test_a_single_copy_among_few_rows_is_chance(rows):
+    dataset, train, test = rows
+    one = measure_nearness(dataset.spec, train, test[:30], np.concatenate([train[:1], test[30:59]]))
+    assert one.made_copies == pytest.approx(1 / 30) and one.more_copies < 1.0 and _diagnosed(one).level == "good"
+
+
 def test_equal_rows_are_no_copies_where_training_rows_repeat(rows):
     """Equal rows are held out together: test rows have no copies, though fresh rows would."""
     dataset, train, test = rows

@@ -13,7 +13,7 @@ from vae_tf.evaluation.features import row_map
 
 __all__ = ["Nearness", "measure_nearness", "nearest_training"]
 
-_MOST_TRAIN, _MOST_VALUES = 20_000, 2**25
+_MOST_TRAIN, _MOST_VALUES = 100_000, 2**25
 
 _Row = tuple[str, ...]
 
@@ -59,9 +59,10 @@ class Nearness:
 
     @property
     def more_copies(self) -> float:
-        """By how many standard errors more made rows than real ones are copies."""
-        variance = sum(share * (1.0 - share) for share in (self.made_copies, self.real_copies)) / self.num_rows
-        return (self.made_copies - self.real_copies) / max(float(np.sqrt(variance)), 1e-12)
+        """By how many standard errors more made rows than real ones are copies; one of either more for these (Laplace)."""
+        shares = [(share * self.num_rows + 1.0) / (self.num_rows + 2.0) for share in (self.made_copies, self.real_copies)]
+        error = np.sqrt(sum(share * (1.0 - share) for share in shares) / self.num_rows)
+        return float((self.made_copies - self.real_copies) / error)
 
 
 def nearest_training(x: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +79,7 @@ def measure_nearness(spec: DatasetSpec, train: np.ndarray, test: np.ndarray, mad
 
     Args:
         spec: of a table of mixed columns.
-        train: training rows in the model's units, [N, D], NaN in gaps; the first 20,000 are used, of wide tables fewer.
+        train: training rows in the model's units, [N, D], NaN in gaps; the first 100,000 are used, of wide tables fewer.
         test: rows that the model has not seen, [M, D].
         made: rows that it made, with the gaps of test rows, or the two are not seen alike, [M, D] or more.
     """
