@@ -16,9 +16,21 @@ from vae_tf.evaluation.column_nats import ColumnNats
 from vae_tf.evaluation.figures import PALETTE, styled
 from vae_tf.models.cells import Cells
 
-__all__ = ["association", "association_figure", "association_rows", "columns_figure", "gains_figure"]
+__all__ = [
+    "MOST_ASSOCIATED",
+    "MOST_DRAWN",
+    "association",
+    "association_figure",
+    "association_rows",
+    "columns_figure",
+    "gains_figure",
+]
 
-_MOST_COLUMNS, _ACROSS, _MOST_ASSOCIATED = 24, 4, 200
+MOST_DRAWN = 24
+"""Columns that are drawn."""
+MOST_ASSOCIATED = 200
+"""Columns that are looked at in pairs."""
+_ACROSS = 4
 _MOST_WORDS, _BINS = 12, 30
 _MOST_LETTERS, _MOST_LETTERS_ASIDE = 14, 28
 _RIDGE = 1e-6
@@ -34,7 +46,7 @@ def columns_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> Fig
         real: raw rows [N, D], NaN in gaps.
         made: raw rows [M, D].
     """
-    columns = spec.columns[:_MOST_COLUMNS]
+    columns = spec.columns[:MOST_DRAWN]
     down = -(-len(columns) // _ACROSS)
     figure = Figure(figsize=(10.0, 2.2 * down + 0.3))
     axes = list(figure.subplots(down, _ACROSS, squeeze=False).flat)
@@ -92,7 +104,7 @@ def association(spec: DatasetSpec, rows: np.ndarray) -> np.ndarray:
         rows: model inputs [N, D], NaN in gaps.
     """
     fitted = Cells.of(spec.columns, rows)
-    count = min(_MOST_ASSOCIATED, rows.shape[1])
+    count = min(MOST_ASSOCIATED, rows.shape[1])
     features = [_feature(fitted, rows, place) for place in range(count)]
     found = np.eye(count)
     for first in range(count):
@@ -167,7 +179,7 @@ def association_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) ->
         real: `association` of real rows, [D, D].
         made: of made ones.
     """
-    count = min(_MOST_COLUMNS, len(real))
+    count = min(MOST_DRAWN, len(real))
     pair = [found[:count, :count] for found in (real, made)]
     figure = Figure(figsize=(10.0, 3.9))
     names = [_escaped(_short(column.name)) for column in spec.columns[:count]]

@@ -14,7 +14,15 @@ from vae_tf.evaluation.gaps import gap_rates, miss_together, with_gaps
 from vae_tf.evaluation.generation import generate_examples
 from vae_tf.evaluation.made_rows import within_range
 from vae_tf.evaluation.quality import quality_rows
-from vae_tf.evaluation.table_figures import association, association_figure, association_rows, columns_figure, gains_figure
+from vae_tf.evaluation.table_figures import (
+    MOST_ASSOCIATED,
+    MOST_DRAWN,
+    association,
+    association_figure,
+    association_rows,
+    columns_figure,
+    gains_figure,
+)
 from vae_tf.evaluation.tables import Rows
 from vae_tf.seeding import derive, derive_pair
 
@@ -51,25 +59,30 @@ def make_table_page(subject: Subject, assessment: Assessment, settings: Assessme
     train, _ = random_examples(subject.dataset, "train", _NUM_TRAIN, derive_pair(0, "table"))
     real = train[:_NUM_ROWS]
     z = subject.vae.latent.draw(max(_NUM_MADE, len(real)), derive_pair(subject.seed, "generate"))
-    made = within_range(spec, spec.to_raw(generate_examples(subject.vae, spec, z, derive(subject.seed, "generation"))))
+    written = within_range(spec, spec.to_raw(generate_examples(subject.vae, spec, z, derive(subject.seed, "generation"))))
+    made = spec.to_model(written)
     test, _ = random_examples(subject.dataset, "test", _NUM_MADE, derive_pair(0, "table"))
-    raw, made = made, spec.to_model(made)
     associations = [association(spec, rows) for rows in (real, made)]
+    together = association_rows(spec, *associations)
+    which = "Every column" if len(spec.columns) <= MOST_DRAWN else f"The first {MOST_DRAWN} columns"
     nats = sorted(measure_column_nats(subject, settings), key=lambda column: -column.gain)
     title = f"Nats of a cell on the {settings.split} split, given z and by its column alone"
     return TablePage(
         figures=(
             (
-                columns_figure(spec, spec.to_raw(real), raw),
-                f"Every column, {len(real):,} training rows beside {len(made):,} made ones.",
+                columns_figure(spec, spec.to_raw(real), written),
+                f"{which}, {len(real):,} training rows beside {len(made):,} made ones.",
             ),
-            (association_figure(spec, *associations), "Which columns go together: canonical correlations."),
+            (
+                association_figure(spec, *associations),
+                _told({"Which columns go together": "canonical correlations", **together}),
+            ),
             *_gains(nats, assessment),
         ),
         tables=(
             (title, {column.name: _nats_text(column) for column in nats}),
             *_gaps(spec, train),
-            *_associations(spec, *associations),
+            *_associations(spec, together),
             *_quality(spec, real, test, made),
         ),
         findings=(Finding("note", least_learned(nats)),) if nats else (),
@@ -92,12 +105,16 @@ def _quality(spec: DatasetSpec, real: np.ndarray, test: np.ndarray, made: np.nda
     return [("SDMetrics' quality report of made rows; 100% is best", rows)] if rows else []
 
 
-def _associations(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> list[tuple[str, Rows]]:
+def _associations(spec: DatasetSpec, rows: Rows) -> list[tuple[str, Rows]]:
     """Return a table of how alike columns go together; none for one column."""
     title = "Which columns go together: canonical correlations, of numbers the size of the correlation"
-    title += f" (the first {len(real):,} columns)" if len(real) < len(spec.columns) else ""
-    rows = association_rows(spec, real, made)
+    title += f" (the first {MOST_ASSOCIATED:,} columns)" if len(spec.columns) > MOST_ASSOCIATED else ""
     return [(title, rows)] if rows else []
+
+
+def _told(rows: Rows) -> str:
+    """Return rows as sentences."""
+    return " ".join(f"{name[0].upper()}{name[1:]}: {value}." for name, value in rows.items())
 
 
 def _gains(nats: list[ColumnNats], assessment: Assessment) -> list[tuple[Figure, str]]:
