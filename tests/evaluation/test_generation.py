@@ -13,9 +13,9 @@ from vae_tf.evaluation.generation import (
     generate_examples,
     measure_generation,
     measure_holes,
-    nearest_training,
     precision_and_recall,
 )
+from vae_tf.evaluation.nearness import nearest_training
 from vae_tf.evaluation.representation import encode_means
 
 

@@ -99,6 +99,44 @@ def test_rows_are_made_in_the_table_s_own_words_and_given_cells_are_kept(trained
     assert np.mean([float(row[1]) for row in blue]) > np.mean([float(row[1]) for row in rows]) + 3
 
 
+def test_made_rows_have_gaps_as_the_training_rows_do_and_none_unless_asked(trained):
+    done = _run("generate", trained / "run", "--num", "2000", "--given", "count=2", "--gaps", "-o", trained / "gaps.csv")
+    spec = json.loads((trained / "run" / "dataset.json").read_text())
+    assert f"of one of {spec['num_train']} training rows" in done.output
+    _, rows = _read(trained / "gaps.csv")
+    is_gap = np.array([[not cell for cell in row] for row in rows])
+    rates = [1 - column["num_cells"] / column["num_rows"] for column in spec["columns"]]
+    np.testing.assert_allclose(is_gap.mean(axis=0), [*rates[:2], 0.0, 0.0], atol=0.03)
+    assert is_gap.sum(axis=1).max() == 1  # a training row has one at most: they never miss together
+    _, whole = _read(trained / "made.csv")
+    assert all(all(row) for row in whole)
+
+
+def test_gaps_are_drawn_by_column_where_the_training_data_are_gone(trained, tmp_path):
+    (tmp_path / "rows.csv").write_text((trained / "rows.csv").read_text())
+    (trained / "rows.csv").unlink()
+    try:
+        done = _run("generate", trained / "run", "--num", "2000", "--gaps", "-o", trained / "gaps.csv")
+    finally:
+        (trained / "rows.csv").write_text((tmp_path / "rows.csv").read_text())
+    assert "every column by itself" in done.output and "rows.csv" in done.output
+    _, rows = _read(trained / "gaps.csv")
+    assert max(row[:3].count("") for row in rows) > 1
+
+
+def test_the_report_says_what_is_learned_what_is_missing_and_how_near_made_rows_are(trained):
+    _run("report", trained / "run", "-o", trained / "report.html", "--num-samples", "5")
+    page = (trained / "report.html").read_text()
+    for said in (
+        "Least is learned of",
+        "nats gained a cell",
+        "Missing in training rows",
+        "no nearer to training rows",
+        "mean correlation",
+    ):
+        assert said in page, said
+
+
 def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
     (trained / "new.csv").write_text("day;count;size in cm;kind\n2024-01-11;2;0.3;red\n2024-01-11;2;0.3;violet\n")
     done = _run("score", trained / "run", "--data", f"csv:{trained / 'new.csv'}", "-o", trained / "scores.csv")
@@ -118,6 +156,7 @@ def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
         (("generate", "--given", "kind=pink", "-o", "x.csv"), "pink"),
         (("generate", "--given", "kind=red", "-o", "x.png"), "FILE.csv"),
         (("generate", "--given", "kind=red", "--components", "3", "-o", "x.csv"), "--components"),
+        (("generate", "--gaps", "-o", "x.png"), "--gaps with x.png"),
         (("impute", "--data", "nowhere.csv", "-o", "x.csv"), "nowhere.csv"),
         (("impute", "--data", "rows.csv", "-o", "x.png"), ".csv"),
     ],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, open_data, open_run, write_texts
-from vae_tf.cli.rows import make_rows, write_rows
+from vae_tf.cli.rows import leave_gaps, make_rows, write_rows
 from vae_tf.errors import UserValueError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
         typer.Option(metavar="NAME=VALUE", help="Rows: a cell that all of them have; more than once for more."),
     ] = None,
     beyond: Annotated[bool, typer.Option("--beyond", help="Rows: numbers may leave the range of the training rows.")] = False,
+    gaps: Annotated[bool, typer.Option("--gaps", help="Rows: cells are empty as they are in the training rows.")] = False,
     beams: Annotated[int, typer.Option(help="Texts: the likeliest text that so many beams find; 0: draw.", min=0)] = 0,
 ) -> None:
     """Draw z from the prior and decode it: means of p(x|z); of texts draws token by token, of rows (FILE.csv) cell by cell.
@@ -48,7 +49,8 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     Rows have the table's columns, words and decimals: `{program} generate RUN --num 1000 --given species=Adelie -o rows.csv`.
     """
     check_suffix(output, ".png", ".npz", ".txt", ".csv")
-    _check_rows(output, given, beyond, {"--label": label, "--components": components, "--temperature": temperature != 1.0})
+    _check_rows(output, {"--given": given, "--beyond": beyond, "--gaps": gaps})
+    _check_given(given, {"--label": label, "--components": components, "--temperature": temperature != 1.0})
     loaded = open_run(run)
     labels = _labels(loaded, label, num)
     from vae_tf.seeding import derive_pair
@@ -56,7 +58,8 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     pair = derive_pair(seed, "generate")
     z = _fitted(loaded, components, num, seed) if components else loaded.vae.draw(num, pair, temperature, labels)
     if output.suffix.lower() == ".csv":
-        write_rows(loaded, make_rows(loaded, z, given or (), pair, beyond), output)
+        raw = make_rows(loaded, z, given or (), pair, beyond)
+        write_rows(loaded, leave_gaps(loaded, raw, given or (), seed) if gaps else raw, output)
         typer.echo(str(output))
         return
     x = _decoded(loaded, z, pair, {"top_k": top_k, "top_p": top_p, "num_beams": beams})
@@ -64,10 +67,15 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     typer.echo(str(output))
 
 
-def _check_rows(output: Path, given: list[str] | None, beyond: bool, draws: dict[str, Any]) -> None:
-    """Refuse options that would have no effect: of rows where there are none, of the prior where cells are given."""
-    if (given or beyond) and output.suffix.lower() != ".csv":
-        raise UserValueError(f"--given and --beyond are for rows: -o FILE.csv. Received: {output}.")
+def _check_rows(output: Path, of_rows: dict[str, Any]) -> None:
+    """Refuse options of rows where there are none."""
+    asked = [name for name, value in of_rows.items() if value]
+    if asked and output.suffix.lower() != ".csv":
+        raise UserValueError(f"{', '.join(of_rows)} are for rows: -o FILE.csv. Received: {asked[0]} with {output}.")
+
+
+def _check_given(given: list[str] | None, draws: dict[str, Any]) -> None:
+    """Refuse options of the prior where cells are given."""
     without_effect = [name for name, value in draws.items() if value] if given else []
     if without_effect:
         raise UserValueError(f"--given draws from all rows that have these cells. Received: {without_effect[0]} as well.")

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_tf.cli.common import console
-from vae_tf.errors import UserValueError
+from vae_tf.cli.common import console, open_data
+from vae_tf.errors import UserFileError, UserValueError
 
 if TYPE_CHECKING:
     from vae_tf.training.runs import LoadedRun
 
-__all__ = ["make_rows", "write_rows"]
+__all__ = ["leave_gaps", "make_rows", "write_rows"]
 
 _FEW = 50
 """Effective candidates below which rows that were asked for given some cells repeat each other."""
+_MOST_PATTERNS = 100_000
+"""Training rows that gaps are taken from."""
 
 
 def make_rows(loaded: "LoadedRun", z: Any, given: Sequence[str], seed: tuple[int, int], beyond: bool) -> Any:
@@ -50,6 +52,50 @@ def make_rows(loaded: "LoadedRun", z: Any, given: Sequence[str], seed: tuple[int
             )
     raw = spec.to_raw(x)
     return raw if beyond or not spec.columns else within_range(spec, raw)
+
+
+def leave_gaps(loaded: "LoadedRun", raw: Any, given: Sequence[str], seed: int) -> Any:
+    """Return raw rows [N, D] with cells empty as they are in the training rows, and say how.
+
+    Every row takes the gaps of one training row, so that columns miss together as they do there; where the training data cannot
+    be read, every column has gaps at its own rate. Cells that are given stay.
+
+    Args:
+        loaded: a run on a table.
+        raw: rows that were made.
+        given: cells that all rows have, `NAME=VALUE`.
+        seed: of the draws.
+
+    Raises:
+        UserValueError: the training rows have no gaps.
+    """
+    from vae_tf.evaluation.gaps import draw_gaps, with_gaps
+    from vae_tf.seeding import derive
+
+    columns = loaded.spec.columns
+    if not any(column.missing for column in columns):
+        raise UserValueError(f"--gaps is for tables with gaps. The training rows of {loaded.run.path} have none.")
+    known, said = _gaps_of_training(loaded)
+    is_gap = draw_gaps(columns, known, len(raw), derive(seed, "gaps"))
+    kept = {_named(text)[0] for text in given}
+    is_gap[:, [column.name in kept for column in columns]] = False
+    console.print(f"{is_gap.mean():.1%} of all cells are left empty: {said}.", highlight=False, markup=False, soft_wrap=True)
+    return with_gaps(raw, is_gap)
+
+
+def _gaps_of_training(loaded: "LoadedRun") -> tuple[Any, str]:
+    """Return where training rows have gaps, bool [N, D], or None if they cannot be read; and how gaps are drawn by that."""
+    import numpy as np
+
+    from vae_tf.data.pipeline import random_examples
+    from vae_tf.seeding import derive_pair
+
+    try:
+        dataset = open_data(loaded)
+    except (UserValueError, UserFileError) as error:
+        return None, f"every column by itself, at its rate in the training rows, for these cannot be read ({error})"
+    x, _ = random_examples(dataset, "train", _MOST_PATTERNS, derive_pair(0, "gaps"))
+    return np.isnan(x), f"every row has the gaps of one of {len(x):,} training rows"
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds, stderr
     from vae_tf.evaluation.calibration import Calibration, measure_calibration
     from vae_tf.evaluation.codes import encode_means
+    from vae_tf.evaluation.column_nats import ColumnNats, least_learned, measure_column_nats
     from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_figure, comparison_rows, hole_rows
     from vae_tf.evaluation.curve import CurveVerdict, read_curve
     from vae_tf.evaluation.disentanglement import Disentanglement, measure_disentanglement
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         diagnose_generation,
         diagnose_latent,
     )
+    from vae_tf.evaluation.gaps import draw_gaps, gap_rates, miss_together, with_gaps
     from vae_tf.evaluation.generation import (
         Generation,
         HoleScore,
@@ -51,7 +53,6 @@ if TYPE_CHECKING:
         generate_examples,
         measure_generation,
         measure_holes,
-        nearest_training,
         precision_and_recall,
     )
     from vae_tf.evaluation.gradients import GradientStatistics, GridPoint, Laboratory, verdict
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
         count_active,
         measure_latent,
     )
+    from vae_tf.evaluation.nearness import Nearness, measure_nearness, nearest_training
     from vae_tf.evaluation.obvious.base import Obvious, ObviousComparison
     from vae_tf.evaluation.pictures import (
         grid_pixels,
@@ -98,6 +100,7 @@ if TYPE_CHECKING:
         clustering_accuracy,
         measure_representation,
     )
+    from vae_tf.evaluation.table_page import TablePage, make_table_page
     from vae_tf.evaluation.viewer import View, Viewer
 
 __all__ = [
@@ -113,6 +116,7 @@ __all__ = [
     "Bracket",
     "Calibration",
     "Clustering",
+    "ColumnNats",
     "Comparison",
     "CurveVerdict",
     "Detection",
@@ -132,6 +136,7 @@ __all__ = [
     "LatentStatistics",
     "LearningCurve",
     "Memorization",
+    "Nearness",
     "Obvious",
     "ObviousComparison",
     "ReportedRun",
@@ -139,6 +144,7 @@ __all__ = [
     "Scores",
     "Stage",
     "Subject",
+    "TablePage",
     "View",
     "Viewer",
     "WeightedRows",
@@ -158,6 +164,7 @@ __all__ = [
     "diagnose_curve",
     "diagnose_generation",
     "diagnose_latent",
+    "draw_gaps",
     "encode_means",
     "estimator_grid",
     "factor_figure",
@@ -166,6 +173,7 @@ __all__ = [
     "fit_codes",
     "fitted_gaussian",
     "frechet_distance",
+    "gap_rates",
     "generate_examples",
     "grid_figure",
     "grid_pixels",
@@ -177,17 +185,22 @@ __all__ = [
     "label_texts",
     "learning_curves",
     "learning_figure",
+    "least_learned",
     "make_feature_space",
+    "make_table_page",
     "manifold_grid",
     "measure_calibration",
+    "measure_column_nats",
     "measure_detection",
     "measure_disentanglement",
     "measure_generation",
     "measure_grid",
     "measure_holes",
     "measure_latent",
+    "measure_nearness",
     "measure_representation",
     "measure_stages",
+    "miss_together",
     "nearest_training",
     "precision_and_recall",
     "read_curve",
@@ -206,6 +219,7 @@ __all__ = [
     "to_svg",
     "traversal_grid",
     "verdict",
+    "with_gaps",
     "write_projector",
 ]
 
@@ -217,6 +231,7 @@ _MODULES = {
         "bounds": "BoundEstimates BoundEstimator ExampleBounds stderr",
         "calibration": "Calibration measure_calibration",
         "codes": "encode_means",
+        "column_nats": "ColumnNats least_learned measure_column_nats",
         "comparison": "Comparison compare_models comparison_figure comparison_rows hole_rows",
         "curve": "CurveVerdict read_curve",
         "disentanglement": "Disentanglement measure_disentanglement",
@@ -229,9 +244,10 @@ _MODULES = {
         "findings": (
             "Finding collapse_findings collapsed_blocks diagnose_bounds diagnose_curve diagnose_generation diagnose_latent"
         ),
+        "gaps": "draw_gaps gap_rates miss_together with_gaps",
         "generation": (
             "Generation HoleScore Memorization fitted_gaussian frechet_distance generate_examples "
-            "measure_generation measure_holes nearest_training precision_and_recall"
+            "measure_generation measure_holes precision_and_recall"
         ),
         "gradients": "GradientStatistics GridPoint Laboratory verdict",
         "imputing": "Filled Imputer WeightedRows fill",
@@ -243,6 +259,7 @@ _MODULES = {
             "ACTIVE_VARIANCE AxisStatistics BlockStatistics Bracket InformationEstimates LatentStatistics "
             "count_active measure_latent"
         ),
+        "nearness": "Nearness measure_nearness nearest_training",
         "obvious.base": "Obvious ObviousComparison",
         "pictures": (
             "grid_pixels in_square interpolation_grid manifold_grid reconstruction_grid sample_grid save_grid "
@@ -251,6 +268,7 @@ _MODULES = {
         "projector": "label_texts write_projector",
         "report": "ReportedRun render_report",
         "representation": "Clustering LabelledExamples Representation clustering_accuracy measure_representation",
+        "table_page": "TablePage make_table_page",
         "viewer": "View Viewer",
     }.items()
     for name in names.split()

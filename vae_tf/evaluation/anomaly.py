@@ -10,11 +10,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from vae_tf.data.pipeline import Dataset, eval_batches
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
-from vae_tf.evaluation.bounds import BoundEstimator, nats_of_cells
+from vae_tf.evaluation.bounds import BoundEstimator, cell_nats
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 
-__all__ = ["Detection", "Scores", "as_model_inputs", "measure_detection", "score_examples"]
+__all__ = ["Detection", "Scores", "as_model_inputs", "measure_detection", "nats_of_cells", "score_examples"]
 
 _NUM_RESAMPLED = 200
 _BATCH = 500
@@ -141,21 +141,27 @@ def _score_split(
     if not vae.latent.has_density:
         del columns["nll"]
     if data.spec.is_mixed:
-        columns |= _nats_of_cells(vae, data.spec.feature_names, batches, derive_pair(seed, "cells", split))
+        nats = nats_of_cells(vae, batches, derive_pair(seed, "cells", split))
+        columns |= {f"nats of {name}": nats[:, place] for place, name in enumerate(data.spec.feature_names)}
     names = getattr(data.split(split), "names", ())[: len(labels)]
     return Scores({**columns, "kl": kl}, labels, np.full(len(labels), split), np.arange(len(labels)), tuple(names))
 
 
-def _nats_of_cells(vae: VAE, names: Sequence[str], batches: tf.data.Dataset, seed: tuple[int, int]) -> dict[str, np.ndarray]:
-    """Return -log p of every cell given z, the mean over draws of q(z|x), by column: which cell makes a row odd; 0 of gaps."""
+def nats_of_cells(vae: VAE, batches: tf.data.Dataset, seed: tuple[int, int]) -> np.ndarray:
+    """Return -log p of every cell given z, the mean over draws of q(z|x), [N, D]: which cell makes a row odd; 0 of gaps.
+
+    Args:
+        vae: a model of rows of mixed columns.
+        batches: of rows in its units, and their labels.
+        seed: root of the draws.
+    """
 
     @tf.function(autograph=False, reduce_retracing=True)
     def measure(x: tf.Tensor, labels: tf.Tensor, pair: tf.Tensor) -> tf.Tensor:
-        return nats_of_cells(vae, x, labels, pair, _NUM_DRAWS)
+        return cell_nats(vae, x, labels, pair, _NUM_DRAWS)
 
     fold, root = tf.random.experimental.stateless_fold_in, tf.constant(seed, tf.int32)
-    found = np.concatenate([measure(x, labels, fold(root, index)).numpy() for index, (x, labels) in enumerate(batches)])
-    return {f"nats of {name}": found[:, place] for place, name in enumerate(names)}
+    return np.concatenate([measure(x, labels, fold(root, index)).numpy() for index, (x, labels) in enumerate(batches)])
 
 
 def measure_detection(scores: Scores, is_anomaly: np.ndarray, seed: int = 0) -> tuple[Detection, ...]:

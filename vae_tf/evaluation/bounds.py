@@ -12,7 +12,7 @@ import tensorflow as tf
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.models.vae import VAE
 
-__all__ = ["BoundEstimates", "BoundEstimator", "ExampleBounds", "nats_of_cells", "stderr"]
+__all__ = ["BoundEstimates", "BoundEstimator", "ExampleBounds", "cell_nats", "stderr"]
 
 _CHUNK_VALUES = 4_000_000
 """Decoded values held at once: bounds the memory, whatever the number of samples."""
@@ -109,7 +109,7 @@ def stderr(values: np.ndarray) -> float:
     return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
-def nats_of_cells(vae: VAE, x: tf.Tensor, labels: tf.Tensor | None, seed: Any, num_samples: int) -> tf.Tensor:
+def cell_nats(vae: VAE, x: tf.Tensor, labels: tf.Tensor | None, seed: Any, num_samples: int) -> tf.Tensor:
     """Return -log p of every cell of rows given z, the mean over draws of q(z|x): which cell makes a row odd.
 
     Args:

@@ -1,7 +1,7 @@
 """The features that generated examples are compared in: a small classifier's, trained on the model's own training split."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import keras
@@ -15,7 +15,7 @@ from vae_tf.data.splits import NO_LABEL
 from vae_tf.models.cells import Cells
 from vae_tf.seeding import derive_pair, initial_weights
 
-__all__ = ["FeatureSpace", "make_feature_space"]
+__all__ = ["FeatureSpace", "make_feature_space", "row_map"]
 
 _MAX_VALUES = 2**26
 """Values of training examples that are held (256 MiB)."""
@@ -40,7 +40,7 @@ class FeatureSpace:
         accuracy: the classifier's on the test split; None without labels.
         train: training examples [N, *event_shape].
         test: test examples [N, *event_shape] and their labels [N].
-        seen: [N, *event_shape] to what distances between examples are taken in: of mixed rows without gaps, words as vectors.
+        seen: [N, *event_shape] to what distances between examples are taken in; of mixed rows see `row_map`.
     """
 
     description: str
@@ -70,7 +70,8 @@ def make_feature_space(dataset: Dataset, seed: int = 0) -> FeatureSpace:
     count, pair = max(2, _MAX_VALUES // dataset.spec.num_dims), derive_pair(seed, "features")
     train, test = (random_examples(dataset, split, count, pair) for split in ("train", "test"))
     if dataset.spec.is_mixed:
-        return _principal_components(train[0], test, _coded(dataset.spec, train[0]))
+        space = _principal_components(train[0], test, _coded(dataset.spec, train[0]))
+        return replace(space, seen=row_map(dataset.spec, train[0]))
     if len(np.unique(train[1][train[1] != NO_LABEL])) < 2:
         return _principal_components(train[0], test)
     return _classifier(train, test, seed)
@@ -80,6 +81,22 @@ def _coded(spec: DatasetSpec, train: np.ndarray) -> _Map:
     """Return what makes numbers without gaps of mixed rows: scores, one-hot words, and what is there."""
     cells = Cells.of(spec.columns, train)
     return lambda rows: cells(tf.constant(rows, tf.float32)).numpy()
+
+
+def row_map(spec: DatasetSpec, train: np.ndarray) -> _Map:
+    """Return a map from mixed rows [N, D] to vectors [N, F] whose Euclidean distance is that of two rows.
+
+    It is the root of a mean over columns: of numbers half the squared difference of their normal scores, 1 on average for two
+    rows by chance; of words 1 if they differ; and as much, on average, for a gap beside a cell.
+
+    Args:
+        spec: of a table of mixed columns.
+        train: training rows, whose ranks are the scores, [N, D].
+    """
+    cells = Cells.of(spec.columns, train)
+    own = np.arange(1, 3 * len(cells.numbers), 3)  # the numbers themselves, which are seen beside their scores
+    scale = np.sqrt(2.0 * len(cells.columns))
+    return lambda rows: np.delete(cells(tf.constant(rows, tf.float32)).numpy(), own, axis=1) / scale
 
 
 def _principal_components(x: np.ndarray, test: tuple[np.ndarray, np.ndarray], seen: _Map = np.asarray) -> FeatureSpace:

@@ -8,6 +8,7 @@ from vae_tf.evaluation.bounds import BoundEstimates
 from vae_tf.evaluation.curve import CurveVerdict, read_curve
 from vae_tf.evaluation.generation import Generation
 from vae_tf.evaluation.latent_statistics import BlockStatistics, LatentStatistics
+from vae_tf.evaluation.nearness import Nearness
 from vae_tf.evaluation.obvious.base import ObviousComparison
 
 __all__ = [
@@ -27,6 +28,8 @@ _UNUSED_NATS = 0.1
 _RELAXED_GAP = 1.0
 _FALLING_NATS = 0.3
 _COPIES = 0.02
+_CLEARLY = 3.0
+"""Standard errors from which made rows are said to be nearer to training rows than others."""
 _LEVELS: dict[str, Literal["good", "note", "warning"]] = {
     "unfinished": "warning",
     "overfitted": "note",
@@ -164,6 +167,8 @@ def _about_block(index: int, block: BlockStatistics) -> list[Finding]:
 
 def diagnose_generation(generation: Generation) -> list[Finding]:
     """Read whether the model repeats training examples."""
+    if generation.nearness:
+        return [_diagnose_nearness(generation.nearness)]
     memory = generation.memorization
     if memory.copies <= memory.held_out_copies + _COPIES:
         return []
@@ -175,6 +180,21 @@ def diagnose_generation(generation: Generation) -> list[Finding]:
             "Use a smaller network, more data, or stop earlier (training.patience).",
         )
     ]
+
+
+def _diagnose_nearness(found: Nearness) -> Finding:
+    """Say whether made rows are nearer to training rows than other real rows are."""
+    copies = f"{found.made_copies:.1%} are copies of training rows, of real rows {found.real_copies:.1%}"
+    apart = f"distance to the nearest {found.made:.3f} ± {found.made_stderr:.3f}, of test rows {found.held_out:.3f} ± "
+    figures = f"{apart}{found.held_out_stderr:.3f}; {copies} ({found.num_rows:,} rows of either)."
+    advice = "They may give training rows away. Fewer epochs (--epochs) or a smaller code (--latent) let a model remember less."
+    if found.more_copies > _CLEARLY:
+        told = f"More made rows are copies of training rows than real rows are, by {found.more_copies:.1f} standard errors"
+        return Finding("warning", f"{told}: {figures}", advice)
+    if found.nearer > _CLEARLY:
+        told = f"Made rows are nearer to training rows than other real rows are, by {found.nearer:.1f} standard errors"
+        return Finding("warning", f"{told}: {figures}", advice)
+    return Finding("good", f"Made rows are no nearer to training rows than other real rows are: {figures}")
 
 
 def diagnose_obvious(comparisons: Iterable[ObviousComparison]) -> list[Finding]:

@@ -9,6 +9,9 @@ from sklearn.neighbors import NearestNeighbors
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.features import FeatureSpace
+from vae_tf.evaluation.gaps import with_gaps
+from vae_tf.evaluation.made_rows import within_range
+from vae_tf.evaluation.nearness import Nearness, measure_nearness, nearest_training
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive, derive_pair
 
@@ -21,7 +24,6 @@ __all__ = [
     "generate_examples",
     "measure_generation",
     "measure_holes",
-    "nearest_training",
     "precision_and_recall",
 ]
 
@@ -64,6 +66,7 @@ class Generation:
         recall: share of test examples within that of the generated ones (both: Kynkaanniemi et al. 2019).
         memorization: distances to training examples.
         num_generated: examples generated; as many test examples at most.
+        nearness: of mixed rows, how near they come to training rows and how many are copies; None of other data.
     """
 
     features: str
@@ -75,6 +78,7 @@ class Generation:
     recall: float
     memorization: Memorization
     num_generated: int
+    nearness: Nearness | None = None
 
 
 def generate_examples(vae: VAE, spec: DatasetSpec, z: np.ndarray | tf.Tensor, seed: int) -> np.ndarray:
@@ -95,6 +99,8 @@ def generate_examples(vae: VAE, spec: DatasetSpec, z: np.ndarray | tf.Tensor, se
 def measure_generation(vae: VAE, spec: DatasetSpec, space: FeatureSpace, seed: int) -> Generation:
     """Generate 2,000 examples from the prior and compare them with the test split.
 
+    Mixed rows are kept within the range of the training rows, as they are written, and given the gaps of test rows.
+
     Args:
         vae: the model.
         spec: the data.
@@ -102,7 +108,8 @@ def measure_generation(vae: VAE, spec: DatasetSpec, space: FeatureSpace, seed: i
         seed: of the draws.
     """
     z = vae.latent.draw(_NUM_GENERATED, derive_pair(seed, "generate"))
-    samples, test = generate_examples(vae, spec, z, seed), space.test[:_NUM_GENERATED]
+    test = space.test[:_NUM_GENERATED]
+    samples = _alike(spec, generate_examples(vae, spec, z, seed), test)
     sample_features, test_features = space.features(samples), space.features(test)
     precision, recall = precision_and_recall(test_features, sample_features)
     return Generation(
@@ -115,7 +122,16 @@ def measure_generation(vae: VAE, spec: DatasetSpec, space: FeatureSpace, seed: i
         recall=recall,
         memorization=_memorization(*(space.seen(x) for x in (samples, test, space.train))),
         num_generated=len(samples),
+        nearness=measure_nearness(spec, space.train, test, samples) if spec.is_mixed else None,
     )
+
+
+def _alike(spec: DatasetSpec, x: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Return generated mixed rows as they are written, within the range of the training rows, with the gaps of test rows."""
+    if not spec.is_mixed:
+        return x
+    within = spec.to_model(within_range(spec, spec.to_raw(x)))
+    return with_gaps(within, np.resize(np.isnan(test), x.shape))
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -175,13 +191,6 @@ def _covered(points: np.ndarray, centers: np.ndarray, num_neighbors: int) -> flo
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a, b = a.astype(np.float64), b.astype(np.float64)
     return np.sum(a * a, axis=1)[:, np.newaxis] - 2.0 * a @ b.T + np.sum(b * b, axis=1)
-
-
-def nearest_training(x: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Euclidean distance of every example to its nearest training example, [N], and that one's row, [N]."""
-    index = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(train.reshape(len(train), -1))
-    distances, rows = index.kneighbors(x.reshape(len(x), -1))
-    return distances[:, 0], rows[:, 0]
 
 
 def _memorization(samples: np.ndarray, test: np.ndarray, train: np.ndarray) -> Memorization:
@@ -246,7 +255,7 @@ def _decoded_origins(vae: VAE, spec: DatasetSpec, space: FeatureSpace, test: np.
     }
     if not latent.is_relaxed:
         points["fitted Gaussian"] = fitted_gaussian(vae, space.train[:20_000], _NUM_GENERATED, seed)
-    return {origin: generate_examples(vae, spec, z, seed) for origin, z in points.items()}
+    return {origin: _alike(spec, generate_examples(vae, spec, z, seed), test) for origin, z in points.items()}
 
 
 def fitted_gaussian(vae: VAE, x: np.ndarray, num: int, seed: int) -> np.ndarray:

@@ -14,12 +14,14 @@ from vae_tf.artifacts import RunDirectory, read_json
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.pipeline import eval_batches, gather_examples
-from vae_tf.evaluation import figures, pictures, table_figures
+from vae_tf.evaluation import figures, pictures
 from vae_tf.evaluation.assessment import Assessment, AssessmentSettings, Progress, Subject
 from vae_tf.evaluation.calibration import measure_calibration
 from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_rows, hole_rows
-from vae_tf.evaluation.generation import generate_examples, nearest_training
+from vae_tf.evaluation.generation import generate_examples
+from vae_tf.evaluation.nearness import nearest_training
+from vae_tf.evaluation.table_page import TablePage, make_table_page
 from vae_tf.evaluation.tables import assessment_tables, convergence_rows
 from vae_tf.program import command_line
 from vae_tf.seeding import derive, derive_pair
@@ -29,7 +31,6 @@ __all__ = ["ReportedRun", "render_report"]
 
 _NUM_SCATTERED = 2000
 _NUM_CALIBRATED = 2000
-_NUM_ROWS, _NUM_MADE = 5000, 2000
 _COLUMNS = 10
 
 
@@ -87,19 +88,22 @@ def _comparison(comparisons: Sequence[Comparison]) -> dict[str, Any]:
 
 def _section(reported: ReportedRun, comparison: Comparison, settings: AssessmentSettings) -> dict[str, Any]:
     subject, assessment, spec = reported.subject, comparison.assessment, reported.subject.dataset.spec
-    groups = (_learning, _pictures, _latent, _trust, _generated)
     tables = [{"title": title, "rows": list(rows.items())} for title, rows in assessment_tables(assessment)]
     if assessment.bounds.nll_at:
         tables.insert(1, {"title": "NLL by the number of samples", "rows": convergence_rows(assessment.bounds)})
+    page = make_table_page(subject, assessment, settings) if spec.is_mixed else TablePage()
+    tables += [{"title": title, "rows": list(rows.items())} for title, rows in page.tables]
     shape = " x ".join(map(str, spec.event_shape))
     size = f"{spec.name}, {shape}, binarization {spec.binarization}; {spec.num_train:,} training examples"
+    first, *others = (make(reported, comparison, settings) for make in (_learning, _pictures, _latent, _trust, _generated))
+    groups = (first, _columns(page), *others)
     return {
         "name": subject.name,
         "anchor": f"run-{subject.name}",
         "lead": f"{size}. {comparison.latent}; {comparison.num_parameters:,} parameters.",
         "cards": _cards(assessment),
-        "findings": assessment.findings,
-        "groups": [group for make in groups if (group := make(reported, comparison, settings))["figures"]],
+        "findings": [*assessment.findings, *page.findings],
+        "groups": [group for group in groups if group["figures"]],
         "tables": tables,
         "commands": _commands(reported, settings),
         "config": dump_yaml(reported.config),
@@ -151,7 +155,7 @@ def _learning(reported: ReportedRun, comparison: Comparison, settings: Assessmen
 def _pictures(reported: ReportedRun, comparison: Comparison, settings: AssessmentSettings) -> dict[str, Any]:
     del comparison
     if reported.subject.dataset.spec.is_mixed:
-        return _table(reported)
+        return _group("Pictures", "")
     subject, vae = reported.subject, reported.subject.vae
     x, given = gather_examples(subject.dataset, settings.split, 500)
     pairs = min(4, len(x) // 2)
@@ -180,23 +184,8 @@ def _pictures(reported: ReportedRun, comparison: Comparison, settings: Assessmen
     )
 
 
-def _table(reported: ReportedRun) -> dict[str, Any]:
-    subject, spec = reported.subject, reported.subject.dataset.spec
-    real, _ = gather_examples(subject.dataset, "train", _NUM_ROWS)
-    z = subject.vae.latent.draw(max(_NUM_MADE, len(real)), derive_pair(subject.seed, "generate"))
-    made = generate_examples(subject.vae, spec, z, derive(subject.seed, "generation"))
-    return _group(
-        "Columns",
-        "",
-        _svg(
-            table_figures.columns_figure(spec, spec.to_raw(real), spec.to_raw(made)),
-            f"Every column, {len(real):,} training rows beside {len(made):,} made ones.",
-            wide=True,
-        ),
-        _svg(
-            table_figures.association_figure(spec, real, made), "Which columns go together: canonical correlations.", wide=True
-        ),
-    )
+def _columns(page: TablePage) -> dict[str, Any]:
+    return _group("Columns", "", *(_svg(figure, caption, wide=True) for figure, caption in page.figures))
 
 
 def _latent(reported: ReportedRun, comparison: Comparison, settings: AssessmentSettings) -> dict[str, Any]:

@@ -4,20 +4,37 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from vae_tf.data.cells import cells
 from vae_tf.data.columns import Column
+from vae_tf.data.dates import date_text
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.evaluation.column_nats import ColumnNats
 from vae_tf.evaluation.figures import PALETTE, styled
 from vae_tf.models.cells import Cells
 
-__all__ = ["association", "association_figure", "columns_figure"]
+__all__ = [
+    "MOST_ASSOCIATED",
+    "MOST_DRAWN",
+    "association",
+    "association_figure",
+    "association_rows",
+    "columns_figure",
+    "gains_figure",
+]
 
-_MOST_COLUMNS, _ACROSS = 24, 4
+MOST_DRAWN = 24
+"""Columns that are drawn."""
+MOST_ASSOCIATED = 200
+"""Columns that are looked at in pairs."""
+_ACROSS = 4
 _MOST_WORDS, _BINS = 12, 30
-_MOST_LETTERS = 14
+_MOST_LETTERS, _MOST_LETTERS_ASIDE = 14, 28
 _RIDGE = 1e-6
+_TWO_DAYS = 2 * 86400.0
 
 
 @styled
@@ -29,13 +46,13 @@ def columns_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> Fig
         real: raw rows [N, D], NaN in gaps.
         made: raw rows [M, D].
     """
-    columns = spec.columns[:_MOST_COLUMNS]
+    columns = spec.columns[:MOST_DRAWN]
     down = -(-len(columns) // _ACROSS)
     figure = Figure(figsize=(10.0, 2.2 * down + 0.3))
     axes = list(figure.subplots(down, _ACROSS, squeeze=False).flat)
     for place, (axis, column) in enumerate(zip(axes, columns, strict=False)):
         _draw_column(axis, column, *(rows[:, place][np.isfinite(rows[:, place])] for rows in (real, made)))
-        axis.set_title(_escaped(_short(column.name)), fontsize=9)
+        axis.set_title(_escaped(_short(column.name, _MOST_LETTERS_ASIDE)), fontsize=9)
         axis.set_yticks([])
         axis.tick_params(labelsize=7)
     for axis in axes[len(columns) :]:
@@ -52,7 +69,7 @@ def _draw_column(axis: Any, column: Column, real: np.ndarray, made: np.ndarray) 
         return
     if column.is_category or len(kinds) <= _MOST_WORDS:
         kinds = kinds[np.argsort(-counts, kind="stable")][:_MOST_WORDS] if column.is_category else kinds
-        names = [column.words[int(kind)] if column.is_category else f"{kind:g}" for kind in kinds]
+        names = cells(column, kinds) if column.is_category or column.is_date else [f"{kind:g}" for kind in kinds]
         _draw_shares(axis, names, [[np.mean(values == kind) for kind in kinds] for values in (real, made)])
         return
     low, high = np.quantile(real, [0.005, 0.995])
@@ -60,7 +77,11 @@ def _draw_column(axis: Any, column: Column, real: np.ndarray, made: np.ndarray) 
     edges = np.linspace(low, high, _BINS + 1)
     for values, color in zip((real, made), PALETTE, strict=False):
         axis.hist(np.clip(values, edges[0], edges[-1]), edges, density=True, color=color, alpha=0.55)
-    axis.locator_params(axis="x", nbins=5)
+    if column.is_date:
+        shown = np.linspace(low, high, 3)
+        axis.set_xticks(shown, [date_text(seconds, "%H:%M" if high - low < _TWO_DAYS else "%Y-%m-%d") for seconds in shown])
+    else:
+        axis.locator_params(axis="x", nbins=5)
 
 
 def _draw_shares(axis: Any, names: Sequence[str], pair: Sequence[Sequence[float]]) -> None:
@@ -75,26 +96,28 @@ def association(spec: DatasetSpec, rows: np.ndarray) -> np.ndarray:
     """Return how closely columns go together, [D, D]: the first canonical correlation of what `Cells` makes of them.
 
     That is the correlation of normal scores for two numbers, the root of the correlation ratio for a number and words, and for
-    words the greatest correlation that numbers in their place could have; over rows in which both are there.
+    words the greatest correlation that numbers in their place could have; over rows in which both are there. D is 200 at most:
+    of the first columns.
 
     Args:
         spec: of a mixed table.
         rows: model inputs [N, D], NaN in gaps.
     """
-    cells = Cells.of(spec.columns, rows)
-    features = [_feature(cells, rows, place) for place in range(rows.shape[1])]
-    found = np.eye(rows.shape[1])
-    for first in range(rows.shape[1]):
+    fitted = Cells.of(spec.columns, rows)
+    count = min(MOST_ASSOCIATED, rows.shape[1])
+    features = [_feature(fitted, rows, place) for place in range(count)]
+    found = np.eye(count)
+    for first in range(count):
         for second in range(first):
             both = np.isfinite(rows[:, first]) & np.isfinite(rows[:, second])
             found[first, second] = found[second, first] = _canonical(features[first][both], features[second][both])
     return found
 
 
-def _feature(cells: Cells, rows: np.ndarray, place: int) -> np.ndarray:
+def _feature(fitted: Cells, rows: np.ndarray, place: int) -> np.ndarray:
     """Return a number's score, or a word's one-hot vector without its last place, [N, F]."""
-    seen = cells.seen(rows.astype(np.float32), [place]).numpy()
-    return np.asarray(seen[:, :1] if place in cells.numbers else seen[:, :-1], np.float64)
+    seen = fitted.seen(rows.astype(np.float32), [place]).numpy()
+    return np.asarray(seen[:, :1] if place in fitted.numbers else seen[:, :-1], np.float64)
 
 
 def _canonical(a: np.ndarray, b: np.ndarray) -> float:
@@ -112,17 +135,52 @@ def _inverse_root(covariance: np.ndarray) -> np.ndarray:
     return np.asarray((vectors * roots) @ vectors.T)
 
 
-@styled
-def association_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> Figure:
-    """Draw which columns go together in real rows, in made ones, and the difference; see `association`.
+def association_rows(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> dict[str, str]:
+    """Return in figures how alike columns go together in real rows and in made ones; empty for one column.
 
     Args:
         spec: of a mixed table.
-        real: model inputs [N, D].
-        made: model inputs [M, D].
+        real: `association` of real rows, [D, D].
+        made: of made ones.
+
+    Example:
+        >>> columns = (Column(name="a", kind="real"), Column(name="b", kind="real"))
+        >>> spec = DatasetSpec(name="toy", event_shape=(2,), value_support="mixed", columns=columns)
+        >>> for row in association_rows(spec, np.array([[1.0, 0.5], [0.5, 1.0]]), np.eye(2)).items():
+        ...     print(*row, sep=": ")
+        mean difference of made and real rows: 0.500
+        greatest difference: 'a' and 'b': real 0.50, made 0.00
+        mean correlation of pairs of numbers: real 0.500, made 0.000
     """
-    count = min(_MOST_COLUMNS, real.shape[1])
-    pair = [association(spec, rows)[:count, :count] for rows in (real, made)]
+    first, second = np.tril_indices(len(real), -1)
+    if not len(first):
+        return {}
+    away = np.abs(made - real)[first, second]
+    a, b = second[away.argmax()], first[away.argmax()]
+    names = f"{spec.columns[a].name!r} and {spec.columns[b].name!r}"
+    rows = {
+        "mean difference of made and real rows": f"{away.mean():.3f}",
+        "greatest difference": f"{names}: real {real[a, b]:.2f}, made {made[a, b]:.2f}",
+    }
+    is_number = np.array([not column.is_category for column in spec.columns[: len(real)]])
+    numbers = is_number[first] & is_number[second]
+    if numbers.any():
+        means = [found[first, second][numbers].mean() for found in (real, made)]
+        rows["mean correlation of pairs of numbers"] = f"real {means[0]:.3f}, made {means[1]:.3f}"
+    return rows
+
+
+@styled
+def association_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> Figure:
+    """Draw which of the first 24 columns go together in real rows, in made ones, and the difference.
+
+    Args:
+        spec: of a mixed table.
+        real: `association` of real rows, [D, D].
+        made: of made ones.
+    """
+    count = min(MOST_DRAWN, len(real))
+    pair = [found[:count, :count] for found in (real, made)]
     figure = Figure(figsize=(10.0, 3.9))
     names = [_escaped(_short(column.name)) for column in spec.columns[:count]]
     for axis, values, title, limit in zip(
@@ -140,8 +198,31 @@ def association_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) ->
     return figure
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
+@styled
+def gains_figure(columns: Sequence[ColumnNats]) -> Figure:
+    """Draw the nats that a model gains a cell of every column, with twice their standard errors; orange where there is no gain.
+
+    Args:
+        columns: in the order to draw them in, one at least.
+    """
+    figure = Figure(figsize=(9.0, 0.6 + 0.24 * len(columns)))
+    axis = figure.subplots()
+    gains = np.array([column.gain for column in columns])
+    colors = [PALETTE[1] if column.is_drowned else PALETTE[0] for column in columns]
+    errors = [2.0 * column.gain_stderr for column in columns]
+    ink = rcParams["text.color"]
+    axis.barh(range(len(columns)), gains, color=colors, xerr=errors, error_kw={"elinewidth": 1.0, "alpha": 0.6, "ecolor": ink})
+    axis.set_yticks(range(len(columns)), [_escaped(_short(one.name, _MOST_LETTERS_ASIDE)) for one in columns], fontsize=8)
+    axis.grid(visible=False, axis="y")
+    axis.axvline(0.0, linewidth=0.8, alpha=0.6, color=ink)
+    axis.invert_yaxis()
+    axis.margins(y=0.01)
+    axis.set_xlabel("nats gained a cell, given z, over the column alone")
+    return figure
+
+
+def _short(text: str, most: int = _MOST_LETTERS) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _escaped(text: str) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 from vae_tf.evaluation.assessment import Assessment
 from vae_tf.evaluation.bounds import BoundEstimates
 from vae_tf.evaluation.disentanglement import Disentanglement
-from vae_tf.evaluation.generation import Generation
+from vae_tf.evaluation.generation import Generation, Memorization
 from vae_tf.evaluation.latent_statistics import BlockStatistics, InformationEstimates
+from vae_tf.evaluation.nearness import Nearness
 from vae_tf.evaluation.obvious import ObviousComparison
 from vae_tf.evaluation.representation import Representation
 
@@ -147,13 +148,28 @@ def _factor_rows(found: Disentanglement) -> Rows:
 
 
 def _generation_rows(found: Generation) -> Rows:
-    memory = found.memorization
     accuracy = f"; its accuracy {found.classifier_accuracy:.2%}" if found.classifier_accuracy is not None else ""
     return {
         "features (not Inception's)": f"{found.features}{accuracy}",
         "Frechet distance": f"{found.frechet_distance:.2f} (training against test examples: {found.frechet_floor:.2f})",
         "precision, recall": f"{found.precision:.3f}, {found.recall:.3f}",
+        **(_nearness_rows(found.nearness) if found.nearness else _memory_rows(found.memorization)),
+        "generated": f"{found.num_generated:,} {found.decoded_as}",
+    }
+
+
+def _memory_rows(memory: Memorization) -> Rows:
+    return {
         "distance to nearest training example": f"{memory.sample_distance:.2f} (test examples: {memory.held_out_distance:.2f})",
         "near-copies of training examples": f"{memory.copies:.2%} (test examples: {memory.held_out_copies:.2%})",
-        "generated": f"{found.num_generated:,} {found.decoded_as}",
+    }
+
+
+def _nearness_rows(found: Nearness) -> Rows:
+    distances = f"{found.made:.3f} ± {found.made_stderr:.3f} (test rows: {found.held_out:.3f} ± {found.held_out_stderr:.3f})"
+    repeated = f"training rows that are there more than once: {found.train_copies:.2%}"
+    return {
+        "distance to nearest training row, copies left out": distances,
+        "copies of training rows": f"{found.made_copies:.2%} (test rows: {found.held_out_copies:.2%}; {repeated})",
+        "rows so compared": f"{found.num_rows:,} made, as many test rows; {found.num_train:,} training rows",
     }

@@ -8,7 +8,7 @@ import tensorflow as tf
 from vae_tf.data.pipeline import to_inputs
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
-from vae_tf.evaluation.bounds import nats_of_cells
+from vae_tf.evaluation.bounds import cell_nats
 from vae_tf.evaluation.imputing import Imputer
 from vae_tf.export.functions import SCORE_SAMPLES, ServedFunctions, Tensors, row_seeds
 from vae_tf.models.vae import VAE
@@ -47,7 +47,7 @@ class ServedRows(ServedFunctions):
         seed = derive_pair(0, "served cells")
 
         def nats(row: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-            return nats_of_cells(self.vae, row, labels, tf.constant(seed, tf.int32), SCORE_SAMPLES)[0]
+            return cell_nats(self.vae, row, labels, tf.constant(seed, tf.int32), SCORE_SAMPLES)[0]
 
         return {**super().score(x, label), "nats": self._of_rows(nats, x, label)}
 

@@ -2,7 +2,7 @@
 
 from vae_tf.evaluation.obvious.base import Obvious, ObviousComparison, judge, read_obvious
 from vae_tf.evaluation.obvious.fitting import PlainData, fit_obvious
-from vae_tf.evaluation.obvious.measuring import ObviousSettings, measure_obvious
+from vae_tf.evaluation.obvious.measuring import ObviousSettings, independent_nats, measure_obvious
 
 __all__ = [
     "Obvious",
@@ -10,6 +10,7 @@ __all__ = [
     "ObviousSettings",
     "PlainData",
     "fit_obvious",
+    "independent_nats",
     "judge",
     "measure_obvious",
     "read_obvious",

@@ -172,7 +172,8 @@ def _of_cells(data: PlainData) -> Iterable[Plain]:
     """Give every column's own distribution: of words their frequencies, of numbers what `Cells` makes of the training rows."""
     if data.has_nats:
         note = "Of repeated values and words probabilities, of other numbers densities, in both alike."
-        yield Plain("independent columns", NATS, masses.independent_cells(data.spec.columns, data.train, data.test), note)
+        nats = masses.independent_cells(data.spec.columns, data.train, data.test)
+        yield Plain("independent columns", NATS, nats.sum(axis=1), note)
 
 
 def _of_texts(data: PlainData) -> Iterable[Plain]:

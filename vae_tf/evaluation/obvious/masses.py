@@ -1,4 +1,4 @@
-"""Plain probabilities of values that can be counted: levels of grey, counts of words. In nats an example, [M]."""
+"""Plain probabilities of values that can be counted: levels of grey, counts of words. In nats an example, [M], or a cell."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,7 @@ def _count(seen: np.ndarray, num_levels: int) -> np.ndarray:
 
 
 def independent_cells(columns: Sequence[Column], train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Measure every column by itself, over the cells that are there.
+    """Measure every cell by its column alone, [M, D]; 0 of gaps.
 
     Repeated numbers have the share of training cells that the nearest seen value has; others the density that the normal
     quantiles of the training ranks give, interpolated; every word counts one more than it was seen.
@@ -71,7 +71,7 @@ def independent_cells(columns: Sequence[Column], train: np.ndarray, test: np.nda
         seen = train[:, place][np.isfinite(train[:, place])].astype(int)
         log_p = np.log((np.bincount(seen, minlength=size) + 1.0) / (len(seen) + size))
         found[:, place] = log_p[np.nan_to_num(test[:, place]).astype(int)]
-    return np.asarray(-np.where(np.isfinite(test), found, 0.0).sum(axis=1), np.float64)
+    return np.asarray(-np.where(np.isfinite(test), found, 0.0), np.float64)
 
 
 def independent_counts(train: np.ndarray, test: np.ndarray) -> np.ndarray:

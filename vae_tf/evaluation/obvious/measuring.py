@@ -9,13 +9,14 @@ import numpy as np
 
 from vae_tf.data.pipeline import Dataset, gather_examples, random_examples
 from vae_tf.evaluation.bounds import ExampleBounds
+from vae_tf.evaluation.obvious import masses
 from vae_tf.evaluation.obvious.advice import Evidence, advise
 from vae_tf.evaluation.obvious.base import BITS, NATS, SQUARED_ERROR, Measured, ObviousComparison, Plain, compare
 from vae_tf.evaluation.obvious.fitting import PlainData, fit_obvious, texts_with_ends
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 
-__all__ = ["ObviousSettings", "measure_obvious"]
+__all__ = ["ObviousSettings", "independent_nats", "measure_obvious"]
 
 _BATCH = 500
 _MAX_VALUES = 8_000_000
@@ -65,6 +66,19 @@ def measure_obvious(
     evidence = Evidence(settings.records, bounds, column_errors, vae.latent.size, scale_kind, data.has_nats)
     note = _notes(vae, dataset, len(data.train), count, len(bounds.nll))
     return tuple(_beside(ours[plain.quantity], _noted(plain, note), evidence) for plain in plains)
+
+
+def independent_nats(vae: VAE, dataset: Dataset, x: np.ndarray, settings: ObviousSettings) -> np.ndarray:
+    """Return -log p of every cell of rows by `independent columns`, fitted as `measure_obvious` fits it, [N, D]; 0 of gaps.
+
+    Args:
+        vae: the model that it stands beside.
+        dataset: a table of mixed columns.
+        x: rows in the model's units, [N, D].
+        settings: how many training rows, and which.
+    """
+    data = _plain_data(vae, dataset, x, settings, settings.num_train or _num_examples(dataset))
+    return masses.independent_cells(dataset.spec.columns, data.train, data.test)
 
 
 def _beside(ours: Measured, plain: Plain, evidence: Evidence) -> ObviousComparison:
