@@ -35,7 +35,7 @@ _ROUNDING = 1e-4
 
 
 def load_csv(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
-    """Load a table: CSV, Parquet or Feather, by the file's suffix.
+    """Load a table: CSV, Parquet, Feather or a spreadsheet, by the file's suffix.
 
     Numbers are standardised with the training split's mean and deviation of every column. Where columns have words, dates or
     gaps, the values are `mixed`: see `vae_tf.data.columns`. The splits are cut by a fixed permutation of the rows.
