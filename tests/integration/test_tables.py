@@ -2,12 +2,17 @@
 
 import csv
 import json
+from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from typer.testing import CliRunner
 
 from vae_tf.cli.app import app
+from vae_tf.data.table_arrow import write_arrow
+from vae_tf.data.table_files import read_table
 
 WORDS = ("red", "green", "blue")
 
@@ -85,6 +90,35 @@ def test_several_imputations_differ_only_in_what_was_missing(trained):
     for one, other, was in zip(first, second, before, strict=True):
         assert all(one[place] == other[place] == was[place] for place in range(4) if was[place])
         assert [bool(cell) for cell in one[4:]] == [not cell for cell in was]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather"])
+def test_types_go_in_and_out_and_columns_nobody_learned_stay(trained, suffix):
+    table = read_table(trained / "rows.csv").columns
+    days = table.column("day").cast(pa.date32())
+    typed = table.set_column(3, "day", days).set_column(1, "size in cm", table.column("size in cm").cast(pa.float32()))
+    typed = typed.set_column(0, "kind", pc.if_else(pc.equal(table.column("kind"), ""), None, table.column("kind")))
+    typed = typed.add_column(0, "note", pa.array([f"row {row}" for row in range(table.num_rows)]))
+    write_arrow(typed, trained / f"gaps{suffix}")
+    done = _run("impute", trained / "run", "--data", trained / f"gaps{suffix}", "-o", trained / f"filled{suffix}")
+    filled = read_table(trained / f"filled{suffix}").columns
+    assert filled.schema == typed.schema and f"kind {typed.column('kind').null_count}" in done.output
+    for name in typed.column_names:
+        was, now = typed.column(name), filled.column(name)
+        assert now.null_count == 0 and now.filter(pc.is_valid(was)).equals(was.filter(pc.is_valid(was)))
+    _run("impute", trained / "run", "--data", trained / f"gaps{suffix}", "-o", trained / "of_types.csv")
+    _run("impute", trained / "run", "--data", trained / "rows.csv", "-o", trained / "of_texts.parquet", "--draws", "1")
+    header, rows = _read(trained / "of_types.csv")
+    assert header == typed.column_names and [row[1] for row in rows] == filled.column("kind").to_pylist()
+    types = read_table(trained / "of_texts-1.parquet").columns.schema.types
+    assert types == [pa.string(), pa.float64(), pa.int64(), pa.string()]
+
+
+def test_dates_of_another_form_are_filled_in_that_form(trained):
+    (trained / "other.csv").write_text("kind,size in cm,count,day\nred,0.1,2,11/01/2024\nblue,20.3,4,\nred,,3,12/01/2024\n")
+    _run("impute", trained / "run", "--data", trained / "other.csv", "-o", trained / "also.csv")
+    _, rows = _read(trained / "also.csv")
+    assert rows[0][3] == "11/01/2024" and datetime.strptime(rows[1][3], "%m/%d/%Y").year in (2023, 2024)
 
 
 def test_rows_are_made_in_the_table_s_own_words_and_given_cells_are_kept(trained):

@@ -150,7 +150,7 @@ def known_rows(table: Table, known: DatasetSpec) -> tuple[np.ndarray, tuple[Note
         Raw numbers [N, D], NaN for gaps, and what is to be told: words that are not known.
 
     Raises:
-        UserValueError: a column is missing, or a cell is unfit.
+        UserValueError: there is no row, a column is missing or comes again, or a cell is unfit.
 
     Example:
         >>> from vae_tf.data.columns import Column
@@ -159,7 +159,9 @@ def known_rows(table: Table, known: DatasetSpec) -> tuple[np.ndarray, tuple[Note
         >>> known_rows(Table(pa.table({"n": [7], "size": ["small"]}), "toy", str), spec)
         (array([[1.]]), ())
     """
+    refuse_repeated(table.names, table.source)
     tables = {"train": as_known(table, known)}
+    _check_columns(tables, None)
     known_columns(tables, known, ())
     return code_table(tables["train"], known.columns), tuple(describe_unknown(tables, known.columns))
 

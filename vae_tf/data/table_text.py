@@ -3,12 +3,15 @@
 import csv
 import gzip
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vae_tf.artifacts import atomic_file
+from vae_tf.data.cells import NewCells, cells
 from vae_tf.data.csv_files import SAMPLE, Dialect, content_of
 
 __all__ = ["TextTable", "read_texts", "write_texts"]
@@ -29,6 +32,21 @@ class TextTable:
     rows: list[list[Any]]
     separator: str = ","
     decimal_point: str = "."
+
+    def with_cells(self, new: Iterable[NewCells]) -> "TextTable":
+        """Return the table with other cells in some places, with the table's decimal point."""
+        rows = [[*row] for row in self.rows]
+        for place, column, where, values in new:
+            is_number = not (column.is_category or column.is_date)
+            for row, text in zip(where, cells(column, values), strict=True):
+                rows[row][place] = text.replace(".", self.decimal_point) if is_number else text
+        return replace(self, rows=rows)
+
+    def with_numbers(self, numbers: Mapping[str, np.ndarray]) -> "TextTable":
+        """Return the table with columns of numbers behind its own, of four digits; NaN is an empty cell."""
+        texts = [["" if np.isnan(value) else f"{value:.4g}" for value in values] for values in numbers.values()]
+        rows = [[*row, *more] for row, *more in zip(self.rows, *texts, strict=True)]
+        return replace(self, names=[*self.names, *numbers], rows=rows)
 
 
 def read_texts(path: str | Path, names: Sequence[str] = ()) -> TextTable:
