@@ -119,11 +119,11 @@ CSV = "id;kind;size;n;is\n001;red;1,50;3;true\n002;;2,25;;false\n003;blue;NA;4;?
 def test_texts_become_types_and_types_become_texts(tmp_path, suffix):
     source, typed, back = tmp_path / "it.csv", tmp_path / f"it{suffix}", tmp_path / "back.csv"
     source.write_text(CSV)
-    write_table(keep_table(read_table(source), source, typed), typed)
+    write_table(keep_table(read_table(source), source, True), typed)
     table = read_table(typed)
     assert table.columns.schema.types == [pa.int64(), pa.string(), pa.float64(), pa.int64(), pa.bool_()]
     assert table.columns.column("size").to_pylist() == [1.5, 2.25, None]
-    write_table(keep_table(table, typed, back), back)
+    write_table(keep_table(table, typed, False), back)
     assert back.read_text() == "id,kind,size,n,is\n1,red,1.5,3,True\n2,,2.25,,False\n3,blue,,4,\n"
 
 
@@ -136,7 +136,7 @@ def test_typed_dates_and_lists_are_written_as_texts(tmp_path):
 def test_texts_stay_as_they_are_written_where_texts_are_wanted(tmp_path):
     path = tmp_path / "it.csv"
     path.write_text(CSV)
-    kept = keep_table(read_table(path), path, tmp_path / "out.csv")
+    kept = keep_table(read_table(path), path, False)
     assert isinstance(kept, TextTable)
     new = [NewCells(2, SIZE, np.array([2]), np.array([3.04])), NewCells(1, KIND, np.array([1]), np.array([0.0]))]
     write_table(kept.with_cells(new).with_numbers({"sure": np.array([np.nan, 0.51234, np.nan])}), tmp_path / "out.csv")

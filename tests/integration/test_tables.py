@@ -147,7 +147,7 @@ def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("generate", "--given", "colour=red", "-o", "x.csv"), "--given must name a column"),
+        (("generate", "--given", "colour=red", "-o", "x.csv"), "must name a column"),
         (("generate", "--given", "kind", "-o", "x.csv"), "NAME=VALUE"),
         (("generate", "--given", "kind=pink", "-o", "x.csv"), "pink"),
         (("generate", "--given", "kind=red", "-o", "x.png"), "FILE.csv"),

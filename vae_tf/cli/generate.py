@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["generate"]
 
 _NUM_FITTED = 10_000
+_NO_ROWS = (".png", ".npz", ".txt")
 
 
 def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
@@ -22,7 +23,9 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", help="FILE.png for a grid, FILE.npz for arrays, FILE.txt for texts, FILE.csv for rows of a table."
+            "-o",
+            "--output",
+            help="FILE.png for a grid, FILE.npz for arrays, FILE.txt for texts, FILE.csv or FILE.parquet for rows.",
         ),
     ],
     num: Annotated[int, typer.Option(help="How many.", min=1)] = 64,
@@ -43,11 +46,13 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     beyond: Annotated[bool, typer.Option("--beyond", help="Rows: numbers may leave the range of the training rows.")] = False,
     beams: Annotated[int, typer.Option(help="Texts: the likeliest text that so many beams find; 0: draw.", min=0)] = 0,
 ) -> None:
-    """Draw z from the prior and decode it: means of p(x|z); of texts draws token by token, of rows (FILE.csv) cell by cell.
+    """Draw z from the prior and decode it: means of p(x|z); of texts draws token by token, of rows cell by cell.
 
     Rows have the table's columns, words and decimals: `{program} generate RUN --num 1000 --given species=Adelie -o rows.csv`.
     """
-    check_suffix(output, ".png", ".npz", ".txt", ".csv")
+    from vae_tf.data.kept import TABLE_SUFFIXES
+
+    check_suffix(output, *_NO_ROWS, *TABLE_SUFFIXES)
     _check_rows(output, given, beyond, {"--label": label, "--components": components, "--temperature": temperature != 1.0})
     loaded = open_run(run)
     labels = _labels(loaded, label, num)
@@ -55,7 +60,7 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
 
     pair = derive_pair(seed, "generate")
     z = _fitted(loaded, components, num, seed) if components else loaded.vae.draw(num, pair, temperature, labels)
-    if output.suffix.lower() == ".csv":
+    if output.suffix.lower() in TABLE_SUFFIXES:
         write_rows(loaded, make_rows(loaded, z, given or (), pair, beyond), output)
         typer.echo(str(output))
         return
@@ -66,7 +71,7 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
 
 def _check_rows(output: Path, given: list[str] | None, beyond: bool, draws: dict[str, Any]) -> None:
     """Refuse options that would have no effect: of rows where there are none, of the prior where cells are given."""
-    if (given or beyond) and output.suffix.lower() != ".csv":
+    if (given or beyond) and output.suffix.lower() in _NO_ROWS:
         raise UserValueError(f"--given and --beyond are for rows: -o FILE.csv. Received: {output}.")
     without_effect = [name for name, value in draws.items() if value] if given else []
     if without_effect:

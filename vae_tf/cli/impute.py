@@ -34,7 +34,7 @@ def impute(  # noqa: PLR0913 - the options of the command line
     word the likeliest; with `--draws 5` there are five tables, each filled with one draw of all gaps together (multiple
     imputation).
     """
-    from vae_tf.data.kept import TABLE_SUFFIXES, keep_table, write_table
+    from vae_tf.data.kept import ARROW_SUFFIXES, TABLE_SUFFIXES, keep_table, write_table
 
     check_suffix(output, *TABLE_SUFFIXES)
     with console.status("Opening the run"):
@@ -50,13 +50,13 @@ def impute(  # noqa: PLR0913 - the options of the command line
     gaps = find_gaps(loaded.spec, table, str(loaded.run.path))
     for note in gaps.notes:
         console.print(note.text, markup=False, highlight=False, soft_wrap=True)
-    kept, filling = keep_table(table, path, output), Filling(draws, spread, num_samples)
+    kept, filling = keep_table(table, path, output.suffix.lower() in ARROW_SUFFIXES), Filling(draws, spread, num_samples)
     with progress("Filling in", table.num_rows) as advance:
         tables = fill_table(loaded.vae, loaded.spec, kept, gaps, filling, derive_pair(seed, "impute"), advance)
     for file, filled in zip(_files(output, draws), tables, strict=True):
         write_table(filled, file)
         typer.echo(str(file))
-    _tell(gaps.counts, getattr(tables[0], "num_left", 0))
+    _tell(gaps.counts, tables[0].num_left)
 
 
 def _files(output: Path, draws: int) -> list[Path]:

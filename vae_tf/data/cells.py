@@ -1,5 +1,6 @@
 """From the cells of a known column to numbers, and back: words, whole numbers, decimals and dates in the table's own way."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -11,7 +12,17 @@ from vae_tf.data.dates import as_seconds, date_text, find_date_format
 from vae_tf.data.raw_table import TRUTH, RawColumn, Table, is_number, number_text
 from vae_tf.errors import UserValueError
 
-__all__ = ["Coded", "NewCells", "as_cells", "cells", "code_column", "is_truth", "numbers_of_words", "refuse_infinite"]
+__all__ = [
+    "Coded",
+    "NewCells",
+    "as_cells",
+    "cells",
+    "code_column",
+    "is_truth",
+    "number_of_text",
+    "numbers_of_words",
+    "refuse_infinite",
+]
 
 _TRUTH = tuple(word.casefold() for word in TRUTH)
 _LARGEST = float(np.finfo(np.float32).max)
@@ -105,6 +116,37 @@ def is_truth(words: Iterable[str]) -> bool:
         (True, False)
     """
     return {word.casefold() for word in words} - {OTHER} == {*_TRUTH}
+
+
+def number_of_text(column: Column, text: str) -> float:
+    """Return one cell, as a person writes it, as the number that it is.
+
+    Args:
+        column: what it is of.
+        text: one of its words, a number, or a date in the column's form.
+
+    Raises:
+        UserValueError: it is none.
+
+    Example:
+        >>> number_of_text(Column(name="day", kind="date", date_format="%d.%m.%Y"), "2.1.1970")
+        86400.0
+    """
+    if column.is_category:
+        number = numbers_of_words(column.words).get(text)
+        if number is None:
+            raise UserValueError(f"{column.name} must be one of {', '.join(column.words)}. Received: {text}.")
+        return float(number)
+    if column.is_date:
+        seconds = as_seconds(text, column.date_format)
+        if seconds is None:
+            form, example = column.date_format, date_text(column.high, column.date_format)
+            raise UserValueError(f"{column.name} must be a date such as {example} ({form}). Received: {text}.")
+        return seconds
+    value = float(text) if is_number(text) else math.nan
+    if not math.isfinite(value) or (column.is_whole and not value.is_integer()):
+        raise UserValueError(f"{column.name} must be a {'whole ' if column.is_whole else ''}number. Received: {text}.")
+    return value
 
 
 def _numbers(table: Table, raw: RawColumn) -> np.ndarray:

@@ -12,7 +12,7 @@ from vae_tf.data.table_arrow import ARROW_SUFFIXES, ArrowTable, typed_columns, w
 from vae_tf.data.table_text import TextTable, read_texts, write_texts
 from vae_tf.errors import UserValueError
 
-__all__ = ["TABLE_SUFFIXES", "KeptTable", "keep_table", "write_table"]
+__all__ = ["ARROW_SUFFIXES", "TABLE_SUFFIXES", "KeptTable", "keep_table", "typed_table", "write_table"]
 
 TABLE_SUFFIXES = (".csv", ".gz", *ARROW_SUFFIXES)
 """How the names of files end that tables are written to."""
@@ -20,28 +20,31 @@ KeptTable = TextTable | ArrowTable
 _OF_TYPES = (*ARROW_SUFFIXES, *SPREADSHEETS)
 
 
-def keep_table(table: Table, path: Path, output: Path) -> KeptTable:
-    """Keep a table for a file that it will be written to: cell by cell as its texts, if both are texts; else by types.
+def keep_table(table: Table, path: Path, as_types: bool) -> KeptTable:
+    """Keep a table that was read from a file: cell by cell as its texts, if it is a file of texts; else by types.
 
     Args:
         table: as it was read.
         path: the file that it was read from.
-        output: the file to be.
+        as_types: whether types are wanted of texts too.
 
     Raises:
         UserFileError: it cannot be read again.
         UserValueError: it is another table now.
     """
-    if path.suffix.lower() in _OF_TYPES:
-        return ArrowTable(table.columns)
-    if output.suffix.lower() in ARROW_SUFFIXES:
-        return ArrowTable(typed_columns(table))
+    if as_types or path.suffix.lower() in _OF_TYPES:
+        return typed_table(table, path)
     texts = read_texts(path, table.names)
     if len(texts.rows) != table.num_rows:
         raise UserValueError(
             f"{path} must be read as it is written. Received: {len(texts.rows)} lines for {table.num_rows} rows."
         )
     return texts
+
+
+def typed_table(table: Table, path: Path) -> ArrowTable:
+    """Return a table that was read from a file by types: its own, or those that the cells of texts show."""
+    return ArrowTable(table.columns if path.suffix.lower() in _OF_TYPES else typed_columns(table))
 
 
 def write_table(table: KeptTable, path: Path) -> None:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,8 +26,10 @@ class TextTable:
         rows: cells by row, texts as they were read; blank lines are no rows.
         separator: between cells.
         decimal_point: of numbers.
+        num_left: cells that stayed empty when they were filled in: texts say all.
     """
 
+    num_left: ClassVar[int] = 0
     names: list[str]
     rows: list[list[Any]]
     separator: str = ","
