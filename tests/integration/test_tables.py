@@ -133,6 +133,15 @@ def test_rows_are_made_in_the_table_s_own_words_and_given_cells_are_kept(trained
     assert np.mean([float(row[1]) for row in blue]) > np.mean([float(row[1]) for row in rows]) + 3
 
 
+def test_rows_are_made_by_types_and_given_a_day(trained):
+    arguments = ("--num", "50", "--given", "day=2024-03-14", "-o", trained / "made.parquet")
+    _run("generate", trained / "run", *arguments)
+    made = read_table(trained / "made.parquet").columns
+    assert made.schema.types == [pa.string(), pa.float64(), pa.int64(), pa.string()]
+    assert set(made.column("day").to_pylist()) == {"2024-03-14"}
+    assert made.column("kind").to_pylist().count("blue") > 40  # the month tells the kind
+
+
 def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
     (trained / "new.csv").write_text("day;count;size in cm;kind\n2024-01-11;2;0.3;red\n2024-01-11;2;0.3;violet\n")
     done = _run("score", trained / "run", "--data", f"csv:{trained / 'new.csv'}", "-o", trained / "scores.csv")
@@ -150,6 +159,8 @@ def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
         (("generate", "--given", "colour=red", "-o", "x.csv"), "must name a column"),
         (("generate", "--given", "kind", "-o", "x.csv"), "NAME=VALUE"),
         (("generate", "--given", "kind=pink", "-o", "x.csv"), "pink"),
+        (("generate", "--given", "day=11.1.2024", "-o", "x.csv"), "(%Y-%m-%d). Received: 11.1.2024"),
+        (("generate", "--given", "count=two", "-o", "x.csv"), "must be a whole number"),
         (("generate", "--given", "kind=red", "-o", "x.png"), "FILE.csv"),
         (("generate", "--given", "kind=red", "--components", "3", "-o", "x.csv"), "--components"),
         (("impute", "--data", "nowhere.csv", "-o", "x.csv"), "nowhere.csv"),

@@ -12,13 +12,13 @@ from vae_tf.config import existing_path
 from vae_tf.data.frames import column_names, frame_like, is_frame
 from vae_tf.data.kept import typed_table
 from vae_tf.data.raw_table import GAPS, Table
-from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.table import refuse_repeated
 from vae_tf.data.table_arrow import ArrowTable
 from vae_tf.data.table_files import read_table
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.filled_tables import Filling, fill_table, find_gaps
-from vae_tf.models.vae import VAE
+from vae_tf.seeding import derive_pair
+from vae_tf.training.runs import LoadedRun
 
 __all__ = ["HandedTable", "fill_handed"]
 
@@ -77,29 +77,33 @@ class HandedTable:
         return frame_like(data, {**own, **{name: columns[name].to_numpy() for name in changed}})
 
 
-def fill_handed(
-    vae: VAE, spec: DatasetSpec, handed: HandedTable, filling: Filling, seed: tuple[int, int], subject: str
-) -> list[Any]:
+def fill_handed(loaded: LoadedRun, data: Any, filling: Filling, seed: int) -> list[Any]:
     """Fill the gaps of a table that was handed in; what there is to be told of it is a warning.
 
     Args:
-        vae: the model.
-        spec: its data.
-        handed: the table.
+        loaded: the run.
+        data: the table, as `HandedTable`.
         filling: how its gaps are filled.
-        seed: root of the draws.
-        subject: what the run is called in messages.
+        seed: of the draws.
 
     Returns:
         One table of best guesses, or as many of draws as were asked for, of the kind that was handed in.
 
     Raises:
-        UserValueError: the run has no columns of several kinds, or a column or a cell of the table is unfit.
+        UserValueError: the run has no columns of several kinds, or a number, a column or a cell of the table is unfit.
+        UserFileError: there is no such file.
     """
+    if filling.num_draws < 0 or filling.num_samples < 1:
+        numbers = f"{filling.num_draws} and {filling.num_samples}"
+        raise UserValueError(f"impute needs num_draws >= 0 and num_samples >= 1. Received: {numbers}.")
+    spec, subject = loaded.spec, str(loaded.run.path)
+    handed = HandedTable(data, spec.feature_names, loaded.config.data.missing)
     gaps = find_gaps(spec, handed.table, subject)
     changed = [handed.table.names[place] for place, rows in zip(gaps.places, gaps.rows, strict=True) if len(rows)]
     told = [note.text for note in gaps.notes]
-    tables = cast("list[ArrowTable]", fill_table(vae, spec, handed.kept, gaps, filling, seed))
+    pair = derive_pair(seed, "impute")
+    pair = derive_pair(seed, "impute")
+    tables = cast("list[ArrowTable]", fill_table(loaded.vae, spec, handed.kept, gaps, filling, pair))
     if tables[0].num_left:
         told.append(f"{tables[0].num_left:,} cells stayed empty: no value of their column's type fits.")
     for text in told:

@@ -9,7 +9,7 @@ import numpy as np
 
 from vae_tf.api.answers import Answers
 from vae_tf.api.exchange import Exchange
-from vae_tf.api.handed import HandedTable, fill_handed
+from vae_tf.api.handed import fill_handed
 from vae_tf.api.own_data import OwnData
 from vae_tf.artifacts import write_text
 from vae_tf.config import RunConfig
@@ -132,8 +132,7 @@ class Run:
     ) -> Any:
         """Return new examples, as the command `generate` does: means of p(x|z) for z drawn from the prior; of texts, draws.
 
-        Rows of a table with words or gaps are drawn cell by cell, and are a pyarrow.Table (`.to_pandas()`) of words, whole
-        numbers, decimals and dates.
+        Rows of words, numbers and dates are drawn cell by cell, and are a pyarrow.Table (`.to_pandas()`).
 
         Args:
             num: how many.
@@ -145,16 +144,14 @@ class Run:
         Raises:
             UserValueError: a number is out of range, the model takes no such labels, or has no such cells.
         """
-        if num < 1 or temperature <= 0:
-            raise UserValueError(f"generate needs num >= 1 and temperature > 0. Received: {num} and {temperature}.")
-        if given and (temperature != 1.0 or labels is not None):
-            raise UserValueError("given draws from all rows that have these cells. Received: labels or a temperature as well.")
+        if num < 1 or temperature <= 0 or (given and (temperature != 1.0 or labels is not None)):
+            rule = "num >= 1 and temperature > 0; labels and temperature do not go with given"
+            raise UserValueError(f"generate needs {rule}. Received: {num} and {temperature}.")
         pair = derive_pair(seed, "generate")
         z = self.vae.draw(num, pair, temperature, self._exchange.labels(labels, num))
         if given or self.spec.columns:
             return self._exchange.give_rows(ask_rows(self.vae, self.spec, z, given or {}, pair))
-        p = self.vae.decode(z)
-        x = p.decode(pair, Decoding()) if self.spec.is_text else p.mean()
+        x = self.vae.decode(z).decode(pair, Decoding()) if self.spec.is_text else self.vae.decode(z).mean()
         return self._exchange.give(self.spec.to_raw(x.numpy()))
 
     def impute(self, data: Any, num_draws: int = 0, spread: bool = False, num_samples: int = 200, seed: int = 0) -> Any:
@@ -168,18 +165,13 @@ class Run:
             seed: of the draws.
 
         Returns:
-            What was given, of the same kind, its columns of the same types; of a file a pyarrow.Table. Several in a list, where
-            draws are asked for.
+            What was given, of the same kind and types; of a file a pyarrow.Table; of draws a list of such.
 
         Raises:
             UserValueError: the run is not on a table with words or gaps, or the table is not such as the model takes.
             UserFileError: there is no such file.
         """
-        if num_draws < 0 or num_samples < 1:
-            raise UserValueError(f"impute needs num_draws >= 0 and num_samples >= 1. Received: {num_draws} and {num_samples}.")
-        handed = HandedTable(data, self.spec.feature_names, self.config.data.missing)
-        filling = Filling(num_draws, spread, num_samples)
-        filled = fill_handed(self.vae, self.spec, handed, filling, derive_pair(seed, "impute"), str(self.path))
+        filled = fill_handed(self._loaded, data, Filling(num_draws, spread, num_samples), seed)
         return filled if num_draws else filled[0]
 
     def interpolate(self, start: Any, stop: Any, num_steps: int = 10, labels: tuple[Any, Any] = (None, None)) -> Any:
