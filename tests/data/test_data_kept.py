@@ -146,6 +146,14 @@ def test_texts_stay_as_they_are_written_where_texts_are_wanted(tmp_path):
     assert kept.rows[1][1] == ""
 
 
+def test_a_blank_line_of_a_single_column_is_an_empty_cell(tmp_path):
+    path = tmp_path / "it.csv"
+    path.write_text("kind\nred\n\nblue\n\n")
+    kept = keep_table(read_table(path), path, False).with_cells([NewCells(0, KIND, np.array([1]), np.array([0.0]))])
+    write_table(kept, path)
+    assert path.read_text() == "kind\nred\nblue\nblue\n"
+
+
 def test_a_folder_that_can_not_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserFileError, match="Cannot write"):

@@ -142,6 +142,54 @@ def test_rows_are_made_by_types_and_given_a_day(trained):
     assert made.column("kind").to_pylist().count("blue") > 40  # the month tells the kind
 
 
+NEW = "day,extra,count,kind,size in cm\n2024-01-11,a,2,red,0.3\n,b,,blue,20.2\n,c,,,\n2024-02-11,d,2,violet,10.1\n"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".npz"])
+def test_new_rows_are_encoded_one_for_one(trained, suffix):
+    (trained / "new.csv").write_text(NEW)
+    done = _run("encode", trained / "run", "--data", trained / "new.csv", "-o", trained / f"codes{suffix}")
+    assert "violet" in done.output and "extra" in done.output
+    if suffix == ".npz":
+        means = np.load(trained / "codes.npz")["mean"]
+    elif suffix == ".parquet":
+        codes = read_table(trained / "codes.parquet").columns
+        means = np.stack([codes.column(name) for name in codes.column_names if name.startswith("mean")], axis=1)
+    else:
+        header, rows = _read(trained / f"codes{suffix}", "," if suffix == ".csv" else "\t")
+        means = np.array([[float(cell) for name, cell in zip(header, row, strict=True) if "mean" in name] for row in rows])
+    assert len(means) == 4 and np.isfinite(means).all() and np.ptp(means, axis=0).max() > 0.1
+
+
+def test_new_rows_are_given_back_as_the_model_makes_them(trained):
+    (trained / "new.csv").write_text(NEW)
+    for suffix in (".csv", ".parquet"):
+        _run("reconstruct", trained / "run", "--data", f"csv:{trained / 'new.csv'}", "-o", trained / f"seen{suffix}")
+    header, rows = _read(trained / "seen.csv")
+    assert header == ["kind", "size in cm", "count", "day"] and len(rows) == 4
+    assert (rows[0][0], rows[1][0]) == ("red", "blue") and all(len(row[3]) == 10 and row[2].isdigit() for row in rows)
+    assert read_table(trained / "seen.parquet").columns.column("kind").to_pylist() == [row[0] for row in rows]
+    _run("reconstruct", trained / "run", "-o", trained / "own.csv", "--num", "3")
+    assert len(_read(trained / "own.csv")[1]) == 3
+
+
+@pytest.mark.parametrize("command", ["impute", "encode", "reconstruct"])
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("kind,size in cm,count,day\n", "must have rows of data"),
+        ("kind,count,day\nred,2,2024-01-11\n", "without size in cm"),
+        ("kind,size in cm,count,day\nred,wide,2,2024-01-11\n", "must hold numbers. Received: 'wide' on line 2"),
+        ("kind,kind,size in cm,count,day\nred,red,0.1,2,2024-01-11\n", "Received: kind more than once"),
+        ("", "Received: Empty CSV file"),
+    ],
+)
+def test_a_table_that_can_not_be_read_is_one_line(trained, command, rows, said):
+    (trained / "bad.csv").write_text(rows)
+    done = CliRunner().invoke(app, [command, str(trained / "run"), "--data", str(trained / "bad.csv"), "-o", "x.csv"])
+    assert done.exit_code != 0 and said in str(done.exception)
+
+
 def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
     (trained / "new.csv").write_text("day;count;size in cm;kind\n2024-01-11;2;0.3;red\n2024-01-11;2;0.3;violet\n")
     done = _run("score", trained / "run", "--data", f"csv:{trained / 'new.csv'}", "-o", trained / "scores.csv")

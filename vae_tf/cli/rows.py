@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from vae_tf.data.spec import DatasetSpec
     from vae_tf.training.runs import LoadedRun
 
-__all__ = ["make_rows", "write_rows"]
+__all__ = ["check_rows", "make_rows", "write_rows"]
 
 
 def make_rows(loaded: "LoadedRun", z: Any, given: Sequence[str], seed: tuple[int, int], beyond: bool) -> Any:
@@ -29,13 +29,21 @@ def make_rows(loaded: "LoadedRun", z: Any, given: Sequence[str], seed: tuple[int
     """
     from vae_tf.evaluation.asked_rows import ask_rows
 
-    spec = loaded.spec
-    if not spec.is_table:
-        raise UserValueError(f"FILE.csv and FILE.parquet are for tables. {loaded.run.path} was trained on {spec.noun}.")
-    asked = ask_rows(loaded.vae, spec, z, dict(_named(text) for text in given), seed, beyond)
+    check_rows(loaded)
+    asked = ask_rows(loaded.vae, loaded.spec, z, dict(_named(text) for text in given), seed, beyond)
     if asked.warning:
         console.print(f"Warning: {asked.warning}", style="yellow", highlight=False, soft_wrap=True)
     return asked.raw
+
+
+def check_rows(loaded: "LoadedRun") -> None:
+    """Check that a run has rows to write.
+
+    Raises:
+        UserValueError: its data are no table.
+    """
+    if not loaded.spec.is_table:
+        raise UserValueError(f"FILE.csv and FILE.parquet are for tables. {loaded.run.path} was trained on {loaded.spec.noun}.")
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -71,7 +71,10 @@ def read_texts(path: str | Path, names: Sequence[str] = ()) -> TextTable:
     content, _ = content_of(Path(path))
     text = content.decode("utf-8")
     dialect = Dialect.of(text[:SAMPLE].rpartition("\n")[0] if len(text) > SAMPLE else text)
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator) if row]
+    is_single = dialect.width == 1  # then a blank line is an empty cell
+    text = text.rstrip("\r\n") if is_single else text
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator)
+    rows = [row or [""] for row in reader if row or is_single]
     header = rows[0] if dialect.has_header and rows else [*names]
     return TextTable(header, rows[1:] if dialect.has_header else rows, dialect.separator, dialect.decimal_point)
 
