@@ -142,7 +142,7 @@ def test_rows_are_made_by_types_and_given_a_day(trained):
     assert made.column("kind").to_pylist().count("blue") > 40  # the month tells the kind
 
 
-NEW = "day,extra,count,kind,size in cm\n2024-01-11,a,2,red,0.3\n,b,,blue,20.2\n,c,,,\n2024-02-11,d,2,violet,10.1\n"
+NEW = "day,extra,count,kind,size in cm\n2024-01-11,a,2,red,0.3\n2024-03-12,b,,blue,20.2\n,c,,,\n2024-02-11,d,2,violet,10.1\n"
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".npz"])
