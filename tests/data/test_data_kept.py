@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from vae_tf.data.cells import NewCells
 from vae_tf.data.columns import Column
-from vae_tf.data.kept import keep_table, write_table
+from vae_tf.data.kept import keep_table, typed_table, write_table
+from vae_tf.data.raw_table import GAPS
 from vae_tf.data.table_arrow import ARROW_SUFFIXES, ArrowTable, made_columns, typed_columns
 from vae_tf.data.table_files import read_table
 from vae_tf.data.table_text import TextTable
@@ -121,10 +122,10 @@ def test_texts_become_types_and_types_become_texts(tmp_path, suffix):
     source.write_text(CSV)
     write_table(keep_table(read_table(source), source, True), typed)
     table = read_table(typed)
-    assert table.columns.schema.types == [pa.int64(), pa.string(), pa.float64(), pa.int64(), pa.bool_()]
+    assert table.columns.schema.types == [pa.string(), pa.string(), pa.float64(), pa.int64(), pa.bool_()]
     assert table.columns.column("size").to_pylist() == [1.5, 2.25, None]
     write_table(keep_table(table, typed, False), back)
-    assert back.read_text() == "id,kind,size,n,is\n1,red,1.5,3,True\n2,,2.25,,False\n3,blue,,4,\n"
+    assert back.read_text() == "id,kind,size,n,is\n001,red,1.5,3,True\n002,,2.25,,False\n003,blue,,4,\n"
 
 
 def test_typed_dates_and_lists_are_written_as_texts(tmp_path):
@@ -158,6 +159,18 @@ def test_a_folder_that_can_not_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserFileError, match="Cannot write"):
         write_table(ArrowTable(pa.table({"a": [1]})), tmp_path / "file" / "it.parquet")
+
+
+def test_numbers_are_exact_whatever_stands_for_a_gap(tmp_path):
+    path = tmp_path / "it.csv"
+    path.write_text("a,b,c,d\n9007199254740993,9007199254740993,-7,1.5\n?,9007199254740995,-3,?\n")
+    columns = typed_table(read_table(path, GAPS | {"-7"}), path).columns
+    assert columns.to_pydict() == {
+        "a": [9007199254740993, None],
+        "b": [9007199254740993, 9007199254740995],
+        "c": [None, -3],
+        "d": [1.5, None],
+    }
 
 
 def test_columns_of_a_file_of_texts_without_cells_stay_empty(tmp_path):

@@ -150,14 +150,21 @@ def typed_columns(table: Table) -> pa.Table:
 
 
 def _typed(column: RawColumn, cells: pa.ChunkedArray) -> Any:
+    if not pa.types.is_string(cells.type):
+        return pc.if_else(column.is_gap, None, cells)
     if column.numbers is not None:
-        array = pa.array(column.numbers, from_pandas=True)
-        is_whole = pa.types.is_integer(cells.type) or pa.types.is_string(cells.type)
-        present = column.numbers[~column.is_gap]
-        return array.cast(pa.int64()) if is_whole and bool((present == np.rint(present)).all()) and len(present) else array
+        return _numbers(pc.if_else(column.is_gap, None, pc.utf8_trim_whitespace(cells)))
     if is_truth(column.distinct):
         return pa.array([None if word is None else word.casefold() == TRUTH[1].casefold() for word in column.texts], pa.bool_())
-    return pc.if_else(column.is_gap, None, cells.cast(pa.string()))
+    return pc.if_else(column.is_gap, None, cells)
+
+
+def _numbers(texts: Any) -> Any:
+    """Return texts as whole numbers, if all are such, else as floats."""
+    try:
+        return texts.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return texts.cast(pa.float64())
 
 
 def write_arrow(columns: pa.Table, path: str | Path) -> None:
