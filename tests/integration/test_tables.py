@@ -212,6 +212,9 @@ def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
         (("generate", "--given", "kind=red", "-o", "x.png"), "FILE.csv"),
         (("generate", "--given", "kind=red", "--components", "3", "-o", "x.csv"), "--components"),
         (("impute", "--data", "nowhere.csv", "-o", "x.csv"), "nowhere.csv"),
+        (("encode", "--data", "nowhere.csv", "-o", "x.csv"), "csv:PATH must name a file. Received: 'nowhere.csv'"),
+        (("encode", "--data", "rows.csv", "--split", "other", "-o", "x.csv"), "other"),
+        (("reconstruct", "--data", "rows.csv", "-o", "x.npz"), ".png or .csv"),
         (("impute", "--data", "rows.csv", "-o", "x.png"), ".csv"),
     ],
 )
@@ -220,3 +223,17 @@ def test_what_can_not_be_done_is_one_line(trained, arguments, said, monkeypatch)
     command, *rest = arguments
     done = CliRunner().invoke(app, [command, str(trained / "run"), *rest])
     assert done.exit_code != 0 and said in f"{done.output}{done.exception}"
+
+
+def test_rows_of_numbers_are_made_and_given_back_by_types(tmp_path):
+    rng = np.random.default_rng(0)
+    lines = [",".join(f"{value:.2f}" for value in row) for row in rng.normal(size=(60, 3))]
+    (tmp_path / "it.csv").write_text("\n".join(["a,b,c", *lines]))
+    _run("train", "--dataset", f"csv:{tmp_path / 'it.csv'}", "--run-dir", tmp_path / "run", "--steps", "5")
+    _run("generate", tmp_path / "run", "--num", "4", "-o", tmp_path / "made.feather")
+    _run("reconstruct", tmp_path / "run", "--data", tmp_path / "it.csv", "-o", tmp_path / "seen.parquet")
+    for name, count in (("made.feather", 4), ("seen.parquet", 60)):
+        rows = read_table(tmp_path / name).columns
+        assert rows.column_names == ["a", "b", "c"] and {*rows.schema.types} == {pa.float64()} and rows.num_rows == count
+    done = CliRunner().invoke(app, ["generate", str(tmp_path / "run"), "--given", "a=1", "-o", "x.csv"])
+    assert done.exit_code != 0 and "Received: one of numbers" in str(done.exception)

@@ -34,7 +34,7 @@ def load_asked(loaded: "LoadedRun", data: str | None, split: str | None) -> "tup
         own = open_data(loaded)
         own.split(split or "test")
         return own, [split or "test"]
-    is_file = loaded.spec.is_table and ":" not in data and Path(data).is_file()
+    is_file = loaded.spec.is_table and ":" not in data and bool(Path(data).suffix)
     examples = load_like(loaded, f"csv:{data}" if is_file else data)
     for note in examples.notes:
         console.print(note.text, markup=False, highlight=False, soft_wrap=True)

@@ -77,7 +77,7 @@ def _plain_columns(loaded: "LoadedRun", raw: Any) -> Any:
     """Return rows of numbers as typed columns."""
     import pyarrow as pa
 
-    return pa.Table.from_arrays([pa.array(column) for column in raw.T], _names(loaded.spec, raw))
+    return pa.Table.from_arrays([pa.array(column, pa.float64()) for column in raw.T], _names(loaded.spec, raw))
 
 
 def _names(spec: "DatasetSpec", raw: Any) -> list[str]:
