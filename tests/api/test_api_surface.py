@@ -44,7 +44,8 @@ SIGNATURES = {
     "Run.encode": "(self, x, labels=None)",
     "Run.decode": "(self, z)",
     "Run.reconstruct": "(self, x, labels=None)",
-    "Run.generate": "(self, num, seed=0, temperature=1.0, labels=None)",
+    "Run.generate": "(self, num, seed=0, temperature=1.0, labels=None, given=None)",
+    "Run.impute": "(self, data, num_draws=0, spread=False, num_samples=200, seed=0)",
     "Run.interpolate": "(self, start, stop, num_steps=10, labels=(None, None))",
     "Run.score": "(self, x, num_samples=100, seed=0, labels=None)",
     "Run.evaluate": "(self, split='test', data=None, num_samples=500, limit=None, "

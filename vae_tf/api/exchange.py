@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from vae_tf.data.cells import as_cells
-from vae_tf.data.frames import frame_like, is_frame, select_columns
+from vae_tf.data.frames import column_names, frame_like, is_frame, select_columns
 from vae_tf.data.memory import as_texts, table_of_frame
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.table import known_rows
+from vae_tf.data.table_arrow import made_columns
 from vae_tf.data.text import decode_text, encode_text
 from vae_tf.errors import UserValueError
+from vae_tf.evaluation.asked_rows import AskedRows
 from vae_tf.models.vae import VAE
 
 __all__ = ["Exchange"]
@@ -141,10 +143,17 @@ class Exchange:
             return decode_text(self.spec, raw)
         if not is_frame(like) or len(self.spec.event_shape) != 1:
             return raw
-        names = self.spec.feature_names or (like.columns if len(like.columns) == raw.shape[1] else range(raw.shape[1]))
+        own = column_names(like)
+        names = self.spec.feature_names or (own if len(own) == raw.shape[1] else range(raw.shape[1]))
         known = {column.name: column for column in self.spec.columns}
         values = {name: raw[:, index] for index, name in enumerate(names)}
         return frame_like(like, {name: as_cells(known[name], x) if name in known else x for name, x in values.items()})
+
+    def give_rows(self, asked: AskedRows) -> Any:
+        """Return new rows of a table, of columns of several kinds as Arrow's table; what is to be told of them is a warning."""
+        if asked.warning:
+            warnings.warn(asked.warning, stacklevel=3)
+        return made_columns(self.spec.columns, asked.raw)
 
     def give_codes(self, z: np.ndarray, like: Any = None) -> Any:
         """Return codes [N, size]; with columns z0, z1, ... where a DataFrame was given."""

@@ -1,6 +1,6 @@
 """Run: a training that was done, with everything that can be asked of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,22 +9,25 @@ import numpy as np
 
 from vae_tf.api.answers import Answers
 from vae_tf.api.exchange import Exchange
+from vae_tf.api.handed import fill_handed
+from vae_tf.api.own_data import OwnData
 from vae_tf.artifacts import write_text
-from vae_tf.config import MEMORY, RunConfig
-from vae_tf.data.memory import in_memory
+from vae_tf.config import RunConfig
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.anomaly import score_examples
+from vae_tf.evaluation.asked_rows import ask_rows
 from vae_tf.evaluation.assessment import PARTS, AssessmentSettings, Subject, assess, no_progress
+from vae_tf.evaluation.filled_tables import Filling
 from vae_tf.evaluation.report import ReportedRun, render_report
 from vae_tf.export.servable import export_run
 from vae_tf.models.text_decoding import Decoding
 from vae_tf.models.vae import VAE
 from vae_tf.parts.files import load_parts
 from vae_tf.seeding import derive_pair
-from vae_tf.training.runs import LoadedRun, load_run, open_data
+from vae_tf.training.runs import LoadedRun, load_run
 
 __all__ = ["Run"]
 
@@ -54,7 +57,7 @@ class Run:
 
     def __init__(self, loaded: LoadedRun, dataset: Dataset | None = None) -> None:
         self._loaded = loaded
-        self._dataset = dataset
+        self._own = OwnData(loaded, dataset)
         self._exchange = Exchange(loaded.vae, loaded.spec)
         self.vae: VAE = loaded.vae
         self.config: RunConfig = loaded.config
@@ -124,24 +127,52 @@ class Run:
         given, numbers = self._exchange.labelled(x, labels)
         return self._exchange.give(self._answers.ask("reconstruct", "reconstruction", {"x": given, "label": numbers}), x)
 
-    def generate(self, num: int, seed: int = 0, temperature: float = 1.0, labels: Any = None) -> Any:
+    def generate(
+        self, num: int, seed: int = 0, temperature: float = 1.0, labels: Any = None, given: Mapping[str, Any] | None = None
+    ) -> Any:
         """Return new examples, as the command `generate` does: means of p(x|z) for z drawn from the prior; of texts, draws.
+
+        Rows of words, numbers and dates are drawn cell by cell, and are a pyarrow.Table (`.to_pandas()`).
 
         Args:
             num: how many.
             seed: of the draws.
             temperature: below 1, draws keep to the more probable part of the prior.
             labels: of a conditional model; default: any.
+            given: of rows, cells that all of them have, by column: {"species": "Adelie"}.
 
         Raises:
-            UserValueError: a number is out of range, or the model takes no such labels.
+            UserValueError: a number is out of range, the model takes no such labels, or has no such cells.
         """
-        if num < 1 or temperature <= 0:
-            raise UserValueError(f"generate needs num >= 1 and temperature > 0. Received: {num} and {temperature}.")
+        if num < 1 or temperature <= 0 or (given and (temperature != 1.0 or labels is not None)):
+            rule = "num >= 1 and temperature > 0; labels and temperature do not go with given"
+            raise UserValueError(f"generate needs {rule}. Received: {num} and {temperature}.")
         pair = derive_pair(seed, "generate")
-        p = self.vae.decode(self.vae.draw(num, pair, temperature, self._exchange.labels(labels, num)))
-        x = p.decode(pair, Decoding()) if self.spec.is_text else p.mean()
+        z = self.vae.draw(num, pair, temperature, self._exchange.labels(labels, num))
+        if given or self.spec.columns:
+            return self._exchange.give_rows(ask_rows(self.vae, self.spec, z, given or {}, pair))
+        x = self.vae.decode(z).decode(pair, Decoding()) if self.spec.is_text else self.vae.decode(z).mean()
         return self._exchange.give(self.spec.to_raw(x.numpy()))
+
+    def impute(self, data: Any, num_draws: int = 0, spread: bool = False, num_samples: int = 200, seed: int = 0) -> Any:
+        """Return a table with its gaps filled in, as the command `impute` does; every other cell is what it was.
+
+        Args:
+            data: a DataFrame, a pyarrow.Table, a mapping of columns, or a file, with the columns of the training data.
+            num_draws: so many tables of draws, each of all gaps together, and not one of best guesses.
+            spread: add columns NAME_spread: standard deviations, of words probabilities; nothing where a cell was there.
+            num_samples: draws that are weighed for every row.
+            seed: of the draws.
+
+        Returns:
+            What was given, of the same kind and types; of a file a pyarrow.Table; of draws a list of such.
+
+        Raises:
+            UserValueError: the run is not on a table with words or gaps, or the table is not such as the model takes.
+            UserFileError: there is no such file.
+        """
+        filled = fill_handed(self._loaded, data, Filling(num_draws, spread, num_samples), seed)
+        return filled if num_draws else filled[0]
 
     def interpolate(self, start: Any, stop: Any, num_steps: int = 10, labels: tuple[Any, Any] = (None, None)) -> Any:
         """Return what is on straight ways through the latent space between examples, their ends among it.
@@ -172,7 +203,11 @@ class Run:
         rows = {name: np.repeat(value, num_steps, axis=0) for name, value in inputs.items() if value is not None}
         fractions = np.tile(np.linspace(0.0, 1.0, num_steps), count)
         ways = self._exchange.give(self._answers.ask("interpolate", "x", {**rows, "fraction": fractions}), start)
-        return ways.reshape(count, num_steps, *self.spec.event_shape)[0 if single else ...] if _is_array(ways) else ways
+        return (
+            ways.reshape(count, num_steps, *self.spec.event_shape)[0 if single else ...]
+            if isinstance(ways, np.ndarray)
+            else ways
+        )
 
     def score(self, x: Any, num_samples: int = 100, seed: int = 0, labels: Any = None) -> Any:
         """Return how unlikely every example is, as the command `score` does, in nats: high means unusual.
@@ -262,19 +297,4 @@ class Run:
         return export_run(self._loaded, output, name, check, keep).path
 
     def _subject(self, data: Any) -> Subject:
-        return Subject(self.path.resolve().name, self.vae, self._data(data), self.config.seed, self.metrics)
-
-    def _data(self, data: Any) -> Dataset:
-        """Return the run's own data: as they were trained on, as they are loaded, or as they are given again."""
-        if data is not None and not self.config.data.dataset.startswith(f"{MEMORY}:"):
-            raise UserValueError(
-                f"data= is for runs of data in memory; {self.path} was trained on {self.config.data.dataset}, which is loaded."
-            )
-        if data is not None or self._dataset is None:
-            with in_memory(data):
-                self._dataset = open_data(self._loaded)
-        return self._dataset
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray)
+        return Subject(self.path.resolve().name, self.vae, self._own.get(data), self.config.seed, self.metrics)

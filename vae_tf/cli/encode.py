@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vae_tf.cli.bulk import BeamOptions, EngineOption, RunnerOption, check_options, run_bulk
-from vae_tf.cli.common import LimitOption, RunArgument, SplitOption, check_suffix, open_data, open_run
-from vae_tf.errors import UserValueError
+from vae_tf.cli.common import LimitOption, RunArgument, check_suffix, open_run
+from vae_tf.cli.other_data import OtherSplitOption, load_asked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,50 +19,68 @@ def encode(  # noqa: PLR0913, PLR0917 - the options of the command line
     context: typer.Context,
     run: RunArgument,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="FILE.npz for arrays, FILE.tsv for a table; with --engine a folder.")
+        Path,
+        typer.Option(
+            "-o", "--output", help="FILE.npz for arrays, FILE.csv, .tsv or .parquet for a table; with --engine a folder."
+        ),
     ],
-    split: SplitOption = "test",
+    split: OtherSplitOption = None,
     limit: LimitOption = None,
-    data: Annotated[str | None, typer.Option(help="With --engine: a pattern of files.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="What else: as --dataset of train; with --engine a pattern of files.")
+    ] = None,
     engine: EngineOption = None,
     runner: RunnerOption = "DirectRunner",
     beam_options: BeamOptions = None,
 ) -> None:
     """Write every example's posterior mean and parameters, and its label (-1 where there is none).
 
-    Data larger than a machine: `{program} encode saved_models/NAME --engine beam --data 'rows-*.parquet' -o codes`.
+    New rows: `{program} encode RUN --data new.csv -o codes.csv`, one line a row, in their order. Data larger than a machine:
+    `{program} encode saved_models/NAME --engine beam --data 'rows-*.parquet' -o codes`.
     """
     check_options(context, engine)
     if engine is not None:
         run_bulk(engine, "encode", run, data, output, runner=runner, options=beam_options)
         return
-    if data is not None:
-        raise UserValueError("encode reads the run's own data; --data goes with --engine.")
-    check_suffix(output, ".npz", ".tsv")
+    from vae_tf.data.kept import TABLE_SUFFIXES
+
+    check_suffix(output, ".npz", ".tsv", *TABLE_SUFFIXES)
     loaded = open_run(run)
     import numpy as np
 
-    from vae_tf.artifacts import write_arrays, write_text
+    from vae_tf.artifacts import write_arrays
     from vae_tf.data.pipeline import eval_batches
 
     latent, columns = loaded.vae.latent, []
-    for x, labels in eval_batches(open_data(loaded), split, loaded.config.evaluation.batch_size, limit):
-        q = loaded.vae.encode(x, labels)
-        columns.append({"mean": latent.mean(q), **latent.describe(q), "label": labels})
+    examples, splits = load_asked(loaded, data, split)
+    for name in splits:
+        for x, labels in eval_batches(examples, name, loaded.config.evaluation.batch_size, limit):
+            q = loaded.vae.encode(x, labels)
+            columns.append({"mean": latent.mean(q), **latent.describe(q), "label": labels})
     arrays = {name: np.concatenate([np.asarray(part[name]) for part in columns]) for name in columns[0]}
     if output.suffix.lower() == ".npz":
         write_arrays(output, arrays)
     else:
-        write_text(output, _as_tsv(arrays))
+        _write_table(arrays, output)
     typer.echo(str(output))
 
 
-def _as_tsv(arrays: "dict[str, np.ndarray[Any, Any]]") -> str:
-    """Lay arrays [N, ...] out as a table with one column an element."""
+def _write_table(arrays: "dict[str, np.ndarray[Any, Any]]", output: Path) -> None:
+    """Write arrays [N, ...] as a table with one column an element."""
+    from vae_tf.data.table_arrow import ARROW_SUFFIXES, write_arrow
+    from vae_tf.data.table_text import TextTable, write_texts
+
     flat = {name: array.reshape(len(array), -1) for name, array in arrays.items()}
-    header = [
-        name if values.shape[1] == 1 else f"{name}_{index}" for name, values in flat.items() for index in range(values.shape[1])
-    ]
-    rows = zip(*flat.values(), strict=True)
-    lines = ["\t".join(f"{value:.6g}" for values in row for value in values) for row in rows]
-    return "\n".join(["\t".join(header), *lines]) + "\n"
+    columns = {
+        name if values.shape[1] == 1 else f"{name}_{index}": values[:, index]
+        for name, values in flat.items()
+        for index in range(values.shape[1])
+    }
+    if output.suffix.lower() in ARROW_SUFFIXES:
+        import pyarrow as pa
+
+        write_arrow(pa.table(columns), output)
+        return
+    texts = ([f"{value:.6g}" for value in values] for values in columns.values())
+    separator = "\t" if output.suffix.lower() == ".tsv" else ","
+    write_texts(TextTable([*columns], [list(row) for row in zip(*texts, strict=True)], separator), output)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["generate"]
 
 _NUM_FITTED = 10_000
+_NO_ROWS = (".png", ".npz", ".txt")
 
 
 def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
@@ -22,7 +23,9 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", help="FILE.png for a grid, FILE.npz for arrays, FILE.txt for texts, FILE.csv for rows of a table."
+            "-o",
+            "--output",
+            help="FILE.png for a grid, FILE.npz for arrays, FILE.txt for texts, FILE.csv or FILE.parquet for rows.",
         ),
     ],
     num: Annotated[int, typer.Option(help="How many.", min=1)] = 64,
@@ -44,11 +47,13 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     gaps: Annotated[bool, typer.Option("--gaps", help="Rows: cells are empty as they are in the training rows.")] = False,
     beams: Annotated[int, typer.Option(help="Texts: the likeliest text that so many beams find; 0: draw.", min=0)] = 0,
 ) -> None:
-    """Draw z from the prior and decode it: means of p(x|z); of texts draws token by token, of rows (FILE.csv) cell by cell.
+    """Draw z from the prior and decode it: means of p(x|z); of texts draws token by token, of rows cell by cell.
 
     Rows have the table's columns, words and decimals: `{program} generate RUN --num 1000 --given species=Adelie -o rows.csv`.
     """
-    check_suffix(output, ".png", ".npz", ".txt", ".csv")
+    from vae_tf.data.kept import TABLE_SUFFIXES
+
+    check_suffix(output, *_NO_ROWS, *TABLE_SUFFIXES)
     _check_rows(output, {"--given": given, "--beyond": beyond, "--gaps": gaps})
     _check_given(given, {"--label": label, "--components": components, "--temperature": temperature != 1.0})
     loaded = open_run(run)
@@ -57,7 +62,7 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
 
     pair = derive_pair(seed, "generate")
     z = _fitted(loaded, components, num, seed) if components else loaded.vae.draw(num, pair, temperature, labels)
-    if output.suffix.lower() == ".csv":
+    if output.suffix.lower() in TABLE_SUFFIXES:
         raw = make_rows(loaded, z, given or (), pair, beyond)
         write_rows(loaded, leave_gaps(loaded, raw, given or (), seed) if gaps else raw, output)
         typer.echo(str(output))
@@ -70,7 +75,7 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
 def _check_rows(output: Path, of_rows: dict[str, Any]) -> None:
     """Refuse options of rows where there are none."""
     asked = [name for name, value in of_rows.items() if value]
-    if asked and output.suffix.lower() != ".csv":
+    if asked and output.suffix.lower() in _NO_ROWS:
         raise UserValueError(f"{', '.join(of_rows)} are for rows: -o FILE.csv. Received: {asked[0]} with {output}.")
 
 

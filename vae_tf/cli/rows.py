@@ -8,12 +8,11 @@ from vae_tf.cli.common import console, open_data
 from vae_tf.errors import UserFileError, UserValueError
 
 if TYPE_CHECKING:
+    from vae_tf.data.spec import DatasetSpec
     from vae_tf.training.runs import LoadedRun
 
-__all__ = ["leave_gaps", "make_rows", "write_rows"]
+__all__ = ["check_rows", "leave_gaps", "make_rows", "write_rows"]
 
-_FEW = 50
-"""Effective candidates below which rows that were asked for given some cells repeat each other."""
 _MOST_PATTERNS = 100_000
 """Training rows that gaps are taken from."""
 
@@ -31,27 +30,23 @@ def make_rows(loaded: "LoadedRun", z: Any, given: Sequence[str], seed: tuple[int
     Raises:
         UserValueError: the run's data are no table, or `given` names no column or no cell of it.
     """
-    from vae_tf.evaluation.made_rows import draw_given, draw_rows, given_row, within_range
+    from vae_tf.evaluation.asked_rows import ask_rows
 
-    spec = loaded.spec
-    if not spec.is_table:
-        raise UserValueError(f"FILE.csv is for tables. {loaded.run.path} was trained on {spec.noun}.")
-    if not given:
-        x = draw_rows(loaded.vae, z, seed)
-    else:
-        if not spec.columns:
-            raise UserValueError("--given needs a run on a table with words or gaps. Received: one of numbers.")
-        row = given_row(spec, dict(_named(text) for text in given))
-        x, effective = draw_given(loaded.vae, row, len(z), seed)
-        if effective < min(_FEW, len(z)):
-            console.print(
-                f"Warning: such rows are rare under the model: these were drawn from about {effective:.0f} different ones.",
-                style="yellow",
-                highlight=False,
-                soft_wrap=True,
-            )
-    raw = spec.to_raw(x)
-    return raw if beyond or not spec.columns else within_range(spec, raw)
+    check_rows(loaded)
+    asked = ask_rows(loaded.vae, loaded.spec, z, dict(_named(text) for text in given), seed, beyond)
+    if asked.warning:
+        console.print(f"Warning: {asked.warning}", style="yellow", highlight=False, soft_wrap=True)
+    return asked.raw
+
+
+def check_rows(loaded: "LoadedRun") -> None:
+    """Check that a run has rows to write.
+
+    Raises:
+        UserValueError: its data are no table.
+    """
+    if not loaded.spec.is_table:
+        raise UserValueError(f"FILE.csv and FILE.parquet are for tables. {loaded.run.path} was trained on {loaded.spec.noun}.")
 
 
 def leave_gaps(loaded: "LoadedRun", raw: Any, given: Sequence[str], seed: int) -> Any:
@@ -106,15 +101,31 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def write_rows(loaded: "LoadedRun", raw: Any, output: Path) -> None:
-    """Write raw rows [N, D] as a table with the columns of the training data, each in its own way of writing."""
+    """Write raw rows [N, D] as a table with the columns of the training data, in their own way of writing or types."""
+    from vae_tf.data.kept import write_table
+    from vae_tf.data.table_arrow import ARROW_SUFFIXES, ArrowTable, made_columns
+
+    if output.suffix.lower() in ARROW_SUFFIXES:
+        columns = made_columns(loaded.spec.columns, raw) if loaded.spec.columns else _plain_columns(loaded, raw)
+        write_table(ArrowTable(columns), output)
+        return
     from vae_tf.data.cells import cells
     from vae_tf.data.table_text import TextTable, write_texts
 
     spec = loaded.spec
     if spec.columns:
-        names = [column.name for column in spec.columns]
         texts = [cells(column, raw[:, place]) for place, column in enumerate(spec.columns)]
     else:
-        names = [*spec.feature_names] or [f"x{place}" for place in range(raw.shape[1])]
         texts = [[f"{value:.6g}" for value in column] for column in raw.T]
-    write_texts(TextTable(names, [list(row) for row in zip(*texts, strict=True)]), output)
+    write_texts(TextTable(_names(spec, raw), [list(row) for row in zip(*texts, strict=True)]), output)
+
+
+def _plain_columns(loaded: "LoadedRun", raw: Any) -> Any:
+    """Return rows of numbers as typed columns."""
+    import pyarrow as pa
+
+    return pa.Table.from_arrays([pa.array(column, pa.float64()) for column in raw.T], _names(loaded.spec, raw))
+
+
+def _names(spec: "DatasetSpec", raw: Any) -> list[str]:
+    return [*spec.feature_names] or [f"x{place}" for place in range(raw.shape[1])]

@@ -1,21 +1,48 @@
 """From the cells of a known column to numbers, and back: words, whole numbers, decimals and dates in the table's own way."""
 
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from vae_tf.data.columns import KINDS, Column
+from vae_tf.data.columns import KINDS, OTHER, Column
 from vae_tf.data.dates import as_seconds, date_text, find_date_format
 from vae_tf.data.raw_table import TRUTH, RawColumn, Table, is_number, number_text
 from vae_tf.errors import UserValueError
 
-__all__ = ["Coded", "as_cells", "cells", "code_column", "numbers_of_words", "refuse_infinite"]
+__all__ = [
+    "Coded",
+    "NewCells",
+    "as_cells",
+    "cells",
+    "code_column",
+    "is_truth",
+    "number_of_text",
+    "numbers_of_words",
+    "refuse_infinite",
+]
 
 _TRUTH = tuple(word.casefold() for word in TRUTH)
 _LARGEST = float(np.finfo(np.float32).max)
 _CURE = "data.columns.{name}=category takes its cells as words; data.missing=[{cell}] takes this one as empty."
+
+
+class NewCells(NamedTuple):
+    """Cells of one column that take the place of others.
+
+    Attributes:
+        place: of the column in its table, from 0.
+        column: what it is.
+        rows: which cells, whole numbers [N].
+        values: what they become, raw ones [N].
+    """
+
+    place: int
+    column: Column
+    rows: np.ndarray
+    values: np.ndarray
 
 
 class Coded(NamedTuple):
@@ -79,6 +106,47 @@ def numbers_of_words(words: Sequence[str]) -> dict[str, int]:
     if set(_TRUTH) <= set(folded):
         number = {case: folded[word] for word in _TRUTH for case in (word, word.upper(), word.capitalize())} | number
     return number
+
+
+def is_truth(words: Iterable[str]) -> bool:
+    """Return whether words are truth values, in whatever case they are written.
+
+    Example:
+        >>> is_truth(["true", "false", "(other)"]), is_truth(["yes", "no"])
+        (True, False)
+    """
+    return {word.casefold() for word in words} - {OTHER} == {*_TRUTH}
+
+
+def number_of_text(column: Column, text: str) -> float:
+    """Return one cell, as a person writes it, as the number that it is.
+
+    Args:
+        column: what it is of.
+        text: one of its words, a number, or a date in the column's form.
+
+    Raises:
+        UserValueError: it is none.
+
+    Example:
+        >>> number_of_text(Column(name="day", kind="date", date_format="%d.%m.%Y"), "2.1.1970")
+        86400.0
+    """
+    if column.is_category:
+        number = numbers_of_words(column.words).get(text)
+        if number is None:
+            raise UserValueError(f"{column.name} must be one of {', '.join(column.words)}. Received: {text}.")
+        return float(number)
+    if column.is_date:
+        seconds = as_seconds(text, column.date_format)
+        if seconds is None:
+            form, example = column.date_format, date_text(column.high, column.date_format)
+            raise UserValueError(f"{column.name} must be a date such as {example} ({form}). Received: {text}.")
+        return seconds
+    value = float(text) if is_number(text) else math.nan
+    if not math.isfinite(value) or (column.is_whole and not value.is_integer()):
+        raise UserValueError(f"{column.name} must be a {'whole ' if column.is_whole else ''}number. Received: {text}.")
+    return value
 
 
 def _numbers(table: Table, raw: RawColumn) -> np.ndarray:

@@ -48,6 +48,7 @@ class Column(BaseModel):
         words: of a category, by number; the last is `(other)`.
         decimals: digits behind the point that cells are written with; None: as many as they need.
         date_format: how dates are written, as `strftime` has it; empty for other kinds.
+        is_typed: of dates, whether the table had them as such, and not as texts.
         low: least training value; 0 for categories.
         high: greatest training value; of categories the number of the last word.
         num_values: different training values.
@@ -67,6 +68,7 @@ class Column(BaseModel):
     words: tuple[str, ...] = ()
     decimals: int | None = None
     date_format: str = ""
+    is_typed: bool = False
     low: float = 0.0
     high: float = 0.0
     num_values: int = 0

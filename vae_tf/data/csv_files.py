@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ import pyarrow.csv
 
 from vae_tf.data.dates import find_date_format
 from vae_tf.data.notes import Note
-from vae_tf.data.raw_table import GAPS, Table, is_number
+from vae_tf.data.raw_table import GAPS, Table, is_number, named
 from vae_tf.errors import UserFileError
 
 __all__ = ["SAMPLE", "Dialect", "content_of", "read_csv", "read_csv_rows"]
@@ -119,7 +119,7 @@ def read_csv_rows(path: str | Path) -> Iterator[dict[str, str]]:
     with _stream(path) as stream:
         reader = csv.reader(stream, delimiter=dialect.separator)
         if dialect.has_header:
-            names = list(_named(next(reader, [])))
+            names = [*named(next(reader, []))]
         for row in reader:
             if not row and dialect.width > 1:
                 continue
@@ -228,13 +228,7 @@ def _parse(content: bytes, dialect: Dialect) -> pa.Table:
     if typed:
         options.column_types = dict.fromkeys(typed, pa.string())
         table = pyarrow.csv.read_csv(pa.BufferReader(content), convert_options=options, **reading)
-    return table.rename_columns(list(_named(table.column_names)))
-
-
-def _named(names: Sequence[str]) -> Iterator[str]:
-    """Give names to columns that have none, but for the first: that may be an index."""
-    for number, name in enumerate(names):
-        yield name.strip() or (f"column_{number}" if number else "")
+    return table.rename_columns(list(named(table.column_names)))
 
 
 def _filled_rows(content: bytes, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:

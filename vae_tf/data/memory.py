@@ -16,7 +16,7 @@ import tensorflow as tf
 from vae_tf.config import DataConfig
 from vae_tf.data.arrays import make_array_dataset
 from vae_tf.data.copies import groups_of_lines
-from vae_tf.data.frames import is_frame
+from vae_tf.data.frames import column_names, is_frame
 from vae_tf.data.partition import SPLIT_NAMES, Traits, fill_splits
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.raw_table import GAPS, Table
@@ -169,9 +169,9 @@ def table_of_frame(frame: Any, source: str, missing: Collection[str] = ()) -> Ta
     Raises:
         UserValueError: columns share a name, or hold things of several kinds.
     """
-    names = [str(name) for name in frame.columns]
+    names = [str(name) for name in column_names(frame)]
     refuse_repeated(names, source)
-    columns = [_column(frame[name], f"{source}: column {str(name)!r}") for name in frame.columns]
+    columns = [_column(frame[name], f"{source}: column {str(name)!r}") for name in column_names(frame)]
     return Table(pa.Table.from_arrays(columns, names), source, lambda row: f"row {row}", GAPS.union(missing))
 
 

@@ -1,6 +1,6 @@
 """Tables as they were read: columns of numbers or words with their gaps, and what a person calls a row of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from vae_tf.data.notes import Note
 from vae_tf.errors import UserValueError
 
-__all__ = ["GAPS", "TRUTH", "RawColumn", "Table", "is_number", "number_text", "short_list"]
+__all__ = ["GAPS", "TRUTH", "RawColumn", "Table", "is_number", "named", "number_text", "short_list"]
 
 GAPS = frozenset(
     {"", "?", "#N/A", "#N/A N/A", "#NA", "N/A", "NA", "n/a", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "<NA>", "NaT"}
@@ -183,6 +183,17 @@ def number_text(value: float) -> str:
         ('3', '0.1')
     """
     return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def named(names: Sequence[str]) -> Iterator[str]:
+    """Give names to columns that have none, but for the first: that may be an index.
+
+    Example:
+        >>> list(named(["", " a ", ""]))
+        ['', 'a', 'column_2']
+    """
+    for number, name in enumerate(names):
+        yield name.strip() or (f"column_{number}" if number else "")
 
 
 def short_list(names: Iterable[str]) -> str:

@@ -35,7 +35,7 @@ _ROUNDING = 1e-4
 
 
 def load_csv(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
-    """Load a table: CSV, Parquet or Feather, by the file's suffix.
+    """Load a table: CSV, Parquet, Feather or a spreadsheet, by the file's suffix.
 
     Numbers are standardised with the training split's mean and deviation of every column. Where columns have words, dates or
     gaps, the values are `mixed`: see `vae_tf.data.columns`. The splits are cut by a fixed permutation of the rows.
@@ -150,7 +150,7 @@ def known_rows(table: Table, known: DatasetSpec) -> tuple[np.ndarray, tuple[Note
         Raw numbers [N, D], NaN for gaps, and what is to be told: words that are not known.
 
     Raises:
-        UserValueError: a column is missing, or a cell is unfit.
+        UserValueError: there is no row, a column is missing or comes again, or a cell is unfit.
 
     Example:
         >>> from vae_tf.data.columns import Column
@@ -159,7 +159,9 @@ def known_rows(table: Table, known: DatasetSpec) -> tuple[np.ndarray, tuple[Note
         >>> known_rows(Table(pa.table({"n": [7], "size": ["small"]}), "toy", str), spec)
         (array([[1.]]), ())
     """
+    refuse_repeated(table.names, table.source)
     tables = {"train": as_known(table, known)}
+    _check_columns(tables, None)
     known_columns(tables, known, ())
     return code_table(tables["train"], known.columns), tuple(describe_unknown(tables, known.columns))
 

@@ -127,7 +127,9 @@ def _is_numeric(table: Table, name: str) -> bool:
 def _column(table: Table, name: str, guess: Guess) -> Column:
     """Return a column with all words that the table has."""
     words = tuple(word for word in _texts(table, name) if word != OTHER) if KINDS[guess.kind].is_category else ()
-    return Column(name=name, kind=guess.kind, words=(*words, OTHER) if words else (), date_format=guess.date_format)
+    is_typed = KINDS[guess.kind].is_date and bool(table.column(name).date_format)
+    words = (*words, OTHER) if words else ()
+    return Column(name=name, kind=guess.kind, words=words, date_format=guess.date_format, is_typed=is_typed)
 
 
 def _notes(table: Table, columns: tuple[Column, ...], dropped: Mapping[str, Drop]) -> Iterator[Note]:

@@ -1,4 +1,4 @@
-"""Files of tables, by suffix: CSV, Parquet, Feather and Arrow."""
+"""Files of tables, by suffix: CSV, Parquet, Feather, Arrow, and spreadsheets."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +11,14 @@ import pyarrow.parquet
 
 from vae_tf.data.csv_files import read_csv
 from vae_tf.data.raw_table import GAPS, Table
+from vae_tf.data.spreadsheets import SPREADSHEETS, read_spreadsheet
 from vae_tf.errors import UserFileError
 
 __all__ = ["read_table"]
 
-_SPREADSHEETS = (".xls", ".xlsx", ".ods", ".numbers")
-
 
 def read_table(path: Path, gaps: frozenset[str] = GAPS) -> Table:
-    """Read the file of a table: `.parquet`, `.feather`, `.arrow`, else CSV.
+    """Read the file of a table: `.parquet`, `.feather`, `.arrow`, spreadsheets, else CSV.
 
     Args:
         path: the file.
@@ -29,8 +28,12 @@ def read_table(path: Path, gaps: frozenset[str] = GAPS) -> Table:
         UserFileError: it cannot be read.
     """
     suffix = path.suffix.lower()
-    if suffix in _SPREADSHEETS:
-        raise UserFileError(f"A table is read from CSV, Parquet or Feather. Received: {path}. Save it as CSV (UTF-8).")
+    if suffix in SPREADSHEETS:
+        return read_spreadsheet(path, gaps)
+    if suffix == ".numbers":
+        raise UserFileError(
+            f"A table is read from CSV, Parquet, Feather, Excel or OpenDocument. Received: {path}. Save it as CSV (UTF-8)."
+        )
     reader = _READERS.get(suffix)
     if reader is None:
         return read_csv(path, gaps)

@@ -3,12 +3,15 @@
 import csv
 import gzip
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from vae_tf.artifacts import atomic_file
+from vae_tf.data.cells import NewCells, cells
 from vae_tf.data.csv_files import SAMPLE, Dialect, content_of
 
 __all__ = ["TextTable", "read_texts", "write_texts"]
@@ -23,12 +26,29 @@ class TextTable:
         rows: cells by row, texts as they were read; blank lines are no rows.
         separator: between cells.
         decimal_point: of numbers.
+        num_left: cells that stayed empty when they were filled in: texts say all.
     """
 
+    num_left: ClassVar[int] = 0
     names: list[str]
     rows: list[list[Any]]
     separator: str = ","
     decimal_point: str = "."
+
+    def with_cells(self, new: Iterable[NewCells]) -> "TextTable":
+        """Return the table with other cells in some places, with the table's decimal point."""
+        rows = [[*row] for row in self.rows]
+        for place, column, where, values in new:
+            is_number = not (column.is_category or column.is_date)
+            for row, text in zip(where, cells(column, values), strict=True):
+                rows[row][place] = text.replace(".", self.decimal_point) if is_number else text
+        return replace(self, rows=rows)
+
+    def with_numbers(self, numbers: Mapping[str, np.ndarray]) -> "TextTable":
+        """Return the table with columns of numbers behind its own, of four digits; NaN is an empty cell."""
+        texts = [["" if np.isnan(value) else f"{value:.4g}" for value in values] for values in numbers.values()]
+        rows = [[*row, *more] for row, *more in zip(self.rows, *texts, strict=True)]
+        return replace(self, names=[*self.names, *numbers], rows=rows)
 
 
 def read_texts(path: str | Path, names: Sequence[str] = ()) -> TextTable:
@@ -51,7 +71,10 @@ def read_texts(path: str | Path, names: Sequence[str] = ()) -> TextTable:
     content, _ = content_of(Path(path))
     text = content.decode("utf-8")
     dialect = Dialect.of(text[:SAMPLE].rpartition("\n")[0] if len(text) > SAMPLE else text)
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator) if row]
+    is_single = dialect.width == 1  # then a blank line is an empty cell
+    text = text.rstrip("\r\n") if is_single else text
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator)
+    rows = [row or [""] for row in reader if row or is_single]
     header = rows[0] if dialect.has_header and rows else [*names]
     return TextTable(header, rows[1:] if dialect.has_header else rows, dialect.separator, dialect.decimal_point)
 

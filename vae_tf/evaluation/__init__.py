@@ -9,6 +9,7 @@ from vae_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
     from vae_tf.evaluation.anomaly import Detection, Scores, as_model_inputs, measure_detection, score_examples
+    from vae_tf.evaluation.asked_rows import AskedRows, ask_rows
     from vae_tf.evaluation.assessment import PARTS, Assessment, AssessmentSettings, Subject, assess
     from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds, stderr
     from vae_tf.evaluation.calibration import Calibration, measure_calibration
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         styled,
         to_svg,
     )
+    from vae_tf.evaluation.filled_tables import Filling, Gaps, fill_table, find_gaps
     from vae_tf.evaluation.findings import (
         Finding,
         collapse_findings,
@@ -107,6 +109,7 @@ __all__ = [
     "ACTIVE_VARIANCE",
     "PALETTE",
     "PARTS",
+    "AskedRows",
     "Assessment",
     "AssessmentSettings",
     "AxisStatistics",
@@ -124,7 +127,9 @@ __all__ = [
     "ExampleBounds",
     "FeatureSpace",
     "Filled",
+    "Filling",
     "Finding",
+    "Gaps",
     "Generation",
     "GradientStatistics",
     "GridPoint",
@@ -149,6 +154,7 @@ __all__ = [
     "Viewer",
     "WeightedRows",
     "as_model_inputs",
+    "ask_rows",
     "assess",
     "calibration_figure",
     "clustering_accuracy",
@@ -170,6 +176,8 @@ __all__ = [
     "factor_figure",
     "figure_with_pictures",
     "fill",
+    "fill_table",
+    "find_gaps",
     "fit_codes",
     "fitted_gaussian",
     "frechet_distance",
@@ -227,6 +235,7 @@ _MODULES = {
     name: module
     for module, names in {
         "anomaly": "Detection Scores as_model_inputs measure_detection score_examples",
+        "asked_rows": "AskedRows ask_rows",
         "assessment": "Assessment AssessmentSettings PARTS Subject assess",
         "bounds": "BoundEstimates BoundEstimator ExampleBounds stderr",
         "calibration": "Calibration measure_calibration",
@@ -241,6 +250,7 @@ _MODULES = {
             "PALETTE calibration_figure convergence_figure factor_figure figure_with_pictures hole_figure "
             "kl_figure learning_figure save_figure scatter_figure score_figure styled to_svg"
         ),
+        "filled_tables": "Filling Gaps fill_table find_gaps",
         "findings": (
             "Finding collapse_findings collapsed_blocks diagnose_bounds diagnose_curve diagnose_generation diagnose_latent"
         ),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vae_tf.data.cells import number_of_text
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.imputing import CHUNK_ROWS, Imputer
@@ -64,21 +65,9 @@ def given_row(spec: DatasetSpec, given: Mapping[str, str]) -> np.ndarray:
     names = [column.name for column in spec.columns]
     for name, text in given.items():
         if name not in names:
-            raise UserValueError(f"--given must name a column: {', '.join(names)}. Received: {name}.")
-        raw[names.index(name)] = _number(spec, names.index(name), text)
+            raise UserValueError(f"Given cells must name a column: {', '.join(names)}. Received: {name}.")
+        raw[names.index(name)] = number_of_text(spec.columns[names.index(name)], text)
     return spec.to_model(raw)
-
-
-def _number(spec: DatasetSpec, place: int, text: str) -> float:
-    column = spec.columns[place]
-    if column.is_category:
-        if text not in column.words:
-            raise UserValueError(f"{column.name} must be one of {', '.join(column.words)}. Received: {text}.")
-        return float(column.words.index(text))
-    try:
-        return float(text)
-    except ValueError as error:
-        raise UserValueError(f"{column.name} must be a number. Received: {text}.") from error
 
 
 def within_range(spec: DatasetSpec, raw: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A table: CSV, Parquet or Feather."""
+"""A table: CSV, Parquet, Feather, or a spreadsheet."""
 
 from vae_tf.config import DataConfig
 from vae_tf.data.pipeline import Dataset
@@ -12,7 +12,7 @@ __all__ = ["CsvSource"]
 
 @register("csv")
 class CsvSource(Source):
-    """A table: CSV, Parquet or Feather."""
+    """A table: CSV, Parquet, Feather, or a spreadsheet."""
 
     heeds = ("label_column", "label_bins", "counts", "window", "group", "fold", "columns", "missing", "rare")
 

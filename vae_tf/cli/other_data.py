@@ -1,0 +1,44 @@
+"""The examples that a command is about: the run's own, or others that are read as its own were."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vae_tf.cli.common import console, open_data
+from vae_tf.cli.score import load_like
+
+if TYPE_CHECKING:
+    from vae_tf.data.pipeline import Dataset
+    from vae_tf.training.runs import LoadedRun
+
+__all__ = ["OtherDataOption", "OtherSplitOption", "load_asked"]
+
+OtherDataOption = Annotated[str | None, typer.Option(help="What else: as --dataset of train; default: the run's own data.")]
+OtherSplitOption = Annotated[str | None, typer.Option(help="train, validation or test; default: test, or all of --data.")]
+
+
+def load_asked(loaded: "LoadedRun", data: str | None, split: str | None) -> "tuple[Dataset, list[str]]":
+    """Load examples, tell what there is to be told of others, and choose the splits.
+
+    Args:
+        loaded: the run.
+        data: other data, as `--dataset` of `train`; of a run on a table also FILE. None: the run's own.
+        split: one of them; default: the test split of the run's own data, all of others.
+
+    Raises:
+        UserValueError: the data are not such as the run's, or there is no such split.
+        UserFileError: a file is missing or damaged.
+    """
+    if data is None:
+        own = open_data(loaded)
+        own.split(split or "test")
+        return own, [split or "test"]
+    is_file = loaded.spec.is_table and ":" not in data and bool(Path(data).suffix)
+    examples = load_like(loaded, f"csv:{data}" if is_file else data)
+    for note in examples.notes:
+        console.print(note.text, markup=False, highlight=False, soft_wrap=True)
+    if split is not None:
+        examples.split(split)
+        return examples, [split]
+    return examples, [name for name, one in examples.splits.items() if one.num_examples]
