@@ -1,7 +1,7 @@
 """Dates as people write them: found by their form, read as seconds since 1970, and written in the same form again."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 
 __all__ = [
     "DATE_FORMATS",
@@ -12,6 +12,7 @@ __all__ = [
     "date_unit",
     "find_date_format",
     "is_day_or_month_first",
+    "moment_text",
 ]
 
 DATE_FORMATS = (
@@ -48,9 +49,9 @@ DATE_FORMATS = (
 """Forms of dates, as `strftime` has them; the first that fits all cells is taken."""
 _ASKED = ("%Y%m%d", "%Y-%m", "%Y")
 """Forms that are numbers as well: only where the configuration says that they are dates."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DAY, _MINUTE = 86400.0, 60.0
-FIRST_SECOND, LAST_SECOND = ((datetime(year, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds() for year in (1, 9999))
+FIRST_SECOND, LAST_SECOND = ((datetime(year, 1, 1, tzinfo=timezone.utc) - _EPOCH).total_seconds() for year in (1, 9999))
 """Seconds since 1970 that dates are written within."""
 
 
@@ -92,7 +93,7 @@ def as_seconds(text: str, form: str) -> float | None:
         parsed = datetime.strptime(text, form)
     except ValueError:
         return None
-    return ((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH).total_seconds()
+    return ((parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)) - _EPOCH).total_seconds()
 
 
 def date_unit(form: str) -> float:
@@ -103,6 +104,17 @@ def date_unit(form: str) -> float:
         (86400.0, 60.0)
     """
     return _DAY if "%H" not in form else _MINUTE if "%S" not in form else 1e-6 if "%f" in form else 1.0
+
+
+def moment_text(moment: date, form: str) -> str:
+    """Write a date, or a date with a time, which without a zone is taken for UTC, in a format.
+
+    Example:
+        >>> moment_text(date(2020, 2, 3), "%d.%m.%Y"), moment_text(datetime(2020, 2, 3, 14, 30), "%Y-%m-%d %H:%M")
+        ('03.02.2020', '2020-02-03 14:30')
+    """
+    whole = moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day)
+    return date_text((whole if whole.tzinfo else whole.replace(tzinfo=timezone.utc)).timestamp(), form)
 
 
 def date_text(seconds: float, form: str) -> str:

@@ -4,13 +4,13 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime, time, timezone
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from vae_tf.data.dates import date_text
+from vae_tf.data.dates import moment_text
 from vae_tf.data.raw_table import GAPS, TRUTH, is_number, number_text
 from vae_tf.errors import UserValueError
 
@@ -112,7 +112,5 @@ def _text(value: Any, date_format: str) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").strip()
     if isinstance(value, date):
-        moment = value if isinstance(value, datetime) else datetime.combine(value, time())
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-        return date_text(moment.timestamp(), date_format) if date_format else value.isoformat()
+        return moment_text(value, date_format) if date_format else value.isoformat()
     return str(value).strip()

@@ -1,12 +1,12 @@
 """Rows of a table as a person asks for them: as many as wanted, all with the cells that are given."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_tf.data.dates import date_text
+from vae_tf.data.dates import moment_text
 from vae_tf.data.raw_table import number_text
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
@@ -69,7 +69,6 @@ def _texts(spec: DatasetSpec, given: Mapping[str, Any]) -> dict[str, str]:
 
 def _text(value: Any, form: str) -> str:
     if isinstance(value, date):
-        moment = value if isinstance(value, datetime) else datetime(*value.timetuple()[:3])
-        return date_text((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), form)
+        return moment_text(value, form)
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     return number_text(float(value)) if is_number and np.isfinite(value) else str(value)
