@@ -120,3 +120,13 @@ def test_hidden_spans_have_the_length_asked_for_and_ends_stay():
 def test_a_batch_of_any_size_is_changed(size):
     for one in PICTURES:
         assert one.augment(tf.ones([size, 4, 6, 3]), _draws(size)).shape == (size, 4, 6, 3)
+
+
+def test_of_rows_cells_are_hidden_as_gaps_of_every_row_another_share():
+    x = tf.ones([2000, 40])
+    hidden = np.isnan(Mask(share=0.2, value_support="mixed").augment(x, _draws(2000)))
+    shares = hidden.mean(axis=1)
+    assert shares.mean() == pytest.approx(0.2, abs=5 * 0.4 / np.sqrt(12 * 2000))
+    assert shares.std() == pytest.approx(np.sqrt(0.4**2 / 12 + 0.16 / 40), rel=0.1)  # uniform up to twice the share, and a draw
+    again = np.isnan(Mask(share=0.2, value_support="mixed").augment(x, _draws(2000, 1)))
+    assert (hidden != again).any()

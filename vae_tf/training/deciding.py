@@ -23,6 +23,8 @@ __all__ = ["look_for", "plan_run"]
 _VALIDATION_DRAWS = 1000
 """Draws of z that a look at validation rests on, at least."""
 _MOST_DRAWS = 16
+_HIDDEN = 0.1
+"""Share of the cells of rows that the encoder does not see in training."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _plan_training(training: TrainingConfig, spec: DatasetSpec, length: Length |
         "average": budget.average,
         "clip_norm": budget.clip_norm,
         "validation_draws": max(1, min(_MOST_DRAWS, _VALIDATION_DRAWS // max(1, spec.num_validation))),
-        "augment": (read("augmentation", "flip"),) if look.may_mirror and spec.has_few_pictures else (),
+        "augment": _augmentations(spec, look),
         "evaluate_every": 1,
         "patience": None,
     }
@@ -153,6 +155,13 @@ def _plan_training(training: TrainingConfig, spec: DatasetSpec, length: Length |
         rate = {"kind": "cosine", "start": budget.rate, "stop": 0.0, "steps": "auto"} if budget.decays else budget.rate
     training = training.model_copy(update={"learning_rate": read("schedule", rate)})
     return training.model_copy(update={"learning_rate": _within(training.learning_rate, plan_of(training, count).total)})
+
+
+def _augmentations(spec: DatasetSpec, look: Look) -> tuple[Settings, ...]:
+    """Return the changes of training examples that the data call for."""
+    if spec.is_mixed:
+        return (read("augmentation", {"kind": "mask", "share": _HIDDEN}),)
+    return (read("augmentation", "flip"),) if look.may_mirror and spec.has_few_pictures else ()
 
 
 def look_for(training: TrainingConfig, dataset: Dataset) -> Look:

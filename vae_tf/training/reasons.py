@@ -41,7 +41,9 @@ def reasons(config: RunConfig, planned: RunConfig, spec: DatasetSpec, look: Look
 
 def _of_augmentation(after: TrainingConfig, spec: DatasetSpec, look: Look) -> Iterator[Choice]:
     chosen = " and ".join(one.kind for one in tuple(after.augment)) or "none"
-    if spec.is_image and spec.is_continuous and not spec.has_few_pictures:
+    if spec.is_mixed:
+        yield Choice(chosen, "cells are hidden from the encoder, so that it learns to fill in", "training.augment")
+    elif spec.is_image and spec.is_continuous and not spec.has_few_pictures:
         yield Choice(chosen, f"{spec.num_train:,} pictures are many", "training.augment")
     elif look.mirrored is not None:
         because = f"mirrored pictures are {look.mirrored:.0%} farther from the others than they are as they are"
