@@ -24,7 +24,7 @@ _VALIDATION_DRAWS = 1000
 """Draws of z that a look at validation rests on, at least."""
 _MOST_DRAWS = 16
 _HIDDEN = 0.1
-"""Share of the cells of rows that the encoder does not see in training."""
+"""Share of the cells of few rows that the encoder does not see in training."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _plan_training(training: TrainingConfig, spec: DatasetSpec, length: Length |
 
 def _augmentations(spec: DatasetSpec, look: Look) -> tuple[Settings, ...]:
     """Return the changes of training examples that the data call for."""
-    if spec.is_mixed:
+    if _kind(spec) == "few cells":
         return (read("augmentation", {"kind": "mask", "share": _HIDDEN}),)
     return (read("augmentation", "flip"),) if look.may_mirror and spec.has_few_pictures else ()
 

@@ -42,7 +42,8 @@ def reasons(config: RunConfig, planned: RunConfig, spec: DatasetSpec, look: Look
 def _of_augmentation(after: TrainingConfig, spec: DatasetSpec, look: Look) -> Iterator[Choice]:
     chosen = " and ".join(one.kind for one in tuple(after.augment)) or "none"
     if spec.is_mixed:
-        yield Choice(chosen, "cells are hidden from the encoder, so that it learns to fill in", "training.augment")
+        hidden = "cells of few rows are hidden from the encoder, so that it learns to fill in"
+        yield Choice(chosen, hidden if after.augment else f"{spec.num_train:,} rows are many", "training.augment")
     elif spec.is_image and spec.is_continuous and not spec.has_few_pictures:
         yield Choice(chosen, f"{spec.num_train:,} pictures are many", "training.augment")
     elif look.mirrored is not None:
