@@ -123,6 +123,16 @@ class Table:
             self._read[name] = read_column(name, self.columns.column(name), self.source, self.gaps)
         return self._read[name]
 
+    def stack(self, columns: Callable[[], Sequence[np.ndarray]], dtype: Any, key: str) -> Any:
+        """Return columns [N] as rows [N, D].
+
+        Args:
+            columns: gives them.
+            dtype: of the rows.
+            key: says which columns they are, and how they were made numbers: of tables whose rows are kept.
+        """
+        return np.stack([column.astype(dtype, copy=False) for column in columns()], axis=1)
+
     def renamed(self, names: list[str]) -> "Table":
         """Return the table with other names of its columns."""
         return replace(self, columns=self.columns.rename_columns(names), _read={})
