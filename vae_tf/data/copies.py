@@ -88,8 +88,17 @@ def _digest(path: Path, changed: int) -> str:
 
 def _numbered(values: np.ndarray) -> np.ndarray:
     """Number values by their first appearance."""
-    _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse.reshape(-1)].astype(np.int64)
+    order = np.argsort(values, kind="stable")
+    in_order = values[order]
+    is_new = np.append(np.ones(min(1, len(values)), bool), in_order[1:] != in_order[:-1])
+    if is_new.all():
+        return np.arange(len(values))
+    first = order[is_new]
+    is_first = np.zeros(len(values), bool)
+    is_first[first] = True
+    numbers = np.empty(len(values), np.int64)
+    numbers[order] = (np.cumsum(is_first) - 1)[first][np.cumsum(is_new) - 1]
+    return numbers
 
 
 def joined(groupings: Sequence[np.ndarray]) -> np.ndarray:
@@ -156,7 +165,7 @@ def describe_copies(dataset: Dataset, config: DataConfig) -> Iterator[str]:
     if not groups:
         return
     everything = np.concatenate(list(groups.values()))
-    num_copies = len(everything) - len(np.unique(everything))
+    num_copies = len(everything) - int(np.count_nonzero(np.bincount(everything)))
     across = {name: np.isin(groups[name], groups["train"]) for name in groups if name != "train"}
     shared = {name: np.flatnonzero(found) for name, found in across.items() if found.any()}
     if shared:

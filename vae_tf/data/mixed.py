@@ -115,7 +115,9 @@ def _measured(column: Column, values: np.ndarray, num_rows: int) -> Column:
     if column.is_category:
         low, high = 0.0, float(len(column.words) - 1)
     decimals = None if column.is_category or column.is_date else 0 if column.is_whole else num_decimals(values)
-    counted = {"num_values": len(np.unique(values)), "num_cells": len(values), "num_rows": num_rows}
+    in_order = np.sort(values)
+    num_values = int(np.count_nonzero(in_order[1:] != in_order[:-1])) + min(1, len(values))
+    counted = {"num_values": num_values, "num_cells": len(values), "num_rows": num_rows}
     return column.model_copy(update={"low": low, "high": high, "decimals": decimals, **counted})
 
 
