@@ -137,7 +137,8 @@ def keep_together(parts: Mapping[str, np.ndarray], groups: np.ndarray) -> dict[s
         >>> {name: rows.tolist() for name, rows in moved.items()}
         {'train': [2], 'test': [0, 3, 1]}
     """
-    names, is_tied = list(parts), np.bincount(groups) > 1
+    names = list(parts)
+    is_tied = np.bincount(np.concatenate([groups[rows] for rows in parts.values()])) > 1
     tied = {name: is_tied[groups[parts[name]]] for name in names}
     rows = np.concatenate([parts[name][tied[name]] for name in names])
     sides = np.concatenate([np.full(int(tied[name].sum()), index) for index, name in enumerate(names)])
