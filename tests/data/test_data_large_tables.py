@@ -205,3 +205,22 @@ def test_a_file_that_is_no_table_is_an_error(load, tmp_path, text, match):
     with pytest.raises((UserFileError, UserValueError), match=match):
         load(path, True)
     assert not [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
+
+
+def test_new_rows_are_read_as_a_run_knows_its_columns(load, tmp_path, monkeypatch):
+    known = load(write_csv(mixed_columns(), tmp_path / "table.csv"), False).spec
+    new = mixed_columns().slice(0, 90)
+    kinds = pa.array(["violet" if word == "red" else word for word in new.column("kind").to_pylist()])
+    path = write_csv(new.set_column(2, "kind", kinds).select(new.column_names[::-1]), tmp_path / "new.csv")
+    found = []
+    for large in (False, True):
+        monkeypatch.setattr("vae_tf.data.table.is_large", lambda *_, large=large: large)
+        found.append(load_dataset(DataConfig(dataset=f"csv:{path}", data_dir=str(tmp_path / "cache")), known))
+    told = same(*found)
+    assert len(told) == 1 and any("violet" in note.text for note in found[1].notes)
+
+
+def test_validation_rows_and_classes_are_chosen_as_in_memory(load, tmp_path):
+    path = write_csv(mixed_columns(), tmp_path / "table.csv")
+    for settings in ({"train_on_validation": True, "limit": 500}, {"label_column": "few", "classes": ("1", "3")}):
+        same(load(path, False, **settings), load(path, True, **settings))
