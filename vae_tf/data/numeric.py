@@ -74,15 +74,35 @@ def standardization(train: np.ndarray) -> dict[str, Any]:
         >>> standardization(np.array([[0.0, 7.0], [4.0, 7.0]]))
         {'value_support': 'real', 'shift': (2.0, 7.0), 'scale': (2.0, 1.0)}
     """
-    if isinstance(train, MappedRows):  # a column at a time
-        found = [standardization(train[:, index][:, np.newaxis]) for index in range(train.shape[1])]
-        return {"value_support": "real", **{key: tuple(one[key][0] for one in found) for key in ("shift", "scale")}}
-    axes = {2: (0,), 3: (0, 1)}.get(train.ndim)
-    mean, deviation = train.mean(axes, np.float64), train.std(axes, np.float64)
-    lowest, highest = train.min(axes), train.max(axes)
+    mean, deviation, lowest, highest = _moments_on_disk(train) if isinstance(train, MappedRows) else _moments(train)
     deviation = np.where((lowest == highest) | (deviation == 0), 1.0, deviation)
     shift, scale = np.atleast_1d(mean).tolist(), np.atleast_1d(deviation).tolist()
     return {"value_support": "real", "shift": tuple(shift), "scale": tuple(scale)}
+
+
+def _moments(train: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return mean, deviation, least and greatest value of every feature, or of all pixels."""
+    axes = {2: (0,), 3: (0, 1)}.get(train.ndim)
+    return train.mean(axes, np.float64), train.std(axes, np.float64), train.min(axes), train.max(axes)
+
+
+def _moments_on_disk(train: MappedRows) -> tuple[np.ndarray, ...]:
+    """Return the moments of rows some at a time, added up in NumPy's order: to the last bit what they are in memory."""
+    if train.shape[1] == 1:
+        return _moments(train[:])
+    mean = _sum(train.blocks()) / len(train)
+    deviation = np.sqrt(_sum(np.square(rows - mean) for rows in train.blocks()) / len(train))
+    lowest = np.min([rows.min(0) for rows in train.blocks()], axis=0)
+    return mean, deviation, lowest, np.max([rows.max(0) for rows in train.blocks()], axis=0)
+
+
+def _sum(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the sum of all rows, one after the other, float64 [D]."""
+    total = np.zeros(0)
+    for rows in blocks:
+        doubles = rows.astype(np.float64)
+        total = np.add.reduce(np.concatenate([total[np.newaxis], doubles]) if len(total) else doubles, axis=0)
+    return total
 
 
 def support_fields(arrays: Iterable[np.ndarray], train: np.ndarray) -> dict[str, Any]:
