@@ -12,7 +12,7 @@ from vae_tf.errors import UserFileError
 from vae_tf.parts.known import kinds
 
 MESSAGES = {
-    "csv": "csv:PATH must name a file. Received: '{path}', which is not one.",
+    "csv": "csv:PATH must name a file or a folder. Received: '{path}', which is not one.",
     "npz": "npz:PATH must name a file. Received: '{path}', which is not one.",
     "text": "text:PATH must name a file. Received: '{path}', which is not one.",
     "folder": "folder:PATH must name a folder. Received: '{path}', which is not one.",
@@ -42,7 +42,8 @@ def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path):
     file.write_text("a\n1\n")
     check_path(f"csv:{file}")
     check_path(f"folder:{tmp_path}")
-    for dataset in (f"csv:{tmp_path}", f"folder:{file}"):
+    check_path(f"csv:{tmp_path}")  # of files
+    for dataset in (f"npz:{tmp_path}", f"folder:{file}"):
         with pytest.raises(UserFileError, match="which is not one"):
             check_path(dataset)
 

@@ -142,7 +142,7 @@ def test_what_is_no_table(write_csv, text, error, message):
 
 
 def test_missing_and_unreadable_files(tmp_path):
-    with pytest.raises(UserFileError, match=r"must name a file. Received: .*nowhere.csv"):
+    with pytest.raises(UserFileError, match=r"must name a file or a folder. Received: .*nowhere.csv"):
         load(f"csv:{tmp_path}/nowhere.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x81,1\n")
     with pytest.raises(UserFileError, match=r"must name a readable file. Received: .*binary.csv"):

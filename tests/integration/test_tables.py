@@ -251,7 +251,7 @@ def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
         (("generate", "--given", "kind=red", "--components", "3", "-o", "x.csv"), "--components"),
         (("generate", "--gaps", "-o", "x.png"), "--gaps with x.png"),
         (("impute", "--data", "nowhere.csv", "-o", "x.csv"), "nowhere.csv"),
-        (("encode", "--data", "nowhere.csv", "-o", "x.csv"), "csv:PATH must name a file. Received: 'nowhere.csv'"),
+        (("encode", "--data", "nowhere.csv", "-o", "x.csv"), "csv:PATH must name a file or a folder. Received: 'nowhere.csv'"),
         (("encode", "--data", "rows.csv", "--split", "other", "-o", "x.csv"), "other"),
         (("reconstruct", "--data", "rows.csv", "-o", "x.npz"), ".png or .csv"),
         (("impute", "--data", "rows.csv", "-o", "x.png"), ".csv"),

@@ -15,8 +15,8 @@ ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""
 MEMORY = "memory"
 """What is before the colon in the name of what a Python program has in memory."""
-_PATHS = {"csv": "file", "npz": "file", "text": "file", "folder": "folder"}
-"""Sources whose argument is a path, and what has to be there."""
+_PATHS = {"csv": ("file", "folder"), "npz": ("file",), "text": ("file",), "folder": ("folder",)}
+"""Sources whose argument is a path, and what may be there."""
 
 
 def existing_path(dataset: str) -> Path:
@@ -27,8 +27,11 @@ def existing_path(dataset: str) -> Path:
     """
     form, _, argument = dataset.partition(":")
     path = Path(argument).expanduser()
-    if not (path.is_dir() if _PATHS[form] == "folder" else path.is_file()):
-        raise UserFileError(f"{form}:PATH must name a {_PATHS[form]}. Received: {str(path)!r}, which is not one.")
+    found = "file" if path.is_file() else "folder" if path.is_dir() else ""
+    if found not in _PATHS[form]:
+        raise UserFileError(
+            f"{form}:PATH must name a {' or a '.join(_PATHS[form])}. Received: {str(path)!r}, which is not one."
+        )
     return path
 
 
@@ -42,7 +45,7 @@ def check_path(dataset: str) -> None:
         >>> check_path("digits")
         >>> check_path("csv:missing.csv")
         Traceback (most recent call last):
-        vae_tf.errors.UserFileError: csv:PATH must name a file. Received: 'missing.csv', which is not one.
+        vae_tf.errors.UserFileError: csv:PATH must name a file or a folder. Received: 'missing.csv', which is not one.
     """
     form, _, argument = dataset.partition(":")
     if form in _PATHS and argument:
@@ -53,7 +56,10 @@ class DataConfig(Frozen):
     """Which examples, how they are split, and what is done to them before the model sees them."""
 
     dataset: str = Field("digits", min_length=1, description="digits, sprites, waves, topics, a TFDS name, npz:PATH, ...")
-    data_dir: str | None = Field(None, description="where TFDS data sets are prepared; default: TFDS' own folder")
+    data_dir: str | None = Field(
+        None,
+        description="where TFDS data sets and large tables are prepared; default: TFDS' own folder, ~/.cache/vae_tf",
+    )
     splits: dict[Literal["train", "validation", "test"], str] | None = Field(
         None, description="TFDS split expressions, e.g. train: 'train[:50000]'; they must not overlap"
     )
@@ -88,7 +94,9 @@ class DataConfig(Frozen):
     train_on_validation: bool = Field(False, description="for a last fit, when all is chosen")
     classes: tuple[Text, ...] | None = Field(None, min_length=1, description="use only examples with these labels")
     limit: PositiveInt | None = Field(None, description="use only the first N examples of every split")
-    memory_limit_mb: PositiveInt = Field(4096, description="larger decoded data are streamed, not held in memory")
+    memory_limit_mb: PositiveInt = Field(
+        4096, description="larger decoded data are streamed, or read from the disk, not held in memory"
+    )
     shuffle_buffer: PositiveInt = Field(20_000, description="streaming only: examples in the shuffle buffer")
 
     @field_validator("fold")

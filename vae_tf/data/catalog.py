@@ -19,7 +19,7 @@ def list_datasets() -> dict[str, str]:
         "NAME/CONFIG:VERSION": "the same with a configuration, a version or both, e.g. emnist/letters or mnist:3.0.1",
         "folder:PATH": "PNG and JPEG files; sub-folders train, test, validation are splits, others are classes",
         "npz:PATH": "NumPy arrays x and y, or x_train, x_test, x_validation and labels: images or rows of numbers",
-        "csv:PATH": "a table, one example a row: CSV, Parquet, xlsx, ods; data.label_column names a label, data.columns types",
+        "csv:PATH": "a table, one example a row: CSV, Parquet, xlsx, ods, or a folder of Parquet; data.label_column, .columns",
         "text:PATH": "a UTF-8 text, one example a line; data.tokens says whether characters or subwords are learned",
         "memory:NAME": "what a Python program gives vae_tf.train(data, name=NAME); the command line cannot load it",
     }

@@ -85,11 +85,11 @@ def code_column(table: Table, column: Column) -> Coded:
 
 def _word_numbers(raw: RawColumn, column: Column) -> Coded:
     """Number words; truth values are the same in whatever case they are written."""
-    texts, number = raw.texts.tolist(), numbers_of_words(column.words)
-    unknown = Counter(text for text in texts if text is not None and text not in number)
+    (texts, codes), number = raw.coded, numbers_of_words(column.words)
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts)).tolist()
+    unknown = Counter({text: count for text, count in zip(texts, counts, strict=True) if text not in number and count})
     last = len(column.words) - 1
-    values = [np.nan if text is None else number.get(text, last) for text in texts]
-    return Coded(np.array(values, np.float64), unknown)
+    return Coded(np.array([*(number.get(text, last) for text in texts), np.nan], np.float64)[codes], unknown)
 
 
 def numbers_of_words(words: Sequence[str]) -> dict[str, int]:
@@ -159,14 +159,14 @@ def _seconds(table: Table, raw: RawColumn, column: Column) -> np.ndarray:
     """Return dates as seconds since 1970, in the column's format, or in another if that is what all cells have."""
     if raw.date_format and raw.numbers is not None:
         return raw.numbers
-    texts, form = raw.texts.tolist(), column.date_format
-    known: dict[str | None, float | None] = {text: as_seconds(text, form) for text in {*texts} - {None}}
+    (texts, codes), form = raw.coded, column.date_format
+    known = {text: as_seconds(text, form) for text in texts}
     if None in known.values():
-        other = find_date_format([text for text in known if text is not None])
-        known = {text: as_seconds(text, other or form) for text in known if text is not None}
+        other = find_date_format(texts)
+        known = {text: as_seconds(text, other or form) for text in texts}
     if None in known.values():
         raise _stray(table, raw, "dates", lambda cell: known[cell] is None)
-    return np.array([np.nan if text is None else known[text] for text in texts], np.float64)
+    return np.array([*known.values(), np.nan], np.float64)[codes]
 
 
 def _stray(table: Table, raw: RawColumn, what: str, is_wrong: Callable[[str], bool]) -> UserValueError:

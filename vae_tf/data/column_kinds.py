@@ -64,20 +64,20 @@ def guess_kind(table: Table, name: str) -> Guess:
         ('category', 'real')
     """
     column = table.column(name)
-    distinct, num_cells = column.distinct, int((~column.is_gap).sum())
-    if not distinct:
+    distinct, num_cells = column.different, int((~column.is_gap).sum())
+    if not len(distinct):
         return Guess("real", "empty")
     drop: Drop = "constant" if len(distinct) == 1 else ""
     if column.date_format:
         return Guess("date", drop, column.date_format)
     if column.numbers is not None:
         drop = "identifier" if not drop and _is_numbered(name, column) else drop
-        return Guess(_kind_of_numbers(np.array(distinct), num_cells), drop)
+        return Guess(_kind_of_numbers(distinct, num_cells), drop)
     form = find_date_format(distinct)
     if form:
         return Guess("date", drop, form)
     _refuse_stray_words(table, column, num_cells)
-    return Guess("category", drop or _why_no_words(distinct, column, num_cells))
+    return Guess("category", drop or _why_no_words(column, num_cells))
 
 
 def _kind_of_numbers(distinct: np.ndarray, num_cells: int) -> ColumnKind:
@@ -88,23 +88,26 @@ def _kind_of_numbers(distinct: np.ndarray, num_cells: int) -> ColumnKind:
     return "count" if 0 <= distinct[0] <= LOWEST_COUNT else "real"
 
 
-def _why_no_words(distinct: list[str], column: RawColumn, num_cells: int) -> Drop:
+def _why_no_words(column: RawColumn, num_cells: int) -> Drop:
     """Say why words are none that come again."""
-    cells = np.asarray(column.words)[~column.is_gap]
-    length = sum(map(len, cells)) / num_cells
-    if len(distinct) > max(FEWEST_TEXTS, DISTINCT_TEXTS * num_cells) and length > TEXT_LENGTH:
+    texts, codes = column.coded
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+    length = float(counts @ [len(text) for text in texts]) / num_cells
+    if len(texts) > max(FEWEST_TEXTS, DISTINCT_TEXTS * num_cells) and length > TEXT_LENGTH:
         return "free text"
-    return "identifier" if len(distinct) > max(FEWEST_WORDS, DISTINCT * num_cells) else ""
+    return "identifier" if len(texts) > max(FEWEST_WORDS, DISTINCT * num_cells) else ""
 
 
 def _refuse_stray_words(table: Table, column: RawColumn, num_cells: int) -> None:
-    cells = np.asarray(column.words)
-    stray = [row for row, cell in enumerate(cells.tolist()) if cell is not None and not is_number(cell)]
-    if len(stray) >= (1 - NUMBERS) * num_cells:
+    texts, codes = column.coded
+    is_stray = np.array([*(not is_number(text) for text in texts), False])[codes]
+    num_stray = int(is_stray.sum())
+    if num_stray >= (1 - NUMBERS) * num_cells:
         return
-    cell, row = cells[stray[0]], stray[0]
+    row = int(np.argmax(is_stray))
+    cell = texts[codes[row]]
     raise UserValueError(
-        f"{table.source}: column {column.name!r} holds numbers, but in {len(stray)} of {num_cells} cells. Received: "
+        f"{table.source}: column {column.name!r} holds numbers, but in {num_stray} of {num_cells} cells. Received: "
         f"{cell!r} on {table.place(row)}. If it stands for an empty cell, set data.missing=[{cell}]; "
         f"if the numbers are names, data.columns.{column.name}=category."
     )

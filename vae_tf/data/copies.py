@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from vae_tf.config import DataConfig
+from vae_tf.data.mapped import MappedRows, MappedSplit
 from vae_tf.data.notes import few
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.similar import nearest_training
@@ -18,25 +19,50 @@ from vae_tf.data.similar import nearest_training
 __all__ = ["describe_copies", "groups_of_files", "groups_of_lines", "groups_of_rows", "joined", "keep_together"]
 
 _MAX_VALUES = 2**27
-"""Values of all splits up to which copies are looked for."""
+"""Values of all splits in memory up to which copies are looked for."""
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_STEPS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
 
 
-def groups_of_rows(x: np.ndarray) -> np.ndarray:
+def groups_of_rows(x: np.ndarray | MappedRows) -> np.ndarray:
     """Return a number for every row, int64 [N]: the same where all values are equal, and gaps (NaN) in the same places.
 
     Args:
-        x: [N, ...].
+        x: [N, ...]; of rows on the disk numbers of 64 bits are compared that are made of their values.
 
     Example:
         >>> groups_of_rows(np.array([[1, 2], [3, 4], [1, 2]])).tolist()
         [0, 1, 0]
     """
+    if isinstance(x, MappedRows):
+        return _numbered(_hashes(x))
     flat = np.ascontiguousarray(x.reshape(len(x), -1))
     if not flat.size:
         return np.zeros(len(x), np.int64)
     if flat.dtype.kind == "f":
-        flat = np.where(np.isnan(flat), flat.dtype.type(np.nan), flat + 0.0)  # gaps are equal, and minus zero is zero
+        flat = _comparable(flat)
     return _numbered(flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1])))[:, 0])
+
+
+def _comparable(x: np.ndarray) -> np.ndarray:
+    """Return floats of which the equal ones have the same bits: gaps are equal, and minus zero is zero."""
+    return np.where(np.isnan(x), x.dtype.type(np.nan), x + x.dtype.type(0.0))
+
+
+def _hashes(x: MappedRows) -> np.ndarray:
+    """Return a number of 64 bits for every row, uint64 [N]: the same for equal rows, and hardly ever for others."""
+    hashes = np.zeros(len(x), np.uint64)
+    kind, start = np.dtype(f"u{x.dtype.itemsize}"), 0
+    for rows in x.blocks():
+        mixed = hashes[start : start + len(rows)]
+        start += len(rows)
+        for bits in _comparable(rows).view(kind).astype(np.uint64).T:
+            mixed += bits + _GOLDEN  # a step of SplitMix64 for every column
+            for shift, factor in _STEPS:
+                mixed ^= mixed >> shift
+                mixed *= factor
+            mixed ^= mixed >> np.uint64(31)
+    return hashes
 
 
 def groups_of_lines(lines: Sequence[str]) -> np.ndarray:
@@ -62,8 +88,17 @@ def _digest(path: Path, changed: int) -> str:
 
 def _numbered(values: np.ndarray) -> np.ndarray:
     """Number values by their first appearance."""
-    _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse.reshape(-1)].astype(np.int64)
+    order = np.argsort(values, kind="stable")
+    in_order = values[order]
+    is_new = np.append(np.ones(min(1, len(values)), bool), in_order[1:] != in_order[:-1])
+    if is_new.all():
+        return np.arange(len(values))
+    first = order[is_new]
+    is_first = np.zeros(len(values), bool)
+    is_first[first] = True
+    numbers = np.empty(len(values), np.int64)
+    numbers[order] = (np.cumsum(is_first) - 1)[first][np.cumsum(is_new) - 1]
+    return numbers
 
 
 def joined(groupings: Sequence[np.ndarray]) -> np.ndarray:
@@ -76,6 +111,8 @@ def joined(groupings: Sequence[np.ndarray]) -> np.ndarray:
         >>> joined([np.array([0, 0, 1, 2]), np.array([5, 6, 6, 7])]).tolist()
         [0, 0, 0, 1]
     """
+    if len(groupings) == 1:
+        return _numbered(groupings[0])
     rows = np.arange(len(groupings[0]))
     numbers = [np.unique(grouping, return_inverse=True)[1].reshape(-1) for grouping in groupings]
     starts = len(rows) + np.cumsum([0, *(number.max(initial=-1) + 1 for number in numbers)])
@@ -101,16 +138,19 @@ def keep_together(parts: Mapping[str, np.ndarray], groups: np.ndarray) -> dict[s
         {'train': [2], 'test': [0, 3, 1]}
     """
     names = list(parts)
-    rows = np.concatenate([parts[name] for name in names])
-    sides = np.concatenate([np.full(len(parts[name]), index) for index, name in enumerate(names)])
+    is_tied = np.bincount(np.concatenate([groups[rows] for rows in parts.values()])) > 1
+    tied = {name: is_tied[groups[parts[name]]] for name in names}
+    rows = np.concatenate([parts[name][tied[name]] for name in names])
+    sides = np.concatenate([np.full(int(tied[name].sum()), index) for index, name in enumerate(names)])
     by_number = np.argsort(rows, kind="stable")
     _, first, inverse = np.unique(groups[rows[by_number]], return_index=True, return_inverse=True)
     wanted = np.empty_like(sides)
     wanted[by_number] = sides[by_number][first][inverse.reshape(-1)]
     moved = {}
     for index, name in enumerate(names):
-        stays, comes = (sides == index) & (wanted == index), (sides != index) & (wanted == index)
-        moved[name] = np.concatenate([rows[stays], rows[comes]])
+        stays = ~tied[name]
+        stays[tied[name]] = wanted[sides == index] == index
+        moved[name] = np.concatenate([parts[name][stays], rows[(sides != index) & (wanted == index)]])
     return moved if all(len(moved[name]) or not len(parts[name]) for name in names) else dict(parts)
 
 
@@ -126,7 +166,7 @@ def describe_copies(dataset: Dataset, config: DataConfig) -> Iterator[str]:
     if not groups:
         return
     everything = np.concatenate(list(groups.values()))
-    num_copies = len(everything) - len(np.unique(everything))
+    num_copies = len(everything) - int(np.count_nonzero(np.bincount(everything)))
     across = {name: np.isin(groups[name], groups["train"]) for name in groups if name != "train"}
     shared = {name: np.flatnonzero(found) for name, found in across.items() if found.any()}
     if shared:
@@ -147,7 +187,8 @@ def _describe_similar(dataset: Dataset, config: DataConfig, splits: Mapping[str,
     """Say how many pictures or rows of numbers that are held out are nearly equal to training examples."""
     names = ["train", *(name for name in splits if name != "train")]
     spec, parts = dataset.spec, [splits[name] for name in names]
-    if not (spec.is_image or (spec.is_table and spec.is_continuous)) or not all(hasattr(part, "x") for part in parts):
+    is_array = all(hasattr(part, "x") and not isinstance(part, MappedSplit) for part in parts)
+    if not (spec.is_image or (spec.is_table and spec.is_continuous)) or not is_array:
         return
     stops = np.cumsum([part.num_examples for part in parts])
     nearest = nearest_training(np.concatenate([part.x for part in parts]), stops[0], equal)
@@ -185,6 +226,8 @@ def _groups_of_splits(splits: Mapping[str, Any]) -> dict[str, np.ndarray]:
     parts = [splits[name] for name in names]
     if all(hasattr(part, "paths") for part in parts):
         found = groups_of_files([path for part in parts for path in part.paths])
+    elif all(isinstance(part, MappedSplit) for part in parts):
+        found = _numbered(np.concatenate([_hashes(part.x) for part in parts]))
     elif all(hasattr(part, "x") for part in parts) and sum(part.x.size for part in parts) <= _MAX_VALUES:
         found = groups_of_rows(np.concatenate([part.x for part in parts]))
     else:

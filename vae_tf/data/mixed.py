@@ -1,6 +1,6 @@
 """Tables of columns of several kinds: words become numbers by the training rows, and every column has its own scale."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from vae_tf.data.cells import cells, code_column, numbers_of_words
 from vae_tf.data.column_kinds import Drop, num_decimals
 from vae_tf.data.columns import OTHER, Column
+from vae_tf.data.mapped import MappedRows, looked_up
 from vae_tf.data.notes import ColumnNote, Note, few
 from vae_tf.data.outlying import huge_cells
 from vae_tf.data.raw_table import Table, number_text
@@ -31,9 +32,10 @@ _NAMED_WORDS = 5
 _NAMED_CELLS = 3
 
 
-def code_table(table: Table, columns: Sequence[Column]) -> np.ndarray:
+def code_table(table: Table, columns: Sequence[Column]) -> Any:
     """Return a table's cells as numbers, float64 [N, D]: see `vae_tf.data.cells.code_column`."""
-    return np.stack([code_column(table, column).values for column in columns], axis=1)
+    key = " ".join(column.model_dump_json(include={"name", "kind", "words", "date_format"}) for column in columns)
+    return table.stack(lambda: [code_column(table, column).values for column in columns], np.float64, key)
 
 
 def with_common_words(columns: Sequence[Column], train: np.ndarray, rare: int) -> tuple[Column, ...]:
@@ -63,13 +65,16 @@ def _common(column: Column, values: np.ndarray, rare: int) -> Column:
 
 def recoded(split: ArraySplit, before: Sequence[Column], after: Sequence[Column]) -> ArraySplit:
     """Number words by other columns than before; what those do not know is `(other)`."""
-    x = split.x.copy()
+    tables = {}
     for index, (old, new) in enumerate(zip(before, after, strict=True)):
         if old.is_category:
             number = numbers_of_words(new.words)
-            table = np.array([number.get(word, len(new.words) - 1) for word in old.words], np.float64)
-            is_cell = ~np.isnan(x[:, index])
-            x[is_cell, index] = table[x[is_cell, index].astype(np.int64)]
+            tables[index] = np.array([number.get(word, len(new.words) - 1) for word in old.words], np.float64)
+    if isinstance(split.x, MappedRows):
+        return replace(split, x=replace(split.x, recoded=tables))
+    x = split.x.copy()
+    for index, table in tables.items():
+        x[:, index] = looked_up(table, x[:, index])
     return replace(split, x=x)
 
 
@@ -88,11 +93,14 @@ def mixed_fields(columns: Sequence[Column], train: np.ndarray) -> dict[str, Any]
         >>> fields["shift"], fields["scale"], fields["columns"][0].num_cells
         ((3.0,), (2.0,), 2)
     """
-    present = [train[~np.isnan(train[:, index]), index] for index in range(len(columns))]
-    scales = [(0.0, 1.0) if one.is_category else _scale(values) for one, values in zip(columns, present, strict=True)]
+    scales, measured = [], []
+    for index, one in enumerate(columns):
+        values = train[:, index]
+        values = values[~np.isnan(values)]
+        scales.append((0.0, 1.0) if one.is_category else _scale(values))
+        measured.append(_measured(one, values, len(train)))
     shift, scale = zip(*scales, strict=True)
-    measured = tuple(_measured(one, values, len(train)) for one, values in zip(columns, present, strict=True))
-    return {"value_support": "mixed", "shift": shift, "scale": scale, "columns": measured}
+    return {"value_support": "mixed", "shift": shift, "scale": scale, "columns": tuple(measured)}
 
 
 def _scale(values: np.ndarray) -> tuple[float, float]:
@@ -107,7 +115,9 @@ def _measured(column: Column, values: np.ndarray, num_rows: int) -> Column:
     if column.is_category:
         low, high = 0.0, float(len(column.words) - 1)
     decimals = None if column.is_category or column.is_date else 0 if column.is_whole else num_decimals(values)
-    counted = {"num_values": len(np.unique(values)), "num_cells": len(values), "num_rows": num_rows}
+    in_order = np.sort(values)
+    num_values = int(np.count_nonzero(in_order[1:] != in_order[:-1])) + min(1, len(values))
+    counted = {"num_values": num_values, "num_cells": len(values), "num_rows": num_rows}
     return column.model_copy(update={"low": low, "high": high, "decimals": decimals, **counted})
 
 
@@ -130,18 +140,18 @@ def describe_unknown(tables: Mapping[str, Table], columns: Sequence[Column]) -> 
                 )
 
 
-def describe_huge(table: Table, columns: Sequence[Column], x: np.ndarray) -> Iterator[Note]:
+def describe_huge(table: Table, columns: Sequence[Column], x: Iterable[np.ndarray]) -> Iterator[Note]:
     """Say which cells are much farther out than all others of their column.
 
     Args:
         table: training rows, and others that were not set aside yet.
         columns: of them.
-        x: their raw numbers, [N, D].
+        x: their raw numbers, [N] each.
     """
-    for index, column in enumerate(columns):
-        rows = [] if column.is_category else huge_cells(x[:, index]).tolist()
+    for column, values in zip(columns, x, strict=True):
+        rows = [] if column.is_category else huge_cells(values).tolist()
         if rows:
-            named = [f"{_text(column, x[row, index])} on {table.place(row)}" for row in rows[:_NAMED_CELLS]]
+            named = [f"{_text(column, values[row])} on {table.place(row)}" for row in rows[:_NAMED_CELLS]]
             more = f" and {len(rows) - _NAMED_CELLS:,} more" if len(rows) > _NAMED_CELLS else ""
             yield Note(
                 f"{table.source}: column {column.name!r} has outliers far from all other cells: {', '.join(named)}{more}. They "

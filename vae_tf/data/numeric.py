@@ -9,6 +9,7 @@ import numpy as np
 from vae_tf.config import DataConfig
 from vae_tf.data.copies import groups_of_rows
 from vae_tf.data.images import byte_support
+from vae_tf.data.mapped import MappedRows, MappedSplit
 from vae_tf.data.notes import Note
 from vae_tf.data.partition import SPLIT_NAMES, Traits, fill_splits, held_out_sizes
 from vae_tf.data.similar import groups_of_similar
@@ -29,7 +30,8 @@ __all__ = [
 
 
 _EQUAL_ALONE = (
-    "data.copies=similar looks for near-equal rows in tables of numbers without gaps only: here equal rows alone stay together."
+    "data.copies=similar looks for near-equal rows in tables of numbers without gaps only, and in memory: here equal rows "
+    "alone stay together."
 )
 
 
@@ -72,12 +74,35 @@ def standardization(train: np.ndarray) -> dict[str, Any]:
         >>> standardization(np.array([[0.0, 7.0], [4.0, 7.0]]))
         {'value_support': 'real', 'shift': (2.0, 7.0), 'scale': (2.0, 1.0)}
     """
-    axes = {2: (0,), 3: (0, 1)}.get(train.ndim)
-    mean, deviation = train.mean(axes, np.float64), train.std(axes, np.float64)
-    lowest, highest = train.min(axes), train.max(axes)
+    mean, deviation, lowest, highest = _moments_on_disk(train) if isinstance(train, MappedRows) else _moments(train)
     deviation = np.where((lowest == highest) | (deviation == 0), 1.0, deviation)
     shift, scale = np.atleast_1d(mean).tolist(), np.atleast_1d(deviation).tolist()
     return {"value_support": "real", "shift": tuple(shift), "scale": tuple(scale)}
+
+
+def _moments(train: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return mean, deviation, least and greatest value of every feature, or of all pixels."""
+    axes = {2: (0,), 3: (0, 1)}.get(train.ndim)
+    return train.mean(axes, np.float64), train.std(axes, np.float64), train.min(axes), train.max(axes)
+
+
+def _moments_on_disk(train: MappedRows) -> tuple[np.ndarray, ...]:
+    """Return the moments of rows some at a time, added up in NumPy's order: to the last bit what they are in memory."""
+    if train.shape[1] == 1:
+        return _moments(train[:])
+    mean = _sum(train.blocks()) / len(train)
+    deviation = np.sqrt(_sum(np.square(rows - mean) for rows in train.blocks()) / len(train))
+    lowest = np.min([rows.min(0) for rows in train.blocks()], axis=0)
+    return mean, deviation, lowest, np.max([rows.max(0) for rows in train.blocks()], axis=0)
+
+
+def _sum(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the sum of all rows, one after the other, float64 [D]."""
+    total = np.zeros(0)
+    for rows in blocks:
+        doubles = rows.astype(np.float64)
+        total = np.add.reduce(np.concatenate([total[np.newaxis], doubles]) if len(total) else doubles, axis=0)
+    return total
 
 
 def support_fields(arrays: Iterable[np.ndarray], train: np.ndarray) -> dict[str, Any]:
@@ -108,9 +133,10 @@ def count_fields(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, Any]:
         UserValueError: a value is no whole number from 0 on.
     """
     for array in arrays.values():
-        wrong = (array < 0) | (array != np.floor(array))
-        if wrong.any():
-            raise UserValueError(f"data.counts needs whole numbers from 0 on. Received: {array[wrong][0]:g} in {name}.")
+        for part in array.blocks() if isinstance(array, MappedRows) else (array,):
+            wrong = (part < 0) | (part != np.floor(part))
+            if wrong.any():
+                raise UserValueError(f"data.counts needs whole numbers from 0 on. Received: {part[wrong][0]:g} in {name}.")
     return {"value_support": "count"}
 
 
@@ -191,6 +217,12 @@ def array_splits(
         is_mixed: whether x has numbers of words and gaps: near-equal rows are not looked for there.
     """
     missing = tuple(name for name in SPLIT_NAMES[1:] if name not in x)
+    is_mapped = isinstance(x["train"], MappedRows)
+    if config.window and is_mapped:
+        raise UserValueError(
+            f"data.window needs a table in memory. Received: {config.dataset}, for which data.memory_limit_mb="
+            f"{config.memory_limit_mb} is too little. Raise it, or save a folder's files as one."
+        )
     if config.window:
         return ArraySplits(_series_splits(x, labels, config), missing)
     names = [name for name in SPLIT_NAMES if name in x]
@@ -198,7 +230,7 @@ def array_splits(
     equal = functools.cache(lambda: groups_of_rows(x["train"]))
     traits = Traits(
         equal=equal,
-        similar=None if is_mixed else lambda: groups_of_similar(x["train"], equal()),
+        similar=None if is_mixed or is_mapped else lambda: groups_of_similar(x["train"], equal()),
         groups=np.concatenate([groups.names[name] for name in names]) if groups else None,
         labels=labels.get("train"),
         origin=groups.origin if groups else "",
@@ -208,10 +240,19 @@ def array_splits(
     for name, part in cut.rows.items():
         source = name if name in x else "train"
         kept = part[: config.limit] - starts[source]
-        ids = labels[source][kept] if source in labels else np.full(len(kept), NO_LABEL, np.int64)
-        splits[name] = ArraySplit(x[source][kept], ids)
-    notes = (Note(_EQUAL_ALONE),) if is_mixed and config.copies == "similar" else ()
+        ids = labels[source][kept] if source in labels else None
+        splits[name] = _split_of(x[source], kept, ids)
+    notes = (Note(_EQUAL_ALONE),) if (is_mixed or is_mapped) and config.copies == "similar" else ()
+    if is_mapped and not is_mixed:
+        notes = (*notes, Note("Rows that are nearly equal are not looked for in a table on the disk."))
     return ArraySplits(splits, cut.names, (*notes, *cut.notes))
+
+
+def _split_of(x: Any, rows: np.ndarray, labels: np.ndarray | None) -> ArraySplit:
+    """Return rows as a split: in memory, or on the disk where they are there."""
+    if isinstance(x, MappedRows):
+        return MappedSplit.of(x.chosen(rows), labels)
+    return ArraySplit(x[rows], np.full(len(rows), NO_LABEL, np.int64) if labels is None else labels)
 
 
 def _series_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], config: DataConfig) -> dict[str, ArraySplit]:

@@ -30,8 +30,10 @@ def huge_cells(values: np.ndarray) -> np.ndarray:
         return np.zeros(0, np.int64)
     low, median, high = np.quantile(values[rows], (0.25, 0.5, 0.75))
     distances = np.abs(values[rows] - median)
-    order = np.argsort(-distances, kind="stable")
-    farthest = distances[order[: max(1, int(_FEW * len(rows))) + 1]]
+    num_far = max(1, int(_FEW * len(rows))) + 1
+    far = np.flatnonzero(distances >= -np.partition(-distances, num_far - 1)[num_far - 1])
+    order = far[np.argsort(-distances[far], kind="stable")]
+    farthest = distances[order[:num_far]]
     is_gap = (farthest[:-1] > _GAP * farthest[1:]) & (farthest[1:] > 0) & (farthest[:-1] > _RANGES * (high - low))
     count = int(np.flatnonzero(is_gap)[-1]) + 1 if is_gap.any() else 0
     return rows[order[:count]]

@@ -176,11 +176,15 @@ def _cut(divided: _Divided, sizes: dict[str, int]) -> tuple[dict[str, np.ndarray
         parts = keep_together(_off_the_end(rows, sizes), tie_of)
     else:
         parts = _shared_out(divided, sizes)
-    if sum(len(np.unique(tie_of[part])) for part in parts.values()) == len(np.unique(ties)):
+    if sum(_num_different(tie_of[part]) for part in parts.values()) == _num_different(ties):
         return parts, divided.notes
     if traits.groups is not None:
         raise UserValueError(_too_few(traits.groups[rows], list(parts), len(np.unique(ties)), divided.config))
     return parts, []  # together they would have left a split empty
+
+
+def _num_different(ties: np.ndarray) -> int:
+    return int(np.count_nonzero(np.bincount(ties)))
 
 
 def _off_the_end(rows: np.ndarray, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:

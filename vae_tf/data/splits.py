@@ -122,7 +122,7 @@ class ArraySplit:
 
     def batches(self, batch_size: int, seed: Any = None, drop_remainder: bool = False, share: Share = WHOLE) -> tf.data.Dataset:
         """Return one pass; see `Split.batches`. Shares are parts of the batches that one worker would have."""
-        x, labels = self._tensors
+        gathered = self._gatherer()
         order = tf.range(self.num_examples, dtype=tf.int64)
         if seed is not None:
             order = tf.random.experimental.stateless_shuffle(order, seed)
@@ -134,9 +134,14 @@ class ArraySplit:
             rows = order[index * size : (index + 1) * size]
             if drop_remainder:
                 rows = tf.ensure_shape(rows, [size])
-            return tf.gather(x, rows), tf.gather(labels, rows)
+            return gathered(rows)
 
         return tf.data.Dataset.range(num_batches * share.replicas).map(gather)
+
+    def _gatherer(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        """Return what gives the numbered examples and their labels."""
+        x, labels = self._tensors
+        return lambda rows: (tf.gather(x, rows), tf.gather(labels, rows))
 
     def take(self, count: int) -> "ArraySplit":
         """Return the first `count` examples as a split."""

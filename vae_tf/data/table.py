@@ -1,6 +1,7 @@
 """`csv:PATH`, and tables in memory: one example a row, of numbers, words, dates and gaps; one column for labels if wanted."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit
 from vae_tf.data.table_columns import Chosen, as_known, choose_columns, known_columns
 from vae_tf.data.table_files import read_table
+from vae_tf.data.table_store import is_large, store_table
 from vae_tf.errors import UserValueError
 
 __all__ = ["known_rows", "load_csv", "make_table_dataset", "refuse_repeated"]
@@ -35,7 +37,7 @@ _ROUNDING = 1e-4
 
 
 def load_csv(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
-    """Load a table: CSV, Parquet, Feather or a spreadsheet, by the file's suffix.
+    """Load a table: CSV, Parquet, Feather or a spreadsheet, by the file's suffix; or a folder of Parquet files.
 
     Numbers are standardised with the training split's mean and deviation of every column. Where columns have words, dates or
     gaps, the values are `mixed`: see `vae_tf.data.columns`. The splits are cut by a fixed permutation of the rows.
@@ -48,13 +50,16 @@ def load_csv(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
         known: data that a model was trained on: this table is read by its columns, words and formats.
 
     Returns:
-        Splits in memory, of at most `config.limit` rows.
+        Splits of at most `config.limit` rows: in memory, or on the disk where the table is large (`vae_tf.data.table_store`).
 
     Raises:
         UserFileError: the file is missing or no table.
         UserValueError: a cell or a column is unfit, or there is no such column.
     """
-    return make_table_dataset({"train": read_table(existing_path(config.dataset), GAPS.union(config.missing))}, config, known)
+    path = existing_path(config.dataset)
+    large = is_large(path, config)
+    table = store_table(path, config) if large else read_table(path, GAPS.union(config.missing))
+    return make_table_dataset({"train": table}, config, known)
 
 
 def make_table_dataset(tables: Mapping[str, Table], config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
@@ -96,9 +101,11 @@ def _numeric(
 ) -> Dataset:
     """Make a dataset of numbers without gaps, which are all standardised or all counts."""
     train = tables["train"]
-    x = {split: np.stack([_numbers(table, name) for name in chosen.names], axis=1) for split, table in tables.items()}
-    huge = () if known else tuple(describe_huge(train, chosen.columns, x["train"]))
-    splits, cut, notes = array_splits(_as_floats(x), sides[0], config, sides[1])
+    columns = {split: [_numbers(table, name) for name in chosen.names] for split, table in tables.items()}
+    huge = () if known else tuple(describe_huge(train, chosen.columns, columns["train"]))
+    dtype, key = _dtype(columns["train"]), " ".join(chosen.names)
+    x = {split: table.stack(functools.partial(list, columns[split]), dtype, key) for split, table in tables.items()}
+    splits, cut, notes = array_splits(x, sides[0], config, sides[1])
     support = count_fields(x, train.source) if config.counts else standardization(splits["train"].x)
     return Dataset(_spec(config, chosen, splits, support), splits, cut, (*huge, *notes))
 
@@ -116,7 +123,7 @@ def _mixed(
         told = tuple(describe_unknown(tables, columns))
     else:
         support = mixed_fields(columns, splits["train"].x)
-        told = tuple(describe_huge(tables["train"], columns, x["train"]))
+        told = tuple(describe_huge(tables["train"], columns, (x["train"][:, index] for index in range(len(columns)))))
     return Dataset(_spec(config, chosen, splits, support), splits, cut, (*told, *notes))
 
 
@@ -130,13 +137,10 @@ def _column_notes(table: Table, spec: DatasetSpec, chosen: Chosen, config: DataC
     return describe_columns(table, spec.columns, chosen.dropped, others)
 
 
-def _as_floats(x: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """Return rows as float32, unless that rounds a column by much of what it varies."""
-    train = x["train"]
-    error = np.abs(train - train.astype(np.float32)).max(axis=0, initial=0.0)
-    if bool((error > _ROUNDING * train.std(axis=0)).any()):
-        return x
-    return {split: rows.astype(np.float32) for split, rows in x.items()}
+def _dtype(train: Sequence[np.ndarray]) -> type[np.floating[Any]]:
+    """Return that rows are float32, unless that rounds a column by much of what it varies."""
+    is_coarse = (np.abs(one - one.astype(np.float32)).max(initial=0.0) > _ROUNDING * one.std() for one in train)
+    return np.float64 if any(is_coarse) else np.float32
 
 
 def known_rows(table: Table, known: DatasetSpec) -> tuple[np.ndarray, tuple[Note, ...]]:
@@ -194,7 +198,7 @@ def _numbers(table: Table, name: str) -> np.ndarray:
     column = table.column(name)
     _refuse_gaps(table, name, column.is_gap)
     if column.words is not None and {word.capitalize() for word in column.distinct} <= set(TRUTH):
-        return np.array([TRUTH.index(word.capitalize()) for word in column.words], np.float64)
+        return np.array([TRUTH.index(word.capitalize()) for word in column.distinct], np.float64)[column.codes]
     if column.numbers is None or column.date_format:
         texts = column.texts.tolist() if not column.date_format else table.columns.column(name).cast(pa.string()).to_pylist()
         cell, row = next(((cell, row) for row, cell in enumerate(texts) if not is_number(cell)), (texts[0], 0))
@@ -219,10 +223,10 @@ def _refuse_gaps(table: Table, name: str, is_missing: np.ndarray) -> None:
 def _refuse_missing(table: Table, name: str) -> None:
     """Check that a column of labels or groups is full: words for gaps are words there."""
     column = table.columns.column(name)
-    is_missing = pc.is_null(column, nan_is_null=True).to_numpy()
+    is_missing = pc.is_null(column, nan_is_null=True)
     if pa.types.is_string(column.type):
-        is_missing = is_missing | (column.to_numpy() == "")
-    _refuse_gaps(table, name, is_missing)
+        is_missing = pc.or_kleene(is_missing, pc.equal(column, ""))
+    _refuse_gaps(table, name, is_missing.to_numpy())
 
 
 def _labels(tables: Mapping[str, Table], config: DataConfig) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
@@ -242,7 +246,9 @@ def _labels(tables: Mapping[str, Table], config: DataConfig) -> tuple[dict[str, 
         ids, names = binned(np.concatenate([_numbers(table, name) for table in tables.values()]), config.label_bins)
         stops = np.cumsum([table.num_rows for table in tables.values()])[:-1]
         return dict(zip(tables, np.split(ids, stops), strict=True)), names
-    return label_ids({split: _classes(table, name) for split, table in tables.items()})
+    coded = {split: _coded(table, name) for split, table in tables.items()}
+    numbers, names = label_ids({split: _classes(values, train.source, name) for split, (values, _) in coded.items()})
+    return {split: numbers[split][codes] for split, (_, codes) in coded.items()}, names
 
 
 def _groups(tables: Mapping[str, Table], config: DataConfig) -> Groups | None:
@@ -255,17 +261,27 @@ def _groups(tables: Mapping[str, Table], config: DataConfig) -> Groups | None:
         raise UserValueError(f"data.group must be a column of {train.source}: {short_list(train.names)}. Received: {name!r}.")
     for table in tables.values():
         _refuse_missing(table, name)
-    names = {split: table.columns.column(name).to_numpy().astype(str) for split, table in tables.items()}
+    coded = {split: _coded(table, name) for split, table in tables.items()}
+    is_one = len(coded) == 1  # then nobody asks what they are called
+    names = {split: codes if is_one else values.astype(str)[codes] for split, (values, codes) in coded.items()}
     return Groups(names, ", a column and no input")
 
 
-def _classes(table: Table, name: str) -> np.ndarray:
-    """Return a label column, as whole numbers or text."""
-    values = table.columns.column(name).to_numpy()
+def _coded(table: Table, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different cells of a column that is full, and the number of each cell's, int64 [N]."""
+    column = table.columns.column(name)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    values = pc.unique(column)
+    return values.to_numpy(zero_copy_only=False), pc.index_in(column, value_set=values).to_numpy().astype(np.int64)
+
+
+def _classes(values: np.ndarray, source: str, name: str) -> np.ndarray:
+    """Return the cells of a label column, as whole numbers or text."""
     if values.dtype.kind == "f":
         if not bool((values == np.rint(values)).all()):
             raise UserValueError(
-                f"{table.source}: label column {name!r} must hold text or whole numbers. Received: fractions. "
+                f"{source}: label column {name!r} must hold text or whole numbers. Received: fractions. "
                 "Cut them into classes with e.g. data.label_bins=10."
             )
         values = values.astype(np.int64)

@@ -101,7 +101,7 @@ def _guess(table: Table, name: str, asked: str | None, config: DataConfig) -> Gu
     if is_index(table, name):
         return Guess("real", "index")
     if _is_plain(config):
-        is_constant = not config.counts and table.column(name).numbers is not None and len(table.column(name).distinct) == 1
+        is_constant = not config.counts and table.column(name).numbers is not None and len(table.column(name).different) == 1
         return Guess("real", "constant" if is_constant and not table.column(name).is_gap.any() else "")
     return guess_kind(table, name)
 
@@ -137,7 +137,7 @@ def _notes(table: Table, columns: tuple[Column, ...], dropped: Mapping[str, Drop
     if told:
         yield Note(f"Columns left out: {short_list(told)}.{_KEEP if any(dropped) else ''}")
     for column in columns:
-        if column.is_date and is_day_or_month_first(_texts(table, column.name), column.date_format):
+        if column.is_date and not column.is_typed and is_day_or_month_first(_texts(table, column.name), column.date_format):
             yield Note(f"Column {column.name!r}: dates were read as month/day/year; they could be day/month/year.", True)
 
 
@@ -155,7 +155,7 @@ def as_known(table: Table, known: DatasetSpec | None = None) -> Table:
         names[0] = "column_0"
     if names == table.names:
         return table
-    return Table(table.columns.rename_columns(names), table.source, table.place, table.gaps, table.notes)
+    return table.renamed(names)
 
 
 def known_columns(tables: Mapping[str, Table], known: DatasetSpec, others: Collection[str | None]) -> Chosen:

@@ -27,6 +27,8 @@ def read_table(path: Path, gaps: frozenset[str] = GAPS) -> Table:
     Raises:
         UserFileError: it cannot be read.
     """
+    if path.is_dir():
+        raise UserFileError(f"A table to be read whole must be a file. Received: {path}, a folder. Give its files one by one.")
     suffix = path.suffix.lower()
     if suffix in SPREADSHEETS:
         return read_spreadsheet(path, gaps)
