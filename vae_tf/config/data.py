@@ -17,6 +17,23 @@ MEMORY = "memory"
 """What is before the colon in the name of what a Python program has in memory."""
 _PATHS = {"csv": "file", "npz": "file", "text": "file", "folder": "folder"}
 """Sources whose argument is a path, and what has to be there."""
+_TABLES = (".csv", ".tsv", ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_PACKED = (".gz", ".bz2", ".zst")
+_FORMS = {**dict.fromkeys(_TABLES, "csv"), ".npz": "npz"}
+"""Sources of files whose names say what they are."""
+
+
+def full_name(dataset: str) -> str:
+    """Return the name of a dataset with its source: a file's own name says that it is a table, or of arrays.
+
+    Example:
+        >>> full_name("penguins.csv"), full_name("rows/x.npz"), full_name("csv:x.txt"), full_name("mnist")
+        ('csv:penguins.csv', 'npz:rows/x.npz', 'csv:x.txt', 'mnist')
+    """
+    path = Path(dataset)
+    suffix = Path(path.stem).suffix if path.suffix.lower() in _PACKED else path.suffix
+    form = _FORMS.get(suffix.lower())
+    return f"{form}:{dataset}" if form and ":" not in dataset else dataset
 
 
 def existing_path(dataset: str) -> Path:
@@ -44,9 +61,9 @@ def check_path(dataset: str) -> None:
         Traceback (most recent call last):
         vae_tf.errors.UserFileError: csv:PATH must name a file. Received: 'missing.csv', which is not one.
     """
-    form, _, argument = dataset.partition(":")
+    form, _, argument = full_name(dataset).partition(":")
     if form in _PATHS and argument:
-        existing_path(dataset)
+        existing_path(f"{form}:{argument}")
 
 
 class DataConfig(Frozen):
@@ -90,6 +107,11 @@ class DataConfig(Frozen):
     limit: PositiveInt | None = Field(None, description="use only the first N examples of every split")
     memory_limit_mb: PositiveInt = Field(4096, description="larger decoded data are streamed, not held in memory")
     shuffle_buffer: PositiveInt = Field(20_000, description="streaming only: examples in the shuffle buffer")
+
+    @field_validator("dataset")
+    @classmethod
+    def _with_source(cls, dataset: str) -> str:
+        return full_name(dataset)
 
     @field_validator("fold")
     @classmethod

@@ -5,8 +5,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from vae_tf.data.columns import ColumnKind
-from vae_tf.data.dates import find_date_format
-from vae_tf.data.raw_table import RawColumn, Table, is_number
+from vae_tf.data.dates import find_date_format, main_dates
+from vae_tf.data.number_forms import main_numbers
+from vae_tf.data.raw_table import RawColumn, Table
 from vae_tf.errors import UserValueError
 
 __all__ = ["Drop", "Guess", "guess_kind", "is_index", "names_identifier", "num_decimals"]
@@ -55,7 +56,7 @@ def guess_kind(table: Table, name: str) -> Guess:
         name: the column's.
 
     Raises:
-        UserValueError: nearly all its cells are numbers, but not all.
+        UserValueError: nearly all its cells are numbers, or dates, but not all.
 
     Example:
         >>> import pyarrow as pa
@@ -70,13 +71,15 @@ def guess_kind(table: Table, name: str) -> Guess:
     drop: Drop = "constant" if len(distinct) == 1 else ""
     if column.date_format:
         return Guess("date", drop, column.date_format)
+    if column.is_code:
+        return Guess("category", drop or _why_no_words(distinct, column, num_cells))
     if column.numbers is not None:
         drop = "identifier" if not drop and _is_numbered(name, column) else drop
         return Guess(_kind_of_numbers(np.array(distinct), num_cells), drop)
     form = find_date_format(distinct)
     if form:
         return Guess("date", drop, form)
-    _refuse_stray_words(table, column, num_cells)
+    _refuse_stray(table, column, num_cells)
     return Guess("category", drop or _why_no_words(distinct, column, num_cells))
 
 
@@ -97,17 +100,21 @@ def _why_no_words(distinct: list[str], column: RawColumn, num_cells: int) -> Dro
     return "identifier" if len(distinct) > max(FEWEST_WORDS, DISTINCT * num_cells) else ""
 
 
-def _refuse_stray_words(table: Table, column: RawColumn, num_cells: int) -> None:
-    cells = np.asarray(column.words)
-    stray = [row for row, cell in enumerate(cells.tolist()) if cell is not None and not is_number(cell)]
-    if len(stray) >= (1 - NUMBERS) * num_cells:
-        return
-    cell, row = cells[stray[0]], stray[0]
-    raise UserValueError(
-        f"{table.source}: column {column.name!r} holds numbers, but in {len(stray)} of {num_cells} cells. Received: "
-        f"{cell!r} on {table.place(row)}. If it stands for an empty cell, set data.missing=[{cell}]; "
-        f"if the numbers are names, data.columns.{column.name}=category."
-    )
+def _refuse_stray(table: Table, column: RawColumn, num_cells: int) -> None:
+    """Raise if nearly all cells are numbers, or dates, of one form."""
+    cells = [(cell, row) for row, cell in enumerate(np.asarray(column.words).tolist()) if cell is not None]
+    for what, right in (
+        ("numbers", main_numbers(column.distinct, table.decimal_point)),
+        ("dates", main_dates(column.distinct)),
+    ):
+        stray = [(cell, row) for cell, row in cells if cell not in right]
+        if 0 < len(stray) < (1 - NUMBERS) * num_cells:
+            cell, row = stray[0]
+            raise UserValueError(
+                f"{table.source}: column {column.name!r} holds {what}, but in {len(stray)} of {num_cells} cells. Received: "
+                f"{cell!r} on {table.place(row)}. If it stands for an empty cell, set data.missing=[{cell}]; "
+                f"if the {what} are names, data.columns.{column.name}=category."
+            )
 
 
 def _is_numbered(name: str, column: RawColumn) -> bool:

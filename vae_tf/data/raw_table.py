@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vae_tf.data.notes import Note
+from vae_tf.data.number_forms import NumberForm, find_number_form, is_padded
 from vae_tf.errors import UserValueError
 
 __all__ = ["GAPS", "TRUTH", "RawColumn", "Table", "is_number", "named", "number_text", "short_list"]
@@ -25,19 +26,23 @@ _MAX_NAMED = 20
 
 @dataclass(frozen=True, eq=False)
 class RawColumn:
-    """A column's cells: numbers, or words where one of them is no number.
+    """A column's cells: numbers, or words where one of them is no number; both where the words say more than the numbers.
 
     Attributes:
         name: as the table has it.
         numbers: float64 [N], NaN where there is a gap; of dates that were typed as such, seconds since 1970. None for words.
-        words: objects [N], None where there is a gap. None for numbers.
+        words: objects [N], None where there is a gap. None for numbers that programs wrote.
         date_format: of dates that were typed as such; else empty.
+        number_form: of numbers with a unit or marks between thousands, how 1234.5 is so written; else empty.
+        is_code: whether whole numbers begin with zeros, and so are names.
     """
 
     name: str
     numbers: np.ndarray | None = None
     words: np.ndarray | None = None
     date_format: str = ""
+    number_form: str = ""
+    is_code: bool = False
 
     @property
     def is_gap(self) -> np.ndarray:
@@ -57,10 +62,17 @@ class RawColumn:
 
     @property
     def distinct(self) -> list[Any]:
-        """The different numbers or words, in order, without gaps."""
-        if self.numbers is not None:
+        """The different numbers, or words, in order, without gaps; of codes the words."""
+        if self.numbers is not None and not self.is_code:
             return np.unique(self.numbers[~self.is_gap]).tolist()
-        return sorted(set(_given(self.words)[~self.is_gap].tolist()))
+        return self.distinct_texts
+
+    @property
+    def distinct_texts(self) -> list[str]:
+        """The different cells as texts, in order, without gaps."""
+        if self.words is None:
+            return [number_text(value) for value in self.distinct]
+        return sorted(set(self.words[~self.is_gap].tolist()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +85,7 @@ class Table:
         place: what a person calls a row of them, by its number from 0.
         gaps: words that stand for an empty cell.
         notes: what is to be told of how they were read.
+        decimal_point: of the numbers among texts.
 
     Example:
         >>> table = Table(pa.table({"a": ["1", "?"], "b": ["x", "y"]}), "toy", lambda row: f"row {row}")
@@ -85,6 +98,7 @@ class Table:
     place: Callable[[int], str]
     gaps: frozenset[str] = GAPS
     notes: tuple[Note, ...] = ()
+    decimal_point: str = "."
     _read: dict[str, RawColumn] = field(default_factory=dict, repr=False)
 
     @property
@@ -126,7 +140,7 @@ def _raw(name: str, column: Any, table: Table) -> RawColumn:
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return _dates(name, column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_time(kind):
-        return _words(name, column.cast(pa.string()), table.gaps)
+        return _words(name, column.cast(pa.string()), table)
     raise UserValueError(f"{table.source}: column {name!r} must hold numbers, words or dates. Received: {kind}.")
 
 
@@ -150,15 +164,41 @@ def _dates(name: str, column: Any) -> RawColumn:
     return RawColumn(name, numbers=seconds, date_format=form)
 
 
-def _words(name: str, column: Any, gaps: frozenset[str]) -> RawColumn:
+def _words(name: str, column: Any, table: Table) -> RawColumn:
     """Read text: without spaces at the ends, and as numbers where all cells are such."""
     trimmed = pc.utf8_trim_whitespace(column)
-    is_gap = pc.is_in(trimmed, value_set=pa.array(sorted(gaps)))
+    is_gap = pc.is_in(trimmed, value_set=pa.array(sorted(table.gaps)))
     present = pc.if_else(pc.fill_null(is_gap, True), None, trimmed)
+    words = np.array(present.to_pylist(), object)
+    different = pc.unique(present).drop_null().to_pylist()
+    numbers = _cast(present, table.decimal_point)
+    if numbers is None:
+        return _written_numbers(name, words, different, table)
+    if any(is_padded(word) for word in different):
+        return RawColumn(name, numbers, words, is_code=True)
+    return RawColumn(name, numbers)
+
+
+def _cast(texts: Any, decimal_point: str) -> np.ndarray | None:
+    """Return texts as numbers; None where one is no number as programs write it."""
+    if decimal_point != "." and pc.any(pc.match_substring(texts, ".")).as_py():
+        return None  # points are between thousands
     try:
-        return RawColumn(name, numbers=_floats(present.cast(pa.float64())))
+        return _floats(texts.cast(pa.float64()))
     except pa.ArrowInvalid:
-        return RawColumn(name, words=np.array(present.to_pylist(), object))
+        return None
+
+
+def _written_numbers(name: str, words: np.ndarray, different: list[str], table: Table) -> RawColumn:
+    """Read words as numbers with units and marks between thousands, where all are such of one form."""
+    form = find_number_form(different, table.decimal_point)
+    if form is None:
+        return RawColumn(name, words=words)
+    values = {word: form.read(word) for word in different}
+    numbers = _without(np.array([values.get(word) for word in words.tolist()], np.float64), table.gaps)
+    is_plain = form == NumberForm(point=table.decimal_point)
+    words[np.isnan(numbers)] = None
+    return RawColumn(name, numbers) if is_plain else RawColumn(name, numbers, words, number_form=form.example)
 
 
 def is_number(cell: str) -> bool:

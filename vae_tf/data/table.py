@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 
 from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.cells import refuse_infinite
+from vae_tf.data.doubts import describe_doubts
 from vae_tf.data.mixed import (
     code_table,
     describe_columns,
-    describe_huge,
     describe_unknown,
     mixed_fields,
     recoded,
@@ -97,7 +97,7 @@ def _numeric(
     """Make a dataset of numbers without gaps, which are all standardised or all counts."""
     train = tables["train"]
     x = {split: np.stack([_numbers(table, name) for name in chosen.names], axis=1) for split, table in tables.items()}
-    huge = () if known else tuple(describe_huge(train, chosen.columns, x["train"]))
+    huge = () if known else tuple(describe_doubts(train, chosen.columns, x["train"]))
     splits, cut, notes = array_splits(_as_floats(x), sides[0], config, sides[1])
     support = count_fields(x, train.source) if config.counts else standardization(splits["train"].x)
     return Dataset(_spec(config, chosen, splits, support), splits, cut, (*huge, *notes))
@@ -116,7 +116,7 @@ def _mixed(
         told = tuple(describe_unknown(tables, columns))
     else:
         support = mixed_fields(columns, splits["train"].x)
-        told = tuple(describe_huge(tables["train"], columns, x["train"]))
+        told = tuple(describe_doubts(tables["train"], columns, x["train"]))
     return Dataset(_spec(config, chosen, splits, support), splits, cut, (*told, *notes))
 
 
@@ -174,7 +174,9 @@ def refuse_repeated(names: list[str], source: str) -> None:
     """
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise UserValueError(f"{source} must have distinct column names. Received: {', '.join(repeated)} more than once.")
+        raise UserValueError(
+            f"{source} must have distinct column names. Received: {', '.join(repeated)} more than once. Rename all but one."
+        )
 
 
 def _check_columns(tables: Mapping[str, Table], names: list[str] | None) -> None:
