@@ -9,7 +9,7 @@ from vae_tf.errors import UserFileError
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, SizeLike, Text
 
-__all__ = ["MEMORY", "DataConfig", "check_path", "existing_path"]
+__all__ = ["MEMORY", "DataConfig", "check_path", "existing_path", "full_name"]
 
 ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""

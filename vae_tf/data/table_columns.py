@@ -144,7 +144,7 @@ def _notes(table: Table, columns: tuple[Column, ...], dropped: Mapping[str, Drop
     for column in columns:
         if column.is_date and is_day_or_month_first(_texts(table, column.name), column.date_format):
             yield Note(f"Column {column.name!r}: dates were read as month/day/year; they could be day/month/year.", True)
-        if column.kind == "real" and _may_be_days(table, column.name):
+        if not (column.is_date or column.is_category) and _may_be_days(table, column.name):
             yield Note(
                 f"Column {column.name!r}: numbers such as 20240131 may be dates. data.columns.{column.name}=date reads them so."
             )
