@@ -11,10 +11,11 @@ from vae_tf.config import DataConfig
 from vae_tf.data import load_dataset
 from vae_tf.data.cells import cells
 from vae_tf.data.columns import Column
-from vae_tf.data.csv_files import read_csv
+from vae_tf.data.csv_files import read_csv, read_csv_rows
 from vae_tf.data.kept import typed_table
 from vae_tf.data.outlying import stand_ins
 from vae_tf.data.raw_table import Table
+from vae_tf.data.served import served_cell
 from vae_tf.data.table_arrow import typed_cells
 from vae_tf.errors import UserValueError
 
@@ -130,6 +131,15 @@ def test_points_between_thousands_go_with_a_decimal_comma(tmp_path, gap):
     assert table.column("a").number_form == ""
     assert table.column("b").numbers.tolist() == [1200.0, 900.0, 12000.0]
     assert table.column("c").numbers.tolist() == [1200.5, 3.5, 1.0]
+
+
+def test_rows_one_at_a_time_have_the_same_numbers(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a;b;c;d\n1,5;1.200;1.200,5;1,234\n2,5;900;3,5;-2,0\n")
+    rows, table = list(read_csv_rows(path)), read_csv(path)
+    for name in table.names:
+        form = table.column(name).number_form
+        assert [served_cell(name, row[name], "float64", form=form) for row in rows] == table.column(name).numbers.tolist()
 
 
 def test_a_fraction_of_zero_may_be_left_out(tmp_path):

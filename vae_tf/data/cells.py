@@ -155,7 +155,7 @@ def _number(column: Column, text: str) -> float:
     """Read a number as programs write it, or as the column does; NaN where it is none."""
     if is_number(text):
         return float(text)
-    read = NumberForm.of(column.number_form).read(text) if column.number_form else None
+    read = NumberForm.of(column.number_form).read(text)
     return math.nan if read is None else read
 
 

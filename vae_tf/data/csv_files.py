@@ -28,6 +28,7 @@ SAMPLE = 2**18
 _MAX_ROWS = 500
 _DECIMAL_COMMA, _DECIMAL_POINT = re.compile(r"[+-]?\d+,\d+"), re.compile(r"[+-]?\d+\.\d+")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
 _PADDED = re.compile(rb"(?<![\d.])0\d+(?![\d.])")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -148,8 +149,13 @@ def _stream(path: str | Path) -> Iterator[io.TextIOWrapper]:
 
 
 def _with_point(cell: str, dialect: Dialect) -> str:
-    is_number = dialect.decimal_point == "," and _DECIMAL_COMMA.fullmatch(cell.strip())
-    return cell.replace(",", ".") if is_number else cell
+    """Return a number as programs write it, and all else as it is."""
+    text = cell.strip()
+    is_number = dialect.decimal_point == "," and (_DECIMAL_COMMA.fullmatch(text) or _GROUPED.fullmatch(text))
+    if not is_number:
+        return cell
+    plain = text.replace(".", "").replace(",", ".")
+    return f"{plain}0" if _THOUSANDS.fullmatch(plain) else plain  # 1.234 is more than a thousand in such files
 
 
 def content_of(path: Path) -> tuple[bytes, list[Note]]:

@@ -96,6 +96,8 @@ def served_cell(name: str, value: Any, dtype: str, gaps: Collection[str] = GAPS,
         (39.1, nan, b'True')
         >>> served_cell("price", "$1,200", "float64", form="$1,234.5")
         1200.0
+        >>> served_cell("profit", "(6.5)", "float64")
+        -6.5
     """
     if value is None or _text(value, "") in gaps:
         return b"" if dtype == "string" else np.nan
@@ -110,7 +112,7 @@ def served_cell(name: str, value: Any, dtype: str, gaps: Collection[str] = GAPS,
 
 
 def _number(text: str, form: str) -> float | None:
-    written = NumberForm.of(form).read(text) if form else None
+    written = NumberForm.of(form).read(text)
     return float(text) if written is None and is_number(text) else written
 
 
