@@ -31,6 +31,8 @@ __all__ = [
 _FREE = ("data.columns",)
 """Mappings whose keys are people's own names, of any characters."""
 _FREE_PATHS = tuple(f"{path}." for path in _FREE)
+_WORDS = "data.missing"
+"""A list of people's own words, of any characters but commas."""
 _LENGTHS = ("training.epochs", "training.steps", "training.minutes")
 
 DEFAULT_PRESET = "digits"
@@ -109,7 +111,7 @@ def _same_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
-    """Read `a.b[1].c=value`; the value is YAML. A name of a column (`data.columns.NAME=value`) may hold any characters.
+    """Read `a.b[1].c=value`; the value is YAML. Names of `data.columns.NAME=value` and words of `data.missing` are free.
 
     Returns:
         The path's parts and the value.
@@ -120,11 +122,15 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     Example:
         >>> parse_override("model.latents[0].size=8")
         (('model', 'latents', '0', 'size'), 8)
+        >>> parse_override("data.missing=[*, no, -99]")
+        (('data', 'missing'), ['*', 'no', '-99'])
     """
     path, equals, value = text.rpartition("=") if text.startswith(_FREE_PATHS) else text.partition("=")
     parts = _parts(path.strip())
     if not equals or not parts:
         raise UserValueError(f"--set takes PATH=VALUE, e.g. --set training.epochs=5. Received: {text!r}.")
+    if path.strip() == _WORDS:
+        return parts, [word.strip().strip("'\"") for word in value.strip().removeprefix("[").removesuffix("]").split(",")]
     try:
         return parts, _number(yaml.safe_load(value))
     except yaml.YAMLError as error:

@@ -142,7 +142,7 @@ def test_texts_stay_as_they_are_written_where_texts_are_wanted(tmp_path):
     new = [NewCells(2, SIZE, np.array([2]), np.array([3.04])), NewCells(1, KIND, np.array([1]), np.array([0.0]))]
     write_table(kept.with_cells(new).with_numbers({"sure": np.array([np.nan, 0.51234, np.nan])}), tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == (
-        "id;kind;size;n;is;sure\n001;red;1,50;3;true;\n002;blue;2,25;;false;0.5123\n003;blue;3,0;4;?;\n"
+        "id;kind;size;n;is;sure\n001;red;1,50;3;true;\n002;blue;2,25;;false;0,5123\n003;blue;3,0;4;?;\n"
     )
     assert kept.rows[1][1] == ""
 

@@ -56,7 +56,7 @@ def test_plain_names_stay_and_answers_find_their_columns_again():
     ],
 )
 def test_cells_of_files_become_what_a_signature_takes(value, dtype, expected):
-    assert served_cell("a", value, dtype, date_format="%d.%m.%Y") == expected
+    assert served_cell("a", value, dtype, form="%d.%m.%Y") == expected
 
 
 @pytest.mark.parametrize("value", [None, "", "NA", "?", float("nan"), -999, "-999"])

@@ -31,14 +31,14 @@ class Taken(NamedTuple):
         dtype: of the input.
         shape: of a row of it.
         is_cell: whether it is a column of a table, that may have gaps.
-        date_format: of dates.
+        form: of dates, and of numbers with a unit or marks between thousands.
     """
 
     columns: tuple[str, ...]
     dtype: str
     shape: tuple[int, ...] = ()
     is_cell: bool = False
-    date_format: str = ""
+    form: str = ""
 
 
 class Given(NamedTuple):
@@ -100,7 +100,7 @@ class Plan:
             raise UserValueError(
                 f"Every row must have a column {column!r}; an empty cell is filled in. Received: {', '.join(row)}."
             )
-        cell = served_cell(column, row[column], taken.dtype, self.gaps, taken.date_format)
+        cell = served_cell(column, row[column], taken.dtype, self.gaps, taken.form)
         return np.asarray(cell, object if taken.dtype == "string" else taken.dtype)
 
     def ask(
@@ -201,7 +201,7 @@ def _takes(
         missing = [column for column in cells.values() if column not in types]
         if missing:
             raise UserValueError(f"The rows must have the columns {', '.join(missing)}. Received: {', '.join(types)}.")
-        formats = {column["name"]: column["date_format"] for column in dataset["columns"]}
+        formats = {one["name"]: one["date_format"] or one.get("number_form", "") for one in dataset["columns"]}
         return function, {
             key: Taken((cells.get(key, key),), field["dtype"], (), key in cells, formats.get(cells.get(key, ""), ""))
             for key, field in inputs.items()

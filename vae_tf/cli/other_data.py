@@ -1,6 +1,5 @@
 """The examples that a command is about: the run's own, or others that are read as its own were."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +22,7 @@ def load_asked(loaded: "LoadedRun", data: str | None, split: str | None) -> "tup
 
     Args:
         loaded: the run.
-        data: other data, as `--dataset` of `train`; of a run on a table also FILE. None: the run's own.
+        data: other data, as `--dataset` of `train`; of a run on a table any FILE. None: the run's own.
         split: one of them; default: the test split of the run's own data, all of others.
 
     Raises:
@@ -34,8 +33,7 @@ def load_asked(loaded: "LoadedRun", data: str | None, split: str | None) -> "tup
         own = open_data(loaded)
         own.split(split or "test")
         return own, [split or "test"]
-    is_file = loaded.spec.is_table and ":" not in data and bool(Path(data).suffix)
-    examples = load_like(loaded, f"csv:{data}" if is_file else data)
+    examples = load_like(loaded, data)
     for note in examples.notes:
         console.print(note.text, markup=False, highlight=False, soft_wrap=True)
     if split is not None:

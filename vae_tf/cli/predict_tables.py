@@ -61,10 +61,22 @@ def read_columns(path: Path, fields: "Mapping[str, Field]") -> Asked:
     inputs = {}
     for name, wanted in fields.items():
         dtype = "string" if wanted.dtype is object else "float64"
-        cells = [served_cell(served[name], row[served[name]], dtype) for row in rows]
+        given = [row[served[name]] for row in rows]
+        form = _number_form(given) if dtype == "float64" else ""
+        cells = [served_cell(served[name], cell, dtype, form=form) for cell in given]
         inputs[name] = np.array(cells, object if dtype == "string" else wanted.dtype)
     others = {name: [row[name] for row in rows] for key, name in served.items() if key not in fields}
     return Asked(inputs, {key: name for key, name in served.items() if key in fields}, others)
+
+
+def _number_form(cells: list[Any]) -> str:
+    """Return how 1234.5 is written in a column with a unit or marks between thousands; empty where it is plain."""
+    from vae_tf.data.number_forms import find_number_form
+    from vae_tf.data.raw_table import GAPS, is_number
+
+    texts = {cell.strip() for cell in cells if isinstance(cell, str)} - GAPS
+    form = None if all(map(is_number, texts)) else find_number_form(texts)
+    return form.example if form else ""
 
 
 def _rows(path: Path) -> "Iterable[dict[str, Any]]":

@@ -98,7 +98,7 @@ def _score(run: str, wanted: _Wanted, num_samples: int, files: _Files, as_json: 
         loaded = open_run(run)
         examples = _limited(_load(loaded, wanted), wanted.limit)
     for note in examples.notes if wanted.data is not None else ():
-        console.print(note.text, markup=False, highlight=False)
+        console.print(note.text, markup=False, highlight=False, soft_wrap=True)
     from vae_tf.evaluation.anomaly import measure_detection, score_examples
 
     splits = _splits(examples, wanted.split, own=wanted.data is None)
@@ -150,23 +150,31 @@ def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
     own = loaded.config.data
     if wanted.data is None:
         return as_model_inputs(loaded.spec, load_dataset(own.model_copy(update={"classes": None}), loaded.spec))
-    shape = loaded.spec.event_shape
+    shape, data = loaded.spec.event_shape, _full_name(loaded, wanted.data)
     update = {
-        "dataset": wanted.data,
+        "dataset": data,
         "data_dir": str(wanted.data_dir) if wanted.data_dir else own.data_dir,
-        "label_column": wanted.label_column if wanted.data.startswith("csv:") else None,
+        "label_column": wanted.label_column if data.startswith("csv:") else None,
         "label_bins": None,
         "columns": None,
-        **({} if wanted.data.startswith("csv:") else {"missing": (), "rare": type(own).model_fields["rare"].default}),
-        "group": own.group if wanted.data.startswith(("csv:", "npz:")) else None,
+        **({} if data.startswith("csv:") else {"missing": (), "rare": type(own).model_fields["rare"].default}),
+        "group": own.group if data.startswith(("csv:", "npz:")) else None,
         "copies": "together",
         "splits": None,
         "classes": None,
         "limit": None,
         "binarization": "none",
-        "resize": shape[:2] if own.resize and not wanted.data.startswith(("npz:", "csv:")) else None,
+        "resize": shape[:2] if own.resize and not data.startswith(("npz:", "csv:")) else None,
     }
     return as_model_inputs(loaded.spec, load_examples(own.model_copy(update=update), loaded.spec))
+
+
+def _full_name(loaded: "LoadedRun", data: str) -> str:
+    """Return the name of other data with its source: for a run on a table every file is one, whatever its suffix."""
+    from vae_tf.config import full_name
+
+    is_file = loaded.spec.is_table and ":" not in data and bool(Path(data).suffix)
+    return f"csv:{data}" if is_file and full_name(data) == data else full_name(data)
 
 
 def _limited(examples: "Dataset", limit: int | None) -> "Dataset":

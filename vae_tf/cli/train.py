@@ -142,7 +142,7 @@ def _report(trained: "TrainedRun", as_json: bool) -> None:
         told = f"Stopped {trained.stopped}. Go on with: {again}"
         console.print(told, highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1)
-    emit({"run": path, **results}, as_json, lambda: _show(path, results, _has_folds(trained.config)))
+    emit({"run": path, **results}, as_json, lambda: _show(path, results, trained))
 
 
 def _has_folds(config: "RunConfig") -> bool:
@@ -152,7 +152,7 @@ def _has_folds(config: "RunConfig") -> bool:
     return "fold" in source_of(config.data.dataset).heeds and not config.data.window
 
 
-def _show(run: str, results: dict[str, Any], has_folds: bool) -> None:
+def _show(run: str, results: dict[str, Any], trained: "TrainedRun") -> None:
     rows = {
         "run directory": run,
         "test negative ELBO": f"{results['negative_elbo']:.2f} ± {results['negative_elbo_stderr']:.2f} nats",
@@ -168,9 +168,9 @@ def _show(run: str, results: dict[str, Any], has_folds: bool) -> None:
     print(  # noqa: T201
         "Next:\n"
         f"  {command_line('tensorboard', run)}\n"
-        f"  {command_line('generate', run, '-o', 'samples.png')}\n"
+        f"  {command_line('generate', run, '-o', 'samples.csv' if trained.dataset.spec.is_table else 'samples.png')}\n"
         f"  {command_line('export', run)}"
     )
-    if has_folds and results["num_examples"] < _FEW_TESTED:
+    if _has_folds(trained.config) and results["num_examples"] < _FEW_TESTED:
         again = command_line("evaluate", run, "--folds", 5)
         print(f"  {again}  # {results['num_examples']} test examples are few: this tests on all")  # noqa: T201

@@ -9,7 +9,7 @@ from vae_tf.errors import UserFileError
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, SizeLike, Text
 
-__all__ = ["MEMORY", "DataConfig", "check_path", "existing_path"]
+__all__ = ["MEMORY", "DataConfig", "check_path", "existing_path", "full_name"]
 
 ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""
@@ -17,6 +17,23 @@ MEMORY = "memory"
 """What is before the colon in the name of what a Python program has in memory."""
 _PATHS = {"csv": ("file", "folder"), "npz": ("file",), "text": ("file",), "folder": ("folder",)}
 """Sources whose argument is a path, and what may be there."""
+_TABLES = (".csv", ".tsv", ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_PACKED = (".gz", ".bz2", ".zst")
+_FORMS = {**dict.fromkeys(_TABLES, "csv"), ".npz": "npz"}
+"""Sources of files whose names say what they are."""
+
+
+def full_name(dataset: str) -> str:
+    """Return the name of a dataset with its source: a file's own name says that it is a table, or of arrays.
+
+    Example:
+        >>> full_name("penguins.csv"), full_name("rows/x.npz"), full_name("csv:x.txt"), full_name("mnist")
+        ('csv:penguins.csv', 'npz:rows/x.npz', 'csv:x.txt', 'mnist')
+    """
+    path = Path(dataset)
+    suffix = Path(path.stem).suffix if path.suffix.lower() in _PACKED else path.suffix
+    form = _FORMS.get(suffix.lower())
+    return f"{form}:{dataset}" if form and ":" not in dataset else dataset
 
 
 def existing_path(dataset: str) -> Path:
@@ -47,9 +64,9 @@ def check_path(dataset: str) -> None:
         Traceback (most recent call last):
         vae_tf.errors.UserFileError: csv:PATH must name a file or a folder. Received: 'missing.csv', which is not one.
     """
-    form, _, argument = dataset.partition(":")
+    form, _, argument = full_name(dataset).partition(":")
     if form in _PATHS and argument:
-        existing_path(dataset)
+        existing_path(f"{form}:{argument}")
 
 
 class DataConfig(Frozen):
@@ -98,6 +115,11 @@ class DataConfig(Frozen):
         4096, description="larger decoded data are streamed, or read from the disk, not held in memory"
     )
     shuffle_buffer: PositiveInt = Field(20_000, description="streaming only: examples in the shuffle buffer")
+
+    @field_validator("dataset")
+    @classmethod
+    def _with_source(cls, dataset: str) -> str:
+        return full_name(dataset)
 
     @field_validator("fold")
     @classmethod

@@ -9,6 +9,7 @@ import numpy as np
 
 from vae_tf.data.columns import KINDS, OTHER, Column
 from vae_tf.data.dates import as_seconds, date_text, find_date_format
+from vae_tf.data.number_forms import NumberForm, main_numbers
 from vae_tf.data.raw_table import TRUTH, RawColumn, Table, is_number, number_text
 from vae_tf.errors import UserValueError
 
@@ -27,6 +28,7 @@ __all__ = [
 _TRUTH = tuple(word.casefold() for word in TRUTH)
 _LARGEST = float(np.finfo(np.float32).max)
 _CURE = "data.columns.{name}=category takes its cells as words; data.missing=[{cell}] takes this one as empty."
+_CURE_OF_KNOWN = "The run learned {what} here, {low} to {high}: correct the cell, or leave it empty."
 
 
 class NewCells(NamedTuple):
@@ -76,7 +78,7 @@ def code_column(table: Table, column: Column) -> Coded:
     raw = table.column(column.name)
     if column.is_category:
         return _word_numbers(raw, column)
-    values = _seconds(table, raw, column) if column.is_date else _numbers(table, raw)
+    values = _seconds(table, raw, column) if column.is_date else _numbers(table, raw, column)
     refuse_infinite(table, column.name, values)
     if column.is_whole:
         _refuse_fractions(table, column, values)
@@ -143,15 +145,24 @@ def number_of_text(column: Column, text: str) -> float:
             form, example = column.date_format, date_text(column.high, column.date_format)
             raise UserValueError(f"{column.name} must be a date such as {example} ({form}). Received: {text}.")
         return seconds
-    value = float(text) if is_number(text) else math.nan
+    value = _number(column, text)
     if not math.isfinite(value) or (column.is_whole and not value.is_integer()):
         raise UserValueError(f"{column.name} must be a {'whole ' if column.is_whole else ''}number. Received: {text}.")
     return value
 
 
-def _numbers(table: Table, raw: RawColumn) -> np.ndarray:
+def _number(column: Column, text: str) -> float:
+    """Read a number as programs write it, or as the column does; NaN where it is none."""
+    if is_number(text):
+        return float(text)
+    read = NumberForm.of(column.number_form).read(text)
+    return math.nan if read is None else read
+
+
+def _numbers(table: Table, raw: RawColumn, column: Column) -> np.ndarray:
     if raw.numbers is None or raw.date_format:
-        raise _stray(table, raw, "numbers", lambda cell: not is_number(cell))
+        right = main_numbers(raw.distinct_texts, table.decimal_point)
+        raise _stray(table, column, "numbers", lambda cell: cell not in right)
     return raw.numbers
 
 
@@ -165,18 +176,26 @@ def _seconds(table: Table, raw: RawColumn, column: Column) -> np.ndarray:
         other = find_date_format(texts)
         known = {text: as_seconds(text, other or form) for text in texts}
     if None in known.values():
-        raise _stray(table, raw, "dates", lambda cell: known[cell] is None)
+        raise _stray(table, column, "dates", lambda cell: known[cell] is None)
     return np.array([*known.values(), np.nan], np.float64)[codes]
 
 
-def _stray(table: Table, raw: RawColumn, what: str, is_wrong: Callable[[str], bool]) -> UserValueError:
+def _stray(table: Table, column: Column, what: str, is_wrong: Callable[[str], bool]) -> UserValueError:
     """Return the error that names the first cell that is wrong, or the first of a column of another type."""
-    given = [(text, row) for row, text in enumerate(raw.texts.tolist()) if text is not None]
+    given = [(text, row) for row, text in enumerate(table.column(column.name).texts.tolist()) if text is not None]
     cell, row = next(((text, row) for text, row in given if is_wrong(text)), given[0])
-    cure = _CURE.format(name=raw.name, cell=cell)
     return UserValueError(
-        f"{table.source}: column {raw.name!r} must hold {what}. Received: {cell!r} on {table.place(row)}. {cure}"
+        f"{table.source}: column {column.name!r} must hold {what}. Received: {cell!r} on {table.place(row)}. "
+        f"{_known_cure(column, what) or _CURE.format(name=column.name, cell=cell)}"
     )
+
+
+def _known_cure(column: Column, what: str) -> str:
+    """Say what can be done about a cell of a table that a run reads; empty for a table that is still to be learned."""
+    if not column.num_rows:
+        return ""
+    low, high = cells(column, np.array([column.low, column.high]))
+    return _CURE_OF_KNOWN.format(what=what, low=low, high=high)
 
 
 def refuse_infinite(table: Table, name: str, values: np.ndarray) -> None:
@@ -200,12 +219,13 @@ def _refuse_fractions(table: Table, column: Column, values: np.ndarray) -> None:
         row = int(np.flatnonzero(is_wrong)[0])
         raise UserValueError(
             f"{table.source}: column {column.name!r} must hold whole numbers{' from 0 on' if lowest == 0.0 else ''}. "
-            f"Received: {number_text(values[row])} on {table.place(row)}. data.columns.{column.name}=real takes all numbers."
+            f"Received: {number_text(values[row])} on {table.place(row)}. "
+            f"{_known_cure(column, 'whole numbers') or f'data.columns.{column.name}=real takes all numbers.'}"
         )
 
 
 def cells(column: Column, values: np.ndarray) -> list[str]:
-    """Write numbers as the table has its cells: words, whole numbers, as many decimals, dates in their format.
+    """Write numbers as the table has its cells: words, whole numbers, as many decimals, with their unit, dates in their format.
 
     Args:
         column: what they are of.
@@ -219,8 +239,14 @@ def cells(column: Column, values: np.ndarray) -> list[str]:
         ['small', '']
         >>> cells(Column(name="age", kind="real", decimals=1), np.array([39.14, -0.01]))
         ['39.1', '0.0']
+        >>> cells(Column(name="price", kind="real", decimals=2, number_form="$1,234.5"), np.array([1200.504, np.nan]))
+        ['$1,200.50', '']
     """
-    return ["" if np.isnan(value) else _cell(column, float(value)) for value in np.asarray(values, np.float64)]
+    texts = ["" if np.isnan(value) else _cell(column, float(value)) for value in np.asarray(values, np.float64)]
+    if not column.number_form:
+        return texts
+    form = NumberForm.of(column.number_form)
+    return [form.write(text) if text else "" for text in texts]
 
 
 def as_cells(column: Column, values: np.ndarray) -> np.ndarray:
@@ -243,7 +269,7 @@ def _cell(column: Column, value: float) -> str:
     if column.is_category:
         return column.words[min(max(round(value), 0), len(column.words) - 1)]
     if column.is_date:
-        return date_text(value, column.date_format)
+        return date_text(value, column.date_format, column.date_step)
     if column.is_whole or column.decimals == 0:
         return str(round(value))
     if column.decimals is None:

@@ -5,8 +5,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from vae_tf.data.columns import ColumnKind
-from vae_tf.data.dates import find_date_format
-from vae_tf.data.raw_table import RawColumn, Table, is_number
+from vae_tf.data.dates import find_date_format, main_dates
+from vae_tf.data.number_forms import main_numbers
+from vae_tf.data.raw_table import RawColumn, Table
 from vae_tf.errors import UserValueError
 
 __all__ = ["Drop", "Guess", "guess_kind", "is_index", "names_identifier", "num_decimals"]
@@ -55,7 +56,7 @@ def guess_kind(table: Table, name: str) -> Guess:
         name: the column's.
 
     Raises:
-        UserValueError: nearly all its cells are numbers, but not all.
+        UserValueError: nearly all its cells are numbers, or dates, but not all.
 
     Example:
         >>> import pyarrow as pa
@@ -70,13 +71,15 @@ def guess_kind(table: Table, name: str) -> Guess:
     drop: Drop = "constant" if len(distinct) == 1 else ""
     if column.date_format:
         return Guess("date", drop, column.date_format)
+    if column.is_code:
+        return Guess("category", drop or _why_no_words(column, num_cells))
     if column.numbers is not None:
         drop = "identifier" if not drop and _is_numbered(name, column) else drop
         return Guess(_kind_of_numbers(distinct, num_cells), drop)
     form = find_date_format(distinct)
     if form:
         return Guess("date", drop, form)
-    _refuse_stray_words(table, column, num_cells)
+    _refuse_stray(table, column, num_cells)
     return Guess("category", drop or _why_no_words(column, num_cells))
 
 
@@ -98,19 +101,20 @@ def _why_no_words(column: RawColumn, num_cells: int) -> Drop:
     return "identifier" if len(texts) > max(FEWEST_WORDS, DISTINCT * num_cells) else ""
 
 
-def _refuse_stray_words(table: Table, column: RawColumn, num_cells: int) -> None:
+def _refuse_stray(table: Table, column: RawColumn, num_cells: int) -> None:
+    """Raise if nearly all cells are numbers, or dates, of one form."""
     texts, codes = column.coded
-    is_stray = np.array([*(not is_number(text) for text in texts), False])[codes]
-    num_stray = int(is_stray.sum())
-    if num_stray >= (1 - NUMBERS) * num_cells:
-        return
-    row = int(np.argmax(is_stray))
-    cell = texts[codes[row]]
-    raise UserValueError(
-        f"{table.source}: column {column.name!r} holds numbers, but in {num_stray} of {num_cells} cells. Received: "
-        f"{cell!r} on {table.place(row)}. If it stands for an empty cell, set data.missing=[{cell}]; "
-        f"if the numbers are names, data.columns.{column.name}=category."
-    )
+    for what, right in (("numbers", main_numbers(texts, table.decimal_point)), ("dates", main_dates(texts))):
+        is_stray = np.array([*(text not in right for text in texts), False])[codes]
+        num_stray = int(is_stray.sum())
+        if 0 < num_stray < (1 - NUMBERS) * num_cells:
+            row = int(np.argmax(is_stray))
+            cell = texts[codes[row]]
+            raise UserValueError(
+                f"{table.source}: column {column.name!r} holds {what}, but in {num_stray} of {num_cells} cells. Received: "
+                f"{cell!r} on {table.place(row)}. If it stands for an empty cell, set data.missing=[{cell}]; "
+                f"if the {what} are names, data.columns.{column.name}=category."
+            )
 
 
 def _is_numbered(name: str, column: RawColumn) -> bool:

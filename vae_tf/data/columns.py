@@ -48,6 +48,8 @@ class Column(BaseModel):
         words: of a category, by number; the last is `(other)`.
         decimals: digits behind the point that cells are written with; None: as many as they need.
         date_format: how dates are written, as `strftime` has it; empty for other kinds.
+        number_form: of numbers with a unit or marks between thousands, how 1234.5 is written, such as `$1,234.5`; else empty.
+        date_step: seconds that all training dates are multiples of: those of a day, an hour, a minute, a second; else 0.
         is_typed: of dates, whether the table had them as such, and not as texts.
         low: least training value; 0 for categories.
         high: greatest training value; of categories the number of the last word.
@@ -68,6 +70,8 @@ class Column(BaseModel):
     words: tuple[str, ...] = ()
     decimals: int | None = None
     date_format: str = ""
+    date_step: float = 0.0
+    number_form: str = ""
     is_typed: bool = False
     low: float = 0.0
     high: float = 0.0

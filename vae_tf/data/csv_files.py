@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from vae_tf.data.dates import find_date_format
@@ -26,6 +27,9 @@ SAMPLE = 2**18
 """Bytes that are looked at."""
 _MAX_ROWS = 500
 _DECIMAL_COMMA, _DECIMAL_POINT = re.compile(r"[+-]?\d+,\d+"), re.compile(r"[+-]?\d+\.\d+")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
+_PADDED = re.compile(rb"(?<![\d.])0\d+(?![\d.])")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -63,7 +67,8 @@ class Dialect:
             return cls()
         cells = [cell.strip() for row in rows for cell in row]
         has_comma = separator != "," and any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells)
-        point = "," if has_comma and not any(_DECIMAL_POINT.fullmatch(cell) for cell in cells) else "."
+        has_point = any(_DECIMAL_POINT.fullmatch(cell) and not _THOUSANDS.fullmatch(cell) for cell in cells)
+        point = "," if has_comma and not has_point else "."
         if point == ",":
             rows = [[_DECIMAL_COMMA.sub(lambda found: found[0].replace(",", "."), cell) for cell in row] for row in rows]
         return cls(separator, _has_header(rows, gaps), point, len(rows[0]))
@@ -99,7 +104,12 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
     if dialect.decimal_point == ",":
         notes = [*notes, Note(f"{path} writes numbers with a decimal comma: 1,5 is one and a half.")]
     return Table(
-        columns, str(path), lambda row: f"line {_line(content, dialect, row + dialect.has_header)}", gaps, notes=tuple(notes)
+        columns,
+        str(path),
+        lambda row: f"line {_line(content, dialect, row + dialect.has_header)}",
+        gaps,
+        notes=tuple(notes),
+        decimal_point=dialect.decimal_point,
     )
 
 
@@ -139,8 +149,13 @@ def _stream(path: str | Path) -> Iterator[io.TextIOWrapper]:
 
 
 def _with_point(cell: str, dialect: Dialect) -> str:
-    is_number = dialect.decimal_point == "," and _DECIMAL_COMMA.fullmatch(cell.strip())
-    return cell.replace(",", ".") if is_number else cell
+    """Return a number as programs write it, and all else as it is."""
+    text = cell.strip()
+    is_number = dialect.decimal_point == "," and (_DECIMAL_COMMA.fullmatch(text) or _GROUPED.fullmatch(text))
+    if not is_number:
+        return cell
+    plain = text.replace(".", "").replace(",", ".")
+    return f"{plain}0" if _THOUSANDS.fullmatch(plain) else plain  # 1.234 is more than a thousand in such files
 
 
 def content_of(path: Path) -> tuple[bytes, list[Note]]:
@@ -214,7 +229,7 @@ def _is_value(cell: str, gaps: frozenset[str]) -> bool:
 
 
 def _parse(content: bytes, dialect: Dialect) -> pa.Table:
-    """Parse a file; dates and truth values stay the words that they are."""
+    """Parse a file; dates, truth values and whole numbers that begin with zeros stay the words that they are."""
     options = pyarrow.csv.ConvertOptions(true_values=[], false_values=[], decimal_point=dialect.decimal_point)
     names = None if dialect.has_header else [f"column_{number}" for number in range(dialect.width)]
     reading: dict[str, Any] = {
@@ -224,11 +239,20 @@ def _parse(content: bytes, dialect: Dialect) -> pa.Table:
         ),
     }
     table = pyarrow.csv.read_csv(pa.BufferReader(content), convert_options=options, **reading)
-    typed = {field.name for field in table.schema if pa.types.is_temporal(field.type)}
-    if typed:
-        options.column_types = dict.fromkeys(typed, pa.string())
-        table = pyarrow.csv.read_csv(pa.BufferReader(content), convert_options=options, **reading)
+    may_be_codes = _PADDED.search(content) is not None
+    words = {field.name for field in table.schema if pa.types.is_temporal(field.type)}
+    codes = {field.name for field in table.schema if pa.types.is_integer(field.type) and may_be_codes}
+    if words or codes:
+        options.column_types = dict.fromkeys(words | codes, pa.string())
+        texts = pyarrow.csv.read_csv(pa.BufferReader(content), convert_options=options, **reading)
+        for place, name in enumerate(table.column_names):
+            if name in words or (name in codes and _has_padded(texts.column(place))):
+                table = table.set_column(place, name, texts.column(place))
     return table.rename_columns(list(named(table.column_names)))
+
+
+def _has_padded(texts: Any) -> bool:
+    return bool(pc.any(pc.match_substring_regex(texts, r"^\s*[+-]?0\d+\s*$")).as_py())
 
 
 def _filled_rows(content: bytes, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:

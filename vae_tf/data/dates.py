@@ -1,5 +1,6 @@
 """Dates as people write them: found by their form, read as seconds since 1970, and written in the same form again."""
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone
 
@@ -8,10 +9,13 @@ __all__ = [
     "FIRST_SECOND",
     "LAST_SECOND",
     "as_seconds",
+    "date_step",
     "date_text",
     "date_unit",
     "find_date_format",
     "is_day_or_month_first",
+    "is_time_of_day",
+    "main_dates",
     "moment_text",
 ]
 
@@ -45,12 +49,27 @@ DATE_FORMATS = (
     "%d %B %Y",
     "%b %d, %Y",
     "%B %d, %Y",
+    "%m/%d/%y",
+    "%m/%d/%y %H:%M",
+    "%d/%m/%y",
+    "%d/%m/%y %H:%M",
+    "%d.%m.%y",
+    "%d-%b-%y",
+    "%H:%M:%S",
+    "%H:%M",
+    "%I:%M %p",
+    "%I:%M:%S %p",
+    "%H:%M:%S.%f",
 )
-"""Forms of dates, as `strftime` has them; the first that fits all cells is taken."""
+"""Forms of dates and of times of day, as `strftime` has them; the first that fits all cells is taken."""
 _ASKED = ("%Y%m%d", "%Y-%m", "%Y")
 """Forms that are numbers as well: only where the configuration says that they are dates."""
+_FEW = 50
+_TIME = re.compile(r"\d{1,2}:\d\d\b.*")
+"""A time of day; 2:1 is none."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DAY, _MINUTE = 86400.0, 60.0
+_STEPS = (_DAY, 3600.0, _MINUTE, 1.0)
 FIRST_SECOND, LAST_SECOND = ((datetime(year, 1, 1, tzinfo=timezone.utc) - _EPOCH).total_seconds() for year in (1, 9999))
 """Seconds since 1970 that dates are written within."""
 
@@ -71,6 +90,20 @@ def find_date_format(texts: Iterable[str], asked: bool = False) -> str:
     return next((form for form in known if texts and all(as_seconds(text, form) is not None for text in texts)), "")
 
 
+def main_dates(texts: Iterable[str]) -> set[str]:
+    """Return the texts that are dates of the form that most have, of those that a few of them have.
+
+    Example:
+        >>> sorted(main_dates(["2007-11-11", "2008-01-02", "soon"]))
+        ['2007-11-11', '2008-01-02']
+    """
+    texts = list(texts)
+    few = texts[:: len(texts) // _FEW + 1]
+    fits = {form: sum(as_seconds(text, form) is not None for text in few) for form in DATE_FORMATS}
+    form = max(fits, key=lambda form: fits[form])
+    return {text for text in texts if as_seconds(text, form) is not None} if fits[form] > len(few) // 2 else set()
+
+
 def is_day_or_month_first(texts: Iterable[str], form: str) -> bool:
     """Return whether texts read as month/day/year could as well be day/month/year.
 
@@ -83,17 +116,33 @@ def is_day_or_month_first(texts: Iterable[str], form: str) -> bool:
 
 
 def as_seconds(text: str, form: str) -> float | None:
-    """Return a date as seconds since 1970, UTC; None where it has another form.
+    """Return a date as seconds since 1970, UTC, and a time of day as seconds since midnight; None where it has another form.
 
     Example:
-        >>> as_seconds("1970-01-02", "%Y-%m-%d"), as_seconds("1970-02-31", "%Y-%m-%d")
-        (86400.0, None)
+        >>> as_seconds("1970-01-02", "%Y-%m-%d"), as_seconds("1970-02-31", "%Y-%m-%d"), as_seconds("1:05 PM", "%I:%M %p")
+        (86400.0, None, 47100.0)
     """
+    if form.endswith(".%f") and "." not in text[-7:]:
+        text += ".0"  # Python leaves out a fraction of zero
     try:
         parsed = datetime.strptime(text, form)
     except ValueError:
         return None
+    if is_time_of_day(form):
+        if not _TIME.fullmatch(text):
+            return None
+        parsed = parsed.replace(year=_EPOCH.year)
     return ((parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)) - _EPOCH).total_seconds()
+
+
+def is_time_of_day(form: str) -> bool:
+    """Return whether a form has no date.
+
+    Example:
+        >>> is_time_of_day("%H:%M"), is_time_of_day("%Y-%m-%d %H:%M"), is_time_of_day("")
+        (True, False, False)
+    """
+    return form.startswith(("%H", "%I"))
 
 
 def date_unit(form: str) -> float:
@@ -103,7 +152,7 @@ def date_unit(form: str) -> float:
         >>> date_unit("%Y-%m-%d"), date_unit("%Y-%m-%d %H:%M")
         (86400.0, 60.0)
     """
-    return _DAY if "%H" not in form else _MINUTE if "%S" not in form else 1e-6 if "%f" in form else 1.0
+    return _DAY if "%H" not in form and "%I" not in form else _MINUTE if "%S" not in form else 1e-6 if "%f" in form else 1.0
 
 
 def moment_text(moment: date, form: str) -> str:
@@ -117,14 +166,30 @@ def moment_text(moment: date, form: str) -> str:
     return date_text((whole if whole.tzinfo else whole.replace(tzinfo=timezone.utc)).timestamp(), form)
 
 
-def date_text(seconds: float, form: str) -> str:
-    """Write seconds since 1970 in a format, rounded to what it can say; years stay within 1 to 9998.
+def date_step(seconds: Iterable[float]) -> float:
+    """Return the longest of a day, an hour, a minute and a second that all dates are multiples of; 0 where there is none.
 
     Example:
-        >>> date_text(86400.0 * 1.6, "%Y-%m-%d"), date_text(90.0, "%H:%M")
-        ('1970-01-03', '00:02')
+        >>> date_step([0.0, 86400.0]), date_step([90.0, 86400.0]), date_step([0.5])
+        (86400.0, 1.0, 0.0)
     """
-    unit = date_unit(form)
+    seconds = list(seconds)
+    return next((step for step in _STEPS if seconds and all(one % step == 0.0 for one in seconds)), 0.0)
+
+
+def date_text(seconds: float, form: str, step: float = 0.0) -> str:
+    """Write seconds since 1970 in a format, rounded to what it can say; years stay within 1 to 9998.
+
+    Args:
+        seconds: since 1970.
+        form: as `strftime` has it.
+        step: seconds that all dates of a column are multiples of.
+
+    Example:
+        >>> date_text(86400.0 * 1.6, "%Y-%m-%d"), date_text(90.0, "%H:%M"), date_text(86400.0 * 1.6, "%Y-%m-%d %H:%M", 86400.0)
+        ('1970-01-03', '00:02', '1970-01-03 00:00')
+    """
+    unit = max(date_unit(form), step)
     rounded = seconds if unit < 1.0 else round(seconds / unit) * unit  # a timedelta is rounded to millionths itself
     rounded = min(max(rounded, FIRST_SECOND), LAST_SECOND)
     moment = _EPOCH + timedelta(seconds=rounded)

@@ -1,6 +1,5 @@
 """A table that is written back as it was, but for the cells that are filled in: as texts, or as typed columns."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ TABLE_SUFFIXES = (".csv", ".gz", *ARROW_SUFFIXES)
 """How the names of files end that tables are written to."""
 KeptTable = TextTable | ArrowTable
 _OF_TYPES = (*ARROW_SUFFIXES, *SPREADSHEETS)
-_PADDED = re.compile(r"[+-]?0\d+")
 
 
 def keep_table(table: Table, path: Path, as_types: bool) -> KeptTable:
@@ -52,15 +50,7 @@ def typed_table(table: Table, path: Path) -> ArrowTable:
     Raises:
         UserFileError: it cannot be read again.
     """
-    if path.suffix.lower() in _OF_TYPES:
-        return ArrowTable(table.columns)
-    columns, rows = typed_columns(table), read_texts(path, table.names).rows
-    for place in (place for place, kind in enumerate(columns.schema.types) if pa.types.is_integer(kind)):
-        texts = [row[place].strip() for row in rows]
-        if any(_PADDED.fullmatch(text) for text in texts):
-            words = [None if text in table.gaps else text for text in texts]
-            columns = columns.set_column(place, table.names[place], pa.array(words, pa.string()))
-    return ArrowTable(columns)
+    return ArrowTable(table.columns if path.suffix.lower() in _OF_TYPES else typed_columns(table))
 
 
 def write_table(table: KeptTable, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Tables of columns of several kinds: words become numbers by the training rows, and every column has its own scale."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,17 +9,16 @@ import numpy as np
 from vae_tf.data.cells import cells, code_column, numbers_of_words
 from vae_tf.data.column_kinds import Drop, num_decimals
 from vae_tf.data.columns import OTHER, Column
+from vae_tf.data.dates import date_step, is_time_of_day
 from vae_tf.data.mapped import MappedRows, looked_up
 from vae_tf.data.notes import ColumnNote, Note, few
-from vae_tf.data.outlying import huge_cells
-from vae_tf.data.raw_table import Table, number_text
+from vae_tf.data.raw_table import Table
 from vae_tf.data.splits import ArraySplit
 
 __all__ = [
     "MOST_WORDS",
     "code_table",
     "describe_columns",
-    "describe_huge",
     "describe_unknown",
     "mixed_fields",
     "recoded",
@@ -29,7 +28,6 @@ __all__ = [
 MOST_WORDS = 1000
 """Words that a category has at most: the commonest."""
 _NAMED_WORDS = 5
-_NAMED_CELLS = 3
 
 
 def code_table(table: Table, columns: Sequence[Column]) -> Any:
@@ -117,7 +115,8 @@ def _measured(column: Column, values: np.ndarray, num_rows: int) -> Column:
     decimals = None if column.is_category or column.is_date else 0 if column.is_whole else num_decimals(values)
     in_order = np.sort(values)
     num_values = int(np.count_nonzero(in_order[1:] != in_order[:-1])) + min(1, len(values))
-    counted = {"num_values": num_values, "num_cells": len(values), "num_rows": num_rows}
+    step = date_step(in_order) if column.is_date else 0.0
+    counted = {"date_step": step, "num_values": num_values, "num_cells": len(values), "num_rows": num_rows}
     return column.model_copy(update={"low": low, "high": high, "decimals": decimals, **counted})
 
 
@@ -138,30 +137,6 @@ def describe_unknown(tables: Mapping[str, Table], columns: Sequence[Column]) -> 
                     f"know ({few([word for word, _ in unknown.most_common()])}): they were read as {OTHER}.",
                     is_warning=True,
                 )
-
-
-def describe_huge(table: Table, columns: Sequence[Column], x: Iterable[np.ndarray]) -> Iterator[Note]:
-    """Say which cells are much farther out than all others of their column.
-
-    Args:
-        table: training rows, and others that were not set aside yet.
-        columns: of them.
-        x: their raw numbers, [N] each.
-    """
-    for column, values in zip(columns, x, strict=True):
-        rows = [] if column.is_category else huge_cells(values).tolist()
-        if rows:
-            named = [f"{_text(column, values[row])} on {table.place(row)}" for row in rows[:_NAMED_CELLS]]
-            more = f" and {len(rows) - _NAMED_CELLS:,} more" if len(rows) > _NAMED_CELLS else ""
-            yield Note(
-                f"{table.source}: column {column.name!r} has outliers far from all other cells: {', '.join(named)}{more}. They "
-                "flatten the rest of the column. Correct them, or leave them empty.",
-                is_warning=True,
-            )
-
-
-def _text(column: Column, value: float) -> str:
-    return cells(column, np.array([value]))[0] if column.is_date else number_text(value)
 
 
 def describe_columns(
@@ -191,7 +166,12 @@ def _of_input(column: Column, num_gaps: int, num_rows: int) -> ColumnNote:
     if column.is_category:
         words = column.words[:-1]
         shown = ", ".join(words[:_NAMED_WORDS]) + (", ..." if len(words) > _NAMED_WORDS else "")
-        return ColumnNote(column.name, column.kind, shown, missing, f"{len(words):,} words, others are {OTHER}")
+        return ColumnNote(
+            column.name, column.kind, shown, missing, f"{len(words):,} word{'' if len(words) == 1 else 's'}, others are {OTHER}"
+        )
     low, high = cells(column, np.array([column.low, column.high]))
-    treatment = f"{column.date_format}, seconds since 1970, standardised" if column.is_date else "standardised"
+    treatment = f"numbers as {column.number_form}, standardised" if column.number_form else "standardised"
+    if column.is_date:
+        since = "midnight" if is_time_of_day(column.date_format) else "1970"
+        treatment = f"{column.date_format}, seconds since {since}, standardised"
     return ColumnNote(column.name, column.kind, f"{low} to {high}", missing, treatment)

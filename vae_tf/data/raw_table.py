@@ -9,9 +9,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vae_tf.data.notes import Note
+from vae_tf.data.number_forms import NumberForm, find_number_form, is_padded
 from vae_tf.errors import UserValueError
 
-__all__ = ["GAPS", "TRUTH", "RawColumn", "Table", "is_number", "named", "number_text", "read_column", "short_list"]
+__all__ = [
+    "GAPS",
+    "TRUTH",
+    "RawColumn",
+    "Table",
+    "as_written",
+    "is_number",
+    "named",
+    "number_text",
+    "read_column",
+    "short_list",
+]
 
 GAPS = frozenset(
     {"", "?", "#N/A", "#N/A N/A", "#NA", "N/A", "NA", "n/a", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "<NA>", "NaT"}
@@ -25,14 +37,16 @@ _MAX_NAMED = 20
 
 @dataclass(frozen=True, eq=False)
 class RawColumn:
-    """A column's cells: numbers, or words where one of them is no number.
+    """A column's cells: numbers, or words where one of them is no number; both where the words say more than the numbers.
 
     Attributes:
         name: as the table has it.
         numbers: float64 [N], NaN where there is a gap; of dates that were typed as such, seconds since 1970. None for words.
-        codes: of words the number of each, int32 [N], -1 where there is a gap. None for numbers.
-        levels: the different numbers or words, in order; of numbers only where they are known already.
+        codes: of words the number of each, int32 [N], -1 where there is a gap. None for numbers that programs wrote.
+        levels: the different words, in order; of numbers, where they are known already, those.
         date_format: of dates that were typed as such; else empty.
+        number_form: of numbers with a unit or marks between thousands, how 1234.5 is so written; else empty.
+        is_code: whether whole numbers begin with zeros, and so are names.
     """
 
     name: str
@@ -40,6 +54,8 @@ class RawColumn:
     codes: np.ndarray | None = None
     levels: np.ndarray | None = None
     date_format: str = ""
+    number_form: str = ""
+    is_code: bool = False
 
     @property
     def is_gap(self) -> np.ndarray:
@@ -69,14 +85,19 @@ class RawColumn:
     @property
     def different(self) -> np.ndarray:
         """The different numbers or words, in order, without gaps."""
-        if self.levels is not None:
+        if self.levels is not None and (self.numbers is None or self.codes is None or self.is_code):
             return self.levels
         return np.unique(_given(self.numbers)[~self.is_gap])
 
     @property
     def distinct(self) -> list[Any]:
-        """The different numbers or words as a list, in order, without gaps."""
+        """The different numbers or words as a list, in order, without gaps; of codes the words."""
         return list(self.different.tolist())
+
+    @property
+    def distinct_texts(self) -> list[str]:
+        """The different cells as texts, in order, without gaps."""
+        return self.coded[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +110,7 @@ class Table:
         place: what a person calls a row of them, by its number from 0.
         gaps: words that stand for an empty cell.
         notes: what is to be told of how they were read.
+        decimal_point: of the numbers among texts.
 
     Example:
         >>> table = Table(pa.table({"a": ["1", "?"], "b": ["x", "y"]}), "toy", lambda row: f"row {row}")
@@ -101,6 +123,7 @@ class Table:
     place: Callable[[int], str]
     gaps: frozenset[str] = GAPS
     notes: tuple[Note, ...] = ()
+    decimal_point: str = "."
     _read: dict[str, RawColumn] = field(default_factory=dict, repr=False)
 
     @property
@@ -120,7 +143,7 @@ class Table:
             UserValueError: they are neither numbers nor words nor dates.
         """
         if name not in self._read:
-            self._read[name] = read_column(name, self.columns.column(name), self.source, self.gaps)
+            self._read[name] = read_column(name, self.columns.column(name), self.source, self.gaps, self.decimal_point)
         return self._read[name]
 
     def stack(self, columns: Callable[[], Sequence[np.ndarray]], dtype: Any, key: str) -> Any:
@@ -142,7 +165,9 @@ def _given(values: np.ndarray | None) -> np.ndarray:
     return np.zeros(0) if values is None else values
 
 
-def read_column(name: str, column: Any, source: str, gaps: frozenset[str] = GAPS, as_words: bool = False) -> RawColumn:
+def read_column(
+    name: str, column: Any, source: str, gaps: frozenset[str] = GAPS, decimal_point: str = ".", as_words: bool = False
+) -> RawColumn:
     """Read the cells of a column as Arrow has it.
 
     Args:
@@ -150,6 +175,7 @@ def read_column(name: str, column: Any, source: str, gaps: frozenset[str] = GAPS
         column: an array, or one of several chunks.
         source: what it comes from, for messages.
         gaps: words that stand for an empty cell.
+        decimal_point: of the numbers among texts.
         as_words: whether cells of text are words even where all of them are numbers.
 
     Raises:
@@ -173,7 +199,7 @@ def read_column(name: str, column: Any, source: str, gaps: frozenset[str] = GAPS
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return _dates(name, column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_time(kind):
-        return _texts(name, column.cast(pa.string()), gaps, as_words)
+        return _texts(name, column.cast(pa.string()), gaps, decimal_point, as_words)
     raise UserValueError(f"{source}: column {name!r} must hold numbers, words or dates. Received: {kind}.")
 
 
@@ -197,17 +223,30 @@ def _dates(name: str, column: Any) -> RawColumn:
     return RawColumn(name, numbers=seconds, date_format=form)
 
 
-def _texts(name: str, column: Any, gaps: frozenset[str], as_words: bool) -> RawColumn:
+def _texts(name: str, column: Any, gaps: frozenset[str], decimal_point: str, as_words: bool) -> RawColumn:
     """Read text: without spaces at the ends, and as numbers where all cells are such."""
     trimmed = pc.utf8_trim_whitespace(column)
     is_gap = pc.is_in(trimmed, value_set=pa.array(sorted(gaps)))
     present = pc.if_else(pc.fill_null(is_gap, True), None, trimmed)
-    if as_words:
-        return _of_words(name, present)
+    numbers = None if as_words else _cast(present, decimal_point)
+    if numbers is not None and not _has_padded(present):
+        return RawColumn(name, numbers)
+    words = _of_words(name, present)
+    return words if as_words else as_written(words, gaps, decimal_point)
+
+
+def _has_padded(texts: Any) -> bool:
+    return any(is_padded(text) for text in pc.unique(texts).drop_null().to_pylist())
+
+
+def _cast(texts: Any, decimal_point: str) -> np.ndarray | None:
+    """Return texts as numbers; None where one is no number as programs write it."""
+    if decimal_point != "." and pc.any(pc.match_substring(texts, ".")).as_py():
+        return None  # points are between thousands
     try:
-        return RawColumn(name, numbers=_floats(present.cast(pa.float64())))
+        return _floats(texts.cast(pa.float64()))
     except pa.ArrowInvalid:
-        return _of_words(name, present)
+        return None
 
 
 def _of_words(name: str, column: Any) -> RawColumn:
@@ -215,6 +254,38 @@ def _of_words(name: str, column: Any) -> RawColumn:
     levels = sorted(pc.unique(column).drop_null().to_pylist())
     codes = pc.fill_null(pc.index_in(column, value_set=pa.array(levels, pa.string())), -1)
     return RawColumn(name, codes=np.asarray(codes, np.int32), levels=np.array(levels, object))
+
+
+def as_written(words: RawColumn, gaps: frozenset[str] = GAPS, decimal_point: str = ".") -> RawColumn:
+    """Return words as numbers with units and marks between thousands, where all are such of one form; else what is given.
+
+    Whole numbers that begin with zeros are read, and stay words too: they are names.
+
+    Args:
+        words: a column.
+        gaps: words that stand for an empty cell.
+        decimal_point: of numbers.
+
+    Example:
+        >>> prices = read_column("a", pa.array(["$1,200", "$900", None]), "toy")
+        >>> prices.numbers, prices.number_form
+        (array([1200.,  900.,   nan]), '$1,234.5')
+    """
+    if words.codes is None:
+        return words
+    levels, codes = words.coded
+    if levels and all(map(is_number, levels)) and any(map(is_padded, levels)):
+        return replace(words, numbers=np.array([*map(float, levels), np.nan])[codes], is_code=True)
+    form = find_number_form(levels, decimal_point)
+    if form is None:
+        return words
+    values = _without(np.array([form.read(level) for level in levels], np.float64), gaps)
+    numbers, is_there = np.append(values, np.nan)[codes], ~np.isnan(values)
+    if form == NumberForm(point=decimal_point):
+        return RawColumn(words.name, numbers)
+    places = np.where(is_there, np.cumsum(is_there) - 1, -1)
+    kept = np.append(places, -1)[codes].astype(np.int32)
+    return replace(words, numbers=numbers, codes=kept, levels=np.array(levels, object)[is_there], number_form=form.example)
 
 
 def is_number(cell: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vae_tf.data.dates import moment_text
+from vae_tf.data.number_forms import NumberForm
 from vae_tf.data.raw_table import GAPS, TRUTH, is_number, number_text
 from vae_tf.errors import UserValueError
 
@@ -76,7 +77,7 @@ def _plain(name: str) -> str:
     return f"{plain}_" if keyword.iskeyword(plain) else plain
 
 
-def served_cell(name: str, value: Any, dtype: str, gaps: Collection[str] = GAPS, date_format: str = "") -> Any:
+def served_cell(name: str, value: Any, dtype: str, gaps: Collection[str] = GAPS, form: str = "") -> Any:
     """Return one cell as a signature takes it: a float, or bytes.
 
     Args:
@@ -84,7 +85,8 @@ def served_cell(name: str, value: Any, dtype: str, gaps: Collection[str] = GAPS,
         value: what a file has: a text, a number, a truth value, a date, None.
         dtype: of the signature's input: `float64` or `string`.
         gaps: texts that stand for a missing value.
-        date_format: of a column of dates: what those that the file typed as such are written in.
+        form: of a column of dates, what those that the file typed as such are written in; of numbers with a unit or marks
+            between thousands, how 1234.5 is written.
 
     Raises:
         UserValueError: it is no number where one is wanted, or nothing that a cell can be.
@@ -92,16 +94,26 @@ def served_cell(name: str, value: Any, dtype: str, gaps: Collection[str] = GAPS,
     Example:
         >>> served_cell("age", "39.1", "float64"), served_cell("age", None, "float64"), served_cell("size", True, "string")
         (39.1, nan, b'True')
+        >>> served_cell("price", "$1,200", "float64", form="$1,234.5")
+        1200.0
+        >>> served_cell("profit", "(6.5)", "float64")
+        -6.5
     """
     if value is None or _text(value, "") in gaps:
         return b"" if dtype == "string" else np.nan
     if dtype == "string":
-        return _text(value, date_format).encode()
+        return _text(value, form).encode()
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, str) and is_number(value):
-        return float(value)
+    number = _number(value, form) if isinstance(value, str) else None
+    if number is not None:
+        return number
     raise UserValueError(f"Column {name!r} must hold numbers. Received: {value!r}.")
+
+
+def _number(text: str, form: str) -> float | None:
+    written = NumberForm.of(form).read(text)
+    return float(text) if written is None and is_number(text) else written
 
 
 def _text(value: Any, date_format: str) -> str:

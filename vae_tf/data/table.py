@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.cells import refuse_infinite
+from vae_tf.data.doubts import describe_doubts
 from vae_tf.data.mixed import (
     code_table,
     describe_columns,
-    describe_huge,
     describe_unknown,
     mixed_fields,
     recoded,
@@ -102,7 +102,7 @@ def _numeric(
     """Make a dataset of numbers without gaps, which are all standardised or all counts."""
     train = tables["train"]
     columns = {split: [_numbers(table, name) for name in chosen.names] for split, table in tables.items()}
-    huge = () if known else tuple(describe_huge(train, chosen.columns, columns["train"]))
+    huge = () if known else tuple(describe_doubts(train, chosen.columns, columns["train"]))
     dtype, key = _dtype(columns["train"]), " ".join(chosen.names)
     x = {split: table.stack(functools.partial(list, columns[split]), dtype, key) for split, table in tables.items()}
     splits, cut, notes = array_splits(x, sides[0], config, sides[1])
@@ -123,7 +123,7 @@ def _mixed(
         told = tuple(describe_unknown(tables, columns))
     else:
         support = mixed_fields(columns, splits["train"].x)
-        told = tuple(describe_huge(tables["train"], columns, (x["train"][:, index] for index in range(len(columns)))))
+        told = tuple(describe_doubts(tables["train"], columns, (x["train"][:, index] for index in range(len(columns)))))
     return Dataset(_spec(config, chosen, splits, support), splits, cut, (*told, *notes))
 
 
@@ -178,7 +178,9 @@ def refuse_repeated(names: list[str], source: str) -> None:
     """
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise UserValueError(f"{source} must have distinct column names. Received: {', '.join(repeated)} more than once.")
+        raise UserValueError(
+            f"{source} must have distinct column names. Received: {', '.join(repeated)} more than once. Rename all but one."
+        )
 
 
 def _check_columns(tables: Mapping[str, Table], names: list[str] | None) -> None:

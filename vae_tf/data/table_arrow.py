@@ -115,6 +115,8 @@ def typed_cells(column: Column, values: np.ndarray, kind: pa.DataType) -> pa.Arr
     texts = [text or None for text in cells(column, values)]
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return pa.array(texts, kind)
+    if column.number_form:
+        return typed_cells(column.model_copy(update={"number_form": ""}), values, kind)
     texts = [None if text == OTHER else text for text in texts]
     if pa.types.is_boolean(kind):
         truth = {word.casefold(): bool(value) for value, word in enumerate(TRUTH)}
@@ -152,19 +154,21 @@ def typed_columns(table: Table) -> pa.Table:
 def _typed(column: RawColumn, cells: pa.ChunkedArray) -> Any:
     if not pa.types.is_string(cells.type):
         return pc.if_else(column.is_gap, None, cells)
-    if column.numbers is not None:
-        return _numbers(pc.if_else(column.is_gap, None, pc.utf8_trim_whitespace(cells)))
+    if column.numbers is not None and not column.is_code:
+        return _numbers(pc.if_else(column.is_gap, None, pc.utf8_trim_whitespace(cells)), column)
     if is_truth(column.distinct):
         return pa.array([None if word is None else word.casefold() == TRUTH[1].casefold() for word in column.texts], pa.bool_())
     return pc.if_else(column.is_gap, None, cells)
 
 
-def _numbers(texts: Any) -> Any:
+def _numbers(texts: Any, column: RawColumn) -> Any:
     """Return texts as whole numbers, if all are such, else as floats."""
     try:
         return texts.cast(pa.int64())
     except pa.ArrowInvalid:
-        return texts.cast(pa.float64())
+        array = pa.array(column.numbers, pa.float64(), from_pandas=True)
+    is_whole = column.number_form and pc.all(pc.equal(array, pc.round(array))).as_py()
+    return array.cast(pa.int64()) if is_whole else array
 
 
 def write_arrow(columns: pa.Table, path: str | Path) -> None:

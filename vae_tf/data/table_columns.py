@@ -3,12 +3,14 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
+import numpy as np
+
 from vae_tf.config import DataConfig
 from vae_tf.data.column_kinds import Drop, Guess, guess_kind, is_index, names_identifier
 from vae_tf.data.columns import KINDS, OTHER, Column
 from vae_tf.data.dates import find_date_format, is_day_or_month_first
 from vae_tf.data.notes import Note
-from vae_tf.data.raw_table import Table, number_text, short_list
+from vae_tf.data.raw_table import Table, short_list
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 
@@ -107,12 +109,13 @@ def _guess(table: Table, name: str, asked: str | None, config: DataConfig) -> Gu
 
 
 def _texts(table: Table, name: str) -> list[str]:
-    return [number_text(value) if isinstance(value, float) else value for value in table.column(name).distinct]
+    return table.column(name).distinct_texts
 
 
 def _is_mixed(table: Table, name: str, guess: Guess) -> bool:
     facts = KINDS[guess.kind]
-    return facts.is_category or facts.is_date or bool(table.column(name).is_gap.any())
+    raw = table.column(name)
+    return facts.is_category or facts.is_date or bool(raw.number_form) or bool(raw.is_gap.any())
 
 
 def _stays_a_number(table: Table, name: str, guess: Guess) -> bool:
@@ -129,7 +132,8 @@ def _column(table: Table, name: str, guess: Guess) -> Column:
     words = tuple(word for word in _texts(table, name) if word != OTHER) if KINDS[guess.kind].is_category else ()
     is_typed = KINDS[guess.kind].is_date and bool(table.column(name).date_format)
     words = (*words, OTHER) if words else ()
-    return Column(name=name, kind=guess.kind, words=words, date_format=guess.date_format, is_typed=is_typed)
+    form = "" if words or KINDS[guess.kind].is_date else table.column(name).number_form
+    return Column(name=name, kind=guess.kind, words=words, date_format=guess.date_format, number_form=form, is_typed=is_typed)
 
 
 def _notes(table: Table, columns: tuple[Column, ...], dropped: Mapping[str, Drop]) -> Iterator[Note]:
@@ -139,6 +143,20 @@ def _notes(table: Table, columns: tuple[Column, ...], dropped: Mapping[str, Drop
     for column in columns:
         if column.is_date and not column.is_typed and is_day_or_month_first(_texts(table, column.name), column.date_format):
             yield Note(f"Column {column.name!r}: dates were read as month/day/year; they could be day/month/year.", True)
+        if not (column.is_date or column.is_category) and _may_be_days(table, column.name):
+            yield Note(
+                f"Column {column.name!r}: numbers such as 20240131 may be dates. data.columns.{column.name}=date reads them so."
+            )
+
+
+def _may_be_days(table: Table, name: str) -> bool:
+    """Return whether all numbers are years, months and days of our times."""
+    raw = table.column(name)
+    if raw.numbers is None or raw.codes is not None or not raw.distinct:
+        return False
+    found = np.array(raw.distinct)
+    is_of_our_times = bool((found == np.rint(found)).all()) and 19000101 <= found[0] <= found[-1] <= 20991231
+    return is_of_our_times and bool(find_date_format(_texts(table, name), asked=True))
 
 
 def as_known(table: Table, known: DatasetSpec | None = None) -> Table:

@@ -19,7 +19,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data.csv_files import Dialect
 from vae_tf.data.mapped import MappedRows, write_rows
 from vae_tf.data.notes import Note
-from vae_tf.data.raw_table import GAPS, RawColumn, Table, read_column
+from vae_tf.data.raw_table import GAPS, RawColumn, Table, as_written, read_column
 from vae_tf.data.spreadsheets import SPREADSHEETS
 from vae_tf.data.table_pieces import PACKED, PARQUET, Pieces, csv_as_parquet, csv_pieces, parquet_pieces
 from vae_tf.errors import UserFileError, UserValueError
@@ -121,8 +121,9 @@ def store_table(path: Path, config: DataConfig) -> StoredTable:
         "of every choice of columns; data.data_dir chooses another place; it may be deleted)."
     )
     notes = (Note(told), *(Note(*note) for note in index["notes"]))
-    stored = tuple(_load(folder, place, **facts) for place, facts in enumerate(index["columns"]))
-    return StoredTable(pieces, str(path), pieces.place, gaps, notes, folder=folder, stored=stored)
+    point = pieces.dialect.decimal_point
+    stored = tuple(as_written(_load(folder, place, **facts), gaps, point) for place, facts in enumerate(index["columns"]))
+    return StoredTable(pieces, str(path), pieces.place, gaps, notes, point, folder=folder, stored=stored)
 
 
 def _root(config: DataConfig) -> Path:
@@ -173,7 +174,7 @@ def _store_column(
     numbers = _new(path.with_suffix(".numbers.npy"), np.float64, pieces.num_rows)
     for piece in pieces.numeric_pieces(name):
         column = read_column(name, piece, source, gaps)
-        if column.numbers is None:
+        if column.numbers is None or column.codes is not None:
             path.with_suffix(".numbers.npy").unlink()
             _store_words(pieces, name, gaps, source, path)
             advance(pieces.num_rows - start)

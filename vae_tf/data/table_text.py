@@ -39,14 +39,17 @@ class TextTable:
         """Return the table with other cells in some places, with the table's decimal point."""
         rows = [[*row] for row in self.rows]
         for place, column, where, values in new:
-            is_number = not (column.is_category or column.is_date)
+            is_number = not (column.is_category or column.is_date or column.number_form)
             for row, text in zip(where, cells(column, values), strict=True):
                 rows[row][place] = text.replace(".", self.decimal_point) if is_number else text
         return replace(self, rows=rows)
 
     def with_numbers(self, numbers: Mapping[str, np.ndarray]) -> "TextTable":
         """Return the table with columns of numbers behind its own, of four digits; NaN is an empty cell."""
-        texts = [["" if np.isnan(value) else f"{value:.4g}" for value in values] for values in numbers.values()]
+        texts = [
+            ["" if np.isnan(value) else f"{value:.4g}".replace(".", self.decimal_point) for value in values]
+            for values in numbers.values()
+        ]
         rows = [[*row, *more] for row, *more in zip(self.rows, *texts, strict=True)]
         return replace(self, names=[*self.names, *numbers], rows=rows)
 

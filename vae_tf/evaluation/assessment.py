@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -182,8 +182,13 @@ def _bounds(
     is_relaxed = subject.vae.latent.is_relaxed
     examples = measure("Bounds, hard draws" if is_relaxed else "Bounds", hard=True)
     relaxed = measure("Bounds, relaxed draws", hard=False) if is_relaxed else None
-    bounds = BoundEstimates.from_examples(examples, settings.num_samples)
-    return bounds, None if relaxed is None else BoundEstimates.from_examples(relaxed, settings.num_samples), examples
+
+    def estimates(found: ExampleBounds) -> BoundEstimates:
+        spec, bounds = subject.dataset.spec, BoundEstimates.from_examples(found, settings.num_samples)
+        has_perplexity = not (spec.is_table or spec.is_continuous)  # of a density it says nothing
+        return bounds if has_perplexity else replace(bounds, perplexity=None)
+
+    return estimates(examples), None if relaxed is None else estimates(relaxed), examples
 
 
 def _disentanglement(subject: Subject) -> Disentanglement:

@@ -85,8 +85,10 @@ def find_gaps(spec: DatasetSpec, table: Table, subject: str = "The run") -> Gaps
 
 
 def _as_written(column: Column, table: Table) -> Column:
-    """Return a column with the form of dates that a table has, where that is another."""
+    """Return a column with the form of dates and numbers that a table has, where that is another."""
     raw = table.column(column.name)
+    if not (column.is_category or column.is_date) and raw.distinct:
+        return column.model_copy(update={"number_form": raw.number_form})
     if not column.is_date or raw.date_format or not raw.distinct:
         return column
     texts = [text for text in dict.fromkeys(raw.texts.tolist()) if text is not None]

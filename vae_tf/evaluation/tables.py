@@ -89,7 +89,7 @@ def _bound_rows(bounds: BoundEstimates) -> Rows:
         "KL": f"{bounds.kl:.3f} nats",
         **{f"KL of {name}": f"{value:.3f} nats" for name, value in bounds.kl_blocks.items()},
         "bits/dim": f"{bounds.bits_per_dim:.4f}" if has_nll else "-",
-        "perplexity (of a pixel, a token)": "-" if bounds.perplexity is None else f"{bounds.perplexity:.3f}",
+        **({} if bounds.perplexity is None else {"perplexity (of a pixel, a token)": f"{bounds.perplexity:.3f}"}),
         "examples": f"{bounds.num_examples:,}",
     }
 

@@ -109,7 +109,7 @@ class _Dates(ServedColumn):
     def __init__(self, column: Column, name: str) -> None:
         examples = [date_text(seconds, column.date_format) for seconds in (column.low, column.high)]
         super().__init__(column, name, f"a date as {examples[0]} ({column.date_format}); empty where missing", examples)
-        self.dates = Dates(column.date_format)
+        self.dates = Dates(column.date_format, column.date_step)
 
     def read(self, cells: tf.Tensor) -> tf.Tensor:
         """Read dates in the table's own form."""

@@ -24,9 +24,12 @@ _MONTHS = (
 )
 _FIELDS = {
     "%Y": r"(\d{4})",
+    "%y": r"(\d{2})",
     "%m": r"(\d{1,2})",
     "%d": r"(\d{1,2})",
     "%H": r"(\d{1,2})",
+    "%I": r"(\d{1,2})",
+    "%p": r"(?i:(am|pm))",
     "%M": r"(\d{1,2})",
     "%S": r"(\d{1,2})",
     "%f": r"(\d{1,6})",
@@ -34,7 +37,7 @@ _FIELDS = {
     "%B": "(?i:(" + "|".join(_MONTHS) + "))",
     "%z": r"(Z|[+-]\d{2}:?\d{2})",
 }
-_WIDTHS = {"%Y": 4, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%S": 2, "%f": 6}
+_WIDTHS = {"%Y": 4, "%y": 2, "%m": 2, "%d": 2, "%H": 2, "%I": 2, "%M": 2, "%S": 2, "%f": 6}
 _DAY = 86400
 _ERA, _SHIFT = 146_097, 719_468
 """Days of 400 years, and those from the first of March of the year 0 to 1970."""
@@ -45,6 +48,7 @@ class Dates:
 
     Args:
         form: as `strftime` has it, of the fields that `vae_tf.data.dates.DATE_FORMATS` are made of.
+        step: seconds that all dates of a column are multiples of, which are written so.
 
     Example:
         >>> dates = Dates("%d.%m.%Y %H:%M")
@@ -55,8 +59,8 @@ class Dates:
         array([b'02.01.1970 00:01'], dtype=object)
     """
 
-    def __init__(self, form: str) -> None:
-        self.form = form
+    def __init__(self, form: str, step: float = 0.0) -> None:
+        self.form, self.step = form, step
         self.pieces = [piece for piece in re.split(r"(%[a-zA-Z])", form) if piece]
         self.fields = [piece for piece in self.pieces if piece in _FIELDS]
         self.pattern = "".join(_FIELDS.get(piece, re.escape(piece)) for piece in self.pieces)
@@ -64,13 +68,28 @@ class Dates:
     def read(self, texts: tf.Tensor) -> tf.Tensor:
         """Return seconds since 1970, float64 [B], and which texts are dates, bool [B]."""
         fits = tf.strings.regex_full_match(texts, self.pattern)
+        if self.form.endswith(".%f"):  # a fraction of zero may be left out
+            texts = tf.where(fits, texts, tf.strings.join([texts, ".0"]))
+            fits = tf.strings.regex_full_match(texts, self.pattern)
         found = {name: self._field(texts, name, fits) for name in self.fields}
-        year, one = found["%Y"], tf.ones_like(found["%Y"])
+        one = tf.ones_like(fits, tf.int64)
+        year = found.get("%Y", _century(found["%y"]) if "%y" in found else one * 1970)
         month = next((found[name] for name in ("%m", "%b", "%B") if name in found), one)
         day, zero = found.get("%d", one), tf.zeros_like(one)
         days = _days(year, month, day)
         hour, minute, second = (found.get(name, zero) for name in ("%H", "%M", "%S"))
-        is_there = (month >= 1) & (month <= 12) & (hour < 24) & (minute < 60) & (second < 60) & (year >= 1)
+        half = found.get("%I", one)
+        hour = half % 12 + 12 * found["%p"] if "%p" in found else hour
+        is_there = (
+            (month >= 1)
+            & (month <= 12)
+            & (half >= 1)
+            & (half <= 12)
+            & (hour < 24)
+            & (minute < 60)
+            & (second < 60)
+            & (year >= 1)
+        )
         is_there &= tf.reduce_all(tf.stack(_civil(days)) == tf.stack([year, month, day]), axis=0)
         seconds = days * _DAY + hour * 3600 + minute * 60 + second - found.get("%z", zero)
         fraction = tf.cast(found.get("%f", zero), tf.float64) * 1e-6
@@ -83,6 +102,8 @@ class Dates:
             start = tf.strings.substr(tf.strings.join([tf.strings.lower(own), "   "]), 0, 3)
             matches = start[:, tf.newaxis] == tf.constant([month[:3].lower() for month in _MONTHS])
             return tf.argmax(tf.cast(matches, tf.int64), axis=-1) + 1
+        if name == "%p":
+            return tf.cast(tf.strings.lower(own) == "pm", tf.int64)
         if name == "%z":
             digits = _number(tf.strings.regex_replace(tf.strings.regex_replace(own, "^[+]", ""), "Z|:", ""))
             size = tf.abs(digits)
@@ -93,25 +114,31 @@ class Dates:
 
     def write(self, seconds: tf.Tensor) -> tf.Tensor:
         """Return texts [B] of seconds since 1970, rounded to what the form can say; see `vae_tf.data.dates.date_text`."""
-        unit = max(1.0, date_unit(self.form))
-        steps = tf.floor(seconds) if "%f" in self.form else tf.round(seconds / unit)
+        unit = max(1.0, date_unit(self.form), self.step)
+        steps = tf.floor(seconds) if "%f" in self.form and not self.step else tf.round(seconds / unit)
         whole, micros = tf.cast(steps * unit, tf.int64), tf.cast(tf.round((seconds - steps * unit) * 1e6), tf.int64)
         if "%f" in self.form:
             whole, micros = whole + micros // 1_000_000, micros % 1_000_000
         year, month, day = _civil(whole // _DAY)
         rest = whole % _DAY
         values = {"%Y": year, "%m": month, "%d": day, "%H": rest // 3600, "%M": rest // 60 % 60, "%S": rest % 60}
-        values["%f"] = micros
+        values |= {"%f": micros, "%y": year % 100, "%I": (rest // 3600 + 11) % 12 + 1}
         texts = {
             name: tf.strings.as_string(values[name], width=_WIDTHS[name], fill="0") for name in self.fields if name in values
         }
         texts["%b"], texts["%B"] = (tf.gather([name[:cut] for name in _MONTHS], month - 1) for cut in (3, None))
+        texts["%p"] = tf.where(rest < _DAY // 2, "AM", "PM")
         texts["%z"] = tf.fill(tf.shape(seconds), "+0000")
         return tf.strings.join([texts.get(piece, piece) for piece in self.pieces])
 
 
 def _number(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.to_number(tf.where(texts == "", "0", texts), tf.int64)
+
+
+def _century(year: tf.Tensor) -> tf.Tensor:
+    """Return years of two digits as Python reads them: 1969 to 2068."""
+    return year + tf.where(year < 69, tf.constant(2000, tf.int64), tf.constant(1900, tf.int64))
 
 
 def _days(year: tf.Tensor, month: tf.Tensor, day: tf.Tensor) -> tf.Tensor:
