@@ -10,7 +10,7 @@ Example:
 
 import re
 
-__all__ = ["UserError", "UserFileError", "UserNotImplementedError", "UserValueError", "graph_reason"]
+__all__ = ["UserError", "UserFileError", "UserNotImplementedError", "UserValueError", "graph_reason", "readable"]
 
 _PLACES = ("Graph execution error:", "Detected at node", "<stack traces", "[[{{", "File ", "Node:")
 
@@ -22,6 +22,10 @@ class UserError(Exception):
         >>> issubclass(UserValueError, UserError), issubclass(UserFileError, UserError)
         (True, True)
     """
+
+    def __str__(self) -> str:
+        """Return the message; a name of a file may be in it that is no text."""
+        return readable(super().__str__())
 
 
 class UserValueError(UserError, ValueError):
@@ -49,6 +53,16 @@ class UserNotImplementedError(UserError, NotImplementedError):
         >>> issubclass(UserNotImplementedError, NotImplementedError)
         True
     """
+
+
+def readable(name: object) -> str:
+    r"""Return the name of a file as text that can be printed and written: bytes that are not UTF-8 become `\\xNN`.
+
+    Example:
+        >>> readable("caf\udce9.png")
+        'caf\\xe9.png'
+    """
+    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def graph_reason(message: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from vae_tf.config import DataConfig
 from vae_tf.data import load_dataset
-from vae_tf.data.image_files import FileSplit
+from vae_tf.data.image_files import FileSplit, Frame
 from vae_tf.data.splits import StreamSplit
 
 
@@ -36,7 +36,9 @@ def test_a_folder_trains_on_both(pictures):
 
 def test_file_splits_join(pictures, tmp_path):
     paths = sorted(tmp_path.glob("*.png"))
-    first, second = (FileSplit(tuple(paths[cut]), np.zeros(8, np.int64), (4, 4, 1)) for cut in (slice(0, 8), slice(8, 16)))
+    first, second = (
+        FileSplit(tuple(paths[cut]), np.zeros(8, np.int64), Frame((4, 4, 1))) for cut in (slice(0, 8), slice(8, 16))
+    )
     joined = first.followed_by(second)
     assert _examples(joined) == _examples(first) + _examples(second) and joined.num_examples == 16
 

@@ -22,7 +22,9 @@ from vae_tf.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from vae_tf.config import DataConfig
     from vae_tf.data.pipeline import Dataset
+    from vae_tf.data.spec import DatasetSpec
     from vae_tf.evaluation.anomaly import Detection, Scores
     from vae_tf.training.runs import LoadedRun
 
@@ -150,7 +152,7 @@ def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
     own = loaded.config.data
     if wanted.data is None:
         return as_model_inputs(loaded.spec, load_dataset(own.model_copy(update={"classes": None}), loaded.spec))
-    shape, data = loaded.spec.event_shape, _full_name(loaded, wanted.data)
+    data = _full_name(loaded, wanted.data)
     update = {
         "dataset": data,
         "data_dir": str(wanted.data_dir) if wanted.data_dir else own.data_dir,
@@ -164,7 +166,7 @@ def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
         "classes": None,
         "limit": None,
         "binarization": "none",
-        "resize": shape[:2] if own.resize and not data.startswith(("npz:", "csv:")) else None,
+        **_pictures(own, loaded.spec, data),
     }
     return as_model_inputs(loaded.spec, load_examples(own.model_copy(update=update), loaded.spec))
 
@@ -175,6 +177,17 @@ def _full_name(loaded: "LoadedRun", data: str) -> str:
 
     is_file = loaded.spec.is_table and ":" not in data and bool(Path(data).suffix)
     return f"csv:{data}" if is_file and full_name(data) == data else full_name(data)
+
+
+def _pictures(own: "DataConfig", spec: "DatasetSpec", data: str) -> dict[str, Any]:
+    """Return the settings by which pictures are read as the run's own were; nothing of them where there are none."""
+    from vae_tf.data.loading import OF_PICTURES, source_of
+
+    heeds, fields = source_of(data).heeds, type(own).model_fields
+    kept = {name: getattr(own, name) if name in heeds else fields[name].default for name in OF_PICTURES}
+    skips = {"unreadable": "skip"} if "unreadable" in heeds else {}
+    is_sized = "resize" in heeds and bool(own.resize) and spec.is_image
+    return {**kept, "suffixes": None, **skips, "resize": spec.event_shape[:2] if is_sized else None}
 
 
 def _limited(examples: "Dataset", limit: int | None) -> "Dataset":

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from PIL import ImageColor
 from pydantic import Field, field_validator
 
 from vae_tf.errors import UserFileError
@@ -94,6 +95,25 @@ class DataConfig(Frozen):
         "together", description="equal (or near-equal) examples are held out together, or like all others; files, not TFDS"
     )
     resize: tuple[PositiveInt, PositiveInt] | None = Field(None, description="height and width; images only")
+    fit: Literal["pad", "crop", "stretch"] = Field(
+        "pad", description="pictures of other proportions than resize: with a border, without edges, or out of proportion"
+    )
+    alpha: Literal["flatten", "keep", "drop"] = Field(
+        "flatten", description="transparent pictures: over the background, or a fourth channel; drop shows what is hidden"
+    )
+    background: str = Field(
+        "white", description="pictures: colour (a name or #rrggbb) under what is transparent, and of borders"
+    )
+    turn: bool = Field(True, description="folders only: turn pictures as their EXIF orientation says")
+    suffixes: tuple[Text, ...] | None = Field(
+        None,
+        min_length=1,
+        description="folders only: ends of the names that are read, e.g. .png; default: all that can be read",
+    )
+    links: bool = Field(True, description="folders only: go into folders that are linked")
+    unreadable: Literal["stop", "skip"] = Field(
+        "stop", description="folders only: a picture that cannot be read ends the command, or is left out and counted"
+    )
     label_column: str | None = Field(None, description="csv only: the column that is a label, not an input")
     label_bins: int | None = Field(None, ge=2, description="csv only: cut a label column of numbers into so many equal shares")
     columns: dict[str, ColumnUse] | None = Field(
@@ -127,6 +147,17 @@ class DataConfig(Frozen):
         if fold and not (fold[0] <= fold[1] >= 2):
             raise ValueError(f"must be [K, N] with 1 <= K <= N and N >= 2. Received: {list(fold)}")
         return fold
+
+    @field_validator("background")
+    @classmethod
+    def _a_colour(cls, background: str) -> str:
+        try:
+            is_solid = len(ImageColor.getrgb(background)) == len("rgb")
+        except ValueError:
+            is_solid = False
+        if not is_solid:
+            raise ValueError(f"must be a colour: a name, such as white, or #rrggbb. Received: {background!r}")
+        return background
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())

@@ -7,24 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from vae_tf.config import DataConfig
+from vae_tf.config import RECORDED, DataConfig
 from vae_tf.data.image_files import FileSplit
 from vae_tf.data.mixed import mixed_fields
 from vae_tf.data.numeric import standardization
 from vae_tf.data.pipeline import Dataset, gather_examples
+from vae_tf.data.reading import PICTURE_SETTINGS, Reading
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
 from vae_tf.errors import UserValueError
 from vae_tf.parts.known import kinds
 
-__all__ = ["class_ids", "load_dataset", "load_examples", "source_of"]
+__all__ = ["OF_PICTURES", "class_ids", "load_dataset", "load_examples", "source_of"]
 
 
 _OF_TABLES = ("label_column", "label_bins", "columns", "missing", "rare")
-_CHOOSY = ("splits", *_OF_TABLES, "counts", "resize", "window", "group", "fold")
+OF_PICTURES = ("resize", *PICTURE_SETTINGS, "turn", "suffixes", "links", "unreadable")
+"""Settings that say which pictures are read, and how."""
+_CHOOSY = ("splits", *_OF_TABLES, "counts", *OF_PICTURES, "window", "group", "fold")
 """Settings that mean nothing to some sources, and are refused there rather than ignored."""
 _DIGESTED = 2**17
 """Examples that are in memory at a time while all are hashed."""
+_BEFORE = DataConfig.model_validate(RECORDED["data"])
+"""What a run's configuration says of them that was written before there was a choice."""
 
 
 def load_dataset(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
@@ -57,7 +62,8 @@ def load_dataset(config: DataConfig, known: DatasetSpec | None = None) -> Datase
     if config.train_on_validation:
         splits["train"] = splits["train"].followed_by(splits["validation"])
     counts = {f"num_{name}": split.num_examples for name, split in splits.items()}
-    update = {**counts, "binarization": config.binarization, "fingerprint": _fingerprint(spec, splits)}
+    update: dict[str, Any] = {**counts, "binarization": config.binarization, "fingerprint": _fingerprint(spec, splits)}
+    update |= {"reading": Reading.of(config)} if spec.is_image else {}
     return replace(dataset, spec=spec.model_copy(update=update), splits=splits)
 
 
@@ -143,7 +149,8 @@ def source_of(name: str) -> Any:
 def _refuse_settings(source: Any, config: DataConfig) -> None:
     """Raise if a setting is given that the source does not have, or that does not go with another."""
     for name in _CHOOSY:
-        if name not in source.heeds and getattr(config, name) != DataConfig.model_fields[name].default:
+        unsaid = (DataConfig.model_fields[name].default, getattr(_BEFORE, name))
+        if name not in source.heeds and getattr(config, name) not in unsaid:
             raise UserValueError(
                 f"data.{name} does not go with {config.dataset}: leave it out. Received: {getattr(config, name)!r}."
             )

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from vae_tf.data.columns import Column
+from vae_tf.data.reading import Reading
 
 __all__ = ["FEW_PICTURES", "FEW_ROWS", "MANY_ROWS", "DatasetSpec"]
 
@@ -17,6 +18,9 @@ MANY_ROWS = 5000
 
 _COARSE = 1e-3
 """Share of a column's deviation that the rounding of its numbers may be."""
+
+_WIDE = 65535.0
+"""The greatest value of 16 bits."""
 
 FEW_PICTURES = 10_000
 """Training pictures below which there are few."""
@@ -44,6 +48,7 @@ class DatasetSpec(BaseModel):
         factor_names: names of the factors that the label counts through, the last one fastest; empty where there are none.
         factor_sizes: how many values every factor has.
         vocabulary: a text's tokens by number; 0 ends a text, 1 is anything unknown. Empty where the data are no text.
+        reading: of pictures, what is done to each; None: as ever, stretched, without what is transparent.
         tokenizer: how text becomes subwords, in the JSON of the tokenizers library; empty where tokens are characters.
         fingerprint: a hash that changes when the data change.
 
@@ -74,6 +79,7 @@ class DatasetSpec(BaseModel):
     factor_sizes: tuple[int, ...] = ()
     vocabulary: tuple[str, ...] = ()
     tokenizer: str = ""
+    reading: Reading | None = None
     fingerprint: str = ""
 
     @property
@@ -124,6 +130,11 @@ class DatasetSpec(BaseModel):
     def is_text(self) -> bool:
         """Whether one example is a row of token numbers."""
         return self.value_support == "token"
+
+    @property
+    def pixel_bits(self) -> int:
+        """Bits of a channel of its pictures."""
+        return 16 if self.is_image and self.raw_range == (0.0, _WIDE) else 8
 
     @property
     def num_levels(self) -> int | None:

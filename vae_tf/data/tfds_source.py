@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from vae_tf.config import DataConfig
 from vae_tf.data.images import byte_support, decode_image, fits_memory, image_spec
 from vae_tf.data.pipeline import Dataset
+from vae_tf.data.reading import Reading
 from vae_tf.data.splits import NO_LABEL, ArraySplit, StreamSplit
 from vae_tf.data.text import make_text_dataset
 from vae_tf.data.tfds_builders import open_builder
@@ -97,6 +98,7 @@ class _Reader:
         event_shape: (height, width, channels) after resizing.
         resize: whether images are resized to `event_shape`.
         shuffle_buffer: examples, when streamed.
+        reading: what is done to each image.
     """
 
     builder: Any
@@ -105,6 +107,7 @@ class _Reader:
     event_shape: tuple[int, int, int]
     resize: bool
     shuffle_buffer: int
+    reading: Reading
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -187,7 +190,7 @@ class _Reader:
             keys[self.label_key] = tf.io.FixedLenFeature([], tf.int64)
         features = tf.io.parse_example(records, keys)
         images = tf.map_fn(
-            lambda encoded: decode_image(encoded, self.event_shape, self.resize),
+            lambda encoded: decode_image(encoded, self.event_shape, self.reading, self.resize),
             features[self.image_key],
             fn_output_signature=tf.uint8,
         )
@@ -219,8 +222,10 @@ def _make_reader(builder: Any, config: DataConfig) -> _Reader:
             f"{builder.data_path} must hold TFRecord files. Received: {builder.info.file_format.value}. "
             f"Prepare it again with `tfds build --file_format=tfrecord`."
         )
-    event_shape = (*(resize or shape[:2]), shape[2])
-    return _Reader(builder, image_key, _label_key(features), event_shape, resize is not None, config.shuffle_buffer)
+    reading = Reading.of(config)
+    event_shape = (*(resize or shape[:2]), 3 if shape[2] == 4 and reading.alpha == "flatten" else shape[2])
+    label_key = _label_key(features)
+    return _Reader(builder, image_key, label_key, event_shape, resize is not None, config.shuffle_buffer, reading)
 
 
 def _image_key(features: Any, config: DataConfig) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from vae_tf.data.images import decode_image
+from vae_tf.data.reading import AS_BEFORE, Reading
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.export.columns import ServedColumn, served_columns
 from vae_tf.export.functions import SCORE_SAMPLES, ServedFunctions, Tensors
@@ -81,7 +82,7 @@ def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
     """Return the signatures that a model is served with; `serving_default` is `reconstruct`.
 
     `reconstruct`, `encode` and `score` come in forms for what clients have: float values, for images also bytes (`_uint8`)
-    and PNG or JPEG files (`_encoded`, resized to the model's size). Of a table of mixed columns, every column is an input and
+    and picture files (`_encoded`, brought to the model's size). Of a table of mixed columns, every column is an input and
     an output of its own. An autoencoder has no density: no `score`, no `impute`.
 
     Args:
@@ -190,9 +191,11 @@ def _middle(spec: DatasetSpec) -> np.ndarray:
 
 def _image_forms(signature: Signature, spec: DatasetSpec) -> list[Signature]:
     """Return the signature for images as bytes, where these are the raw values, and as PNG or JPEG files."""
-    if spec.raw_range is None or spec.raw_range[0] != 0.0 or not 1.0 <= spec.raw_range[1] <= 255.0:
+    is_wide = spec.pixel_bits == 16
+    if spec.raw_range is None or spec.raw_range[0] != 0.0 or not (is_wide or 1.0 <= spec.raw_range[1] <= 255.0):
         return []
-    top = spec.raw_range[1]
+    share = 1.0 if is_wide else spec.raw_range[1] / 255.0
+    reading = spec.reading or AS_BEFORE
     black = np.zeros(spec.event_shape, np.uint8)
 
     def of_bytes(x: tf.Tensor, *rest: tf.Tensor) -> Tensors:
@@ -200,20 +203,26 @@ def _image_forms(signature: Signature, spec: DatasetSpec) -> list[Signature]:
 
     def of_files(image: tf.Tensor, *rest: tf.Tensor) -> Tensors:
         def decode(file: tf.Tensor) -> tf.Tensor:
-            return decode_image(file, (height, width, channels), resize=True)
+            return tf.cast(decode_image(file, (height, width, channels), reading, bits=spec.pixel_bits), tf.float32)
 
-        x = tf.map_fn(decode, image, fn_output_signature=tf.TensorSpec(spec.event_shape, tf.uint8))
-        return signature.function(tf.cast(x, tf.float32) * (top / 255.0), *rest)
+        x = tf.map_fn(decode, image, fn_output_signature=tf.TensorSpec(spec.event_shape, tf.float32))
+        return signature.function(x * share, *rest)
 
     height, width, channels = spec.event_shape
     rest = signature.inputs[1:]
     pixels = Input(tf.TensorSpec([None, *spec.event_shape], tf.uint8, name="x"), _describe_raw(spec), black)
-    forms = [replace(signature, name=f"{signature.name}_uint8", function=of_bytes, inputs=(pixels, *rest))]
-    if channels in (1, 3):
-        doc = f"a PNG or JPEG file, 0 to 255, resized to {height}x{width}"
+    forms = [] if is_wide else [replace(signature, name=f"{signature.name}_uint8", function=of_bytes, inputs=(pixels, *rest))]
+    if channels in (1, 3) or (channels == 4 and reading.alpha == "keep"):
+        doc = f"a PNG, JPEG, BMP or GIF file, brought to {height}x{width} ({_read_as(reading)})"
         file = Input(tf.TensorSpec([None], tf.string, name="image"), doc, np.asarray(tf.io.encode_png(black).numpy(), object))
         forms.append(replace(signature, name=f"{signature.name}_encoded", function=of_files, inputs=(file, *rest)))
     return forms
+
+
+def _read_as(reading: Reading) -> str:
+    """Say what is done to a picture; the server does not turn it."""
+    clear = {"flatten": f"what is transparent over {reading.background}", "keep": "alpha kept", "drop": "alpha dropped"}
+    return f"{reading.fit}, {clear[reading.alpha]}; upright, EXIF is not read"
 
 
 def _text_forms(signature: Signature, spec: DatasetSpec) -> list[Signature]:

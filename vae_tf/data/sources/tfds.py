@@ -2,6 +2,7 @@
 
 from vae_tf.config import DataConfig
 from vae_tf.data.pipeline import Dataset
+from vae_tf.data.reading import PICTURE_SETTINGS
 from vae_tf.data.source import Source
 from vae_tf.data.tfds_source import load_tfds
 from vae_tf.parts.registry import register
@@ -13,7 +14,7 @@ __all__ = ["TfdsSource"]
 class TfdsSource(Source):
     """A TensorFlow Datasets data set; `tfds:` may be left out."""
 
-    heeds = ("splits", "resize")
+    heeds = ("splits", "resize", *PICTURE_SETTINGS)
     is_file = False
 
     def load(self, config: DataConfig) -> Dataset:

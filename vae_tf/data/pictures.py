@@ -1,0 +1,259 @@
+"""Picture files: what their headers say, and their pixels, by Pillow; nothing here needs TensorFlow but 16 bits of colour."""
+
+import io
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib import import_module, util
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from vae_tf.errors import UserFileError, readable
+
+__all__ = [
+    "CURE",
+    "SUFFIXES",
+    "Header",
+    "Refused",
+    "picture_threads",
+    "quiet_pictures",
+    "read_headers",
+    "read_pixels",
+    "turned",
+]
+
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif"),
+    *(".pbm", ".pgm", ".ppm"),
+)
+"""Ends of the names of pictures, in small letters. What is in a file, its first bytes say."""
+
+CURE = "Repair or remove it, or go on without such files: --set data.unreadable=skip."
+"""What helps against a file that cannot be read."""
+
+_FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "HEIF")
+_ERRORS = (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, Image.DecompressionBombError)
+_ORIENTATION = 0x0112
+_UPRIGHT, _LYING = 1, (5, 6, 7, 8)
+_WIDE = ("I", "F")
+_WIDE_RAW = ("RGB;16", "RGBA;16", "LA;16")
+_OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+"""Of what Pillow calls the order of two bytes, what reads the lower one where it would read the higher."""
+_HEIF = "Pillow cannot read HEIC: pip install pillow-heif"
+_AVIF = "this Pillow cannot read AVIF: pip install --upgrade 'pillow>=11.3'"
+
+
+class Header(NamedTuple):
+    """What a picture is, before its pixels are read.
+
+    Attributes:
+        height: of the picture as it is stored.
+        width: likewise.
+        mode: Pillow's: 1, L, LA, P, RGB, RGBA, CMYK, ...
+        bits: of a channel: 8 or 16.
+        form: `PNG`, `JPEG`, ...
+        orientation: of EXIF, from 1 (upright) to 8.
+        has_alpha: whether something may be transparent.
+        is_keyed: whether one colour is, which TensorFlow does not see.
+        has_frames: whether there are more pictures in the file.
+    """
+
+    height: int
+    width: int
+    mode: str
+    bits: int = 8
+    form: str = "PNG"
+    orientation: int = _UPRIGHT
+    has_alpha: bool = False
+    is_keyed: bool = False
+    has_frames: bool = False
+
+    def size(self, turn: bool) -> tuple[int, int]:
+        """Return height and width, of the picture as it is stored or turned as its EXIF says.
+
+        Example:
+            >>> Header(height=2, width=3, mode="L", orientation=6).size(turn=True)
+            (3, 2)
+        """
+        return (self.width, self.height) if turn and self.orientation in _LYING else (self.height, self.width)
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether it has no colour, but for what is transparent."""
+        return self.mode in ("1", "L", "LA") or self.mode.startswith("I;16")
+
+
+class Refused(NamedTuple):
+    """A file that is no picture which can be read, and why."""
+
+    path: Path
+    reason: str
+
+
+def picture_threads() -> ThreadPoolExecutor:
+    """Return threads to read pictures in."""
+    return ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1))
+
+
+def read_headers(paths: Sequence[Path]) -> list[Header | Refused]:
+    """Read the headers of files, and say of each what it is or why it cannot be read."""
+    _register()
+    with quiet_pictures(), picture_threads() as pool:
+        return list(pool.map(_header, paths))
+
+
+def _header(path: Path) -> Header | Refused:
+    try:
+        with _opened(path) as image:
+            if image.mode in _WIDE:
+                return Refused(path, f"32 bits a pixel (mode {image.mode}): npz:PATH takes such values")
+            bits, is_grey_alpha = _depth(image)
+            return Header(
+                image.height,
+                image.width,
+                "LA" if is_grey_alpha else image.mode,
+                bits,
+                image.format or "",
+                _orientation(image),
+                image.has_transparency_data,
+                "transparency" in image.info and image.mode != "P",
+                bool(getattr(image, "is_animated", False)) and image.format != "MPO",
+            )
+    except _ERRORS as error:
+        return Refused(path, _said(path, error))
+
+
+def _opened(source: Path | bytes) -> Image.Image:
+    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_known())
+
+
+def _register() -> None:
+    """Let Pillow read HEIC where its plugin is installed."""
+    if "HEIF" not in Image.OPEN and util.find_spec("pillow_heif"):
+        import_module("pillow_heif").register_heif_opener()
+
+
+def _known() -> list[str]:
+    Image.init()
+    return [form for form in _FORMATS if form in Image.OPEN]
+
+
+def _depth(image: Image.Image) -> tuple[int, bool]:
+    """Return the bits of a channel as they are stored, and whether that is grey and alpha, of which Pillow makes RGBA."""
+    raw = [str(tile[3][0] if isinstance(tile[3], tuple) else tile[3]) for tile in getattr(image, "tile", ()) if tile[3]]
+    is_wide = image.mode.startswith("I;16") or any(one.startswith(_WIDE_RAW) for one in raw)
+    return (16 if is_wide else 8), any(one.startswith("LA;16") for one in raw)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation; of PNG only where it is before the pixels, which need not be read for it.
+
+    TIFF is turned by Pillow itself.
+    """
+    if image.format == "TIFF" or (image.format == "PNG" and not {"exif", "Raw profile type exif"} & set(image.info)):
+        return _UPRIGHT
+    found = image.getexif().get(_ORIENTATION, _UPRIGHT)
+    return found if found in range(1, 9) else _UPRIGHT
+
+
+def _said(path: Path, error: Exception) -> str:
+    """Say why Pillow cannot read a file, and what helps."""
+    suffix = path.suffix.lower()
+    known = _known()
+    if isinstance(error, UnidentifiedImageError) and suffix in (".heic", ".heif") and "HEIF" not in known:
+        return _HEIF
+    if isinstance(error, UnidentifiedImageError) and suffix == ".avif" and "AVIF" not in known:
+        return _AVIF
+    if isinstance(error, UnidentifiedImageError):
+        return "empty" if not path.stat().st_size else "no picture, or its beginning is damaged"
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(readable(reason).split()).rstrip(".") or type(error).__name__
+
+
+@contextmanager
+def quiet_pictures() -> Iterator[None]:
+    """Keep what Pillow warns of to itself: damaged EXIF, odd palettes, large pictures."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read_pixels(path: Path, header: Header, turn: bool = True) -> np.ndarray:
+    """Read a file's pixels: [height, width, channels], uint8, or uint16 where it has 16 bits.
+
+    One channel is grey, two are grey and alpha, three are colours, four are colours and alpha.
+
+    Args:
+        path: the file.
+        header: of it.
+        turn: whether to turn the picture as its EXIF says.
+
+    Raises:
+        UserFileError: it cannot be decoded; the message names it.
+    """
+    try:
+        if header.bits == 16 and header.form == "PNG":
+            pixels = _wide_png(path)
+        else:
+            with _opened(path) as image:
+                pixels = _pixels(image, header)
+            if pixels.dtype != np.uint16 and header.bits == 16:
+                with _opened(path) as image:
+                    pixels = pixels.astype(np.uint16) * 256 + _lower_bytes(image)
+    except _ERRORS as error:
+        raise UserFileError(
+            f"{path} must be a whole picture, and it cannot be decoded ({_said(path, error)}). {CURE}"
+        ) from error
+    return turned(pixels, header.orientation) if turn else pixels
+
+
+def _pixels(image: Image.Image, header: Header) -> np.ndarray:
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)[..., np.newaxis]
+    mode = ("L" if header.is_grey else "RGB") + ("A" if header.has_alpha else "")
+    pixels = np.asarray(image if image.mode == mode and not header.is_keyed else image.convert(mode))
+    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+
+
+def _lower_bytes(image: Image.Image) -> np.ndarray:
+    """Return the lower bytes of colours of 16 bits, of which Pillow gives the higher ones."""
+    tiles, file = [], cast("Any", image)
+    for tile in file.tile:
+        raw, *rest = tile[3]
+        tiles.append(tile._replace(args=(raw[:-1] + _OTHER_BYTE[raw[-1]], *rest)))
+    file.tile = tiles
+    return np.asarray(image)
+
+
+def _wide_png(path: Path) -> np.ndarray:
+    """Read a PNG file of 16 bits: Pillow would keep 8 of every colour."""
+    import tensorflow as tf
+
+    try:
+        return np.asarray(tf.io.decode_png(path.read_bytes(), dtype=tf.uint16).numpy())
+    except tf.errors.OpError as error:
+        raise ValueError(" ".join(error.message.split())) from error
+
+
+def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn or mirror a picture [height, width, channels] as an EXIF orientation says.
+
+    Example:
+        >>> turned(np.array([[[1], [2]]]), 6)[..., 0].tolist()  # the camera was held upright
+        [[1], [2]]
+        >>> turned(np.array([[[1], [2]]]), 3)[..., 0].tolist()
+        [[2, 1]]
+    """
+    if orientation in _LYING:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
