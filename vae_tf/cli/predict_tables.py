@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vae_tf.errors import UserFileError, UserValueError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from vae_tf.serving.transports import Field
 
 __all__ = ["Asked", "is_table", "read_columns", "write_answers"]
@@ -33,7 +33,7 @@ class Asked:
         others: columns of the table that are no inputs.
     """
 
-    inputs: dict[str, np.ndarray]
+    inputs: "dict[str, np.ndarray]"
     names: dict[str, str] = field(default_factory=dict)
     others: dict[str, list[Any]] = field(default_factory=dict)
 
@@ -49,6 +49,8 @@ def read_columns(path: Path, fields: "Mapping[str, Field]") -> Asked:
         UserValueError: a column is missing, or a cell is no number.
         UserFileError: the file cannot be read, or has no rows.
     """
+    import numpy as np
+
     from vae_tf.data.served import served_cell, served_names
 
     rows = list(_rows(path))
@@ -93,7 +95,7 @@ def _rows(path: Path) -> "Iterable[dict[str, Any]]":
     return read_csv_rows(path)
 
 
-def write_answers(path: Path, answers: Mapping[str, np.ndarray], asked: Asked) -> None:
+def write_answers(path: Path, answers: "Mapping[str, np.ndarray]", asked: Asked) -> None:
     """Write answers as a table, a row each: columns by their own names, lists as a column a number.
 
     Args:
@@ -115,7 +117,7 @@ def write_answers(path: Path, answers: Mapping[str, np.ndarray], asked: Asked) -
     write_texts(TextTable([*columns], [list(row) for row in zip(*columns.values(), strict=True)]), path)
 
 
-def _parts(name: str, value: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:
+def _parts(name: str, value: "np.ndarray") -> "Iterable[tuple[str, np.ndarray]]":
     flat = value.reshape(len(value), -1)
     return ((f"{name}_{place}", flat[:, place]) for place in range(flat.shape[1]))
 
