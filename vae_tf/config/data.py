@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from vae_tf.errors import UserFileError
 from vae_tf.parts.settings import Frozen
@@ -15,7 +15,7 @@ ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""
 MEMORY = "memory"
 """What is before the colon in the name of what a Python program has in memory."""
-_PATHS = {"csv": "file", "npz": "file", "text": "file", "folder": "folder"}
+_PATHS = {"csv": "file", "npz": "file", "text": "file or folder", "folder": "folder"}
 """Sources whose argument is a path, and what has to be there."""
 
 
@@ -23,13 +23,28 @@ def existing_path(dataset: str) -> Path:
     """Return the file or folder that `csv:PATH`, `npz:PATH`, `text:PATH` or `folder:PATH` names.
 
     Raises:
-        UserFileError: it is not there, or a folder where a file is meant, or the other way round.
+        UserFileError: it is not there, a folder where a file is meant or the other way round, or a pipe or a device, which
+            is not waited for.
     """
     form, _, argument = dataset.partition(":")
-    path = Path(argument).expanduser()
-    if not (path.is_dir() if _PATHS[form] == "folder" else path.is_file()):
-        raise UserFileError(f"{form}:PATH must name a {_PATHS[form]}. Received: {str(path)!r}, which is not one.")
+    try:
+        path = Path(argument).expanduser()
+        is_wanted = {"file": path.is_file(), "folder": path.is_dir()}
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserFileError(f"{form}:PATH must name a {_PATHS[form]}. Received: {argument!r} ({reason}).") from error
+    if not any(found for kind, found in is_wanted.items() if kind in _PATHS[form].split()):
+        raise UserFileError(f"{form}:PATH must name a {_PATHS[form]}. Received: {str(path)!r}, {_what_is(path)}.")
     return path
+
+
+def _what_is(path: Path) -> str:
+    """Say what is at a path where something else is wanted."""
+    if path.is_dir():
+        return "which is a folder"
+    if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
+        return "which is a pipe or a device: write what comes out of it to a file"
+    return "which is a file" if path.is_file() else "which is not one"
 
 
 def check_path(dataset: str) -> None:
@@ -80,6 +95,13 @@ class DataConfig(Frozen):
     rare: PositiveInt = Field(3, description="tables only: a word of fewer training rows becomes (other)")
     tokens: Literal["characters", "subwords"] = Field("characters", description="text only: what a line is cut into")
     vocabulary_size: int = Field(256, ge=4, description="text only: at most so many tokens")
+    text_field: str | None = Field(None, min_length=1, description="text only: the field of JSON objects that holds the text")
+    normalization: Literal["NFC", "NFKC", "none"] = Field(
+        "NFC", description="text only: the Unicode form that letters are written in, also of new texts"
+    )
+    line_ends: Literal["newline", "any"] = Field(
+        "newline", description="text only: a line ends at \\n or \\r\\n; any: also at form feeds, U+2028, ..."
+    )
     max_length: SizeLike = Field(
         "auto", description="text only: tokens of a line; longer ones are cut; auto: 99 of 100 lines are whole, 64 at most"
     )
@@ -97,6 +119,12 @@ class DataConfig(Frozen):
         if fold and not (fold[0] <= fold[1] >= 2):
             raise ValueError(f"must be [K, N] with 1 <= K <= N and N >= 2. Received: {list(fold)}")
         return fold
+
+    @model_validator(mode="after")
+    def _of_texts(self) -> "DataConfig":
+        if self.text_field and not self.dataset.startswith("text:"):
+            raise ValueError(f"text_field goes with text:FILE.jsonl. Received: {self.text_field!r} for {self.dataset}")
+        return self
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())

@@ -36,7 +36,10 @@ PUBLISHED: dict[str, Any] = {
     },
 }
 """What a protocol that does not speak of these means: presets, and runs that were written before the data could decide them."""
-RECORDED: dict[str, Any] = {**PUBLISHED, "data": {"copies": "apart", "stratify": False}}
+RECORDED: dict[str, Any] = {
+    **PUBLISHED,
+    "data": {"copies": "apart", "stratify": False, "normalization": "none", "line_ends": "any"},
+}
 """What a run means that does not speak of these: it was written before there was a choice."""
 
 

@@ -10,7 +10,6 @@ from vae_tf.data.notes import few
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
-from vae_tf.data.text import END
 from vae_tf.errors import UserValueError
 from vae_tf.parts.known import find
 
@@ -54,7 +53,6 @@ def probe(dataset: Dataset, likelihood_kind: str, config: DataConfig | None = No
         *likelihood.warnings(spec, x),
         *_constant(dataset, x),
         *_few(dataset),
-        *_full(dataset),
         *notes,
         *_classes(dataset),
         *_copies(dataset, config),
@@ -97,17 +95,6 @@ def _place(place: list[int], spec: DatasetSpec) -> str:
 def _constant(dataset: Dataset, x: np.ndarray) -> Iterable[str]:
     if len(x) > 1 and bool((x == x[0]).all()):
         yield f"All training examples of {dataset.spec.name} that were looked at are equal: there is nothing to learn."
-
-
-def _full(dataset: Dataset) -> Iterable[str]:
-    """Say how many texts have no end: they are as long as they may be, or were longer."""
-    if not dataset.spec.is_text:
-        return
-    splits = [split for split in dataset.splits.values() if isinstance(split, ArraySplit)]
-    full, count = sum(int((split.x[:, -1] != END).sum()) for split in splits), sum(split.num_examples for split in splits)
-    if full:
-        length = dataset.spec.num_dims
-        yield f"{full:,} of {count:,} lines fill the {length} tokens of data.max_length: what was longer is cut there."
 
 
 def _classes(dataset: Dataset) -> Iterable[str]:

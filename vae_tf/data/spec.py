@@ -45,6 +45,7 @@ class DatasetSpec(BaseModel):
         factor_sizes: how many values every factor has.
         vocabulary: a text's tokens by number; 0 ends a text, 1 is anything unknown. Empty where the data are no text.
         tokenizer: how text becomes subwords, in the JSON of the tokenizers library; empty where tokens are characters.
+        normalization: the Unicode form of a text's letters: texts are brought into it before they become tokens.
         fingerprint: a hash that changes when the data change.
 
     Example:
@@ -74,6 +75,7 @@ class DatasetSpec(BaseModel):
     factor_sizes: tuple[int, ...] = ()
     vocabulary: tuple[str, ...] = ()
     tokenizer: str = ""
+    normalization: Literal["none", "NFC", "NFKC"] = "none"
     fingerprint: str = ""
 
     @property
