@@ -107,6 +107,9 @@ class DataConfig(Frozen):
     )
     counts: bool = Field(False, description="csv and npz: keep whole numbers as they are, for a likelihood of counts")
     window: PositiveInt | None = Field(None, description="csv, npz and waves, rows in time: examples are so many rows on end")
+    series: bool | None = Field(
+        None, description="npz: [N, T, D] are series of T steps; false: pictures [N, H, W]; default: by the values"
+    )
     train_on_validation: bool = Field(False, description="for a last fit, when all is chosen")
     classes: tuple[Text, ...] | None = Field(None, min_length=1, description="use only examples with these labels")
     limit: PositiveInt | None = Field(None, description="use only the first N examples of every split")
@@ -121,7 +124,9 @@ class DataConfig(Frozen):
         return fold
 
     @model_validator(mode="after")
-    def _of_texts(self) -> "DataConfig":
+    def _of_its_form(self) -> "DataConfig":
+        if self.series is not None and self.dataset.partition(":")[0] in _PATHS.keys() - {"npz"}:
+            raise ValueError(f"series goes with arrays, npz:PATH. Received: {self.series} for {self.dataset}")
         if self.text_field and not self.dataset.startswith("text:"):
             raise ValueError(f"text_field goes with text:FILE.jsonl. Received: {self.text_field!r} for {self.dataset}")
         return self

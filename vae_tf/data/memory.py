@@ -87,6 +87,8 @@ def load_memory(config: DataConfig, known: DatasetSpec | None = None) -> Dataset
         with_labels = any(labels is not None for _, labels in pairs.values())
         return _text_dataset({split: part or [] for split, part in texts.items()}, config, known, with_labels)
     _refuse(config, _TABLE_ONLY, "arrays")
+    if known and config.series is None and not config.window:
+        config = config.model_copy(update={"series": known.is_series})
     return _array_dataset(pairs, config)
 
 
@@ -156,7 +158,10 @@ def _text_dataset(texts: Mapping[str, list[str]], config: DataConfig, known: Dat
 
 
 def _array_dataset(pairs: Mapping[str, tuple[Any, Any]], config: DataConfig) -> Dataset:
-    x = {split: (f"x of {split}", np.asarray(array)) for split, (array, _) in pairs.items()}
+    x = {
+        split: (f"x of {split}", array if isinstance(array, np.ma.MaskedArray) else np.asarray(array))
+        for split, (array, _) in pairs.items()
+    }
     labels = {split: (f"labels of {split}", _plain(given)) for split, (_, given) in pairs.items() if given is not None}
     return make_array_dataset(x, labels, config, config.dataset)
 

@@ -22,6 +22,7 @@ __all__ = [
     "binned",
     "check_groups",
     "count_fields",
+    "is_rounded",
     "label_ids",
     "standardization",
     "support_fields",
@@ -31,6 +32,10 @@ __all__ = [
 _EQUAL_ALONE = (
     "data.copies=similar looks for near-equal rows in tables of numbers without gaps only: here equal rows alone stay together."
 )
+
+
+_ROUNDING = 1e-4
+"""Share of what values vary that float32 may round them by; else they stay doubles until they are scaled."""
 
 
 class Groups(NamedTuple):
@@ -78,6 +83,24 @@ def standardization(train: np.ndarray) -> dict[str, Any]:
     deviation = np.where((lowest == highest) | (deviation == 0), 1.0, deviation)
     shift, scale = np.atleast_1d(mean).tolist(), np.atleast_1d(deviation).tolist()
     return {"value_support": "real", "shift": tuple(shift), "scale": tuple(scale)}
+
+
+def is_rounded(train: np.ndarray) -> bool:
+    """Tell whether float32 would round training values by much of what they vary: seconds since 1970 and the like.
+
+    Args:
+        train: [N, ...]; as `standardization`.
+
+    Example:
+        >>> is_rounded(1.7e9 + np.arange(9.0)[:, None]), is_rounded(np.arange(9.0)[:, None])
+        (True, False)
+    """
+    if train.dtype.itemsize <= 2 or train.dtype == np.float32:
+        return False
+    axes = {2: (0,), 3: (0, 1)}.get(train.ndim)
+    with np.errstate(over="ignore"):
+        error = np.abs(train - train.astype(np.float32).astype(np.float64)).max(axes)
+    return bool((error > _ROUNDING * train.std(axes, np.float64)).any())
 
 
 def support_fields(arrays: Iterable[np.ndarray], train: np.ndarray) -> dict[str, Any]:
