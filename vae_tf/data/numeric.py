@@ -245,17 +245,31 @@ def _series_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
     pieces = {name: (name, slice(0, len(rows))) for name, rows in x.items()}
     for name, start, stop in zip(["train", *missing], [0, *stops[:-1]], stops, strict=True):
         pieces[name] = ("train", slice(start, stop))
+    _check_rows(x, pieces, config)
     return {name: _windows(x, labels, *pieces[name], config) for name in SPLIT_NAMES}
+
+
+def _check_rows(x: Mapping[str, np.ndarray], pieces: Mapping[str, tuple[str, slice]], config: DataConfig) -> None:
+    """Check that rows are in time, and enough in every split for a window."""
+    if any(array.ndim != 2 for array in x.values()):
+        raise UserValueError(
+            f"data.window is for rows in time, [T, D]. Received: shape {list(x['train'].shape)}. Leave it out."
+        )
+    lengths = {name: len(range(*rows.indices(len(x[source])))) for name, (source, rows) in pieces.items()}
+    short = next((name for name in SPLIT_NAMES if lengths[name] < (config.window or 1)), None)
+    if short and (config.holds_out or short == "train"):
+        raise UserValueError(
+            f"data.window must be at most the rows in time of every split. Received: {config.window}, for {lengths[short]:,} "
+            f"rows of {short} ({sum(lengths.values()):,} in all). Make it smaller, or hold out more (data.{short}_fraction)."
+        )
 
 
 def _windows(
     x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], source: str, rows: slice, config: DataConfig
 ) -> ArraySplit:
     values, length = x[source][rows], config.window or 1
-    if values.ndim != 2 or len(values) < length:
-        raise UserValueError(
-            f"data.window must be at most the rows in time of every split. Received: {length} for shape {list(values.shape)}."
-        )
+    if len(values) < length:
+        return ArraySplit(np.empty((0, length, values.shape[1]), values.dtype), np.empty(0, np.int64))
     view = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)[: config.limit]
     ids = labels[source][rows][length - 1 :] if source in labels else np.full(len(view), NO_LABEL, np.int64)
     return ArraySplit(np.ascontiguousarray(view.swapaxes(1, 2)), ids[: len(view)])

@@ -8,6 +8,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data.copies import describe_copies
 from vae_tf.data.notes import few
 from vae_tf.data.pipeline import Dataset
+from vae_tf.data.series import describe_columns_in_time
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
 from vae_tf.errors import UserValueError
@@ -52,6 +53,7 @@ def probe(dataset: Dataset, likelihood_kind: str, config: DataConfig | None = No
     return [
         *likelihood.warnings(spec, x),
         *_constant(dataset, x),
+        *describe_columns_in_time(dataset, bool(config.window)),
         *_few(dataset),
         *notes,
         *_classes(dataset),
@@ -89,7 +91,8 @@ def _check_values(name: str, x: np.ndarray, spec: DatasetSpec) -> None:
 def _place(place: list[int], spec: DatasetSpec) -> str:
     if spec.is_image:
         return f"pixel (row, column, channel) = {tuple(place)}"
-    return f"column {spec.feature_names[place[0]]!r}" if spec.feature_names else f"feature {place[0]}"
+    step = f"step {place[0]}, " if spec.is_series else ""
+    return step + (f"column {spec.feature_names[place[-1]]!r}" if spec.feature_names else f"feature {place[-1]}")
 
 
 def _constant(dataset: Dataset, x: np.ndarray) -> Iterable[str]:
