@@ -1,3 +1,4 @@
+import re
 from itertools import chain
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def test_objects_are_refused_without_being_unpickled(write_npz):
 def test_values_that_are_not_finite_are_located(write_npz, value):
     x = np.zeros((10, 3, 4))
     x[7, 2, 1] = value
-    with pytest.raises(UserValueError, match=rf"x must hold finite numbers. Received: {value} in example 7 at \[2, 1, 0\]"):
+    with pytest.raises(UserValueError, match=rf"x must hold finite numbers. Received: {value} in example 7 at \[2, 1\]"):
         load(write_npz(x=x))
 
 
@@ -138,12 +139,12 @@ def test_shapes_must_agree(write_npz):
     "arrays", [{"x": 1, "z": 1}, {"x_test": 1, "x_validation": 1}, {"x_train": 1, "y": 1}, {"x": 1, "y_train": 1}, {}]
 )
 def test_wrong_names_are_listed(write_npz, arrays):
-    received = ", ".join(sorted(arrays)) or "nothing"
-    with pytest.raises(UserValueError, match=rf"must hold x \(and y\), or x_train, .* Received: {received}\."):
+    received = ", ".join(f"{name} [5, 2]" for name in sorted(arrays)) or "nothing"
+    with pytest.raises(UserValueError, match=rf"must hold x \(and y\), or x_train, .* Received: {re.escape(received)}\."):
         load(write_npz(**{name: np.zeros((5, 2)) for name in arrays}))
 
 
-@pytest.mark.parametrize("y", [np.zeros(4, int), np.zeros((5, 2), int), np.zeros(5)])
+@pytest.mark.parametrize("y", [np.zeros(4, int), np.zeros((5, 2), int), np.zeros(5, complex)])
 def test_wrong_labels(write_npz, y):
     with pytest.raises(UserValueError, match=r"y must hold one whole number or text for each of 5 examples. Received: "):
         load(write_npz(x=np.zeros((5, 2)), y=y))

@@ -135,7 +135,7 @@ def test_settings_mean_what_they_mean_for_files():
         ({"train": X, "test": X[:, :2]}, {}, r"examples of one shape. Received: x_train \[3\], x_test \[2\]"),
         ({"train": table(), "test": X}, {}, "in the same form"),
         ((X, Y[:3]), {}, r"labels of train must hold one whole number or text for each of 50 examples"),
-        ((X, Y / 2), {}, "labels of train must hold one whole number"),
+        ((X, Y / 2), {}, "labels of train must hold whole numbers or text"),
         (X.astype(str), {}, "x of train must hold numbers"),
         (np.where(X > 2, np.nan, X), {}, "x of train must hold finite numbers"),
         (X, {"label_column": "a"}, "data.label_column does not go with arrays"),

@@ -33,7 +33,7 @@ def test_lines_that_are_cut_are_counted():
     dataset = _dataset(["abc"] * 10 + ["abcdefgh"] * 4, max_length=5)
     assert dataset.spec.num_dims == 5
     (text,) = _cut(dataset)
-    assert text.startswith("4 of 20 lines fill the 5 tokens")
+    assert text.startswith("4 of 20 texts are cut to the 5 tokens of data.max_length: the longest has 8")
 
 
 def test_a_plan_says_what_the_length_became_and_keeps_it():

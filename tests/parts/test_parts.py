@@ -179,7 +179,7 @@ def test_the_data_give_by_name(make_spec):
     [
         (2, {"kind": "constant", "value": 2.0}),
         ("1e-3", {"kind": "constant", "value": 0.001}),
-        ("linear", {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 1000, "after": 0}),
+        ("linear", {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": "auto", "after": 0}),
         (
             {"kind": "stepwise", "every": 3, "schedule": 0.5},
             {"kind": "stepwise", "schedule": {"kind": "constant", "value": 0.5}, "every": 3},

@@ -1,7 +1,7 @@
 """Between what a person has (arrays, DataFrames, texts, in raw units) and the model's rows; answers have the same form."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from vae_tf.data.memory import as_texts, table_of_frame
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.table import known_rows
 from vae_tf.data.table_arrow import made_columns
-from vae_tf.data.text import decode_text, encode_text
+from vae_tf.data.text import decode_text, describe_texts, tokens_of
+from vae_tf.data.text_files import clean_text
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.asked_rows import AskedRows
 from vae_tf.models.vae import VAE
@@ -54,7 +55,7 @@ class Exchange:
         """
         texts = as_texts(x) if self.spec.is_text else None
         if texts is not None:
-            return encode_text(self.spec, texts)
+            return self._tokens(texts)
         array = self._rows(x) if is_frame(x) else _numbers(x, self.spec.raw_dtype)
         if self._without_channel == array.shape[1:]:
             array = array[..., np.newaxis]
@@ -74,6 +75,13 @@ class Exchange:
         for note in notes:
             warnings.warn(note.text, stacklevel=4)
         return x
+
+    def _tokens(self, texts: Sequence[str]) -> np.ndarray:
+        """Return texts as token numbers; what is cut or not in the vocabulary is told."""
+        tokens = tokens_of(self.spec, [clean_text(text, self.spec.normalization) for text in texts])
+        for note in describe_texts(self.spec, [tokens], "the training texts do not have them"):
+            warnings.warn(note.text, stacklevel=4)
+        return tokens.x
 
     def labelled(self, x: Any, labels: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """Return examples and the numbers of their labels; see `examples` and `labels`."""

@@ -68,7 +68,7 @@ def train(  # noqa: PLR0913 - the options of the command line
     Raises:
         UserValueError: settings, data and model do not fit each other; the message says what to change.
         UserFileError: a file is missing or damaged, or the run cannot be written.
-        NonFiniteLossError: the loss blew up; the last good epoch is kept.
+        NonFiniteLossError: the loss blew up; the last good epoch is kept, if there is one.
 
     Example:
         >>> import tempfile

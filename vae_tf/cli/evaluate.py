@@ -97,9 +97,12 @@ def _cross_validate(run: "RunDirectory", folds: int, as_json: bool) -> None:
 
 
 def _show_folds(run: Path, found: "CrossValidation") -> None:
+    from vae_tf.evaluation.uncertainty import error_text
+
     names = {"negative_elbo": "negative ELBO", "nll": "NLL"}
+    count = found.num_examples
     numbers = {
-        f"{names[name]} of {found.num_examples:,} examples": f"{mean:.2f} ± {found.stderrs[name]:.2f} nats"
+        f"{names[name]} of {count:,} examples": f"{mean:.2f}{error_text(found.stderrs[name], count)} nats"
         for name, mean in found.means.items()
     }
     spreads = {f"{names[name]}, spread of the folds": f"{spread:.2f} nats" for name, spread in found.spreads.items()}
@@ -108,7 +111,11 @@ def _show_folds(run: Path, found: "CrossValidation") -> None:
         highlight=False,
     )
     rows = [
-        [str(number), str(one["num_examples"]), *(f"{one[name]:.2f} ± {one[f'{name}_stderr']:.2f}" for name in found.means)]
+        [
+            str(number),
+            str(one["num_examples"]),
+            *(f"{one[name]:.2f}{error_text(one[f'{name}_stderr'], one['num_examples'])}" for name in found.means),
+        ]
         for number, one in enumerate(found.folds, 1)
     ]
     console.print(table("Folds", ["fold", "examples", *(names[name] for name in found.means)], rows), highlight=False)

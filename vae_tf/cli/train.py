@@ -153,10 +153,13 @@ def _has_folds(config: "RunConfig") -> bool:
 
 
 def _show(run: str, results: dict[str, Any], trained: "TrainedRun") -> None:
+    from vae_tf.evaluation.uncertainty import error_text
+
+    error, nll_error = (error_text(results[name], results["num_examples"]) for name in ("negative_elbo_stderr", "nll_stderr"))
     rows = {
         "run directory": run,
-        "test negative ELBO": f"{results['negative_elbo']:.2f} ± {results['negative_elbo_stderr']:.2f} nats",
-        "test NLL": f"{results['nll']:.2f} ± {results['nll_stderr']:.2f} nats ({results['num_samples']} samples)"
+        "test negative ELBO": f"{results['negative_elbo']:.2f}{error} nats",
+        "test NLL": f"{results['nll']:.2f}{nll_error} nats ({results['num_samples']} samples)"
         if results["nll"] is not None
         else "none: an autoencoder has no density",
         "KL": f"{results['kl']:.2f} nats",

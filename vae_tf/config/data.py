@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from PIL import ImageColor
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from vae_tf.errors import UserFileError
 from vae_tf.parts.settings import Frozen
@@ -16,7 +16,7 @@ ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""
 MEMORY = "memory"
 """What is before the colon in the name of what a Python program has in memory."""
-_PATHS = {"csv": ("file", "folder"), "npz": ("file",), "text": ("file",), "folder": ("folder",)}
+_PATHS = {"csv": ("file", "folder"), "npz": ("file",), "text": ("file", "folder"), "folder": ("folder",)}
 """Sources whose argument is a path, and what may be there."""
 _TABLES = (".csv", ".tsv", ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _PACKED = (".gz", ".bz2", ".zst")
@@ -41,16 +41,29 @@ def existing_path(dataset: str) -> Path:
     """Return the file or folder that `csv:PATH`, `npz:PATH`, `text:PATH` or `folder:PATH` names.
 
     Raises:
-        UserFileError: it is not there, or a folder where a file is meant, or the other way round.
+        UserFileError: it is not there, a folder where a file is meant or the other way round, or a pipe or a device, which
+            is not waited for.
     """
     form, _, argument = dataset.partition(":")
-    path = Path(argument).expanduser()
-    found = "file" if path.is_file() else "folder" if path.is_dir() else ""
+    wanted = " or a ".join(_PATHS[form])
+    try:
+        path = Path(argument).expanduser()
+        found = "file" if path.is_file() else "folder" if path.is_dir() else ""
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserFileError(f"{form}:PATH must name a {wanted}. Received: {argument!r} ({reason}).") from error
     if found not in _PATHS[form]:
-        raise UserFileError(
-            f"{form}:PATH must name a {' or a '.join(_PATHS[form])}. Received: {str(path)!r}, which is not one."
-        )
+        raise UserFileError(f"{form}:PATH must name a {wanted}. Received: {str(path)!r}, {_what_is(path)}.")
     return path
+
+
+def _what_is(path: Path) -> str:
+    """Say what is at a path where something else is wanted."""
+    if path.is_dir():
+        return "which is a folder"
+    if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
+        return "which is a pipe or a device: write what comes out of it to a file"
+    return "which is a file" if path.is_file() else "which is not one"
 
 
 def check_path(dataset: str) -> None:
@@ -123,11 +136,21 @@ class DataConfig(Frozen):
     rare: PositiveInt = Field(3, description="tables only: a word of fewer training rows becomes (other)")
     tokens: Literal["characters", "subwords"] = Field("characters", description="text only: what a line is cut into")
     vocabulary_size: int = Field(256, ge=4, description="text only: at most so many tokens")
+    text_field: str | None = Field(None, min_length=1, description="text only: the field of JSON objects that holds the text")
+    normalization: Literal["NFC", "NFKC", "none"] = Field(
+        "NFC", description="text only: the Unicode form that letters are written in, also of new texts"
+    )
+    line_ends: Literal["newline", "any"] = Field(
+        "newline", description="text only: a line ends at \\n or \\r\\n; any: also at form feeds, U+2028, ..."
+    )
     max_length: SizeLike = Field(
         "auto", description="text only: tokens of a line; longer ones are cut; auto: 99 of 100 lines are whole, 64 at most"
     )
     counts: bool = Field(False, description="csv and npz: keep whole numbers as they are, for a likelihood of counts")
     window: PositiveInt | None = Field(None, description="csv, npz and waves, rows in time: examples are so many rows on end")
+    series: bool | None = Field(
+        None, description="npz: [N, T, D] are series of T steps; false: pictures [N, H, W]; default: by the values"
+    )
     train_on_validation: bool = Field(False, description="for a last fit, when all is chosen")
     classes: tuple[Text, ...] | None = Field(None, min_length=1, description="use only examples with these labels")
     limit: PositiveInt | None = Field(None, description="use only the first N examples of every split")
@@ -158,6 +181,14 @@ class DataConfig(Frozen):
         if not is_solid:
             raise ValueError(f"must be a colour: a name, such as white, or #rrggbb. Received: {background!r}")
         return background
+
+    @model_validator(mode="after")
+    def _of_its_form(self) -> "DataConfig":
+        if self.series is not None and self.dataset.partition(":")[0] in _PATHS.keys() - {"npz"}:
+            raise ValueError(f"series goes with arrays, npz:PATH. Received: {self.series} for {self.dataset}")
+        if self.text_field and not self.dataset.startswith("text:"):
+            raise ValueError(f"text_field goes with text:FILE.jsonl. Received: {self.text_field!r} for {self.dataset}")
+        return self
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())

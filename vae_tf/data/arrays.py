@@ -1,32 +1,32 @@
 """`npz:PATH`: NumPy arrays `x` and `y`, or `x_train`, `x_test`, `x_validation` and their labels; and arrays in memory."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
 from vae_tf.config import DataConfig, existing_path
-from vae_tf.data.numeric import Groups, array_splits, check_groups, count_fields, label_ids, support_fields
+from vae_tf.data.array_files import read_arrays
+from vae_tf.data.array_names import NamedArrays, as_labels, sort_out
+from vae_tf.data.notes import Note
+from vae_tf.data.numeric import Groups, array_splits, check_groups, count_fields, is_rounded, label_ids, support_fields
 from vae_tf.data.partition import SPLIT_NAMES
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.errors import UserValueError
 
-__all__ = ["NamedArrays", "load_arrays", "load_npz", "make_array_dataset"]
+__all__ = ["load_arrays", "load_npz", "make_array_dataset"]
 
-NamedArrays = Mapping[str, tuple[str, np.ndarray]]
-"""Split to an array and what it is called in messages."""
-
-_LAYOUTS = "x (and y), or x_train, x_test, x_validation (and y_train, ...), and what data.group names"
+_GREYS = 65535
+"""Greatest grey level that pictures have, as whole numbers."""
 
 
 def load_npz(config: DataConfig) -> Dataset:
     """Load the arrays of a NumPy archive.
 
     Bytes become [0, 1] (or stay {0, 1}), booleans {0, 1}, floats in [0, 1] stay; other numbers are standardised with the
-    training split's statistics: for each feature of flat examples [N, D], for all pixels of images [N, H, W(, C)].
+    training split's statistics: for each feature of flat examples [N, D] and of series [N, T, D], for all pixels of images
+    [N, H, W(, C)].
 
     Args:
         config: `dataset` is `npz:PATH`.
@@ -39,7 +39,7 @@ def load_npz(config: DataConfig) -> Dataset:
         UserValueError: names, shapes or types of the arrays are wrong, or a value is not finite.
     """
     path = existing_path(config.dataset)
-    return load_arrays(_read(path), config, str(path))
+    return load_arrays(read_arrays(path), config, str(path))
 
 
 def load_arrays(arrays: Mapping[str, np.ndarray], config: DataConfig, source: str) -> Dataset:
@@ -57,8 +57,9 @@ def load_arrays(arrays: Mapping[str, np.ndarray], config: DataConfig, source: st
     keys = {split: f"{config.group}_{split}" for split in SPLIT_NAMES} if "x_train" in arrays else {"train": f"{config.group}"}
     groups = {split: (key, arrays[key]) for split, key in keys.items() if config.group and key in arrays and key != "x"}
     rest = {name: array for name, array in arrays.items() if name not in {key for key, _ in groups.values()}}
-    x, labels = _sort_out(rest, source)
-    return make_array_dataset(x, labels, config, source, _groups(groups, x, config, source))
+    x, labels, told = sort_out(rest, source)
+    dataset = make_array_dataset(x, labels, config, source, _groups(groups, x, config, source))
+    return replace(dataset, notes=(Note(f"{source}: {told}."), *dataset.notes)) if told else dataset
 
 
 def make_array_dataset(
@@ -76,74 +77,108 @@ def make_array_dataset(
     Raises:
         UserValueError: shapes or types of the arrays are wrong, or a value is not finite.
     """
-    x = {name: _examples(array, f"{source}: {key}") for name, (key, array) in arrays.items()}
+    checked = {name: _checked(array, f"{source}: {key}", config) for name, (key, array) in arrays.items()}
+    is_series, reason = _is_series(checked, config)
+    x = _converted({name: _shaped(array, is_series) for name, array in checked.items()})
     _check_shapes(x, source)
-    ids, names = label_ids({name: _labels(*named, len(x[name]), source) for name, named in labels.items()})
+    given = {name: as_labels(*named, len(x[name]), source) for name, named in labels.items()}
+    ids, names = label_ids({name: found for name, (found, _) in given.items()})
     splits, cut, notes = array_splits(x, ids, config, groups)
     support = count_fields(x, source) if config.counts else support_fields(x.values(), splits["train"].x)
     event_shape = splits["train"].x.shape[1:]
     spec = DatasetSpec(name=config.dataset, event_shape=event_shape, label_names=names, **support)
-    return Dataset(spec, splits, cut, notes)
+    account = _account(arrays, x, labels, {name: done for name, (_, done) in given.items()})
+    told = (Note(f"{source}: {account}."), *([Note(f"{source}: {reason}")] if reason else []))
+    return Dataset(spec, splits, cut, (*told, *notes))
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open("rb") as file:
-            found = np.load(file, allow_pickle=False)
-            return {"x": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = "arrays of Python objects" if "allow_pickle" in str(error) else " ".join(str(error).split())
-        raise UserFileError(
-            f"{path} must be a NumPy archive of plain numbers. Received: {reason.rstrip('.')}. "
-            f"Write it with numpy.savez(path, x=array)."
-        ) from error
+def _account(arrays: NamedArrays, x: Mapping[str, np.ndarray], labels: NamedArrays, done: Mapping[str, str]) -> str:
+    """Say what the arrays are, and as what they are read."""
+    said = []
+    for name, (key, array) in arrays.items():
+        as_type = f", read as {x[name].dtype}" if x[name].dtype != array.dtype else ""
+        said.append(f"{key} {list(array.shape)} {array.dtype.name}{as_type}")
+    said += [
+        f"{key} {list(array.shape)} {array.dtype.name}{f', read {done[name]}' if done[name] else ''}"
+        for name, (key, array) in labels.items()
+    ]
+    return "; ".join(said)
 
 
-def _sort_out(arrays: Mapping[str, np.ndarray], source: str) -> tuple[NamedArrays, NamedArrays]:
-    """Find the examples and the labels of each split: split to (name in the file, array)."""
-    others = [name for name in arrays if name != "y"]
-    if len(others) == 1 and "x_train" not in arrays:
-        keys = {"train": others[0]}
-        label_keys = {"train": "y"}
-    else:
-        keys = {split: f"x_{split}" for split in SPLIT_NAMES}
-        label_keys = {split: f"y_{split}" for split in SPLIT_NAMES}
-    x = {split: (key, arrays[key]) for split, key in keys.items() if key in arrays}
-    y = {split: (key, arrays[key]) for split, key in label_keys.items() if key in arrays}
-    unused = set(arrays) - {key for key, _ in (*x.values(), *y.values())}
-    if "train" not in x or unused or not set(y) <= set(x):
-        raise UserValueError(f"{source} must hold {_LAYOUTS}. Received: {', '.join(sorted(arrays)) or 'nothing'}.")
-    return x, y
-
-
-def _examples(array: np.ndarray, where: str) -> np.ndarray:
-    """Check one array of examples and give it the shape [N, D] or [N, H, W, C]."""
+def _checked(array: np.ndarray, where: str, config: DataConfig) -> np.ndarray:
+    """Check one array of examples: its type, its shape and its values."""
     if array.dtype.kind not in "buif":
         raise UserValueError(f"{where} must hold numbers. Received: {array.dtype}. Save it as floats or bytes.")
-    if array.ndim == 3:
-        array = array[..., None]
+    if isinstance(array, np.ma.MaskedArray):
+        if np.ma.is_masked(array):
+            raise UserValueError(
+                f"{where} must have all its values. Received: {int(np.ma.getmaskarray(array).sum()):,} masked ones."
+            )
+        array = array.data
+    if array.ndim == 1 and config.window and len(array):
+        array = array[:, np.newaxis]
     is_image = array.ndim == 4 and array.shape[3] <= 4
-    if not (array.ndim == 2 or is_image) or 0 in array.shape:
+    if not (array.ndim in (2, 3) or is_image) or 0 in array.shape:
         raise UserValueError(
-            f"{where} must be [N, D], [N, H, W] or [N, H, W, C] with 1 to 4 channels, and not empty. "
+            f"{where} must be [N, D], [N, H, W] or [N, H, W, C] with 1 to 4 channels, [N, T, D] for series, and not empty. "
             f"Received: shape {list(array.shape)}. Reshape or transpose it."
         )
-    array = array if array.dtype == np.uint8 else array.astype(np.uint8 if array.dtype == bool else np.float32)
     _refuse_not_finite(array, where)
     return array
 
 
 def _refuse_not_finite(array: np.ndarray, where: str) -> None:
-    if array.dtype == np.uint8 or bool(np.isfinite(array).all()):
+    if array.dtype.kind != "f" or bool((is_finite := np.isfinite(array)).all()):
         return
-    row, *place = (int(number) for number in np.argwhere(~np.isfinite(array))[0])
+    row, *place = (int(number) for number in np.argwhere(~is_finite)[0])
+    cure = "Remove or replace such values"
+    if array.ndim == 2 and np.isnan(array[row, place[0]]):
+        cure += "; or give a table, where a gap may be: csv:PATH, or pandas.DataFrame(x) in Python"
     raise UserValueError(
-        f"{where} must hold finite numbers. Received: {array[(row, *place)]} in example {row} at {place}. "
-        f"Remove or replace such values."
+        f"{where} must hold finite numbers. Received: {array[(row, *place)]} in example {row} at {place} "
+        f"({int((~is_finite).sum()):,} in all). {cure}."
     )
 
 
-def _check_shapes(x: dict[str, np.ndarray], source: str) -> None:
+def _is_series(arrays: Mapping[str, np.ndarray], config: DataConfig) -> tuple[bool, str]:
+    """Tell whether arrays of three axes are series, and what is to be said of that: nothing, of others.
+
+    Numbers on the real line are such, but for the whole numbers that greys are, and pictures as high as wide.
+    """
+    train = arrays["train"]
+    if train.ndim != 3 or any(array.ndim != 3 for array in arrays.values()):
+        return False, ""
+    _, steps, features = train.shape
+    series, pictures = f"series of {steps} steps of {features} numbers", f"pictures of {steps}x{features}"
+    if config.series is not None:
+        return config.series, f"{series if config.series else pictures} (data.series={str(config.series).lower()})."
+    is_real = not config.counts and any(map(_is_on_the_real_line, arrays.values()))
+    if is_real and steps != features:
+        return True, f"read as {series} (data.series=false: {pictures})."
+    return False, f"read as {pictures} (data.series=true: {series})."
+
+
+def _is_on_the_real_line(array: np.ndarray) -> bool:
+    """Whether values are neither shares nor grey levels."""
+    if array.dtype.kind == "b" or array.dtype == np.uint8 or (array.min() >= 0 and array.max() <= 1):
+        return False
+    return bool(array.min() < 0 or array.max() > _GREYS or (array != np.floor(array)).any())
+
+
+def _shaped(array: np.ndarray, is_series: bool) -> np.ndarray:
+    return array[..., np.newaxis] if array.ndim == 3 and not is_series else array
+
+
+def _converted(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return truth values as bytes, and all but bytes as float32, unless that rounds them by much of what they vary."""
+    wide = np.float64 if is_rounded(arrays["train"]) else np.float32
+    return {
+        name: array if array.dtype == np.uint8 else array.astype(np.uint8 if array.dtype.kind == "b" else wide, order="C")
+        for name, array in arrays.items()
+    }
+
+
+def _check_shapes(x: Mapping[str, np.ndarray], source: str) -> None:
     shapes = {name: list(array.shape[1:]) for name, array in x.items()}
     if any(shape != shapes["train"] for shape in shapes.values()):
         received = ", ".join(f"x_{name} {shape}" for name, shape in shapes.items())
@@ -160,14 +195,4 @@ def _groups(groups: NamedArrays, x: NamedArrays, config: DataConfig, source: str
             f"data.group={config.group} must name arrays of {source}, one name an example: {wanted}. "
             f"Received: {', '.join(key for key, _ in groups.values()) or 'none of them'}."
         )
-    return Groups({split: _labels(*named, len(x[split][1]), source).astype(str) for split, named in groups.items()})
-
-
-def _labels(key: str, array: np.ndarray, num_examples: int, source: str) -> np.ndarray:
-    """Check the labels, or groups, of one split: whole numbers or text, one an example."""
-    if array.dtype.kind not in "buiU" or array.shape != (num_examples,):
-        raise UserValueError(
-            f"{source}: {key} must hold one whole number or text for each of {num_examples} examples. "
-            f"Received: {array.dtype} of shape {list(array.shape)}."
-        )
-    return array
+    return Groups({split: as_labels(*named, len(x[split][1]), source)[0].astype(str) for split, named in groups.items()})

@@ -15,14 +15,15 @@ import tensorflow as tf
 
 from vae_tf.config import DataConfig
 from vae_tf.data.arrays import make_array_dataset
-from vae_tf.data.copies import groups_of_lines
 from vae_tf.data.frames import column_names, is_frame
-from vae_tf.data.partition import SPLIT_NAMES, Traits, fill_splits
+from vae_tf.data.notes import Note
+from vae_tf.data.partition import SPLIT_NAMES
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.raw_table import GAPS, Table
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.table import make_table_dataset, refuse_repeated
-from vae_tf.data.text import make_text_dataset
+from vae_tf.data.text import divide_texts
+from vae_tf.data.text_files import clean_texts
 from vae_tf.errors import UserValueError
 
 __all__ = ["as_texts", "in_memory", "load_memory", "table_of_frame"]
@@ -83,8 +84,11 @@ def load_memory(config: DataConfig, known: DatasetSpec | None = None) -> Dataset
         _refuse(config, _OF_NUMBERS, "texts")
         if config.copies == "similar":
             raise UserValueError(f"data.copies does not go with texts in that way: leave it out. Received: {config.copies!r}.")
-        return _text_dataset({split: part or [] for split, part in texts.items()}, config)
+        with_labels = any(labels is not None for _, labels in pairs.values())
+        return _text_dataset({split: part or [] for split, part in texts.items()}, config, known, with_labels)
     _refuse(config, _TABLE_ONLY, "arrays")
+    if known and config.series is None and not config.window:
+        config = config.model_copy(update={"series": known.is_series})
     return _array_dataset(pairs, config)
 
 
@@ -134,20 +138,30 @@ def as_texts(x: Any) -> list[str] | None:
     array = np.asarray(x)
     if array.ndim != 1 or array.dtype.kind not in "USO":
         return None
-    texts = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in array.tolist()]
+    texts = [_decoded(text, row) if isinstance(text, bytes) else text for row, text in enumerate(array.tolist())]
     return texts if all(isinstance(text, str) for text in texts) else None
 
 
-def _text_dataset(texts: Mapping[str, list[str]], config: DataConfig) -> Dataset:
-    whole = {split: [" ".join(text.split()) for text in part if text.strip()] for split, part in texts.items()}
-    traits = Traits(equal=lambda: groups_of_lines(whole["train"]))
-    cut = fill_splits({split: np.arange(len(part)) for split, part in whole.items()}, config, traits)
-    lines = {name: [whole.get(name, whole["train"])[row] for row in part] for name, part in cut.rows.items()}
-    return replace(make_text_dataset(lines, config), cut=cut.names, notes=cut.notes)
+def _decoded(text: bytes, row: int) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise UserValueError(
+            f"Bytes must be texts in UTF-8. Received: {text[:40]!r} in row {row}. Decode them by their own encoding."
+        ) from error
+
+
+def _text_dataset(texts: Mapping[str, list[str]], config: DataConfig, known: DatasetSpec | None, with_labels: bool) -> Dataset:
+    dataset = divide_texts(clean_texts(texts, config), config, known)
+    told = (Note("Labels of texts are not used: models of texts take none.", is_warning=True),) if with_labels else ()
+    return replace(dataset, notes=(*told, *dataset.notes))
 
 
 def _array_dataset(pairs: Mapping[str, tuple[Any, Any]], config: DataConfig) -> Dataset:
-    x = {split: (f"x of {split}", np.asarray(array)) for split, (array, _) in pairs.items()}
+    x = {
+        split: (f"x of {split}", array if isinstance(array, np.ma.MaskedArray) else np.asarray(array))
+        for split, (array, _) in pairs.items()
+    }
     labels = {split: (f"labels of {split}", _plain(given)) for split, (_, given) in pairs.items() if given is not None}
     return make_array_dataset(x, labels, config, config.dataset)
 

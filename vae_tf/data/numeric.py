@@ -23,6 +23,7 @@ __all__ = [
     "binned",
     "check_groups",
     "count_fields",
+    "is_rounded",
     "label_ids",
     "standardization",
     "support_fields",
@@ -33,6 +34,10 @@ _EQUAL_ALONE = (
     "data.copies=similar looks for near-equal rows in tables of numbers without gaps only, and in memory: here equal rows "
     "alone stay together."
 )
+
+
+_ROUNDING = 1e-4
+"""Share of what values vary that float32 may round them by; else they stay doubles until they are scaled."""
 
 
 class Groups(NamedTuple):
@@ -103,6 +108,24 @@ def _sum(blocks: Iterable[np.ndarray]) -> np.ndarray:
         doubles = rows.astype(np.float64)
         total = np.add.reduce(np.concatenate([total[np.newaxis], doubles]) if len(total) else doubles, axis=0)
     return total
+
+
+def is_rounded(train: np.ndarray) -> bool:
+    """Tell whether float32 would round training values by much of what they vary: seconds since 1970 and the like.
+
+    Args:
+        train: [N, ...]; as `standardization`.
+
+    Example:
+        >>> is_rounded(1.7e9 + np.arange(9.0)[:, None]), is_rounded(np.arange(9.0)[:, None])
+        (True, False)
+    """
+    if train.dtype.itemsize <= 2 or train.dtype == np.float32:
+        return False
+    axes = {2: (0,), 3: (0, 1)}.get(train.ndim)
+    with np.errstate(over="ignore"):
+        error = np.abs(train - train.astype(np.float32).astype(np.float64)).max(axes)
+    return bool((error > _ROUNDING * train.std(axes, np.float64)).any())
 
 
 def support_fields(arrays: Iterable[np.ndarray], train: np.ndarray) -> dict[str, Any]:
@@ -263,17 +286,31 @@ def _series_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
     pieces = {name: (name, slice(0, len(rows))) for name, rows in x.items()}
     for name, start, stop in zip(["train", *missing], [0, *stops[:-1]], stops, strict=True):
         pieces[name] = ("train", slice(start, stop))
+    _check_rows(x, pieces, config)
     return {name: _windows(x, labels, *pieces[name], config) for name in SPLIT_NAMES}
+
+
+def _check_rows(x: Mapping[str, np.ndarray], pieces: Mapping[str, tuple[str, slice]], config: DataConfig) -> None:
+    """Check that rows are in time, and enough in every split for a window."""
+    if any(array.ndim != 2 for array in x.values()):
+        raise UserValueError(
+            f"data.window is for rows in time, [T, D]. Received: shape {list(x['train'].shape)}. Leave it out."
+        )
+    lengths = {name: len(range(*rows.indices(len(x[source])))) for name, (source, rows) in pieces.items()}
+    short = next((name for name in SPLIT_NAMES if lengths[name] < (config.window or 1)), None)
+    if short and (config.holds_out or short == "train"):
+        raise UserValueError(
+            f"data.window must be at most the rows in time of every split. Received: {config.window}, for {lengths[short]:,} "
+            f"rows of {short} ({sum(lengths.values()):,} in all). Make it smaller, or hold out more (data.{short}_fraction)."
+        )
 
 
 def _windows(
     x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], source: str, rows: slice, config: DataConfig
 ) -> ArraySplit:
     values, length = x[source][rows], config.window or 1
-    if values.ndim != 2 or len(values) < length:
-        raise UserValueError(
-            f"data.window must be at most the rows in time of every split. Received: {length} for shape {list(values.shape)}."
-        )
+    if len(values) < length:
+        return ArraySplit(np.empty((0, length, values.shape[1]), values.dtype), np.empty(0, np.int64))
     view = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)[: config.limit]
     ids = labels[source][rows][length - 1 :] if source in labels else np.full(len(view), NO_LABEL, np.int64)
     return ArraySplit(np.ascontiguousarray(view.swapaxes(1, 2)), ids[: len(view)])

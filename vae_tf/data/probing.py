@@ -8,9 +8,9 @@ from vae_tf.config import DataConfig
 from vae_tf.data.copies import describe_copies
 from vae_tf.data.notes import few
 from vae_tf.data.pipeline import Dataset
+from vae_tf.data.series import describe_columns_in_time
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
-from vae_tf.data.text import END
 from vae_tf.errors import UserValueError
 from vae_tf.parts.known import find
 
@@ -53,8 +53,8 @@ def probe(dataset: Dataset, likelihood_kind: str, config: DataConfig | None = No
     return [
         *likelihood.warnings(spec, x),
         *_constant(dataset, x),
+        *describe_columns_in_time(dataset, bool(config.window)),
         *_few(dataset),
-        *_full(dataset),
         *notes,
         *_classes(dataset),
         *_copies(dataset, config),
@@ -91,23 +91,13 @@ def _check_values(name: str, x: np.ndarray, spec: DatasetSpec) -> None:
 def _place(place: list[int], spec: DatasetSpec) -> str:
     if spec.is_image:
         return f"pixel (row, column, channel) = {tuple(place)}"
-    return f"column {spec.feature_names[place[0]]!r}" if spec.feature_names else f"feature {place[0]}"
+    step = f"step {place[0]}, " if spec.is_series else ""
+    return step + (f"column {spec.feature_names[place[-1]]!r}" if spec.feature_names else f"feature {place[-1]}")
 
 
 def _constant(dataset: Dataset, x: np.ndarray) -> Iterable[str]:
     if len(x) > 1 and bool((x == x[0]).all()):
         yield f"All training examples of {dataset.spec.name} that were looked at are equal: there is nothing to learn."
-
-
-def _full(dataset: Dataset) -> Iterable[str]:
-    """Say how many texts have no end: they are as long as they may be, or were longer."""
-    if not dataset.spec.is_text:
-        return
-    splits = [split for split in dataset.splits.values() if isinstance(split, ArraySplit)]
-    full, count = sum(int((split.x[:, -1] != END).sum()) for split in splits), sum(split.num_examples for split in splits)
-    if full:
-        length = dataset.spec.num_dims
-        yield f"{full:,} of {count:,} lines fill the {length} tokens of data.max_length: what was longer is cut there."
 
 
 def _classes(dataset: Dataset) -> Iterable[str]:

@@ -45,13 +45,14 @@ class Source(Part):
         raise UserNotImplementedError(self.lack("arrays"))
 
     def load_known(self, config: DataConfig, known: DatasetSpec) -> Dataset:
-        """Return the dataset as a model reads it that was trained on other data: where that makes no difference, as ever.
+        """Return the dataset as a model reads it that was trained on other data: series where those were; else as ever.
 
         Args:
             config: as `load`.
             known: the data that the model was trained on.
         """
-        return self.load(config)
+        is_open = config.series is None and not config.window
+        return self.load(config.model_copy(update={"series": known.is_series}) if is_open else config)
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset: its description, and the splits `train`, `validation` and `test`.

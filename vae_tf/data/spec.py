@@ -50,6 +50,7 @@ class DatasetSpec(BaseModel):
         vocabulary: a text's tokens by number; 0 ends a text, 1 is anything unknown. Empty where the data are no text.
         reading: of pictures, what is done to each; None: as ever, stretched, without what is transparent.
         tokenizer: how text becomes subwords, in the JSON of the tokenizers library; empty where tokens are characters.
+        normalization: the Unicode form of a text's letters: texts are brought into it before they become tokens.
         fingerprint: a hash that changes when the data change.
 
     Example:
@@ -80,6 +81,7 @@ class DatasetSpec(BaseModel):
     vocabulary: tuple[str, ...] = ()
     tokenizer: str = ""
     reading: Reading | None = None
+    normalization: Literal["none", "NFC", "NFKC"] = "none"
     fingerprint: str = ""
 
     @property

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ import tensorflow_datasets as tfds
 
 from vae_tf.config import DataConfig
 from vae_tf.data.images import byte_support, decode_image, fits_memory, image_spec
+from vae_tf.data.notes import Note
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.reading import Reading
+from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL, ArraySplit, StreamSplit
 from vae_tf.data.text import make_text_dataset
 from vae_tf.data.tfds_builders import open_builder
@@ -27,11 +29,12 @@ _NUM_SAMPLED = 256
 """Examples of a streamed dataset that decide whether its bytes are zeros and ones."""
 
 
-def load_tfds(config: DataConfig) -> Dataset:
+def load_tfds(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
     """Load a TFDS dataset of images or texts: prepared under `data_dir`, or downloaded and prepared there.
 
     Args:
         config: names the dataset as `name`, `name/config`, `name:version` or `name/config:version`.
+        known: data that a model was trained on: texts are read by its vocabulary and length.
 
     Returns:
         Splits of at most `config.limit` examples: raw bytes [B, height, width, channels] and labels.
@@ -43,7 +46,7 @@ def load_tfds(config: DataConfig) -> Dataset:
     builder = open_builder(config.dataset, config.data_dir)
     text_key = _text_key(builder.info.features)
     if text_key:
-        return _load_text(builder, text_key, config)
+        return _load_text(builder, text_key, config, known)
     reader = _make_reader(builder, config)
     pieces = resolve_splits(builder.info.splits, config)
     if config.limit:
@@ -66,13 +69,13 @@ def _text_key(features: Any) -> str | None:
     return texts[0] if len(texts) == 1 and not has_image else None
 
 
-def _load_text(builder: Any, key: str, config: DataConfig) -> Dataset:
+def _load_text(builder: Any, key: str, config: DataConfig, known: DatasetSpec | None) -> Dataset:
     """Read all texts of a dataset, and cut them into lines."""
     pieces = resolve_splits(builder.info.splits, config)
     try:
-        texts = {
+        contents = {
             name: [
-                example[key].decode("utf-8", "replace")
+                example[key]
                 for piece in parts
                 for example in builder.as_dataset(
                     tfds.core.ReadInstruction(piece.split, from_=piece.start, to=piece.stop, unit="abs")
@@ -84,7 +87,11 @@ def _load_text(builder: Any, key: str, config: DataConfig) -> Dataset:
         raise UserFileError(
             f"Cannot read the files in {builder.data_path}: {_plain(error.message)}. Prepare the dataset again."
         ) from error
-    return make_text_dataset(texts, config)
+    texts = {name: [content.decode("utf-8", "replace") for content in part] for name, part in contents.items()}
+    damaged = sum(text.encode() != content for name in texts for text, content in zip(texts[name], contents[name], strict=True))
+    dataset = make_text_dataset(texts, config, known)
+    told = f"{damaged:,} texts of {config.dataset} are no UTF-8 throughout: what cannot be read is U+FFFD there."
+    return replace(dataset, notes=(Note(told, is_warning=True), *dataset.notes)) if damaged else dataset
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from vae_tf.evaluation.generation import generate_examples
 from vae_tf.evaluation.nearness import nearest_training
 from vae_tf.evaluation.table_page import TablePage, make_table_page
 from vae_tf.evaluation.tables import assessment_tables, convergence_rows
+from vae_tf.evaluation.uncertainty import error_text
 from vae_tf.program import command_line
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.version import VERSION
@@ -113,9 +114,12 @@ def _section(reported: ReportedRun, comparison: Comparison, settings: Assessment
 
 def _cards(assessment: Assessment) -> list[dict[str, str]]:
     bounds, latent, generation = assessment.bounds, assessment.latent, assessment.generation
-    cards = [("negative ELBO", f"{bounds.negative_elbo:.2f}", f"± {bounds.negative_elbo_stderr:.2f} nats an example")]
+    error, nll_error = (
+        error_text(stderr, bounds.num_examples).strip() for stderr in (bounds.negative_elbo_stderr, bounds.nll_stderr)
+    )
+    cards = [("negative ELBO", f"{bounds.negative_elbo:.2f}", f"{error} nats an example")]
     if bounds.nll is not None:
-        cards.append((f"NLL, {bounds.num_samples:,} samples", f"{bounds.nll:.2f}", f"± {bounds.nll_stderr:.2f} nats"))
+        cards.append((f"NLL, {bounds.num_samples:,} samples", f"{bounds.nll:.2f}", f"{nll_error} nats"))
         cards.append(("bits/dim", f"{bounds.bits_per_dim:.3f}", "of the NLL"))
         cards.append(("KL", f"{bounds.kl:.2f}", "nats"))
     if latent and any(block.axes for block in latent.blocks):

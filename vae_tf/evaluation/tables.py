@@ -11,6 +11,7 @@ from vae_tf.evaluation.latent_statistics import BlockStatistics, InformationEsti
 from vae_tf.evaluation.nearness import Nearness
 from vae_tf.evaluation.obvious import ObviousComparison
 from vae_tf.evaluation.representation import Representation
+from vae_tf.evaluation.uncertainty import error_text
 
 __all__ = ["Rows", "assessment_tables", "convergence_rows", "obvious_brief", "obvious_rows", "obvious_text"]
 
@@ -75,14 +76,17 @@ def obvious_brief(row: ObviousComparison) -> str:
 
 def convergence_rows(bounds: BoundEstimates) -> list[tuple[str, str]]:
     """Return the NLL by the number of samples."""
-    return [(f"{row['num_samples']:,}", f"{row['nll']:.3f} ± {row['nll_stderr']:.3f}") for row in bounds.nll_at]
+    return [
+        (f"{row['num_samples']:,}", f"{row['nll']:.3f}{error_text(row['nll_stderr'], bounds.num_examples, 3)}")
+        for row in bounds.nll_at
+    ]
 
 
 def _bound_rows(bounds: BoundEstimates) -> Rows:
     has_nll = bounds.nll is not None
     return {
-        "negative ELBO": f"{bounds.negative_elbo:.3f} ± {bounds.negative_elbo_stderr:.3f} nats",
-        f"NLL ({bounds.num_samples:,} samples)": f"{bounds.nll:.3f} ± {bounds.nll_stderr:.3f} nats"
+        "negative ELBO": f"{bounds.negative_elbo:.3f}{error_text(bounds.negative_elbo_stderr, bounds.num_examples, 3)} nats",
+        f"NLL ({bounds.num_samples:,} samples)": f"{bounds.nll:.3f}{error_text(bounds.nll_stderr, bounds.num_examples, 3)} nats"
         if has_nll
         else "none: an autoencoder has no density",
         "reconstruction NLL": f"{bounds.reconstruction_nll:.3f} nats",

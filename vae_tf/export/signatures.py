@@ -18,6 +18,7 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.export.columns import ServedColumn, served_columns
 from vae_tf.export.functions import SCORE_SAMPLES, ServedFunctions, Tensors
 from vae_tf.export.rows import ServedRows
+from vae_tf.export.texts import clean_strings
 from vae_tf.models.vae import VAE
 
 __all__ = ["Input", "Signature", "array_signatures", "describe_signature", "example_request", "make_signatures"]
@@ -233,7 +234,7 @@ def _text_forms(signature: Signature, spec: DatasetSpec) -> list[Signature]:
     length = spec.event_shape[0]
 
     def of_strings(text: tf.Tensor, *rest: tf.Tensor) -> Tensors:
-        decoded = tf.strings.unicode_decode(text, "UTF-8").to_tensor(-2, shape=[None, length])
+        decoded = tf.strings.unicode_decode(clean_strings(text, spec), "UTF-8").to_tensor(-2, shape=[None, length])
         matches = tf.cast(decoded[..., tf.newaxis] == codes, tf.float32)
         found = tf.cast(tf.argmax(matches, axis=-1), tf.float32)
         known = tf.where(tf.reduce_max(matches, axis=-1) > 0, found, 1.0)

@@ -16,7 +16,7 @@ __all__ = ["LabelledSet", "SemiSupervised"]
 
 
 _BATCH = 100
-_WARM_UP = {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 2000}
+_WARM_UP = {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": "auto"}
 
 
 @keras.saving.register_keras_serializable("vae_tf")

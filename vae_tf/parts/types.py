@@ -14,6 +14,7 @@ __all__ = [
     "ANNEALED",
     "KL_WARM_UP",
     "Activation",
+    "AmountLike",
     "AugmentationLike",
     "AugmentationsLike",
     "Fraction",
@@ -75,12 +76,15 @@ class OrAuto:
 if TYPE_CHECKING:
     SizeLike: TypeAlias = int | Literal["auto"]
     NumberLike: TypeAlias = float | Literal["auto"]
+    AmountLike: TypeAlias = float | Literal["auto"]
     ShareLike: TypeAlias = float | Literal["auto"]
 else:
     SizeLike = Annotated[PositiveInt, OrAuto()]
     """A whole number > 0, or `auto`."""
     NumberLike = Annotated[PositiveFloat, OrAuto()]
     """A number > 0, or `auto`."""
+    AmountLike = Annotated[NonNegativeFloat, OrAuto()]
+    """A number >= 0, or `auto`."""
     ShareLike = Annotated[Fraction, OrAuto()]
     """A number from 0 to 1, or `auto`."""
 

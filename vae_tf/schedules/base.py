@@ -20,6 +20,7 @@ class Schedule(Part, keras.optimizers.schedules.LearningRateSchedule):
         is_weight: whether it is no function of the step, but where a learned weight starts.
         is_nested: whether it is made of another schedule, its argument `schedule`.
         as_rate: defaults that are others where it is a learning rate, by argument.
+        auto_steps: what `steps: auto` means, for people.
     """
 
     slot = "schedule"
@@ -27,6 +28,7 @@ class Schedule(Part, keras.optimizers.schedules.LearningRateSchedule):
     is_weight: ClassVar[bool] = False
     is_nested: ClassVar[bool] = False
     as_rate: ClassVar[dict[str, Any]] = {}
+    auto_steps: ClassVar[str] = "to the end of the training"
 
     @classmethod
     def within(cls, settings: Any, total: int) -> Any:

@@ -21,7 +21,7 @@ class Cosine(Schedule):
     Args:
         start: the first value.
         stop: the last one.
-        steps: training steps from one to the other; `auto`: what the training has left after `after`.
+        steps: training steps from one to the other; `auto`: what the training has left after `after` (10,000 without one).
         after: step at which it begins to move.
 
     Example:
@@ -41,7 +41,7 @@ class Cosine(Schedule):
         self,
         start: NonNegativeFloat = 1.0,
         stop: NonNegativeFloat = 0.0,
-        steps: SizeLike = 10_000,
+        steps: SizeLike = "auto",
         after: NonNegativeInt = 0,
     ) -> None:
         self.start = start

@@ -6,10 +6,12 @@ import tensorflow as tf
 from pydantic import Field
 
 from vae_tf.parts.registry import register
-from vae_tf.parts.types import NonNegativeFloat, PositiveInt
+from vae_tf.parts.types import NonNegativeFloat, PositiveInt, SizeLike
 from vae_tf.schedules.base import Schedule
 
 __all__ = ["Cyclical"]
+
+_STEPS = 2000
 
 
 @register("cyclical")
@@ -21,7 +23,7 @@ class Cyclical(Schedule):
     Args:
         start: value at the beginning of a cycle.
         stop: value at its end.
-        steps: training steps of a cycle.
+        steps: training steps of a cycle; `auto`: so many that the cycles fill the training (2,000 without one).
         ramp: share of a cycle in which the value moves.
         cycles: how many.
 
@@ -32,18 +34,24 @@ class Cyclical(Schedule):
     """
 
     as_rate: ClassVar[dict[str, Any]] = {"stop": 1e-3}
+    auto_steps = "cycles that fill the training"
+
+    @classmethod
+    def steps_within(cls, settings: Any, total: int) -> int:
+        """Return what makes the cycles fill the training."""
+        return int(total // settings.cycles)
 
     def __init__(
         self,
         start: NonNegativeFloat = 0.0,
         stop: NonNegativeFloat = 1.0,
-        steps: PositiveInt = 2000,
+        steps: SizeLike = "auto",
         ramp: Annotated[float, Field(gt=0, le=1)] = 0.5,
         cycles: PositiveInt = 4,
     ) -> None:
         self.start = start
         self.stop = stop
-        self.steps = steps
+        self.steps = _STEPS if steps == "auto" else steps
         self.ramp = ramp
         self.cycles = cycles
 

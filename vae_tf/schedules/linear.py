@@ -21,7 +21,7 @@ class Linear(Schedule):
     Args:
         start: the first value.
         stop: the last one.
-        steps: training steps from one to the other; `auto`: a fifth of the training, 1,000 at most.
+        steps: training steps from one to the other; `auto`: a fifth of the training, 1,000 at most (1,000 without one).
         after: step at which it begins to move.
 
     Example:
@@ -31,6 +31,7 @@ class Linear(Schedule):
     """
 
     as_rate: ClassVar[dict[str, Any]] = {"stop": 1e-3}
+    auto_steps = "a fifth of the steps, 1,000 at most"
 
     @classmethod
     def steps_within(cls, settings: Any, total: int) -> int:
@@ -41,7 +42,7 @@ class Linear(Schedule):
         self,
         start: NonNegativeFloat = 0.0,
         stop: NonNegativeFloat = 1.0,
-        steps: SizeLike = 1000,
+        steps: SizeLike = "auto",
         after: NonNegativeInt = 0,
     ) -> None:
         self.start = start

@@ -29,15 +29,20 @@ class NonFiniteLossError(UserError, ArithmeticError):
 class FiniteGuard(keras.callbacks.Callback):
     """Stops training when the loss is not finite, naming the step and the term that blew up.
 
-    Nothing of the broken epoch is saved: the last checkpoint stays good.
+    Nothing of the broken epoch is saved: the last checkpoint, if there is one, stays good.
+
+    Args:
+        plan: the training in steps.
+        store: where checkpoints are, for what is said of them.
 
     Raises:
         NonFiniteLossError: in training or validation.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, store: CheckpointStore | None = None) -> None:
         super().__init__()
         self.plan = plan
+        self.store = store
         self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -58,8 +63,10 @@ class FiniteGuard(keras.callbacks.Callback):
             step = self.epoch * self.plan.steps_per_epoch + batch
             epoch = self.epoch + 1 + max(batch - 1, 0) // self.plan.steps_per_epoch
             where = f"step {step} (epoch {epoch})" if phase == "training" else f"epoch {self.epoch + self.plan.every}"
+            is_saved = self.store is not None and bool(self.store.epochs())
+            kept = "The last good checkpoint is kept." if is_saved else "There is no checkpoint yet."
             raise NonFiniteLossError(
-                f"The loss is not finite: {term} blew up in {phase} at {where}. The last good checkpoint is kept. "
+                f"The loss is not finite: {term} blew up in {phase} at {where}. {kept} "
                 "Lower training.learning_rate or set training.clip_norm=1."
             )
 

@@ -14,6 +14,7 @@ from vae_tf.models.build import settle_model, settle_objective
 from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.settings import Settings, read
+from vae_tf.parts.types import KL_WARM_UP
 from vae_tf.training.lengths import ROUND_STEPS, Length
 from vae_tf.training.plan import passes, plan_of
 from vae_tf.training.reasons import reasons
@@ -119,7 +120,7 @@ def plan_run(
     starts_linear = getattr(model.network, "linear", "none") != "none"
     model = model.model_copy(update={"latents": tuple(_with_warm_up(block, total, starts_linear) for block in model.latents)})
     data, of_data = settle_length(config.data, spec)
-    objective = settle_objective(config.objective, model, spec)
+    objective = _within_all(settle_objective(config.objective, model, spec), total)
     planned = config.model_copy(update={"data": data, "model": model, "objective": objective, "training": training})
     return planned, [*of_data, *reasons(config, planned, spec, look)]
 
@@ -180,7 +181,20 @@ def _filled(training: TrainingConfig, chosen: dict[str, Any], names: Sequence[st
 
 def _with_warm_up(block: Settings, total: int, starts_linear: bool) -> Settings:
     """Return a block whose schedules know the length; a model that starts trained needs no KL warm-up."""
-    if is_open(getattr(getattr(block, "kl_weight", None), "steps", None)) and starts_linear:
+    if getattr(block, "kl_weight", None) == read("schedule", KL_WARM_UP) and starts_linear:
         block = block.model_copy(update={"kl_weight": read("schedule", 1.0)})
-    schedules = {name: getattr(block, name) for name in ("kl_weight", "temperature") if hasattr(block, name)}
-    return block.model_copy(update={name: _within(schedule, total) for name, schedule in schedules.items()})
+    return _within_all(block, total)
+
+
+def _within_all(settings: Settings, total: int) -> Settings:
+    """Return the settings of a part whose schedules know the length."""
+    found = {name: getattr(settings, name) for name in type(settings).model_fields}
+    update = {name: _within(value, total) for name, value in found.items() if _is_schedule(value)}
+    for name, value in found.items():
+        if isinstance(value, dict) and value and all(map(_is_schedule, value.values())):
+            update[name] = {key: _within(one, total) for key, one in value.items()}
+    return settings.model_copy(update=update)
+
+
+def _is_schedule(value: Any) -> bool:
+    return isinstance(value, Settings) and value.part.slot == "schedule"

@@ -261,7 +261,7 @@ def _callbacks(job: _Job, plan: Plan, checkpointing: Checkpointing) -> list[kera
     """Guard first, then record, then save: a file never holds what was not checked, nor metrics lag behind a checkpoint."""
     averaging = [WeightAverage(is_in_model=checkpointing.state.epoch > 0)] if plan.average else []
     recording = [MetricsLog(job.run, plan, job.stopwatch)] if job.is_chief else []
-    return [PhaseClock(job.stopwatch), *averaging, FiniteGuard(plan), *recording, checkpointing]
+    return [PhaseClock(job.stopwatch), *averaging, FiniteGuard(plan, checkpointing.store), *recording, checkpointing]
 
 
 def _shown(job: _Job, viewer: Viewer, plan: Plan, state: TrainingState) -> list[Shown]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from vae_tf.config import RunConfig, TrainingConfig
 from vae_tf.data.looking import Look
@@ -28,10 +29,7 @@ def reasons(config: RunConfig, planned: RunConfig, spec: DatasetSpec, look: Look
     for index, (before, after) in enumerate(zip(config.model.latents, planned.model.latents, strict=True)):
         path = f"model.latents[{index}]"
         yield from _of_part(path, before, after, spec)
-        if is_open(getattr(getattr(before, "kl_weight", None), "steps", None)):
-            steps = getattr(after.kl_weight, "steps", None)
-            because = "a fifth of the steps, 1,000 at most" if steps else "the start is a trained model"
-            yield Choice(f"0 to 1 in {steps:,} steps" if steps else "1", because, f"{path}.kl_weight")
+        yield from _of_schedules(path, before, after)
     if is_open(config.objective):
         yield Choice(planned.objective.kind, config.objective.part.because(spec), "objective.kind")
     yield from _of_training(config.training, planned.training, spec)
@@ -64,11 +62,29 @@ def _of_part(path: str, before: Settings, after: Settings, spec: DatasetSpec) ->
             yield Choice(getattr(after, name).kind, inner.part.because(spec), f"{path}.{name}")
 
 
+def _named(settings: Settings, name: str) -> Any:
+    return getattr(settings, name, None)
+
+
+def _of_schedules(path: str, before: Settings, after: Settings) -> Iterator[Choice]:
+    """Say how long a KL weight and a temperature that know the training's length take."""
+    for name in ("kl_weight", "temperature"):
+        asked, became = (_named(settings, name) for settings in (before, after))
+        if is_open(getattr(asked, "rate", None)):
+            yield Choice(
+                f"{became.start:g}, falling by {became.rate:g} a step", f"{became.floor:g} at the end", f"{path}.{name}"
+            )
+        elif is_open(getattr(asked, "steps", None)):
+            steps = getattr(became, "steps", None)
+            moves = f"{became.start:g} to {became.stop:g} in {steps:,} steps" if steps else "1"
+            yield Choice(moves, asked.part.auto_steps if steps else "the start is a trained model", f"{path}.{name}")
+
+
 def _of_training(before: TrainingConfig, after: TrainingConfig, spec: DatasetSpec) -> Iterator[Choice]:
     plan = plan_of(after, spec.num_train)
     count = f"{spec.num_train:,} {'rows' if spec.is_table else 'examples'}"
     rate, falls = after.learning_rate, hasattr(after.learning_rate, "start")
-    shown = f"{rate.start:g}, falling to 0" if falls else f"{rate.value:g}"
+    shown = f"{rate.start:g}, falling to 0" if falls else f"{rate.value:g}" if hasattr(rate, "value") else rate.kind
     no_better = "until validation is no better for so long"
     because_of = {
         "epochs": (after.epochs, f"{count}: {plan.total:,} steps at most"),

@@ -30,9 +30,11 @@ from vae_tf.training.checkpoints import CheckpointStore
 from vae_tf.training.deciding import look_for, plan_run
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.fitting import check_start, train
+from vae_tf.training.plan import plan_of
 from vae_tf.training.runs import LoadedRun, TrainingOutcome, as_recorded, finish_run, read_spec
 from vae_tf.training.showing import timing_table
 from vae_tf.training.timing import measure_length
+from vae_tf.training.unfinished import unfinished_schedules
 
 __all__ = ["TrainedRun", "train_and_measure"]
 
@@ -158,7 +160,8 @@ def _load(
     config = planned
     with stopwatch.phase("read"):
         noticed = probe(dataset, config.model.likelihood.kind, config.data)
-    for message in (*noticed, *_homeless(config)):
+    late = unfinished_schedules(config, plan_of(config.training, dataset.spec.num_train).total)
+    for message in (*noticed, *late, *_homeless(config)):
         _warn(console, message)
     return dataset, config, choices, check_start(config, dataset, distribution, console, goes_on)
 

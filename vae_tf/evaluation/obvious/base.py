@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from vae_tf.evaluation.uncertainty import FEW_EXAMPLES
+
 __all__ = [
     "BITS",
     "NATS",
@@ -38,7 +40,7 @@ class Obvious:
         name: of the plain model.
         quantity: `nats` an example, `squared error` a value, or `bits a character`.
         value: the mean.
-        stderr: its standard error over examples; None where there are no numbers by example.
+        stderr: its standard error over examples; None where there are no numbers by example, or too few.
         is_exact: whether it is the plain model's own number, not a bound of it.
         note: what a reader must know to read it; empty where there is nothing.
     """
@@ -152,6 +154,7 @@ def compare(ours: Measured, plain: Plain, advice: str = "") -> ObviousComparison
     else:
         value, error = ratio(plain.values, ours.weights)
         difference, stderr = ratio(ours.values - plain.values, ours.weights)
+    error = error if len(ours.values) >= FEW_EXAMPLES else None
     found = judge(Obvious(plain.name, plain.quantity, value, error, note=plain.note), own, difference, stderr, plain.unfair)
     return replace(found, advice=advice) if found.is_behind else found
 

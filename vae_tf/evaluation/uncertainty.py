@@ -1,0 +1,25 @@
+"""How sure a mean over examples is, in words."""
+
+__all__ = ["FEW_EXAMPLES", "error_text"]
+
+FEW_EXAMPLES = 30
+"""Examples below which a standard error is itself too unsure to be printed as if it were known."""
+
+
+def error_text(stderr: float | None, num_examples: int, digits: int = 2) -> str:
+    """Return a standard error as it stands behind a mean; that there is none, where examples are too few for one.
+
+    Args:
+        stderr: standard error over examples; None where there is none.
+        num_examples: how many there are.
+        digits: behind the point.
+
+    Example:
+        >>> error_text(0.123, 500), error_text(0.123, 6), error_text(None, 500)
+        (' ± 0.12', ' (± unknown: 6 examples)', '')
+    """
+    if stderr is None:
+        return ""
+    if num_examples < FEW_EXAMPLES:
+        return f" (± unknown: {num_examples} examples)"
+    return f" ± {stderr:.{digits}f}"
