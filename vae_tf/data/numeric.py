@@ -238,6 +238,9 @@ def array_splits(
         config: the shares that are held out, by which traits, and the limit.
         groups: of the examples of every split.
         is_mixed: whether x has numbers of words and gaps: near-equal rows are not looked for there.
+
+    Raises:
+        UserValueError: windows are asked of rows on the disk.
     """
     missing = tuple(name for name in SPLIT_NAMES[1:] if name not in x)
     is_mapped = isinstance(x["train"], MappedRows)

@@ -109,8 +109,12 @@ def store_table(path: Path, config: DataConfig) -> StoredTable:
     folder = _root(config) / _digest(_VERSION, marks, sorted(gaps))
     is_new = not (folder / _INDEX).is_file()
     if is_new:
-        with atomic_directory(folder) as temporary:
-            _store(files, gaps, str(path), temporary)
+        try:
+            with atomic_directory(folder) as temporary:
+                _store(files, gaps, str(path), temporary)
+        except UserFileError:
+            if not (folder / _INDEX).is_file():  # nobody else made it meanwhile
+                raise
     index = read_json(folder / _INDEX)
     pieces = _pieces(files, folder, index)
     size = sum(file.stat().st_size for file in folder.iterdir())
