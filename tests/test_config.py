@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from vae_tf.config import ModelConfig, RunConfig, TrainingConfig, validate_config
+from vae_tf.config import DataConfig, ModelConfig, RunConfig, TrainingConfig, validate_config
 from vae_tf.config_sources import dump_yaml, list_presets, load_preset
 from vae_tf.parts import read
 
@@ -75,3 +75,12 @@ def test_blocks_without_a_name_are_named_after_their_kind(latents, names):
     config = ModelConfig.model_validate({"latents": latents})
     assert [block.name for block in config.latents] == names
     assert ModelConfig.model_validate(config.model_dump()) == config
+
+
+@pytest.mark.parametrize(
+    ("given", "full"),
+    [("a/b.CSV", "csv:a/b.CSV"), ("b.csv.gz", "csv:b.csv.gz"), ("b.xlsx", "csv:b.xlsx"), ("x.npz", "npz:x.npz")]
+    + [(name, name) for name in ("csv:b.txt", "mnist", "mnist:3.0.1", "folder:a.csv", "b.txt", "b.gz")],
+)
+def test_a_file_s_name_says_what_reads_it(given, full):
+    assert DataConfig(dataset=given).dataset == full

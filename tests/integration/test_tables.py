@@ -33,7 +33,8 @@ def trained(tmp_path_factory):
             row[int(rng.integers(3))] = ""
     with (folder / "rows.csv").open("w", newline="") as file:
         csv.writer(file, delimiter=";").writerows([["kind", "size in cm", "count", "day"], *rows])
-    _run("train", "--dataset", f"csv:{folder / 'rows.csv'}", "--run-dir", folder / "run", "--steps", "400")
+    done = _run("train", "--dataset", folder / "rows.csv", "--run-dir", folder / "run", "--steps", "400")
+    assert "-o samples.csv" in done.output
     return folder
 
 
@@ -169,6 +170,7 @@ def test_the_report_says_what_is_learned_what_is_missing_and_how_near_made_rows_
         "mean correlation",
     ):
         assert said in page, said
+    assert "perplexity" not in page
 
 
 def test_rows_are_made_by_types_and_given_a_day(trained):
@@ -230,7 +232,7 @@ def test_a_table_that_can_not_be_read_is_one_line(trained, command, rows, said):
 
 def test_rows_are_scored_and_a_word_nobody_knows_is_told(trained):
     (trained / "new.csv").write_text("day;count;size in cm;kind\n2024-01-11;2;0.3;red\n2024-01-11;2;0.3;violet\n")
-    done = _run("score", trained / "run", "--data", f"csv:{trained / 'new.csv'}", "-o", trained / "scores.csv")
+    done = _run("score", trained / "run", "--data", trained / "new.csv", "-o", trained / "scores.csv")
     assert "violet" in done.output
     header, rows = _read(trained / "scores.csv")
     nll = [float(row[header.index("nll")]) for row in rows]
