@@ -187,6 +187,11 @@ class RunDirectory:
         return self.path / "dataset.json"
 
     @property
+    def notes_file(self) -> Path:
+        """What was told of the data before training: files found and left out, what was done to them."""
+        return self.path / "data_notes.json"
+
+    @property
     def environment_file(self) -> Path:
         """Versions and machine."""
         return self.path / "environment.json"

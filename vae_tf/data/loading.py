@@ -12,7 +12,7 @@ from vae_tf.data.image_files import FileSplit
 from vae_tf.data.mixed import mixed_fields
 from vae_tf.data.numeric import standardization
 from vae_tf.data.pipeline import Dataset, gather_examples
-from vae_tf.data.reading import PICTURE_SETTINGS, Reading
+from vae_tf.data.reading import AS_BEFORE, PICTURE_SETTINGS, Reading
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
 from vae_tf.errors import UserValueError
@@ -63,7 +63,8 @@ def load_dataset(config: DataConfig, known: DatasetSpec | None = None) -> Datase
         splits["train"] = splits["train"].followed_by(splits["validation"])
     counts = {f"num_{name}": split.num_examples for name, split in splits.items()}
     update: dict[str, Any] = {**counts, "binarization": config.binarization, "fingerprint": _fingerprint(spec, splits)}
-    update |= {"reading": Reading.of(config)} if spec.is_image else {}
+    reading = Reading.of(config)
+    update |= {"reading": reading} if spec.is_image and reading != AS_BEFORE else {}
     return replace(dataset, spec=spec.model_copy(update=update), splits=splits)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vae_tf.artifacts import RunDirectory
+from vae_tf.artifacts import RunDirectory, write_json
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
 from vae_tf.data.loading import load_dataset
@@ -105,6 +105,7 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
     if is_chief:
         with stopwatch.phase("write"):
             run.write_config(config, resume)
+            write_json(run.notes_file, [note._asdict() for note in dataset.notes])
     _announce(config, dataset, run, console)
     _show_columns(dataset.columns, console)
     _show_choices(choices, console)
