@@ -42,7 +42,7 @@ def running(models, config_file=None, **options):
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert ready.wait(60)
+    assert ready.wait(300)
     if failures:
         thread.join()
         raise failures[0]
