@@ -438,4 +438,4 @@ def test_files_that_a_servable_cannot_read_are_made_such(tmp_path, suffix):
     decoded = tf.io.decode_image(as_servable(path.read_bytes(), "a"), expand_animations=False).numpy()
     np.testing.assert_allclose(decoded, read_pixels(path, header), atol=8)
     with pytest.raises(UserFileError, match=r"a\.x must be a whole picture. Received: .*Repair or remove it"):
-        as_servable(path.read_bytes()[:50], "a.x")
+        as_servable(path.read_bytes()[:20], "a.x")

@@ -209,12 +209,13 @@ def as_servable(file: bytes, name: str, turn: bool = True) -> bytes:
     """
     _register()
     try:
-        header = _read_header(file)
-        with _opened(file) as image:
-            image.draft(image.mode, (1, 1))  # all is read, of JPEG an eighth is computed
-            image.load()
-        is_ready = header.form in ("PNG", "JPEG", "MPO") and not (turn and header.orientation != _UPRIGHT)
-        return file if is_ready and not header.is_keyed else _as_png(_read_pixels(file, header, turn))
+        with quiet_pictures():
+            header = _read_header(file)
+            with _opened(file) as image:
+                image.draft(image.mode, (1, 1))  # all is read, of JPEG an eighth is computed
+                image.load()
+            is_ready = header.form in ("PNG", "JPEG", "MPO") and not (turn and header.orientation != _UPRIGHT)
+            return file if is_ready and not header.is_keyed else _as_png(_read_pixels(file, header, turn))
     except _ERRORS as error:
         raise UserFileError(f"{name} must be a whole picture. Received: {_said(file, error)}. Repair or remove it.") from error
 
