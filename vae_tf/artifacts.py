@@ -100,6 +100,8 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
                 sync_file(item)
         temporary.chmod(0o755)
         temporary.rename(path)
+    except UserFileError:  # it says itself what is wrong
+        raise
     except OSError as error:
         raise UserFileError(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from vae_tf.config import RECORDED, DataConfig
 from vae_tf.data import load_dataset, load_examples
 from vae_tf.data.images import fit_image
-from vae_tf.data.pictures import Header, read_headers, read_pixels, turned
+from vae_tf.data.pictures import Header, as_servable, read_headers, read_pixels, turned
 from vae_tf.data.reading import Reading
 from vae_tf.data.tfds_builders import quiet
 from vae_tf.errors import UserFileError, UserValueError
@@ -426,3 +426,16 @@ def test_turned_is_its_own_inverse_for_mirrors():
     for orientation in (2, 3, 4, 5, 7):
         np.testing.assert_array_equal(turned(turned(pixels, orientation), orientation), pixels)
     assert Header(2, 4, "RGB", orientation=5).size(turn=False) == (2, 4)
+
+
+@pytest.mark.parametrize("suffix", ["webp", "tif", "gif", "jpg", "png"])
+def test_files_that_a_servable_cannot_read_are_made_such(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / f"a.{suffix}"
+    Image.new("RGB", (8, 4), (200, 0, 0)).save(path, **({} if suffix == "gif" else {"exif": exif}))
+    (header,) = read_headers([path])
+    decoded = tf.io.decode_image(as_servable(path.read_bytes(), "a"), expand_animations=False).numpy()
+    np.testing.assert_allclose(decoded, read_pixels(path, header), atol=8)
+    with pytest.raises(UserFileError, match=r"a\.x must be a whole picture. Received: .*Repair or remove it"):
+        as_servable(path.read_bytes()[:20], "a.x")

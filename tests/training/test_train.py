@@ -43,7 +43,6 @@ def test_a_finished_run_has_these_files(finished):
     assert {name.rsplit("/", 1)[0] for name in events} == {"tensorboard/train", "tensorboard/validation"}
     assert files - events - {".lock"} == {
         "config.yaml",
-        "data_notes.json",
         "dataset.json",
         "environment.json",
         "metrics.jsonl",

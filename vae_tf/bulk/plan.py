@@ -14,6 +14,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from vae_tf.artifacts import read_json
 from vae_tf.bulk.rows import column_types
+from vae_tf.data.pictures import as_servable
 from vae_tf.data.raw_table import GAPS
 from vae_tf.data.served import own_names, served_cell
 from vae_tf.errors import UserFileError, UserValueError, graph_reason
@@ -21,6 +22,10 @@ from vae_tf.export.servable import list_versions
 from vae_tf.program import command_line
 
 __all__ = ["Given", "Plan", "Taken", "find_servable", "make_plan"]
+
+
+_PICTURES = ("image", "image/encoded")
+"""Columns that hold files of pictures."""
 
 
 class Taken(NamedTuple):
@@ -67,6 +72,7 @@ class Plan:
         keeps: columns that are written as they came, with Arrow's name of their type.
         gives: output name to what becomes of it.
         gaps: texts that stand for a missing cell.
+        turns: whether pictures are turned as their EXIF says, as they were for the model.
     """
 
     pattern: str
@@ -76,6 +82,7 @@ class Plan:
     keeps: Mapping[str, str]
     gives: Mapping[str, Given]
     gaps: frozenset[str] = GAPS
+    turns: bool = False
 
     @property
     def schema(self) -> pa.Schema:
@@ -91,8 +98,16 @@ class Plan:
 
         Raises:
             UserValueError: a column is missing, or has too few values.
+            UserFileError: a picture cannot be decoded.
         """
-        return {name: self._cell(row, one) if one.is_cell else _value(row, one) for name, one in self.takes.items()}
+        return {name: self._cell(row, one) if one.is_cell else self._value(row, one) for name, one in self.takes.items()}
+
+    def _value(self, row: Mapping[str, Any], taken: Taken) -> np.ndarray:
+        value = _value(row, taken)
+        if taken.dtype == "string" and taken.columns[0] in _PICTURES:
+            name = str(row.get("file", "A picture"))
+            return np.asarray(as_servable(value.item(), name, self.turns), object)
+        return value
 
     def _cell(self, row: Mapping[str, Any], taken: Taken) -> np.ndarray:
         (column,) = taken.columns
@@ -188,7 +203,8 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
     outputs = _outputs(folder, name)
     gives = {key: Given(own, *outputs[key]) for key, own in own_names(outputs, names).items() if own not in keeps}
     own = (manifest.get("config") or {}).get("data", {}).get("missing") or ()
-    return Plan(pattern, str(folder), name, takes, keeps, gives, GAPS | frozenset(own))
+    turns = bool((dataset.get("reading") or {}).get("turn"))
+    return Plan(pattern, str(folder), name, takes, keeps, gives, GAPS | frozenset(own), turns)
 
 
 def _takes(
@@ -230,7 +246,7 @@ def _choose(
 ) -> tuple[str, tuple[str, ...]]:
     """Return the form of the function that takes what rows have, and the columns of its first input."""
     wanted: dict[str, list[tuple[str, ...]]] = {
-        f"{function}_encoded": [("image",), ("image/encoded",)],
+        f"{function}_encoded": [(column,) for column in _PICTURES],
         f"{function}_text": [("text",)],
         function: [("x",), *([features] if features else [])],
     }

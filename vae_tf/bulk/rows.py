@@ -1,7 +1,9 @@
 """Rows of image files, TFRecords, Parquet and CSV files, one at a time: column name to value."""
 
 import csv
+import glob
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -11,13 +13,14 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from vae_tf.data.csv_files import read_csv_rows
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.data.pictures import SUFFIXES
+from vae_tf.errors import UserFileError, UserValueError, readable
 
 __all__ = ["FORMS", "Form", "column_types", "find_files", "form_of", "parse_example", "read_rows", "rows_of"]
 
 Form = Literal["images", "tfrecord", "parquet", "csv"]
 FORMS: dict[Form, tuple[str, ...]] = {
-    "images": (".png", ".jpg", ".jpeg"),
+    "images": SUFFIXES,
     "tfrecord": (".tfrecord",),
     "parquet": (".parquet",),
     "csv": (".csv", ".tsv", ".csv.gz", ".csv.zst"),
@@ -53,7 +56,10 @@ def find_files(pattern: str) -> list[str]:
     Raises:
         UserFileError: there is none.
     """
-    files = sorted(str(file) for file in tf.io.gfile.glob(pattern))
+    try:
+        files = sorted(str(file) for file in tf.io.gfile.glob(pattern))
+    except UnicodeDecodeError:  # a name that is no text
+        files = sorted(glob.glob(pattern))  # noqa: PTH207 - patterns are absolute or not
     if not files:
         raise UserFileError(f"No file is named by {pattern}. Quote the pattern, so that the shell leaves it alone.")
     return files
@@ -114,6 +120,15 @@ def _scalar(kind: pa.DataType) -> str:
         return ""
 
 
+def _content(file: str) -> bytes:
+    """Return the bytes of a file, here or where TensorFlow reads; only here may a name be no text."""
+    if Path(file).is_file():
+        return Path(file).read_bytes()
+    with tf.io.gfile.GFile(file, "rb") as opened:
+        content: bytes = opened.read()
+    return content
+
+
 def rows_of(form: Form, file: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of one file.
 
@@ -126,8 +141,7 @@ def rows_of(form: Form, file: str) -> Iterator[dict[str, Any]]:
         except csv.Error as error:
             raise UserFileError(f"{file} cannot be read: {error}.") from error
     elif form == "images":
-        with tf.io.gfile.GFile(file, "rb") as image:
-            yield {"file": file, "image": image.read()}
+        yield {"file": readable(file), "image": _content(file)}
     elif form == "tfrecord":
         yield from map(parse_example, tf.data.TFRecordDataset(file).as_numpy_iterator())
     else:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["predict"]
 
-_IMAGES = (".png", ".jpg", ".jpeg")
 _SHOWN = 8
 _NOT_OF_ROWS = ("seed", "label")
 
@@ -74,12 +73,14 @@ def _ask(
     """Return the answers, and what was asked."""
     import numpy as np
 
+    from vae_tf.data.pictures import SUFFIXES
+
     if signature == "sample" and not files:
         asked = Asked({"seed": np.arange(seed, seed + num), "temperature": np.full(num, temperature)})
         return client.predict("sample", asked.inputs), asked
     if not files:
         raise UserValueError(f"{signature} needs a FILE: images, or .npz/.npy with its inputs.")
-    if all(path.suffix.lower() in _IMAGES for path in files):
+    if all(path.suffix.lower() in SUFFIXES for path in files):
         return client.of_images(signature.removesuffix("_encoded"), files), Asked({})
     if len(files) > 1:
         raise UserValueError("Give images, or one .npz, .npy, .csv or .parquet file.")

@@ -17,7 +17,7 @@ def list_datasets() -> dict[str, str]:
         "topics": "4,000 documents as counts of 60 words, simulated from five topics",
         "NAME": "any TFDS images or texts, e.g. mnist or tiny_shakespeare; prepared under --data-dir, or downloaded to it",
         "NAME/CONFIG:VERSION": "the same with a configuration, a version or both, e.g. emnist/letters or mnist:3.0.1",
-        "folder:PATH": "PNG and JPEG files; sub-folders train, test, validation are splits, others are classes",
+        "folder:PATH": "pictures (PNG, JPEG, WebP, ...); sub-folders train, test, validation are splits, others are classes",
         "npz:PATH": "NumPy arrays x and y, or x_train, x_test, x_validation and labels: images or rows of numbers",
         "csv:PATH": "a table, one example a row: CSV, Parquet, xlsx, ods, or a folder of Parquet; data.label_column, .columns",
         "text:PATH": "a UTF-8 text, one example a line; data.tokens says whether characters or subwords are learned",

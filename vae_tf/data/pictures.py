@@ -21,6 +21,7 @@ __all__ = [
     "SUFFIXES",
     "Header",
     "Refused",
+    "as_servable",
     "picture_threads",
     "quiet_pictures",
     "read_headers",
@@ -110,23 +111,27 @@ def read_headers(paths: Sequence[Path]) -> list[Header | Refused]:
 
 def _header(path: Path) -> Header | Refused:
     try:
-        with _opened(path) as image:
-            if image.mode in _WIDE:
-                return Refused(path, f"32 bits a pixel (mode {image.mode}): npz:PATH takes such values")
-            bits, is_grey_alpha = _depth(image)
-            return Header(
-                image.height,
-                image.width,
-                "LA" if is_grey_alpha else image.mode,
-                bits,
-                image.format or "",
-                _orientation(image),
-                image.has_transparency_data,
-                "transparency" in image.info and image.mode != "P",
-                bool(getattr(image, "is_animated", False)) and image.format != "MPO",
-            )
+        return _read_header(path)
     except _ERRORS as error:
         return Refused(path, _said(path, error))
+
+
+def _read_header(source: Path | bytes) -> Header:
+    with _opened(source) as image:
+        if image.mode in _WIDE:
+            raise ValueError(f"32 bits a pixel (mode {image.mode}), which npz:PATH takes")
+        bits, is_grey_alpha = _depth(image)
+        return Header(
+            image.height,
+            image.width,
+            "LA" if is_grey_alpha else image.mode,
+            bits,
+            image.format or "",
+            _orientation(image),
+            image.has_transparency_data,
+            "transparency" in image.info and image.mode != "P",
+            bool(getattr(image, "is_animated", False)) and image.format != "MPO",
+        )
 
 
 def _opened(source: Path | bytes) -> Image.Image:
@@ -162,16 +167,17 @@ def _orientation(image: Image.Image) -> int:
     return found if found in range(1, 9) else _UPRIGHT
 
 
-def _said(path: Path, error: Exception) -> str:
+def _said(source: Path | bytes, error: Exception) -> str:
     """Say why Pillow cannot read a file, and what helps."""
-    suffix = path.suffix.lower()
+    suffix = "" if isinstance(source, bytes) else source.suffix.lower()
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
     known = _known()
     if isinstance(error, UnidentifiedImageError) and suffix in (".heic", ".heif") and "HEIF" not in known:
         return _HEIF
     if isinstance(error, UnidentifiedImageError) and suffix == ".avif" and "AVIF" not in known:
         return _AVIF
     if isinstance(error, UnidentifiedImageError):
-        return "empty" if not path.stat().st_size else "no picture, or its beginning is damaged"
+        return "empty" if not size else "no picture, or its beginning is damaged"
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(readable(reason).split()).rstrip(".") or type(error).__name__
 
@@ -182,6 +188,44 @@ def quiet_pictures() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def as_servable(file: bytes, name: str, turn: bool = True) -> bytes:
+    """Return a picture as a file that a servable reads: as it is if it is PNG or JPEG and upright, else as PNG.
+
+    Args:
+        file: the content of a picture file.
+        name: of it, for the message.
+        turn: whether to turn the picture as its EXIF says.
+
+    Raises:
+        UserFileError: it cannot be decoded; the message names it.
+
+    Example:
+        >>> buffer = io.BytesIO()
+        >>> Image.new("L", (2, 1)).save(buffer, "BMP")
+        >>> as_servable(buffer.getvalue(), "a.bmp")[1:4]
+        b'PNG'
+    """
+    _register()
+    try:
+        with quiet_pictures():
+            header = _read_header(file)
+            with _opened(file) as image:
+                image.draft(image.mode, (1, 1))  # all is read, of JPEG an eighth is computed
+                image.load()
+            is_ready = header.form in ("PNG", "JPEG", "MPO") and not (turn and header.orientation != _UPRIGHT)
+            return file if is_ready and not header.is_keyed else _as_png(_read_pixels(file, header, turn))
+    except _ERRORS as error:
+        raise UserFileError(f"{name} must be a whole picture. Received: {_said(file, error)}. Repair or remove it.") from error
+
+
+def _as_png(pixels: np.ndarray) -> bytes:
+    if pixels.dtype == np.uint16 and pixels.shape[-1] > 1:
+        pixels = (pixels >> 8).astype(np.uint8)  # Pillow writes no more
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def read_pixels(path: Path, header: Header, turn: bool = True) -> np.ndarray:
@@ -198,18 +242,21 @@ def read_pixels(path: Path, header: Header, turn: bool = True) -> np.ndarray:
         UserFileError: it cannot be decoded; the message names it.
     """
     try:
-        if header.bits == 16 and header.form == "PNG":
-            pixels = _wide_png(path)
-        else:
-            with _opened(path) as image:
-                pixels = _pixels(image, header)
-            if pixels.dtype != np.uint16 and header.bits == 16:
-                with _opened(path) as image:
-                    pixels = pixels.astype(np.uint16) * 256 + _lower_bytes(image)
+        return _read_pixels(path, header, turn)
     except _ERRORS as error:
-        raise UserFileError(
-            f"{path} must be a whole picture, and it cannot be decoded ({_said(path, error)}). {CURE}"
-        ) from error
+        reason = _said(path, error)
+        raise UserFileError(f"{path} must be a whole picture, and it cannot be decoded ({reason}). {CURE}") from error
+
+
+def _read_pixels(source: Path | bytes, header: Header, turn: bool) -> np.ndarray:
+    if header.bits == 16 and header.form == "PNG":
+        pixels = _wide_png(source if isinstance(source, bytes) else source.read_bytes())
+    else:
+        with _opened(source) as image:
+            pixels = _pixels(image, header)
+        if pixels.dtype != np.uint16 and header.bits == 16:
+            with _opened(source) as image:
+                pixels = pixels.astype(np.uint16) * 256 + _lower_bytes(image)
     return turned(pixels, header.orientation) if turn else pixels
 
 
@@ -231,12 +278,12 @@ def _lower_bytes(image: Image.Image) -> np.ndarray:
     return np.asarray(image)
 
 
-def _wide_png(path: Path) -> np.ndarray:
+def _wide_png(file: bytes) -> np.ndarray:
     """Read a PNG file of 16 bits: Pillow would keep 8 of every colour."""
     import tensorflow as tf
 
     try:
-        return np.asarray(tf.io.decode_png(path.read_bytes(), dtype=tf.uint16).numpy())
+        return np.asarray(tf.io.decode_png(file, dtype=tf.uint16).numpy())
     except tf.errors.OpError as error:
         raise ValueError(" ".join(error.message.split())) from error
 

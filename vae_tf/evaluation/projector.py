@@ -39,7 +39,7 @@ def write_projector(vae: VAE, spec: DatasetSpec, x: np.ndarray, labels: np.ndarr
     means = encode_means(vae, x, labels)
     write_text(folder / "latent_means.tsv", "".join("\t".join(f"{v:.5f}" for v in row) + "\n" for row in means))
     texts = label_texts(spec, labels)
-    rows = "".join(f"{text}\t{index}\n" for index, text in enumerate(texts))
+    rows = "".join(f"{' '.join(text.split())}\t{index}\n" for index, text in enumerate(texts))
     write_text(folder / "latent_labels.tsv", "label\texample\n" + rows)
     fields = {"tensor_name": "latent means (test)", "tensor_path": "latent_means.tsv", "metadata_path": "latent_labels.tsv"}
     config = "".join(f'  {key}: "{value}"\n' for key, value in fields.items())

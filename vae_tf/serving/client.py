@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_tf.data.pictures import as_servable
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.tensors import has_shape, object_array
@@ -233,7 +234,7 @@ def _as_files(x: Images) -> np.ndarray | None:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return as_servable(path.read_bytes(), str(path))
     except OSError as error:
         raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
 
