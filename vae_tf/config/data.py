@@ -125,7 +125,7 @@ class DataConfig(Frozen):
 
     @model_validator(mode="after")
     def _of_its_form(self) -> "DataConfig":
-        if self.series is not None and self.dataset.partition(":")[0] in _PATHS.keys() - {"npz"}:
+        if self.series and self.dataset.partition(":")[0] in _PATHS.keys() - {"npz"}:
             raise ValueError(f"series goes with arrays, npz:PATH. Received: {self.series} for {self.dataset}")
         if self.text_field and not self.dataset.startswith("text:"):
             raise ValueError(f"text_field goes with text:FILE.jsonl. Received: {self.text_field!r} for {self.dataset}")

@@ -38,7 +38,7 @@ PUBLISHED: dict[str, Any] = {
 """What a protocol that does not speak of these means: presets, and runs that were written before the data could decide them."""
 RECORDED: dict[str, Any] = {
     **PUBLISHED,
-    "data": {"copies": "apart", "stratify": False, "normalization": "none", "line_ends": "any"},
+    "data": {"copies": "apart", "stratify": False, "normalization": "none", "line_ends": "any", "series": False},
 }
 """What a run means that does not speak of these: it was written before there was a choice."""
 
