@@ -14,7 +14,7 @@ from vae_tf.parts.known import kinds
 MESSAGES = {
     "csv": "csv:PATH must name a file. Received: '{path}', which is not one.",
     "npz": "npz:PATH must name a file. Received: '{path}', which is not one.",
-    "text": "text:PATH must name a file. Received: '{path}', which is not one.",
+    "text": "text:PATH must name a file or folder. Received: '{path}', which is not one.",
     "folder": "folder:PATH must name a folder. Received: '{path}', which is not one.",
 }
 COMMAND = "from vae_tf.cli import main; main({arguments!r})"
@@ -43,7 +43,7 @@ def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path):
     check_path(f"csv:{file}")
     check_path(f"folder:{tmp_path}")
     for dataset in (f"csv:{tmp_path}", f"folder:{file}"):
-        with pytest.raises(UserFileError, match="which is not one"):
+        with pytest.raises(UserFileError, match="which is a (file|folder)"):
             check_path(dataset)
 
 

@@ -159,6 +159,7 @@ def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
         "columns": None,
         **({} if wanted.data.startswith("csv:") else {"missing": (), "rare": type(own).model_fields["rare"].default}),
         "group": own.group if wanted.data.startswith(("csv:", "npz:")) else None,
+        "text_field": own.text_field if any(suffix in wanted.data for suffix in (".jsonl", ".ndjson")) else None,
         "copies": "together",
         "splits": None,
         "classes": None,

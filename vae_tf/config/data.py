@@ -9,7 +9,7 @@ from vae_tf.errors import UserFileError
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, SizeLike, Text
 
-__all__ = ["MEMORY", "DataConfig", "check_path", "existing_path"]
+__all__ = ["MEMORY", "DataConfig", "check_path", "existing_path", "what_is"]
 
 ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""
@@ -34,12 +34,17 @@ def existing_path(dataset: str) -> Path:
         reason = getattr(error, "strerror", None) or error
         raise UserFileError(f"{form}:PATH must name a {_PATHS[form]}. Received: {argument!r} ({reason}).") from error
     if not any(found for kind, found in is_wanted.items() if kind in _PATHS[form].split()):
-        raise UserFileError(f"{form}:PATH must name a {_PATHS[form]}. Received: {str(path)!r}, {_what_is(path)}.")
+        raise UserFileError(f"{form}:PATH must name a {_PATHS[form]}. Received: {str(path)!r}, {what_is(path)}.")
     return path
 
 
-def _what_is(path: Path) -> str:
-    """Say what is at a path where something else is wanted."""
+def what_is(path: Path) -> str:
+    """Say what is at a path where something else is wanted.
+
+    Example:
+        >>> what_is(Path("/dev/null")), what_is(Path("/"))
+        ('which is a pipe or a device: write what comes out of it to a file', 'which is a folder')
+    """
     if path.is_dir():
         return "which is a folder"
     if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
