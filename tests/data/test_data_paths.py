@@ -43,7 +43,7 @@ def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path):
     check_path(f"csv:{file}")
     check_path(f"folder:{tmp_path}")
     for dataset in (f"csv:{tmp_path}", f"folder:{file}"):
-        with pytest.raises(UserFileError, match="which is a (file|folder)"):
+        with pytest.raises(UserFileError, match=r"which is a (file|folder)"):
             check_path(dataset)
 
 
