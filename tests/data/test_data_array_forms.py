@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from vae_tf.config import DataConfig
+from vae_tf.config import RECORDED, DataConfig
 from vae_tf.data import load_dataset
 from vae_tf.data.array_files import read_arrays
 from vae_tf.data.memory import in_memory
@@ -234,3 +234,8 @@ def test_an_archive_of_other_things_is_refused(tmp_path):
     path.write_bytes(_packed(b"<xml/>", "document.xml"))
     with pytest.raises(UserFileError, match=r"Received: document\.xml, which is no array"):
         read_arrays(path)
+
+
+@LOADERS
+def test_runs_that_were_written_before_read_their_pictures_as_they_did(load, tmp_path):
+    assert load({"x": SERIES}, tmp_path, **RECORDED["data"]).spec.event_shape == (24, 3, 1)

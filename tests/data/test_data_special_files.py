@@ -2,9 +2,11 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
+from vae_tf.bulk.rows import find_files
 from vae_tf.config import DataConfig
 from vae_tf.config.data import _PATHS, existing_path
 from vae_tf.data import load_dataset
@@ -37,6 +39,13 @@ def test_names_that_cannot_be_are_one_line(form):
         with pytest.raises(UserFileError, match="must name a") as raised:
             existing_path(f"{form}:{name}")
         assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "pipe.parquet", "pipe.png", "pipe.tfrecord"])
+def test_a_pipe_that_a_pattern_names_is_not_waited_for(name, tmp_path):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserFileError, match=r"which is a pipe or a device"):
+        find_files(f"{tmp_path}/*{Path(name).suffix}")
 
 
 @pytest.mark.parametrize("form", [form for form, kind in _PATHS.items() if "folder" not in kind])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_tf.config import DataConfig
+from vae_tf.config import RECORDED, DataConfig
 from vae_tf.data import decode_text, encode_text, load_dataset
 from vae_tf.data.loading import load_examples
 from vae_tf.data.memory import in_memory
@@ -238,3 +238,10 @@ def test_a_field_goes_with_objects_only(tmp_path):
         _load(path, text_field="text")
     with pytest.raises(ValueError, match="text_field goes with text:FILE"):
         DataConfig(dataset="digits", text_field="text")
+
+
+def test_runs_that_were_written_before_read_their_texts_as_they_did(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text(unicodedata.normalize("NFD", "\x0c".join(LINES)))
+    dataset = load_dataset(DataConfig(**{**RECORDED["data"], "dataset": f"text:{path}", "max_length": 32}))
+    assert _texts(dataset) == sorted(unicodedata.normalize("NFD", line) for line in LINES)

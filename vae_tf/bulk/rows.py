@@ -12,6 +12,7 @@ import pyarrow.parquet
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from vae_tf.config import what_is
 from vae_tf.data.csv_files import read_csv_rows
 from vae_tf.data.pictures import SUFFIXES
 from vae_tf.errors import UserFileError, UserValueError, readable
@@ -54,7 +55,7 @@ def find_files(pattern: str) -> list[str]:
     """Return the files that a pattern names, in order.
 
     Raises:
-        UserFileError: there is none.
+        UserFileError: there is none, or one is a folder, a pipe or a device, which is not waited for.
     """
     try:
         files = sorted(str(file) for file in tf.io.gfile.glob(pattern))
@@ -62,6 +63,9 @@ def find_files(pattern: str) -> list[str]:
         files = sorted(glob.glob(pattern))  # noqa: PTH207 - patterns are absolute or not
     if not files:
         raise UserFileError(f"No file is named by {pattern}. Quote the pattern, so that the shell leaves it alone.")
+    other = next((file for file in files if Path(file).exists() and not Path(file).is_file()), None)
+    if other is not None:
+        raise UserFileError(f"--data must name files. Received: {other!r}, {what_is(Path(other))}.")
     return files
 
 

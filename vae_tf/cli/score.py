@@ -161,6 +161,7 @@ def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
         "columns": None,
         **({} if data.startswith("csv:") else {"missing": (), "rare": type(own).model_fields["rare"].default}),
         "group": own.group if data.startswith(("csv:", "npz:")) else None,
+        "text_field": own.text_field if any(suffix in data for suffix in (".jsonl", ".ndjson")) else None,
         "copies": "together",
         "splits": None,
         "classes": None,

@@ -10,7 +10,7 @@ from vae_tf.errors import UserFileError
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, SizeLike, Text
 
-__all__ = ["MEMORY", "DataConfig", "check_path", "existing_path", "full_name"]
+__all__ = ["MEMORY", "DataConfig", "check_path", "existing_path", "full_name", "what_is"]
 
 ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""
@@ -53,12 +53,17 @@ def existing_path(dataset: str) -> Path:
         reason = getattr(error, "strerror", None) or error
         raise UserFileError(f"{form}:PATH must name a {wanted}. Received: {argument!r} ({reason}).") from error
     if found not in _PATHS[form]:
-        raise UserFileError(f"{form}:PATH must name a {wanted}. Received: {str(path)!r}, {_what_is(path)}.")
+        raise UserFileError(f"{form}:PATH must name a {wanted}. Received: {str(path)!r}, {what_is(path)}.")
     return path
 
 
-def _what_is(path: Path) -> str:
-    """Say what is at a path where something else is wanted."""
+def what_is(path: Path) -> str:
+    """Say what is at a path where something else is wanted.
+
+    Example:
+        >>> what_is(Path("/dev/null")), what_is(Path("/"))
+        ('which is a pipe or a device: write what comes out of it to a file', 'which is a folder')
+    """
     if path.is_dir():
         return "which is a folder"
     if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
@@ -184,7 +189,7 @@ class DataConfig(Frozen):
 
     @model_validator(mode="after")
     def _of_its_form(self) -> "DataConfig":
-        if self.series is not None and self.dataset.partition(":")[0] in _PATHS.keys() - {"npz"}:
+        if self.series and self.dataset.partition(":")[0] in _PATHS.keys() - {"npz"}:
             raise ValueError(f"series goes with arrays, npz:PATH. Received: {self.series} for {self.dataset}")
         if self.text_field and not self.dataset.startswith("text:"):
             raise ValueError(f"text_field goes with text:FILE.jsonl. Received: {self.text_field!r} for {self.dataset}")

@@ -40,7 +40,7 @@ class Source(Part):
         Returns:
             `x` (and `y`, labels): splits are cut off by a fixed permutation; or `x_train`, `x_validation`, `x_test` (and
             `y_train`, ...), and the groups that `data.group` names, as `y` is named. Rows of numbers [N, D], or images
-            [N, H, W] or [N, H, W, C].
+            [N, H, W] or [N, H, W, C], or series [N, T, D] of real numbers.
         """
         raise UserNotImplementedError(self.lack("arrays"))
 
