@@ -228,7 +228,7 @@ def test_a_run_whose_bits_were_read_as_greys_goes_on_as_it_began(train_small, tm
     bits = np.random.default_rng(0).choice(np.uint8([0, 255]), (120, 4, 4, 1))
     settings = {"model.likelihood": {"kind": "discretized_logistic"}, "training.epochs": 1}
     with monkeypatch.context() as before:
-        before.setattr("vae_tf.data.images._has_grey", lambda array: True)
+        before.setattr("vae_tf.data.images._has_grey", lambda array, white: True)
         run = train_small(bits, settings, run_dir=tmp_path / "run")
     assert (run.spec.value_support, run.spec.num_levels) == ("unit", 256)
     again = vae_tf.train(bits, resume=True, run_dir=run.path, overrides={"training.epochs": 2}, quiet=True)

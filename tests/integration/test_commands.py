@@ -14,6 +14,7 @@ from vae_tf.config_sources import list_presets
 
 RUN_FILES = {
     "config.yaml",
+    "data_notes.json",
     "dataset.json",
     "environment.json",
     "metrics.jsonl",

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from vae_tf.data.pictures import as_servable
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.tensors import has_shape, object_array
@@ -233,6 +232,8 @@ def _as_files(x: Images) -> np.ndarray | None:
 
 
 def _read(path: Path) -> bytes:
+    from vae_tf.data.pictures import as_servable
+
     try:
         return as_servable(path.read_bytes(), str(path))
     except OSError as error:
