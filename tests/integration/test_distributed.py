@@ -22,6 +22,7 @@ SETTINGS = [  # one step an epoch: the losses of single steps are in the run's m
     *["--set", "model.network={kind: mlp, widths: [32]}", "--set", "training.pictures_every=1000"],
     *["--set", "training.clip_norm=30", "--set", "evaluation.num_samples=2"],
     *["--set", "model.latents[0].kl_weight.steps=1000", "--set", "model.latents[1].kl_weight.steps=1000"],
+    *["--set", "model.latents[1].temperature.rate=3e-5"],  # by itself it would follow the length
 ]
 AGREEMENT = """
 import sys
