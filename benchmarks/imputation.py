@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +63,7 @@ class Ours(NamedTuple):
     nats: float
 
 
-def ours(header: list[str], cells: np.ndarray, holed: np.ndarray, seed: int) -> Ours:
+def ours(header: list[str], cells: np.ndarray, holed: np.ndarray, train: Sequence[str]) -> Ours:
     """Train on the table with holes, fill them in, and score the table with and without them."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -72,7 +72,7 @@ def ours(header: list[str], cells: np.ndarray, holed: np.ndarray, seed: int) -> 
         write(folder / "holed.csv", header, holed)
         run = str(folder / "run")
         for command in (
-            ("train", "--dataset", f"csv:{files['holed']}", "--run-dir", run, "--seed", str(seed)),
+            ("train", "--dataset", f"csv:{files['holed']}", "--run-dir", run, *train),
             ("impute", run, "--data", files["holed"], "-o", files["filled"]),
             ("impute", run, "--data", files["holed"], "-o", files["drawn"], "--draws", str(DRAWS)),
             ("score", run, "--data", f"csv:{files['whole']}", "-o", files["a"]),
@@ -136,15 +136,16 @@ def covered(cells: np.ndarray, drawn: np.ndarray, hidden: np.ndarray, numeric: n
     return float(np.mean((draws.min(axis=0) <= own) & (own <= draws.max(axis=0))))
 
 
-def measure(header: list[str], cells: np.ndarray, share: float, seeds: int) -> Mapping[str, object]:
+def measure(header: list[str], cells: np.ndarray, share: float, asked: argparse.Namespace) -> Mapping[str, object]:
     """Hide a share of the cells, fill them in every way, and return the mean errors."""
     numeric = np.array([is_number(column) for column in cells.T])
     found: dict[str, list[tuple[float, float]]] = {}
     inside, nats = [], []
-    for seed in range(seeds):
+    settings = [text for one in asked.set for text in ("--set", one)]
+    for seed in range(asked.seeds):
         hidden = (np.random.default_rng(seed).random(cells.shape) < share) & (cells != "")
         holed = np.where(hidden, "", cells)
-        own = ours(header, cells, holed, seed)
+        own = ours(header, cells, holed, ["--seed", str(seed), *settings])
         inside.append(covered(cells, own.drawn, hidden, numeric))
         nats.append(own.nats / hidden.sum())
         for name, filled in {"vae_tf": own.filled, **plain(holed, numeric, seed)}.items():
@@ -159,10 +160,11 @@ def main() -> None:
     parser.add_argument("table", type=Path, help="CSV with a header; empty cells and NA are gaps")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.1, 0.3, 0.5], help="of the cells that are hidden")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE", help="of `train`; also several times")
     asked = parser.parse_args()
     header, cells = read(asked.table)
     for share in asked.shares:
-        print(json.dumps(measure(header, cells, share, asked.seeds)), flush=True)
+        print(json.dumps(measure(header, cells, share, asked)), flush=True)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,25 @@ CATEGORICAL = {"kind": "categorical", "num_variables": 2, "num_classes": 3}
 BLOCKS = {"gaussian": [GAUSSIAN], "categorical": [CATEGORICAL], "joint": [GAUSSIAN, CATEGORICAL]}
 
 
+class Frame:
+    """As much of a DataFrame as any library's has."""
+
+    def __init__(self, columns: dict[str, Any]) -> None:
+        self.data, self.columns = columns, list(columns)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.data[name]
+
+    def to_numpy(self) -> np.ndarray:
+        return np.stack([np.asarray(values, object) for values in self.data.values()], axis=1)
+
+
+@pytest.fixture(scope="session")
+def make_frame() -> Callable[[dict[str, Any]], Frame]:
+    """Give what makes a DataFrame of columns."""
+    return Frame
+
+
 @pytest.fixture(autouse=True)
 def same_randomness() -> Iterator[None]:
     """Keras' initializers seed themselves from Python's generator: no test depends on the one before it."""

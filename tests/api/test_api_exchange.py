@@ -26,34 +26,29 @@ SPEC = DatasetSpec(
 )
 
 
-class Frame:
-    def __init__(self, columns):
-        self.data, self.columns = columns, list(columns)
-
-    def __getitem__(self, name):
-        return self.data[name]
-
-    def to_numpy(self):
-        return np.stack(list(self.data.values()), axis=1)
-
-
 @pytest.fixture
 def exchange():
     return Exchange(SimpleNamespace(latent=SimpleNamespace(size=2, num_labels=0)), SPEC)
 
 
-def frame(**columns):
-    given = {
-        "size": np.array([1.5, np.nan]),
-        "when": ["1970-01-02", None],
-        "colour": ["red", "blue"],
-        "more": [1, 2],
-        **columns,
-    }
-    return Frame({name: np.array(values, object) for name, values in given.items()})
+@pytest.fixture
+def frame(make_frame):
+    """Give what makes a DataFrame with some columns of its own."""
+
+    def of(**columns):
+        given = {
+            "size": np.array([1.5, np.nan]),
+            "when": ["1970-01-02", None],
+            "colour": ["red", "blue"],
+            "more": [1, 2],
+            **columns,
+        }
+        return make_frame({name: np.array(values, object) for name, values in given.items()})
+
+    return of
 
 
-def test_a_data_frame_becomes_rows_and_comes_back(exchange):
+def test_a_data_frame_becomes_rows_and_comes_back(exchange, frame):
     x = exchange.examples(frame())
     np.testing.assert_array_equal(x, [[1, 1.5, 86400], [0, np.nan, np.nan]])
     assert x.dtype == np.float64
@@ -62,14 +57,14 @@ def test_a_data_frame_becomes_rows_and_comes_back(exchange):
     np.testing.assert_array_equal(back["size"], [1.5, np.nan])
 
 
-def test_words_that_are_not_known_are_told(exchange):
+def test_words_that_are_not_known_are_told(exchange, frame):
     with pytest.warns(UserWarning, match="colour.* 1 cells .*mauve.*read as"):
         assert exchange.examples(frame(colour=["mauve", "red"]))[:, 0].tolist() == [2, 1]
 
 
-def test_arrays_may_have_gaps_and_nothing_infinite(exchange):
+def test_arrays_may_have_gaps_and_nothing_infinite(exchange, make_frame):
     assert np.isnan(exchange.examples([[0, np.nan, 1.7e9]])[0, 1])
     with pytest.raises(UserValueError, match="finite"):
         exchange.examples([[0, np.inf, 1.7e9]])
     with pytest.raises(UserValueError, match="without when"):
-        exchange.examples(Frame({"colour": np.array(["red"]), "size": np.array([1.0])}))
+        exchange.examples(make_frame({"colour": np.array(["red"]), "size": np.array([1.0])}))

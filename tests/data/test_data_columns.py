@@ -33,28 +33,17 @@ COLUMNS = {
 KINDS = {"colour": "category", "smokes": "category", "height": "real", "rating": "ordinal", "visits": "count", "when": "date"}
 
 
-class Frame:
-    def __init__(self, columns):
-        self.data, self.columns = columns, list(columns)
-
-    def __getitem__(self, name):
-        return self.data[name]
-
-    def to_numpy(self):
-        return np.stack([np.asarray(values, object) for values in self.data.values()], axis=1)
-
-
 def _cell(value):
     return "" if value is None or str(value) == "nan" else str(value)
 
 
 @pytest.fixture(params=["csv", "parquet", "frame"])
-def load(request, tmp_path):
+def load(request, tmp_path, make_frame):
     """Load a table from each of its forms."""
 
     def of(table, known=None, **settings):
         if request.param == "frame":
-            with in_memory(Frame(table)):
+            with in_memory(make_frame(table)):
                 return load_dataset(DataConfig(dataset="memory:mine", **settings), known)
         path = tmp_path / f"t.{request.param}"
         if request.param == "parquet":

@@ -9,7 +9,8 @@ import pyarrow.parquet
 import pytest
 
 from vae_tf.data.csv_files import Dialect
-from vae_tf.data.raw_table import GAPS, Table
+from vae_tf.data.raw_column import GAPS
+from vae_tf.data.raw_table import Table
 from vae_tf.data.table_files import read_table
 from vae_tf.errors import UserFileError, UserValueError
 

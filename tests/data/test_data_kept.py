@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vae_tf.data.cells import NewCells
 from vae_tf.data.columns import Column
 from vae_tf.data.kept import keep_table, typed_table, write_table
-from vae_tf.data.raw_table import GAPS
+from vae_tf.data.raw_column import GAPS
 from vae_tf.data.table_arrow import ARROW_SUFFIXES, ArrowTable, made_columns, typed_columns
 from vae_tf.data.table_files import read_table
 from vae_tf.data.table_text import TextTable

@@ -103,18 +103,8 @@ def test_tables_of_numbers_are_read_by_their_names(write_csv):
     assert read.split("train").x.tolist() == [[1, 1], [2, 0]]
 
 
-def test_data_frames_go_the_same_way(trained):
-    class Frame:
-        def __init__(self, columns):
-            self.data, self.columns = columns, list(columns)
-
-        def __getitem__(self, name):
-            return self.data[name]
-
-        def to_numpy(self):
-            return np.stack(list(self.data.values()), axis=1)
-
-    frame = Frame(
+def test_data_frames_go_the_same_way(trained, make_frame):
+    frame = make_frame(
         {
             "size": np.array([1.5, np.nan] * 30),
             "colour": np.array(["green", None] * 30, object),

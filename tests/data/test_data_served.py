@@ -61,7 +61,7 @@ def test_cells_of_files_become_what_a_signature_takes(value, dtype, expected):
 
 @pytest.mark.parametrize("value", [None, "", "NA", "?", float("nan"), -999, "-999"])
 def test_gaps_are_nan(value):
-    from vae_tf.data.raw_table import GAPS
+    from vae_tf.data.raw_column import GAPS
 
     assert np.isnan(served_cell("a", value, "float64", GAPS | {"-999"}))
 

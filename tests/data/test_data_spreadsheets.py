@@ -9,7 +9,7 @@ import pytest
 
 from vae_tf.config import DataConfig
 from vae_tf.data import load_dataset
-from vae_tf.data.raw_table import GAPS
+from vae_tf.data.raw_column import GAPS
 from vae_tf.data.table_files import read_table
 from vae_tf.errors import UserFileError
 

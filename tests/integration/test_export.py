@@ -19,7 +19,8 @@ from vae_tf.export import standalone
 from vae_tf.export.check import ServableMismatchError, check_servable, compare_answers, precision_of, random_request
 from vae_tf.export.functions import SCORE_SAMPLES
 from vae_tf.export.servable import export_run, list_versions
-from vae_tf.export.signatures import Input, Signature, make_signatures
+from vae_tf.export.signature import Input, Signature
+from vae_tf.export.signatures import make_signatures
 from vae_tf.seeding import derive_pair
 from vae_tf.training.runs import load_run
 

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.export.signatures import Signature, array_signatures
+from vae_tf.export.signature import Signature
+from vae_tf.export.signatures import array_signatures
 from vae_tf.models.vae import VAE
 
 __all__ = ["Answers"]

@@ -11,7 +11,8 @@ import pyarrow as pa
 from vae_tf.config import existing_path
 from vae_tf.data.frames import column_names, frame_like, is_frame
 from vae_tf.data.kept import typed_table
-from vae_tf.data.raw_table import GAPS, Table
+from vae_tf.data.raw_column import GAPS
+from vae_tf.data.raw_table import Table
 from vae_tf.data.table import refuse_repeated
 from vae_tf.data.table_arrow import ArrowTable
 from vae_tf.data.table_files import read_table
@@ -101,7 +102,6 @@ def fill_handed(loaded: LoadedRun, data: Any, filling: Filling, seed: int) -> li
     gaps = find_gaps(spec, handed.table, subject)
     changed = [handed.table.names[place] for place, rows in zip(gaps.places, gaps.rows, strict=True) if len(rows)]
     told = [note.text for note in gaps.notes]
-    pair = derive_pair(seed, "impute")
     pair = derive_pair(seed, "impute")
     tables = cast("list[ArrowTable]", fill_table(loaded.vae, spec, handed.kept, gaps, filling, pair))
     if tables[0].num_left:

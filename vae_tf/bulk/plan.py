@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from vae_tf.artifacts import read_json
 from vae_tf.bulk.rows import column_types
 from vae_tf.data.pictures import as_servable
-from vae_tf.data.raw_table import GAPS
+from vae_tf.data.raw_column import GAPS
 from vae_tf.data.served import own_names, served_cell
 from vae_tf.errors import UserFileError, UserValueError, graph_reason
 from vae_tf.export.servable import list_versions

@@ -11,6 +11,9 @@ from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, console, op
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vae_tf.evaluation.filled_tables import Filling
+    from vae_tf.training.runs import LoadedRun
+
 __all__ = ["impute"]
 
 
@@ -48,15 +51,23 @@ def impute(  # noqa: PLR0913, PLR0917 - the options of the command line
     if engine is not None:
         run_bulk(engine, "impute", run, data, output, runner=runner, options=beam_options)
         return
-    from vae_tf.data.kept import ARROW_SUFFIXES, TABLE_SUFFIXES, keep_table, write_table
+    from vae_tf.data.kept import TABLE_SUFFIXES
 
     check_suffix(output, *TABLE_SUFFIXES)
     with console.status("Opening the run"):
         loaded = open_run(run)
+    from vae_tf.evaluation.filled_tables import Filling
+
+    _fill(loaded, data, output, Filling(draws, spread, num_samples), seed)
+
+
+def _fill(loaded: "LoadedRun", data: str, output: Path, filling: "Filling", seed: int) -> None:
+    """Read the table, fill it in, write it, and say what was done."""
     from vae_tf.config import existing_path
-    from vae_tf.data.raw_table import GAPS
+    from vae_tf.data.kept import ARROW_SUFFIXES, keep_table, write_table
+    from vae_tf.data.raw_column import GAPS
     from vae_tf.data.table_files import read_table
-    from vae_tf.evaluation.filled_tables import Filling, fill_table, find_gaps
+    from vae_tf.evaluation.filled_tables import fill_table, find_gaps
     from vae_tf.seeding import derive_pair
 
     path = existing_path(f"csv:{data.removeprefix('csv:')}")
@@ -64,10 +75,10 @@ def impute(  # noqa: PLR0913, PLR0917 - the options of the command line
     gaps = find_gaps(loaded.spec, table, str(loaded.run.path))
     for note in gaps.notes:
         console.print(note.text, markup=False, highlight=False, soft_wrap=True)
-    kept, filling = keep_table(table, path, output.suffix.lower() in ARROW_SUFFIXES), Filling(draws, spread, num_samples)
+    kept = keep_table(table, path, output.suffix.lower() in ARROW_SUFFIXES)
     with progress("Filling in", table.num_rows) as advance:
         tables = fill_table(loaded.vae, loaded.spec, kept, gaps, filling, derive_pair(seed, "impute"), advance)
-    for file, filled in zip(_files(output, draws), tables, strict=True):
+    for file, filled in zip(_files(output, filling.num_draws), tables, strict=True):
         write_table(filled, file)
         typer.echo(str(file))
     _tell(gaps.counts, tables[0].num_left)

@@ -74,7 +74,7 @@ def read_columns(path: Path, fields: "Mapping[str, Field]") -> Asked:
 def _number_form(cells: list[Any]) -> str:
     """Return how 1234.5 is written in a column with a unit or marks between thousands; empty where it is plain."""
     from vae_tf.data.number_forms import find_number_form
-    from vae_tf.data.raw_table import GAPS, is_number
+    from vae_tf.data.raw_column import GAPS, is_number
 
     texts = {cell.strip() for cell in cells if isinstance(cell, str)} - GAPS
     form = None if all(map(is_number, texts)) else find_number_form(texts)

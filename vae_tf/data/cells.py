@@ -10,7 +10,8 @@ import numpy as np
 from vae_tf.data.columns import KINDS, OTHER, Column
 from vae_tf.data.dates import as_seconds, date_text, find_date_format
 from vae_tf.data.number_forms import NumberForm, main_numbers
-from vae_tf.data.raw_table import TRUTH, RawColumn, Table, is_number, number_text
+from vae_tf.data.raw_column import TRUTH, RawColumn, is_number, number_text
+from vae_tf.data.raw_table import Table
 from vae_tf.errors import UserValueError
 
 __all__ = [

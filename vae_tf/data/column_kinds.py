@@ -7,7 +7,8 @@ import numpy as np
 from vae_tf.data.columns import ColumnKind
 from vae_tf.data.dates import find_date_format, main_dates
 from vae_tf.data.number_forms import main_numbers
-from vae_tf.data.raw_table import RawColumn, Table
+from vae_tf.data.raw_column import RawColumn
+from vae_tf.data.raw_table import Table
 from vae_tf.errors import UserValueError
 
 __all__ = ["Drop", "Guess", "guess_kind", "is_index", "names_identifier", "num_decimals"]

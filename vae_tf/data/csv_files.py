@@ -16,10 +16,11 @@ import pyarrow.csv
 
 from vae_tf.data.dates import find_date_format
 from vae_tf.data.notes import Note
-from vae_tf.data.raw_table import GAPS, Table, is_number, named
+from vae_tf.data.raw_column import GAPS, is_number
+from vae_tf.data.raw_table import Table, named
 from vae_tf.errors import UserFileError
 
-__all__ = ["SAMPLE", "Dialect", "content_of", "read_csv", "read_csv_rows"]
+__all__ = ["PACKED", "SAMPLE", "UTF_16", "Dialect", "comma_note", "content_of", "latin_note", "read_csv", "read_csv_rows"]
 
 _SEPARATORS = "\t;|,"
 """What may be between cells; of those that fit as well, the first: a comma is in numbers and texts of files with others too."""
@@ -30,7 +31,10 @@ _DECIMAL_COMMA, _DECIMAL_POINT = re.compile(r"[+-]?\d+,\d+"), re.compile(r"[+-]?
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
 _PADDED = re.compile(rb"(?<![\d.])0\d+(?![\d.])")
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How files begin whose letters have two bytes."""
+PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+"""How compressed files are unpacked, by suffix."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
             f"{path} must be a table of comma-separated values. Received: {_uneven(content, dialect) or _reason(error)}."
         ) from error
     if dialect.decimal_point == ",":
-        notes = [*notes, Note(f"{path} writes numbers with a decimal comma: 1,5 is one and a half.")]
+        notes = [*notes, comma_note(path)]
     return Table(
         columns,
         str(path),
@@ -170,7 +174,7 @@ def content_of(path: Path) -> tuple[bytes, list[Note]]:
     try:
         with pa.input_stream(str(path), compression="detect") as stream:
             content = stream.read()
-        if content.startswith(_UTF_16):
+        if content.startswith(UTF_16):
             return content.decode("utf-16").encode(), []
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
@@ -181,7 +185,17 @@ def content_of(path: Path) -> tuple[bytes, list[Note]]:
         if b"\0" in content:
             raise _unreadable(path, error) from error
     name = "cp1252" if not set(content) & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "latin-1"
-    return content.decode(name).encode(), [Note(f"{path} is not in UTF-8: its letters were read as Latin-1 (Windows-1252).")]
+    return content.decode(name).encode(), [latin_note(path)]
+
+
+def latin_note(path: Path) -> Note:
+    """Say that a file is not in UTF-8."""
+    return Note(f"{path} is not in UTF-8: its letters were read as Latin-1 (Windows-1252).")
+
+
+def comma_note(path: Path) -> Note:
+    """Say that a file writes numbers with a decimal comma."""
+    return Note(f"{path} writes numbers with a decimal comma: 1,5 is one and a half.")
 
 
 def _unreadable(path: Path, error: Exception) -> UserFileError:

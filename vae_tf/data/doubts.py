@@ -8,7 +8,8 @@ from vae_tf.data.cells import cells
 from vae_tf.data.columns import Column
 from vae_tf.data.notes import Note, few
 from vae_tf.data.outlying import huge_cells, stand_ins
-from vae_tf.data.raw_table import Table, number_text
+from vae_tf.data.raw_column import number_text
+from vae_tf.data.raw_table import Table
 
 __all__ = ["describe_doubts"]
 

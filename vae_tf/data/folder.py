@@ -24,12 +24,11 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.data.reading import AS_BEFORE
 from vae_tf.data.similar import groups_of_similar, thumbnails
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.split_folders import are_splits, by_split
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserFileError, UserValueError, readable
 
 __all__ = ["load_folder"]
-
-_SPLIT_FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 
 
 def load_folder(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
@@ -61,8 +60,8 @@ def load_folder(config: DataConfig, known: DatasetSpec | None = None) -> Dataset
         damaged = [Refused(path, "damaged") for path in whole.damaged()]
         refused += damaged
         headers = _others(headers, damaged, found)
-    has_splits = _has_splits(root, found.paths)
-    layout = _layout(root, list(headers)) if has_splits else {"train": list(headers)}
+    has_splits = are_splits(root, found.paths)
+    layout = by_split(root, list(headers)) if has_splits else {"train": list(headers)}
     paths = [path for parts in layout.values() for path in parts]
     rows = _rows([len(parts) for parts in layout.values()], list(layout))
     if not config.validation_fraction:  # everything is wanted, in the order of the files
@@ -86,9 +85,9 @@ def load_folder(config: DataConfig, known: DatasetSpec | None = None) -> Dataset
 
 def _in_splits(found: Found) -> Found:
     """Count the pictures that are in no folder of a split, where there are such folders, as left out."""
-    if not _has_splits(found.root, found.paths):
+    if not are_splits(found.root, found.paths):
         return found
-    kept = [path for parts in _layout(found.root, found.paths).values() for path in parts]
+    kept = [path for parts in by_split(found.root, found.paths).values() for path in parts]
     num_others = len(found.paths) - len(kept)
     others = Counter({"outside of the folders of splits": num_others} if num_others else {})
     return replace(found, paths=kept, left_out=found.left_out + others)
@@ -114,24 +113,6 @@ def _others(headers: dict[Path, Header], refused: Sequence[Refused], found: Foun
     if not left:
         raise UserFileError(f"None of the {len(found.paths):,} pictures in {found.root} can be read. Received: damaged files.")
     return left
-
-
-def _has_splits(root: Path, paths: list[Path]) -> bool:
-    """Whether the sub-folders are splits: `train` and `test`, or `train` and nothing that is no split."""
-    folders = {path.relative_to(root).parts[0] for path in paths if path.parent != root}
-    if {"train", "validation", "val"} <= folders:
-        raise UserValueError(f"{root} must have one validation folder. Received: validation and val. Remove one.")
-    return {"train", "test"} <= folders or ("train" in folders and folders <= set(_SPLIT_FOLDERS))
-
-
-def _layout(root: Path, paths: list[Path]) -> dict[str, list[Path]]:
-    """Group files by the split whose folder they are in; others are left out."""
-    layout: dict[str, list[Path]] = {}
-    for path in paths:
-        split = _SPLIT_FOLDERS.get(path.relative_to(root).parts[0])
-        if split and path.parent != root:
-            layout.setdefault(split, []).append(path)
-    return layout
 
 
 def _rows(sizes: list[int], names: list[str]) -> dict[str, np.ndarray]:

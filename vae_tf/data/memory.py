@@ -19,7 +19,8 @@ from vae_tf.data.frames import column_names, is_frame
 from vae_tf.data.notes import Note
 from vae_tf.data.partition import SPLIT_NAMES
 from vae_tf.data.pipeline import Dataset
-from vae_tf.data.raw_table import GAPS, Table
+from vae_tf.data.raw_column import GAPS
+from vae_tf.data.raw_table import Table
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.table import make_table_dataset, refuse_repeated
 from vae_tf.data.text import divide_texts

@@ -11,9 +11,10 @@ from vae_tf.data.copies import groups_of_rows
 from vae_tf.data.images import byte_support
 from vae_tf.data.mapped import MappedRows, MappedSplit
 from vae_tf.data.notes import Note
-from vae_tf.data.partition import SPLIT_NAMES, Traits, fill_splits, held_out_sizes
+from vae_tf.data.partition import SPLIT_NAMES, Traits, fill_splits
 from vae_tf.data.similar import groups_of_similar
 from vae_tf.data.splits import NO_LABEL, ArraySplit
+from vae_tf.data.windows import window_splits
 from vae_tf.errors import UserValueError
 
 __all__ = [
@@ -29,13 +30,10 @@ __all__ = [
     "support_fields",
 ]
 
-
 _EQUAL_ALONE = (
     "data.copies=similar looks for near-equal rows in tables of numbers without gaps only, and in memory: here equal rows "
     "alone stay together."
 )
-
-
 _ROUNDING = 1e-4
 """Share of what values vary that float32 may round them by; else they stay doubles until they are scaled."""
 
@@ -250,7 +248,7 @@ def array_splits(
             f"{config.memory_limit_mb} is too little. Raise it, or save a folder's files as one."
         )
     if config.window:
-        return ArraySplits(_series_splits(x, labels, config), missing)
+        return ArraySplits(window_splits(x, labels, config), missing)
     names = [name for name in SPLIT_NAMES if name in x]
     starts = dict(zip(names, np.cumsum([0, *(len(x[name]) for name in names)]), strict=False))
     equal = functools.cache(lambda: groups_of_rows(x["train"]))
@@ -279,41 +277,3 @@ def _split_of(x: Any, rows: np.ndarray, labels: np.ndarray | None) -> ArraySplit
     if isinstance(x, MappedRows):
         return MappedSplit.of(x.chosen(rows), labels)
     return ArraySplit(x[rows], np.full(len(rows), NO_LABEL, np.int64) if labels is None else labels)
-
-
-def _series_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], config: DataConfig) -> dict[str, ArraySplit]:
-    """Make splits of windows [N, window, D] over rows in time: what is held out is the end, and no window crosses a cut."""
-    missing = [name for name in SPLIT_NAMES[1:] if name not in x]
-    sizes = held_out_sizes(len(x["train"]), tuple(missing), config)
-    stops = np.cumsum([len(x["train"]) - sum(sizes.values()), *(sizes[name] for name in missing)])
-    pieces = {name: (name, slice(0, len(rows))) for name, rows in x.items()}
-    for name, start, stop in zip(["train", *missing], [0, *stops[:-1]], stops, strict=True):
-        pieces[name] = ("train", slice(start, stop))
-    _check_rows(x, pieces, config)
-    return {name: _windows(x, labels, *pieces[name], config) for name in SPLIT_NAMES}
-
-
-def _check_rows(x: Mapping[str, np.ndarray], pieces: Mapping[str, tuple[str, slice]], config: DataConfig) -> None:
-    """Check that rows are in time, and enough in every split for a window."""
-    if any(array.ndim != 2 for array in x.values()):
-        raise UserValueError(
-            f"data.window is for rows in time, [T, D]. Received: shape {list(x['train'].shape)}. Leave it out."
-        )
-    lengths = {name: len(range(*rows.indices(len(x[source])))) for name, (source, rows) in pieces.items()}
-    short = next((name for name in SPLIT_NAMES if lengths[name] < (config.window or 1)), None)
-    if short and (config.holds_out or short == "train"):
-        raise UserValueError(
-            f"data.window must be at most the rows in time of every split. Received: {config.window}, for {lengths[short]:,} "
-            f"rows of {short} ({sum(lengths.values()):,} in all). Make it smaller, or hold out more (data.{short}_fraction)."
-        )
-
-
-def _windows(
-    x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], source: str, rows: slice, config: DataConfig
-) -> ArraySplit:
-    values, length = x[source][rows], config.window or 1
-    if len(values) < length:
-        return ArraySplit(np.empty((0, length, values.shape[1]), values.dtype), np.empty(0, np.int64))
-    view = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)[: config.limit]
-    ids = labels[source][rows][length - 1 :] if source in labels else np.full(len(view), NO_LABEL, np.int64)
-    return ArraySplit(np.ascontiguousarray(view.swapaxes(1, 2)), ids[: len(view)])

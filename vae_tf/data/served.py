@@ -12,7 +12,7 @@ import numpy as np
 
 from vae_tf.data.dates import moment_text
 from vae_tf.data.number_forms import NumberForm
-from vae_tf.data.raw_table import GAPS, TRUTH, is_number, number_text
+from vae_tf.data.raw_column import GAPS, TRUTH, is_number, number_text
 from vae_tf.errors import UserValueError
 
 __all__ = ["own_names", "served_cell", "served_names"]

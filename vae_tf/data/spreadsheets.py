@@ -10,7 +10,8 @@ import pyarrow as pa
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from vae_tf.data.notes import Note
-from vae_tf.data.raw_table import GAPS, TRUTH, Table, named, number_text, short_list
+from vae_tf.data.raw_column import GAPS, TRUTH, number_text
+from vae_tf.data.raw_table import Table, named, short_list
 from vae_tf.errors import UserFileError
 
 __all__ = ["SPREADSHEETS", "read_spreadsheet"]

@@ -22,7 +22,8 @@ from vae_tf.data.mixed import (
 from vae_tf.data.notes import ColumnNote, Note
 from vae_tf.data.numeric import Groups, array_splits, binned, check_groups, count_fields, label_ids, standardization
 from vae_tf.data.pipeline import Dataset
-from vae_tf.data.raw_table import GAPS, TRUTH, Table, is_number, short_list
+from vae_tf.data.raw_column import GAPS, TRUTH, is_number
+from vae_tf.data.raw_table import Table, short_list
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit
 from vae_tf.data.table_columns import Chosen, as_known, choose_columns, known_columns

@@ -10,7 +10,8 @@ import pyarrow.ipc
 import pyarrow.parquet
 
 from vae_tf.data.csv_files import read_csv
-from vae_tf.data.raw_table import GAPS, Table
+from vae_tf.data.raw_column import GAPS
+from vae_tf.data.raw_table import Table
 from vae_tf.data.spreadsheets import SPREADSHEETS, read_spreadsheet
 from vae_tf.errors import UserFileError
 

@@ -1,6 +1,5 @@
 """Files of tables that are read column by column and piece by piece: Parquet, folders of it, and CSV, which becomes Parquet."""
 
-import codecs
 import csv
 import io
 from bisect import bisect_right
@@ -17,21 +16,18 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from vae_tf.data.csv_files import SAMPLE, Dialect
+from vae_tf.data.csv_files import PACKED, SAMPLE, UTF_16, Dialect, comma_note, latin_note
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import named, short_list
 from vae_tf.errors import UserFileError
 
-__all__ = ["PACKED", "PARQUET", "Pieces", "csv_as_parquet", "csv_pieces", "parquet_pieces"]
+__all__ = ["PARQUET", "Pieces", "csv_as_parquet", "csv_pieces", "parquet_pieces"]
 
 PARQUET = (".parquet", ".pq")
-PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
-"""How compressed files are unpacked, by suffix."""
 _ROWS = 2**18
 """Rows that are read at a time."""
 _BYTES = 2**24
 """Bytes of a CSV file that are read at a time."""
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ENCODINGS = ("utf-8", "cp1252", "latin-1")
 
 
@@ -155,7 +151,7 @@ def csv_as_parquet(
     """
     with _stream(path) as (stream, _):
         sample = stream.read(SAMPLE)
-    encodings = ("utf-16",) if sample.startswith(_UTF_16) else _ENCODINGS
+    encodings = ("utf-16",) if sample.startswith(UTF_16) else _ENCODINGS
     if encodings == _ENCODINGS and b"\0" in sample:
         raise UserFileError(f"csv:PATH must name a table of texts. Received: {path}, which has bytes of zeros.")
     cut = sample.rpartition(b"\n")[0] if len(sample) == SAMPLE else sample
@@ -170,9 +166,9 @@ def csv_as_parquet(
     encoding, num_rows = _copied(path, to, dialect, encodings, advance)
     notes = []
     if encoding in _ENCODINGS[1:]:
-        notes.append(Note(f"{path} is not in UTF-8: its letters were read as Latin-1 (Windows-1252)."))
+        notes.append(latin_note(path))
     if dialect.decimal_point == ",":
-        notes.append(Note(f"{path} writes numbers with a decimal comma: 1,5 is one and a half."))
+        notes.append(comma_note(path))
     return csv_pieces(to, names, num_rows, path, dialect), tuple(notes)
 
 

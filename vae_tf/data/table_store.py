@@ -16,12 +16,13 @@ from rich.progress import Progress
 
 from vae_tf.artifacts import atomic_directory, read_json, write_json
 from vae_tf.config import DataConfig
-from vae_tf.data.csv_files import Dialect
+from vae_tf.data.csv_files import PACKED, Dialect
 from vae_tf.data.mapped import MappedRows, write_rows
 from vae_tf.data.notes import Note
-from vae_tf.data.raw_table import GAPS, RawColumn, Table, as_written, read_column
+from vae_tf.data.raw_column import GAPS, RawColumn, as_written, read_column
+from vae_tf.data.raw_table import Table
 from vae_tf.data.spreadsheets import SPREADSHEETS
-from vae_tf.data.table_pieces import PACKED, PARQUET, Pieces, csv_as_parquet, csv_pieces, parquet_pieces
+from vae_tf.data.table_pieces import PARQUET, Pieces, csv_as_parquet, csv_pieces, parquet_pieces
 from vae_tf.errors import UserFileError, UserValueError
 
 __all__ = ["StoredTable", "is_large", "store_table"]

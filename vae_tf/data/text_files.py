@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from vae_tf.config import DataConfig
-from vae_tf.data.csv_files import content_of
+from vae_tf.data.csv_files import PACKED, content_of
 from vae_tf.data.notes import Note, few
 from vae_tf.data.partition import SPLIT_NAMES
+from vae_tf.data.split_folders import are_splits, by_split
 from vae_tf.errors import UserFileError, UserValueError
 
 __all__ = ["Texts", "clean_text", "clean_texts", "read_texts", "split_lines"]
 
 Normalization = Literal["NFC", "NFKC", "none"]
-_PACKED = (".gz", ".bz2", ".zst", ".lz4")
 _JSON_LINES = (".jsonl", ".ndjson")
 _FILES = (".txt", ".text", ".md")
-_FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 
 
 class Texts(NamedTuple):
@@ -136,7 +135,7 @@ def read_texts(path: Path, config: DataConfig) -> Texts:
     """
     if path.is_dir():
         return _read_folder(path, config)
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in _PACKED]
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in PACKED]
     content, notes = _content(path)
     if suffixes[-1:] and suffixes[-1] in _JSON_LINES:
         found, more = _of_objects(content, path, config)
@@ -237,7 +236,7 @@ def _read_folder(root: Path, config: DataConfig) -> Texts:
     if not files:
         received = f"others ({few(others)})" if others else "a folder without any"
         raise UserFileError(f"{root} must hold texts ({', '.join(_FILES)}), one a file. Received: {received}.")
-    layout = _by_split(root, files)
+    layout = _layout(root, files)
     outside = len(files) - sum(map(len, layout.values()))
     read = {split: [_content(path) for path in paths] for split, paths in layout.items()}
     texts = clean_texts({split: [text for text, _ in part] for split, part in read.items()}, config, "files")
@@ -255,19 +254,10 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _suffix(path: Path) -> str:
-    return next((suffix.lower() for suffix in reversed(path.suffixes) if suffix.lower() not in _PACKED), "")
+    return next((suffix.lower() for suffix in reversed(path.suffixes) if suffix.lower() not in PACKED), "")
 
 
-def _by_split(root: Path, files: Sequence[Path]) -> dict[str, list[Path]]:
-    """Group files by split where the sub-folders are such: `train` and `test`, or `train` and nothing that is no split."""
-    folders = {path.relative_to(root).parts[0] for path in files if path.parent != root}
-    if not ({"train", "test"} <= folders or ("train" in folders and folders <= set(_FOLDERS))):
-        return {"train": list(files)}
-    if {"validation", "val"} <= folders:
-        raise UserValueError(f"{root} must have one validation folder. Received: validation and val. Remove one.")
-    layout: dict[str, list[Path]] = {}
-    for path in files:
-        split = _FOLDERS.get(path.relative_to(root).parts[0]) if path.parent != root else None
-        if split:
-            layout.setdefault(split, []).append(path)
+def _layout(root: Path, files: Sequence[Path]) -> dict[str, list[Path]]:
+    """Group files by split where the sub-folders are such."""
+    layout = by_split(root, files) if are_splits(root, files) else {"train": list(files)}
     return {split: layout[split] for split in SPLIT_NAMES if split in layout}

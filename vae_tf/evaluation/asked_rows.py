@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae_tf.data.dates import moment_text
-from vae_tf.data.raw_table import number_text
+from vae_tf.data.raw_column import number_text
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.made_rows import draw_given, draw_rows, given_row, within_range

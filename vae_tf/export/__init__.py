@@ -3,7 +3,8 @@
 from vae_tf.export.check import ServableMismatchError, SignatureCheck, check_servable, compare_answers, random_request
 from vae_tf.export.functions import IMPUTE_STEPS, SCORE_SAMPLES
 from vae_tf.export.servable import Exported, export_run, export_vae, list_versions, prune_versions
-from vae_tf.export.signatures import Input, Signature, example_request, make_signatures
+from vae_tf.export.signature import Input, Signature, example_request
+from vae_tf.export.signatures import make_signatures
 from vae_tf.export.warmup import write_warmup
 
 __all__ = [

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from vae_tf.errors import UserError
 from vae_tf.export import standalone
-from vae_tf.export.signatures import Signature, example_request
+from vae_tf.export.signature import Signature, example_request
 from vae_tf.seeding import derive
 
 __all__ = ["ServableMismatchError", "SignatureCheck", "check_servable", "compare_answers", "precision_of", "random_request"]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from vae_tf.data.cells import numbers_of_words
 from vae_tf.data.columns import KINDS, Column
 from vae_tf.data.dates import date_text
-from vae_tf.data.raw_table import GAPS
+from vae_tf.data.raw_column import GAPS
 from vae_tf.data.served import served_names
 from vae_tf.export.dates import Dates
 

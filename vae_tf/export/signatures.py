@@ -5,8 +5,7 @@ dimension; rows do not depend on each other, so that requests may be merged; no 
 operation checks the shape, for the server itself does not.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,68 +14,17 @@ import tensorflow as tf
 from vae_tf.data.images import decode_image
 from vae_tf.data.reading import AS_BEFORE, Reading
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.export.columns import ServedColumn, served_columns
+from vae_tf.export.column_forms import with_columns
+from vae_tf.export.columns import served_columns
 from vae_tf.export.functions import SCORE_SAMPLES, ServedFunctions, Tensors
 from vae_tf.export.rows import ServedRows
+from vae_tf.export.signature import Input, Signature
 from vae_tf.export.texts import clean_strings
 from vae_tf.models.vae import VAE
 
-__all__ = ["Input", "Signature", "array_signatures", "describe_signature", "example_request", "make_signatures"]
+__all__ = ["array_signatures", "make_signatures"]
 
 _TEXT_OF = {"x": "text", "reconstruction": "reconstruction_text"}
-_ROW_INPUTS = {"x": "", "start": "start_", "stop": "stop_"}
-_ROW_OUTPUTS = {"x": "", "reconstruction": "", "nats": "_nats", "spread": "_spread"}
-"""Inputs and outputs that are rows of a table, and what their columns' names begin or end with."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input of a signature.
-
-    Attributes:
-        spec: shape, dtype and name; the shape begins with None.
-        doc: what a client puts there.
-        example: one row that is right.
-        others: more that are, where noise on the first would not be.
-        column: the table's name of the column that it is; empty where it is none.
-        gap: what stands for a missing value; None where there may be none.
-    """
-
-    spec: tf.TensorSpec
-    doc: str
-    example: Any
-    others: tuple[Any, ...] = ()
-    column: str = ""
-    gap: Any = None
-
-    @property
-    def name(self) -> str:
-        """The input's name."""
-        return str(self.spec.name)
-
-
-@dataclass(frozen=True)
-class Signature:
-    """One function of the servable.
-
-    Attributes:
-        name: the signature's name.
-        function: one tensor [B, ...] an input -> {name: tensor [B, ...]}.
-        inputs: what it takes, in order.
-        output_docs: output name to what a client finds there.
-        resources: look-up tables that the function needs.
-    """
-
-    name: str
-    function: Callable[..., Tensors]
-    inputs: tuple[Input, ...]
-    output_docs: Mapping[str, str]
-    resources: tuple[Any, ...] = field(default=(), repr=False)
-
-    def __call__(self, *tensors: tf.Tensor) -> Tensors:
-        """Check the shapes, and compute."""
-        checked = [tf.ensure_shape(tensor, field.spec.shape) for tensor, field in zip(tensors, self.inputs, strict=True)]
-        return self.function(*checked)
 
 
 def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
@@ -93,7 +41,7 @@ def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
     signatures = array_signatures(vae, spec)
     if spec.is_mixed:
         columns = served_columns(spec.columns)
-        return [_with_columns(signature, columns) for signature in signatures]
+        return [with_columns(signature, columns) for signature in signatures]
     make_forms = _image_forms if spec.is_image else _text_forms
     forms = [form for signature in signatures if signature.name in _OF_X for form in make_forms(signature, spec)]
     if spec.is_text:
@@ -260,74 +208,3 @@ def _with_text(signature: Signature, spec: DatasetSpec) -> Signature:
 
     docs = {_TEXT_OF[key]: f"{key} as text" for key in signature.output_docs if key in _TEXT_OF}
     return replace(signature, function=function, output_docs={**signature.output_docs, **docs})
-
-
-def _with_columns(signature: Signature, columns: Sequence[ServedColumn]) -> Signature:
-    """Return the signature with an input and an output for every column of a row; cells that were there come back as given."""
-    is_filling = signature.name.startswith("impute")
-
-    def function(*tensors: tf.Tensor) -> Tensors:
-        cells, given = iter(tensors), []
-        for one in signature.inputs:
-            if one.name in _ROW_INPUTS:
-                read = [column.read(next(cells)) for column in columns]
-                given.append(tf.stack(read, axis=1))
-            else:
-                given.append(next(cells))
-        outputs: Tensors = {}
-        for key, value in signature.function(*given).items():
-            outputs |= _cells_of(key, value, columns)
-        return {**outputs, **(_kept(tensors, given[0], outputs) if is_filling else {})}
-
-    def _kept(tensors: Sequence[tf.Tensor], x: tf.Tensor, outputs: Tensors) -> Tensors:
-        kept, there = {}, tf.unstack(tf.math.is_finite(x), axis=1)
-        for column, is_there, cells in zip(columns, there, tensors[: len(columns)], strict=True):
-            filled = outputs[column.served_name]
-            kept[column.served_name] = tf.where(is_there, tf.cast(cells, filled.dtype), filled)
-        return kept
-
-    inputs: list[Input] = []
-    for one in signature.inputs:
-        inputs += [_cells_input(_ROW_INPUTS[one.name], column) for column in columns] if one.name in _ROW_INPUTS else [one]
-    docs: dict[str, str] = {}
-    for key, doc in signature.output_docs.items():
-        names = [f"{column.served_name}{_ROW_OUTPUTS[key]}" for column in columns] if key in _ROW_OUTPUTS else [key]
-        docs |= dict.fromkeys(names, doc)
-    return replace(signature, function=function, inputs=tuple(inputs), output_docs=docs, resources=tuple(columns))
-
-
-def _cells_of(key: str, value: tf.Tensor, columns: Sequence[ServedColumn]) -> Tensors:
-    """Return an output as a client gets it: of a row its columns, cells as cells."""
-    if key not in _ROW_OUTPUTS:
-        return {key: value}
-    end, parts = _ROW_OUTPUTS[key], tf.unstack(value, axis=1)
-    return {
-        f"{column.served_name}{end}": part if end else column.write(part) for column, part in zip(columns, parts, strict=True)
-    }
-
-
-def _cells_input(prefix: str, column: ServedColumn) -> Input:
-    spec = tf.TensorSpec([None], column.dtype, name=f"{prefix}{column.served_name}")
-    dtype = object if column.dtype == tf.string else column.dtype.as_numpy_dtype
-    first, *others = (np.asarray(example, dtype) for example in column.examples)
-    return Input(spec, column.doc, first, tuple(others), column.column.name, column.gap)
-
-
-def example_request(signature: Signature, num_rows: int = 1) -> dict[str, np.ndarray]:
-    """Return a request that is right, input name to array [num_rows, ...]: for warm-up and checks."""
-    return {field.name: np.repeat(np.asarray(field.example)[np.newaxis], num_rows, axis=0) for field in signature.inputs}
-
-
-def describe_signature(signature: Signature) -> dict[str, Any]:
-    """Return a signature's description for the manifest."""
-    inputs = {
-        field.name: {
-            "dtype": field.spec.dtype.name,
-            "shape": [None if length is None else int(length) for length in field.spec.shape],
-            "description": field.doc,
-            **({"column": field.column} if field.column else {}),
-            **({} if field.gap is None else {"missing": "" if field.spec.dtype == tf.string else "NaN"}),
-        }
-        for field in signature.inputs
-    }
-    return {"inputs": inputs, "outputs": dict(signature.output_docs)}

@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from vae_tf.export.signatures import Signature, example_request
+from vae_tf.export.signature import Signature, example_request
 
 __all__ = ["WARMUP_FILE", "write_warmup"]
 
