@@ -171,7 +171,7 @@ def test_over_rest_a_gap_is_nan_or_empty_and_here_also_null(address):
     assert one == other and one["class_"] in {"red", "blue", "green"} and isinstance(one["visits"], int)
     wrong = json.dumps([{**CELLS, "born": "soon"}])
     told = _post(address, f'{{"signature_name": "encode", "instances": {wrong}}}')
-    assert told.startswith("Column 'born' must be a date as") and told.endswith("Received: soon")
+    assert told.startswith("Column 'born' must be a date as") and told.endswith("Received: soon in row 0")
 
 
 def _run(*arguments):

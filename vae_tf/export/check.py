@@ -60,6 +60,8 @@ def random_request(signature: Signature, num_rows: int = _ROWS) -> dict[str, np.
         if field.others:
             options = [np.asarray(one).item() for one in (field.example, *field.others)]
             value = request[field.name] = rng.choice(np.array(options), num_rows).astype(value.dtype)
+        if field.bounds:
+            value = request[field.name] = field.bounds.fitted(value)
         if field.gap is not None:
             request[field.name] = np.where(rng.random(value.shape) < 0.5, value, np.asarray(field.gap, value.dtype))
     return request

@@ -11,6 +11,7 @@ from vae_tf.data.columns import KINDS, Column
 from vae_tf.data.dates import date_text
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.served import served_names
+from vae_tf.export.bounds import refuse
 from vae_tf.export.dates import Dates
 
 __all__ = ["ServedColumn", "served_columns"]
@@ -49,8 +50,7 @@ class ServedColumn(tf.Module):
         raise NotImplementedError
 
     def _refuse(self, is_wrong: tf.Tensor, cells: tf.Tensor, must: str) -> None:
-        told = [f"Column {self.column.name!r} must {must}. Received:", tf.boolean_mask(cells, is_wrong)[:1]]
-        tf.debugging.Assert(tf.logical_not(tf.reduce_any(is_wrong)), told, summarize=1)
+        refuse(is_wrong, cells, f"Column {self.column.name!r} must {must}")
 
     def _within(self, numbers: tf.Tensor) -> tf.Tensor:
         return tf.clip_by_value(numbers, np.float64(self.column.low), np.float64(self.column.high))

@@ -68,8 +68,8 @@ class ServedFunctions:
         stop_label: tf.Tensor | None = None,
     ) -> Tensors:
         """Encode both ends, go a fraction of the way between them, decode."""
-        fraction = tf.clip_by_value(fraction, 0.0, 1.0)[:, tf.newaxis]
-        z = self.vae.latent.blend(self._mode(start, start_label), self._mode(stop, stop_label), fraction, spherical=False)
+        ends = self._mode(start, start_label), self._mode(stop, stop_label)
+        z = self.vae.latent.blend(*ends, fraction[:, tf.newaxis], spherical=False)
         return {"x": self._mean(z), "z": z}
 
     def sample(self, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:

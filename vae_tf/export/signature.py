@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vae_tf.export.bounds import ValueBounds
 from vae_tf.export.functions import Tensors
 
 __all__ = ["Input", "Signature", "describe_signature", "example_request"]
@@ -23,6 +24,8 @@ class Input:
         others: more that are, where noise on the first would not be.
         column: the table's name of the column that it is; empty where it is none.
         gap: what stands for a missing value; None where there may be none.
+        bounds: what its numbers may be; None where they may be anything.
+        checks_itself: whether the signature's function sees to the bounds.
     """
 
     spec: tf.TensorSpec
@@ -31,11 +34,20 @@ class Input:
     others: tuple[Any, ...] = ()
     column: str = ""
     gap: Any = None
+    bounds: ValueBounds | None = None
+    checks_itself: bool = False
 
     @property
     def name(self) -> str:
         """The input's name."""
         return str(self.spec.name)
+
+    def check(self, tensor: tf.Tensor) -> tf.Tensor:
+        """Check shape and values, and return the tensor."""
+        checked = tf.ensure_shape(tensor, self.spec.shape)
+        if self.bounds and not self.checks_itself:
+            self.bounds.check(self.name, checked, may_be_missing=self.gap is not None)
+        return checked
 
 
 @dataclass(frozen=True)
@@ -57,9 +69,8 @@ class Signature:
     resources: tuple[Any, ...] = field(default=(), repr=False)
 
     def __call__(self, *tensors: tf.Tensor) -> Tensors:
-        """Check the shapes, and compute."""
-        checked = [tf.ensure_shape(tensor, field.spec.shape) for tensor, field in zip(tensors, self.inputs, strict=True)]
-        return self.function(*checked)
+        """Check shapes and values, and compute."""
+        return self.function(*[field.check(tensor) for tensor, field in zip(tensors, self.inputs, strict=True)])
 
 
 def example_request(signature: Signature, num_rows: int = 1) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from vae_tf.data.images import decode_image
 from vae_tf.data.reading import AS_BEFORE, Reading
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.export.bounds import FINITE, ValueBounds, bounds_of_raw
 from vae_tf.export.column_forms import with_columns
 from vae_tf.export.columns import served_columns
 from vae_tf.export.functions import SCORE_SAMPLES, ServedFunctions, Tensors
@@ -57,13 +58,14 @@ def array_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
         spec: how raw values become model inputs and back.
     """
     functions = (ServedRows if spec.is_mixed else ServedFunctions)(vae, spec)
-    raw, dtype = _describe_raw(spec), tf.as_dtype(spec.raw_dtype)
+    raw, dtype, bounds = _describe_raw(spec), tf.as_dtype(spec.raw_dtype), None if spec.is_mixed else bounds_of_raw(spec)
     parameters = {name: f"parameter of q(z|x): {name}" for name in functions.parameter_names()}
-    x = Input(tf.TensorSpec([None, *spec.event_shape], dtype, name="x"), raw, _middle(spec))
-    z = _row("z", tf.float32, "a point of the latent space", np.zeros(vae.latent.size), vae.latent.size)
+    x = Input(tf.TensorSpec([None, *spec.event_shape], dtype, name="x"), raw, _middle(spec), bounds=bounds)
+    z = _row("z", tf.float32, "a point of the latent space", np.zeros(vae.latent.size), FINITE, vae.latent.size)
     seed = _row("seed", tf.int64, "any number: equal seeds give equal draws", 0)
-    temperature = _row("temperature", tf.float32, "1 for the prior itself; less keeps to its more probable part", 1.0)
-    fraction = _row("fraction", tf.float32, "how far along the way, from 0 to 1", 0.5)
+    cold = "1 for the prior itself; less keeps to its more probable part"
+    temperature = _row("temperature", tf.float32, cold, 1.0, ValueBounds(0, is_open=True))
+    fraction = _row("fraction", tf.float32, "how far along the way, from 0 to 1", 0.5, ValueBounds(0, 1))
     ends = [replace(x, spec=tf.TensorSpec(x.spec.shape, dtype, name=name)) for name in ("start", "stop")]
     what = "row of best guesses" if spec.is_mixed else "mean of p(x|z)"
     mean_x, drawn_x = {"x": f"{what}, {raw}"}, {"x": f"{'draw' if spec.is_mixed else 'mean'} of p(x|z), {raw}"}
@@ -105,14 +107,20 @@ def _imputations(functions: ServedFunctions, x: Input, seed: Input, label: tuple
             Signature("impute_draw", functions.impute_draw, (nan, seed, *label), filled),
         ]
     mask = Input(tf.TensorSpec(x.spec.shape, tf.bool, name="observed"), "false where missing", np.ones(spec.event_shape, bool))
+
+    def of_masked(x: tf.Tensor, observed: tf.Tensor, *rest: tf.Tensor) -> Tensors:
+        nan.check(tf.where(observed, x, tf.constant(np.nan, x.dtype)))
+        return functions.impute_masked(x, observed, *rest)
+
     return [
         Signature("impute", functions.impute, (nan, seed, *label), filled),
-        Signature("impute_masked", functions.impute_masked, (x, mask, seed, *label), filled),
+        Signature("impute_masked", of_masked, (replace(x, checks_itself=True), mask, seed, *label), filled),
     ]
 
 
-def _row(name: str, dtype: tf.DType, doc: str, example: Any, *shape: int) -> Input:
-    return Input(tf.TensorSpec([None, *shape], dtype, name=name), doc, np.asarray(example, dtype.as_numpy_dtype))
+def _row(name: str, dtype: tf.DType, doc: str, example: Any, bounds: ValueBounds | None = None, *shape: int) -> Input:
+    one = np.asarray(example, dtype.as_numpy_dtype)
+    return Input(tf.TensorSpec([None, *shape], dtype, name=name), doc, one, bounds=bounds)
 
 
 def _label_inputs(vae: VAE, spec: DatasetSpec, *names: str) -> tuple[Input, ...]:
@@ -120,7 +128,10 @@ def _label_inputs(vae: VAE, spec: DatasetSpec, *names: str) -> tuple[Input, ...]
     if not vae.latent.num_labels:
         return ()
     classes = ", ".join(f"{index}: {name}" for index, name in enumerate(spec.label_names))
-    return tuple(_row(name, tf.int64, f"number of the label ({classes}); -1 where it is not known", 0) for name in names)
+    bounds = ValueBounds(-1, vae.latent.num_labels - 1, is_whole=True)
+    return tuple(
+        _row(name, tf.int64, f"number of the label ({classes}); -1 where it is not known", 0, bounds) for name in names
+    )
 
 
 def _describe_raw(spec: DatasetSpec) -> str:
@@ -159,7 +170,7 @@ def _image_forms(signature: Signature, spec: DatasetSpec) -> list[Signature]:
 
     height, width, channels = spec.event_shape
     rest = signature.inputs[1:]
-    pixels = Input(tf.TensorSpec([None, *spec.event_shape], tf.uint8, name="x"), _describe_raw(spec), black)
+    pixels = replace(signature.inputs[0], spec=tf.TensorSpec([None, *spec.event_shape], tf.uint8, name="x"), example=black)
     forms = [] if is_wide else [replace(signature, name=f"{signature.name}_uint8", function=of_bytes, inputs=(pixels, *rest))]
     if channels in (1, 3) or (channels == 4 and reading.alpha == "keep"):
         doc = f"a PNG, JPEG, BMP or GIF file, brought to {height}x{width} ({_read_as(reading)})"

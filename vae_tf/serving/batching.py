@@ -1,6 +1,7 @@
 """Dynamic batching: requests that wait at the same time are computed as one, row beside row."""
 
 import asyncio
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,6 +16,10 @@ from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.tensors import SignatureInfo
 
 __all__ = ["Batcher", "BatchingOptions"]
+
+_SAYS_ROW = re.compile(r" in row \d+$")
+_MOST_BLAMED = 1024
+"""Rows of a failed request that are tried one by one."""
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[SignatureInfo, Arrays, Sequence[str] | None], Arrays]
@@ -206,4 +211,18 @@ def _alone(queue: _Queue, task: _Task) -> Arrays | Exception:
     try:
         return queue.run(queue.signature, task.inputs, queue.outputs)
     except ServingError as error:
+        return _with_row(queue, task, error)
+
+
+def _with_row(queue: _Queue, task: _Task, error: ServingError) -> ServingError:
+    """Return the error of a request, with the row that it is of, where that is not said and can be found."""
+    if error.code is not Code.INVALID_ARGUMENT or _SAYS_ROW.search(error.message) or task.num_rows > _MOST_BLAMED:
         return error
+    strings = [alias for alias, info in queue.signature.inputs.items() if info.dtype == "string"]
+    where = f"input {strings[0]}, " if len(strings) == 1 else ""
+    for row in range(task.num_rows):
+        try:
+            queue.run(queue.signature, {alias: value[row : row + 1] for alias, value in task.inputs.items()}, queue.outputs)
+        except ServingError as own:
+            return ServingError(own.code, f"{own.message} ({where}row {row})")
+    return error

@@ -76,11 +76,18 @@ def _columns(value: Any, signature: SignatureInfo) -> dict[str, np.ndarray]:
             raise invalid(
                 "inputs is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map"
             )
-        return {alias: array_from_json(value, info) for alias, info in infos.items()}
+        return {alias: _column(value, info) for alias, info in infos.items()}
     missing = [alias for alias in infos if alias not in value]
     if missing:
         raise invalid(f"Missing named input: {missing[0]} in 'inputs' object.")
-    return {alias: array_from_json(value[alias], info) for alias, info in infos.items()}
+    return {alias: _column(value[alias], info) for alias, info in infos.items()}
+
+
+def _column(value: Any, info: TensorInfo) -> np.ndarray:
+    try:
+        return array_from_json(value, info)
+    except ServingError as error:
+        raise ServingError(error.code, f"{error.message} (input {info.alias})") from error
 
 
 def _rows(rows: Any, signature: SignatureInfo) -> dict[str, np.ndarray]:

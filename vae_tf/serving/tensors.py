@@ -18,11 +18,9 @@ from vae_tf.serving.json_parser import encode_text
 __all__ = ["SignatureInfo", "TensorInfo", "array_from_json", "dtype_name", "dump_outputs", "has_shape", "object_array"]
 
 _FLOATS = ("float", "double")
-_INT32_STAGE = ("int8", "int16", "int32", "uint8")
-_RANGES = dict.fromkeys(_INT32_STAGE, (-(2**31), 2**31 - 1)) | {
-    "int64": (-(2**63), 2**63 - 1),
-    "uint32": (0, 2**32 - 1),
-    "uint64": (0, 2**64 - 1),
+_RANGES = {
+    name: (int(np.iinfo(name).min), int(np.iinfo(name).max))
+    for name in ("int8", "int16", "int32", "int64", "uint8", "uint32", "uint64")
 }
 _LONGEST_ECHO = 256
 _OTHER_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
@@ -138,8 +136,8 @@ def array_from_json(value: Any, info: TensorInfo) -> np.ndarray:
         low, high = _RANGES[info.dtype]
         if min(flat) < low or max(flat) > high:
             raise _wrong_type(next(element for element in flat if not low <= element <= high), info.dtype)
-    with np.errstate(over="ignore"):  # 300 becomes 44 as a byte, 1e300 infinity as a float: so it is there
-        wide = np.int32 if info.dtype in _INT32_STAGE else np.float64 if info.dtype in _FLOATS else info.numpy_dtype
+    with np.errstate(over="ignore"):  # 1e300 becomes infinity as a float: so it is there
+        wide = np.float64 if info.dtype in _FLOATS else info.numpy_dtype
         return np.array(flat, wide).astype(info.numpy_dtype, copy=False).reshape(shape)
 
 
