@@ -11,7 +11,7 @@ from scipy.stats import norm, rankdata
 from vae_tf.config import ModelConfig
 from vae_tf.data.columns import OTHER, Column
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.evaluation.imputing import Imputer, WeightedRows
+from vae_tf.evaluation.imputing import Imputer, WeightedRows, fill
 from vae_tf.models import VAE, ColumnsLikelihood, GaussianLatent, GaussianLikelihood, build_vae
 from vae_tf.models.cells import Cells
 
@@ -125,23 +125,50 @@ def test_a_model_of_columns_trains_with_gaps_and_is_saved_whole(tmp_path):
     np.testing.assert_array_equal(again.decode(z).log_prob(rows[:4]), vae.decode(z).log_prob(rows[:4]))
 
 
+LOADINGS = np.array([[1.0, 0.5], [0.3, -0.8], [0.7, 0.9]])
+
+
+def _linear(scale):
+    """Return a linear model of three numbers, whose q(z|x) is the prior."""
+    encoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, kernel_initializer="zeros")])
+    decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, use_bias=False)])
+    decoder.layers[-1].set_weights([LOADINGS.T])
+    return VAE(encoder, GaussianLatent(size=2), decoder, GaussianLikelihood((3,), scale_kind="fixed", scale=scale))
+
+
+def _conditional(x, scale):
+    """Return mean and deviation of x_2 given x_0 and x_1."""
+    covariance = LOADINGS @ LOADINGS.T + scale**2 * np.eye(3)
+    gain = covariance[2, :2] @ np.linalg.inv(covariance[:2, :2])
+    return gain @ x, np.sqrt(covariance[2, 2] - gain @ covariance[:2, 2])
+
+
 def test_a_linear_gaussian_model_s_imputation_is_the_conditional():
     """z ~ N(0, I), x = W z + noise: x_2 given x_0 and x_1 is normal, with mean and deviation in closed form."""
-    loadings, scale = np.array([[1.0, 0.5], [0.3, -0.8], [0.7, 0.9]]), 0.4
-    encoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, kernel_initializer="zeros")])  # q(z|x) is the prior
-    decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, use_bias=False)])
-    decoder.layers[-1].set_weights([loadings.T])
-    vae = VAE(encoder, GaussianLatent(size=2), decoder, GaussianLikelihood((3,), scale_kind="fixed", scale=scale))
     x = np.array([[1.0, -0.5, np.nan]], np.float32)
-    (_, found), *_ = Imputer(vae, num_samples=50_000).batches(x, (0, 1))
-    covariance = loadings @ loadings.T + scale**2 * np.eye(3)
-    gain = covariance[2, :2] @ np.linalg.inv(covariance[:2, :2])
-    mean, deviation = gain @ x[0, :2], np.sqrt(covariance[2, 2] - gain @ covariance[:2, 2])
-    effective = 1.0 / np.square(found.weights).sum()
+    (_, found), *_ = Imputer(_linear(scale=0.4), num_samples=50_000).batches(x, (0, 1))
+    mean, deviation = _conditional(x[0, :2], scale=0.4)
+    effective = found.effective()[0]
     assert abs(found.mean()[0, 2] - mean) < 4 * deviation / np.sqrt(effective)
     assert found.deviation()[0, 2] == pytest.approx(deviation, rel=4 / np.sqrt(effective))
     interval = found.quantiles(2, (0.05, 0.95))[:, 0]
     np.testing.assert_allclose(interval, mean + deviation * norm.ppf([0.05, 0.95]), atol=8 * deviation / np.sqrt(effective))
+
+
+def test_rows_of_which_few_draws_count_get_more_and_those_that_still_have_few_are_counted():
+    """Where the first two numbers fix z to a few hundredths, hardly one of 100 draws of the prior is near, of 2,000 some."""
+    x = np.array([[1.0, -0.5, np.nan], [9.0, -9.0, np.nan], [1.0, 2.0, 3.0]], np.float32)
+    spec = DatasetSpec(name="rows", event_shape=(3,), value_support="real")
+    vae, done = _linear(scale=0.2), []
+    (_, found), *_ = Imputer(vae, num_samples=100).batches(x[:1], (0, 1))
+    assert found.effective()[0] < 20
+    filled = fill(vae, spec, x, 100, (0, 1), num_draws=2, on_batch=done.append)
+    mean, deviation = _conditional(x[0, :2], scale=0.2)
+    assert (filled.num_rough, filled.num_samples, sum(done)) == (1, 2000, 3)
+    assert abs(filled.best[0, 2] - mean) < 5 * deviation / np.sqrt(20)
+    assert filled.spread[0, 2] == pytest.approx(deviation, rel=5 / np.sqrt(40))
+    np.testing.assert_array_equal(filled.best[2], x[2])
+    assert not filled.spread[2].any() and np.all(filled.draws[:, 2] == x[2])
 
 
 def test_rows_are_drawn_by_their_weights():

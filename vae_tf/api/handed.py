@@ -101,13 +101,11 @@ def fill_handed(loaded: LoadedRun, data: Any, filling: Filling, seed: int) -> li
     handed = HandedTable(data, spec.feature_names, loaded.config.data.missing)
     gaps = find_gaps(spec, handed.table, subject)
     changed = [handed.table.names[place] for place, rows in zip(gaps.places, gaps.rows, strict=True) if len(rows)]
-    told = [note.text for note in gaps.notes]
     pair = derive_pair(seed, "impute")
-    tables = cast("list[ArrowTable]", fill_table(loaded.vae, spec, handed.kept, gaps, filling, pair))
-    if tables[0].num_left:
-        told.append(f"{tables[0].num_left:,} cells stayed empty: no value of their column's type fits.")
-    for text in told:
-        warnings.warn(text, stacklevel=3)
+    filled = fill_table(loaded.vae, spec, handed.kept, gaps, filling, pair)
+    for note in (*gaps.notes, *filled.notes):
+        warnings.warn(note.text, stacklevel=3)
+    tables = cast("list[ArrowTable]", filled.tables)
     new = tables[0].columns.column_names[len(handed.table.names) :]
     return [handed.give(table.columns, [*changed, *new]) for table in tables]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vae_tf.cli.bulk import BeamOptions, EngineOption, RunnerOption, check_options, run_bulk
-from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, console, open_run, progress
+from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, console, open_run, progress, warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,11 +77,13 @@ def _fill(loaded: "LoadedRun", data: str, output: Path, filling: "Filling", seed
         console.print(note.text, markup=False, highlight=False, soft_wrap=True)
     kept = keep_table(table, path, output.suffix.lower() in ARROW_SUFFIXES)
     with progress("Filling in", table.num_rows) as advance:
-        tables = fill_table(loaded.vae, loaded.spec, kept, gaps, filling, derive_pair(seed, "impute"), advance)
-    for file, filled in zip(_files(output, filling.num_draws), tables, strict=True):
-        write_table(filled, file)
+        filled = fill_table(loaded.vae, loaded.spec, kept, gaps, filling, derive_pair(seed, "impute"), advance)
+    for file, one in zip(_files(output, filling.num_draws), filled.tables, strict=True):
+        write_table(one, file)
         typer.echo(str(file))
-    _tell(gaps.counts, tables[0].num_left)
+    _tell(gaps.counts)
+    for note in filled.notes:
+        warn(note.text)
 
 
 def _files(output: Path, draws: int) -> list[Path]:
@@ -91,10 +93,8 @@ def _files(output: Path, draws: int) -> list[Path]:
     return [output.with_name(f"{stem}-{number}{suffixes}") for number in range(1, draws + 1)] or [output]
 
 
-def _tell(counts: "Mapping[str, int]", num_left: int) -> None:
+def _tell(counts: "Mapping[str, int]") -> None:
     """Say how many cells were filled in."""
     named = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
-    left = f" {num_left:,} of them stayed empty: no value of their column's type fits." if num_left else ""
-    total = sum(counts.values())
-    told = f"{total:,} cells filled in{': ' + named if named else ''}.{left}"
+    told = f"{sum(counts.values()):,} cells filled in{': ' + named if named else ''}."
     console.print(told, highlight=False, markup=False, soft_wrap=True)

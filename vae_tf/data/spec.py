@@ -8,13 +8,16 @@ from pydantic import BaseModel, ConfigDict
 from vae_tf.data.columns import Column
 from vae_tf.data.reading import Reading
 
-__all__ = ["FEW_PICTURES", "FEW_ROWS", "MANY_ROWS", "DatasetSpec"]
+__all__ = ["FEW_PICTURES", "FEW_ROWS", "LINKED_ROWS", "MANY_ROWS", "DatasetSpec"]
 
 FEW_ROWS = 1000
 """Training rows below which a table is small: what suits it then is chosen otherwise."""
 
-MANY_ROWS = 5000
+LINKED_ROWS = 500
 """Training rows from which columns of a mixed table can be learned of each other."""
+
+MANY_ROWS = 5000
+"""Training rows from which a mixed table is large."""
 
 _COARSE = 1e-3
 """Share of a column's deviation that the rounding of its numbers may be."""

@@ -15,11 +15,11 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.table import known_rows
 from vae_tf.data.table_columns import as_known
 from vae_tf.errors import UserValueError
-from vae_tf.evaluation.imputing import fill
+from vae_tf.evaluation.imputing import Filled, fill
 from vae_tf.evaluation.made_rows import within_range
 from vae_tf.models.vae import VAE
 
-__all__ = ["Filling", "Gaps", "fill_table", "find_gaps"]
+__all__ = ["FilledTables", "Filling", "Gaps", "fill_table", "find_gaps"]
 
 
 class Gaps(NamedTuple):
@@ -64,6 +64,18 @@ class Filling(NamedTuple):
     num_samples: int = 200
 
 
+class FilledTables(NamedTuple):
+    """A table without gaps.
+
+    Attributes:
+        tables: one of best guesses, or as many of draws as were asked for.
+        notes: what is to be told of them.
+    """
+
+    tables: list[KeptTable]
+    notes: tuple[Note, ...]
+
+
 def find_gaps(spec: DatasetSpec, table: Table, subject: str = "The run") -> Gaps:
     """Find the gaps of a table that a run can fill.
 
@@ -105,7 +117,7 @@ def fill_table(  # noqa: PLR0913 - one job, said in full
     filling: Filling,
     seed: tuple[int, int],
     on_batch: Callable[[int], None] | None = None,
-) -> list[KeptTable]:
+) -> FilledTables:
     """Fill the gaps of a table.
 
     Args:
@@ -116,9 +128,6 @@ def fill_table(  # noqa: PLR0913 - one job, said in full
         filling: how they are filled.
         seed: root of the draws.
         on_batch: called with the number of rows after every batch.
-
-    Returns:
-        One table of best guesses, or as many of draws as were asked for.
     """
     x = spec.to_model(gaps.x)
     filled = fill(vae, spec, x, filling.num_samples, seed, filling.num_draws, on_batch)
@@ -126,4 +135,16 @@ def fill_table(  # noqa: PLR0913 - one job, said in full
     for index, (name, rows) in enumerate(zip(sure, gaps.rows, strict=False)):
         sure[name][rows] = filled.spread[rows, index]
     made = filled.draws if filling.num_draws else [filled.best]
-    return [kept.with_cells(gaps.cells(within_range(spec, raw))).with_numbers(sure) for raw in made]
+    tables = [kept.with_cells(gaps.cells(within_range(spec, raw))).with_numbers(sure) for raw in made]
+    return FilledTables(tables, tuple(_notes(tables[0], filled)))
+
+
+def _notes(table: KeptTable, filled: Filled) -> Iterator[Note]:
+    if table.num_left:
+        yield Note(f"{table.num_left:,} cells stayed empty: no value of their column's type fits.", is_warning=True)
+    if filled.num_rough:
+        yield Note(
+            f"Of {filled.num_rough:,} rows hardly any of {filled.num_samples:,} draws agree with what is there: their guesses, "
+            "and how sure they are said to be, are rough. More draws (num_samples) make them better.",
+            is_warning=True,
+        )

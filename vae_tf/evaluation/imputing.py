@@ -15,6 +15,10 @@ __all__ = ["CHUNK_ROWS", "Filled", "Imputer", "WeightedRows", "fill"]
 
 CHUNK_ROWS = 60_000
 """Rows that are completed at once: bounds the memory, whatever the number of samples."""
+_FEW = 20.0
+"""Effective draws below which a row's guesses are rough, and it gets more of them."""
+_MORE = 20
+"""How many times as many they are."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,10 @@ class WeightedRows:
         reached = np.cumsum(np.take_along_axis(self.weights, order, axis=0), axis=0)
         places = [np.minimum((reached < share - 1e-9).sum(axis=0), len(values) - 1) for share in shares]
         return np.stack([values[place, np.arange(values.shape[1])] for place in places])
+
+    def effective(self) -> np.ndarray:
+        """Return as how many draws of equal weight those of every row are (Kong 1992), [B]."""
+        return np.asarray(1.0 / np.square(self.weights).sum(axis=0))
 
     def drawn(self, num: int, seed: int) -> np.ndarray:
         """Return so many rows drawn by their weights, [num, B, D]: several imputations (Rubin 1987)."""
@@ -126,11 +134,15 @@ class Filled:
         best: the best guess of every cell, the mean of numbers and the likeliest word, [N, D]; what was there is as it was.
         spread: the standard deviation of numbers, the probability of words, [N, D]; 0 and 1 where a cell was there.
         draws: several imputations, each a draw of all gaps of a row together, [M, N, D].
+        num_rough: rows of which even then few draws count, after the most that are made of one.
+        num_samples: the most draws that were weighed for a row.
     """
 
     best: np.ndarray
     spread: np.ndarray
     draws: np.ndarray
+    num_rough: int = 0
+    num_samples: int = 0
 
 
 def fill(  # noqa: PLR0913 - one job, said in full
@@ -142,7 +154,7 @@ def fill(  # noqa: PLR0913 - one job, said in full
     num_draws: int = 0,
     on_batch: Callable[[int], None] | None = None,
 ) -> Filled:
-    """Fill the gaps of rows.
+    """Fill the gaps of rows. Rows of which few draws count are done again with 20 times as many.
 
     Args:
         vae: the model.
@@ -151,19 +163,25 @@ def fill(  # noqa: PLR0913 - one job, said in full
         num_samples: draws that are weighed for every row.
         seed: root of the draws.
         num_draws: imputations besides the best guess.
-        on_batch: called with the number of rows after every batch.
+        on_batch: called with the number of rows as they are done.
     """
-    best, spread = np.empty(x.shape), np.empty(x.shape)
-    draws = np.empty((num_draws, *x.shape), np.float32)
-    for part, found in Imputer(vae, num_samples).batches(x, seed):
-        best[part], spread[part] = found.mean(), found.deviation()
-        for place, column in enumerate(spec.columns):
-            if column.is_category:
-                chances = found.probabilities(place, len(column.words))
-                best[part, place], spread[part, place] = chances.argmax(axis=1), chances.max(axis=1)
-        draws[:, part] = found.drawn(num_draws, seed[0] + part.start)
-        if on_batch:
-            on_batch(part.stop - part.start)
     is_word = np.array([column.is_category for column in spec.columns] or [False] * x.shape[1])
+    best, spread = x.astype(np.float64), np.where(is_word, 1.0, np.zeros(x.shape))
+    draws = np.repeat(x[np.newaxis].astype(np.float32), num_draws, axis=0)
+    rows, told = np.flatnonzero(np.isnan(x).any(axis=1)), on_batch or (lambda _: None)
+    told(len(x) - len(rows))
+    for samples in (num_samples, _MORE * num_samples):
+        is_rough = np.zeros(len(rows), bool)
+        for part, found in Imputer(vae, samples).batches(x[rows], seed) if len(rows) else ():
+            own = rows[part]
+            best[own], spread[own] = found.mean(), found.deviation()
+            for place, column in enumerate(spec.columns):
+                if column.is_category:
+                    chances = found.probabilities(place, len(column.words))
+                    best[own, place], spread[own, place] = chances.argmax(axis=1), chances.max(axis=1)
+            draws[:, own] = found.drawn(num_draws, seed[0] + part.start)
+            is_rough[part] = found.effective() < min(_FEW, samples)
+            told(len(own) if samples > num_samples else int(np.sum(~is_rough[part])))
+        rows = rows[is_rough]
     raw_spread = np.where(is_word, spread, spread * np.asarray(spec.scale))
-    return Filled(spec.to_raw(best), raw_spread, spec.to_raw(draws))
+    return Filled(spec.to_raw(best), raw_spread, spec.to_raw(draws), len(rows), samples)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import ndtri
 
-from vae_tf.data.spec import MANY_ROWS
+from vae_tf.data.spec import LINKED_ROWS, MANY_ROWS
 from vae_tf.models.cells import EDGE, Cells
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.rows import RowDistribution
@@ -75,11 +75,11 @@ class ColumnsLikelihood(Likelihood):
     @classmethod
     def choose(cls, data: Any) -> dict[str, Choice]:
         """Let columns see each other where rows are many."""
-        many, rows = data.num_train >= MANY_ROWS, f"{data.num_train:,} rows"
-        because = "columns can be learned of each other" if many else "too few to learn columns of each other"
+        rows, is_enough = f"{data.num_train:,} rows", data.num_train >= LINKED_ROWS
+        because = "columns can be learned of each other" if is_enough else "too few to learn columns of each other"
         return {
-            "autoregressive": Choice(many, f"{rows}: {because}"),
-            "hidden_size": Choice(64 if many else 32, rows),
+            "autoregressive": Choice(is_enough, f"{rows}: {because}"),
+            "hidden_size": Choice(64 if data.num_train >= MANY_ROWS else 32, rows),
         }
 
     @property
