@@ -37,7 +37,7 @@ _PictureOption = Annotated[
 ]
 
 
-def data(  # noqa: PLR0913, PLR0917 - the options of the command line
+def data(  # noqa: PLR0913 - the options of the command line
     dataset: _DatasetArgument = None,
     preset: PresetOption = None,
     config: ConfigOption = None,

@@ -39,7 +39,8 @@ class Account:
         values: tables of their range.
 
     Example:
-        >>> from vae_tf.data import in_memory, load_dataset
+        >>> from vae_tf.data.loading import load_dataset
+        >>> from vae_tf.data.memory import in_memory
         >>> config = DataConfig(dataset="memory:toy")
         >>> with in_memory(np.arange(40.0).reshape(20, 2)):
         ...     account = Account.of(load_dataset(config), config)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.cells import refuse_infinite
+from vae_tf.data.columns import Column
 from vae_tf.data.doubts import describe_doubts
 from vae_tf.data.mixed import (
     code_table,
@@ -136,12 +137,15 @@ def _spec(config: DataConfig, chosen: Chosen, splits: Mapping[str, ArraySplit], 
 
 def _column_notes(table: Table, dataset: Dataset, chosen: Chosen, config: DataConfig) -> tuple[ColumnNote, ...]:
     others = {name: what for name, what in ((config.label_column, "label"), (config.group, "group")) if name}
-    columns = dataset.spec.columns
-    if not chosen.is_mixed:
-        rows: Any = dataset.split("train")
-        measured = mixed_fields(chosen.columns, rows.x if rows.x.ndim == 2 else rows.x.reshape(-1, rows.x.shape[-1]))
-        columns = measured["columns"]
+    columns = dataset.spec.columns or tuple(_with_range(table, column) for column in chosen.columns)
     return describe_columns(table, columns, chosen.dropped, others, "as it is" if config.counts else "standardised")
+
+
+def _with_range(table: Table, column: Column) -> Column:
+    """Return a column of numbers with the least and the greatest of all cells."""
+    values = _numbers(table, column.name)
+    low, high = (float(f"{end:.10g}") for end in (values.min(), values.max()))  # for people
+    return column.model_copy(update={"low": low, "high": high})
 
 
 def _dtype(train: Sequence[np.ndarray]) -> type[np.floating[Any]]:

@@ -19,7 +19,7 @@ _MAX_VALUES = 2**23
 """Values that are looked at: ten thousand pictures of 28x28, all of most tables."""
 _MAX_STREAMED = 1000
 _QUANTILES = {"least": 0.0, "5 %": 0.05, "25 %": 0.25, "half": 0.5, "75 %": 0.75, "95 %": 0.95, "greatest": 1.0}
-_COMMON, _MOST_LETTERS = 3, 20
+_COMMON, _MOST_LETTERS, _FEW_VALUES = 3, 20, 50
 _COMMON_TOKENS = 30
 _OF_NUMBERS = ("least", "mean", "greatest", "deviation")
 
@@ -76,7 +76,8 @@ def measure_values(dataset: Dataset) -> tuple[ValueTable, ...]:
 
     Example:
         >>> from vae_tf.config import DataConfig
-        >>> from vae_tf.data import in_memory, load_dataset
+        >>> from vae_tf.data.loading import load_dataset
+        >>> from vae_tf.data.memory import in_memory
         >>> with in_memory(np.arange(40.0).reshape(20, 2)):
         ...     (found,) = measure_values(load_dataset(DataConfig(dataset="memory:toy")))
         >>> found.headings, found.rows[1][:2]
@@ -178,7 +179,7 @@ def _cells(spec: DatasetSpec, raw: np.ndarray, which: str) -> Iterator[ValueTabl
         texts = cells(column, different[common]) if len(different) else []
         told = ", ".join(f"{_short(text)} ({counts[index]:,})" for text, index in zip(texts, common, strict=True))
         missing = 1.0 - len(there) / max(1, len(values))
-        is_repeated = column.kind in ("category", "ordinal", "date") and len(different) < len(there)
+        is_repeated = column.is_category or (len(different) <= _FEW_VALUES and len(different) < len(there))
         rows.append((column.name, *_ends(column, there), missing, len(different), told if is_repeated else None))
     yield ValueTable(f"Every column, {which}", headings, tuple(rows))
 
