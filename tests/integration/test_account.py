@@ -59,10 +59,10 @@ def _text(folder: Path) -> Made:
     (folder / "lines.txt").write_text("\n".join(lines))
     lost = (
         "2 empty left out",
-        "1 of 61 texts are cut to the 64 tokens of data.max_length",
+        "1 of 61 texts are cut to the 16 tokens of data.max_length",
         "data.max_length=301 keeps all whole",
     )
-    return Made(f"text:{folder / 'lines.txt'}", ("61 of 63 lines used",), lost)
+    return Made(f"text:{folder / 'lines.txt'}", ("61 of 63 lines used",), lost, ("data.max_length=16",))
 
 
 def _csv(folder: Path) -> Made:
@@ -178,11 +178,14 @@ def test_what_is_lost_is_in_the_report_with_its_setting(kind, trained, run_cli, 
     assert "<h3>The data</h3>" in page and [one for one in (*made.told, *made.columns) if one not in page] == []
 
 
-def test_people_are_shown_what_programs_are_told(runs, run_cli):
+def test_people_are_shown_what_programs_are_told(runs, run_cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     made, _ = runs("csv")
-    code, out, err = run_cli("data", made.dataset)
+    code, out, err = run_cli("data", made.dataset, "--set", "data.rare=2")
     assert code == 0 and [one for one in made.told if one not in _one_line(out)] == []
-    assert "share missing" in _one_line(out) and "Chosen by the data" in out and "-o data.png" in _one_line(err)
+    assert (
+        "share missing" in _one_line(out) and "Chosen by the data" in out and "--set data.rare=2 -o data.png" in _one_line(err)
+    )
 
 
 @pytest.mark.parametrize(

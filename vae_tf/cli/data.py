@@ -1,5 +1,6 @@
 """`run.py data`: what a training would read, without training."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,12 +65,20 @@ def data(  # noqa: PLR0913 - the options of the command line
     chosen = [{"setting": one.path, "chosen": str(one.value), "because": one.because} for one in choices]
     picture = None if output is None else {"path": str(output), "shows": shows}
     emit({**account.as_json(), "chosen": chosen, "picture": picture}, as_json, lambda: _show(account, choices))
-    if output is not None and not as_json:
+    if not as_json and output is None:
+        options = {"--preset": preset, "--config": config, "--data-dir": data_dir}
+        _offer_picture(dataset, options, overrides or ())
+    elif not as_json:
         console.print(shows, highlight=False, markup=False, soft_wrap=True)
         typer.echo(str(output))
-    elif not as_json:
-        again = command_line("data", *([dataset] if dataset else []), "-o", "data.png")
-        console.print(f"Examples as a picture: {again}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _offer_picture(dataset: str | None, options: Mapping[str, object], overrides: Sequence[str]) -> None:
+    """Say how the same data are drawn."""
+    said = [word for name, value in options.items() if value for word in (name, value)]
+    said += [word for one in overrides for word in ("--set", one)]
+    again = command_line("data", *([dataset] if dataset else []), *said, "-o", "data.png")
+    console.print(f"Examples as a picture: {again}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _read(config: "RunConfig") -> "tuple[Dataset, Account, list[Choice]]":

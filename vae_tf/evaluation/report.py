@@ -229,8 +229,8 @@ def _latent(reported: ReportedRun, comparison: Comparison, settings: AssessmentS
 
 
 def _scatter(codes: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> dict[str, Any] | None:
-    """Draw codes [N, size]: as they are in two dimensions, their first two principal components in more."""
-    if codes.shape[1] < 2 or len(codes) < 3:
+    """Draw codes [N, size]: as they are in two dimensions, else two principal components; not where all are one."""
+    if codes.shape[1] < 2 or len(codes) < 3 or not np.ptp(codes, axis=0).any():
         return None
     pca = PCA(2).fit(codes)
     is_plane = codes.shape[1] == 2
