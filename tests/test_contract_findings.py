@@ -392,7 +392,7 @@ class Failing(Good.RowsSource):
 
 
 SEED = "draws depend on the seed alone"
-SOURCE = {"three splits of finite examples", "splits share no example", "the same every time"}
+SOURCE = {"three splits of finite examples", "splits share no example", "the same every time", "an account that can be kept"}
 BROKEN = {
     HalfKl: {"KL exact = Monte Carlo"},
     EstimatedKl: {"KL exact = Monte Carlo"},

@@ -27,7 +27,7 @@ WITH_PARTS = (
         "reconstruct",
         "interpolate",
     ),
-    *("traverse", "manifold", "encode", "export", "show", "datasets", "parts"),
+    *("traverse", "manifold", "encode", "export", "show", "data", "datasets", "parts"),
 )
 """Commands that open a model or read a configuration, and so take the user's own parts."""
 

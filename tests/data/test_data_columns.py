@@ -113,7 +113,8 @@ def test_numbers_without_gaps_stay_what_they_were(load):
     spec = load({"a": x[:, 0], "b": x[:, 1], "c": np.full(60, 3), "id": np.arange(60)}).spec
     assert (spec.value_support, spec.columns, spec.feature_names) == ("real", (), ("a", "b"))
     dataset = load({"a": x[:, 0], "t": np.arange(60)})
-    assert dataset.spec.feature_names == ("a", "t") and dataset.notes == dataset.columns == ()
+    assert dataset.spec.feature_names == ("a", "t") and [column.kind for column in dataset.columns] == ["real", "count"]
+    assert [note.text.partition(": ")[2] for note in dataset.notes] == ["60 rows of 2 columns: 2 inputs (1 count, 1 real)."]
     assert dataset.split("train").x.dtype == np.float32
 
 

@@ -165,7 +165,7 @@ def test_files_of_a_folder_are_texts(tmp_path):
     (tmp_path / "empty.txt").write_text("\n")
     dataset = _load(tmp_path)
     assert _texts(dataset) == sorted(LINES)
-    assert "1 files are no texts and left out: .pdf" in _told(dataset)
+    assert "left out, as no texts: 1 .pdf" in _told(dataset)
     assert "60 of 61 files used; 1 empty left out" in _told(dataset)
     split = dataset.split("test")
     assert [decode_text(dataset.spec, split.x[:1])[0]] == [(tmp_path / split.names[0]).read_text().replace("\n", " ")]

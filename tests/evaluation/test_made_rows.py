@@ -80,7 +80,9 @@ def test_association_is_the_correlation_of_scores_and_the_correlation_ratio(vae)
     score = np.argsort(np.argsort(rows[:, 2])) / 2000
     ratio = np.sqrt(np.var([score[word == k].mean() for k in (0, 1)]) / score.var())
     assert found[0, 2] == found[2, 0] == pytest.approx(ratio, abs=0.05) and found[0, 1] < 0.1
-    assert "svg" in to_svg(association_figure(SPEC, found, found)) and "svg" in to_svg(columns_figure(SPEC, rows, rows))
+    assert "svg" in to_svg(association_figure(SPEC, found, found)) and "svg" in to_svg(
+        columns_figure(SPEC.columns, {"real": rows, "made": rows})
+    )
 
 
 @pytest.mark.parametrize("name", ["it.csv", "it.csv.gz"])

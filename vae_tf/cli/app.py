@@ -7,6 +7,7 @@ import typer
 
 from vae_tf.cli import (
     compare,
+    data,
     datasets,
     encode,
     estimators,
@@ -67,7 +68,7 @@ def _options(
 _COMMANDS = {
     "Train": (train, tune, launch),
     "Measure": (evaluate, compare, report, score, estimators),
-    "Look": (generate, impute, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
+    "Look": (data, generate, impute, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
     "Serve": (export, serve, predict),
     "List": (runs, show, presets, datasets, parts),
 }

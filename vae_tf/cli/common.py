@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,7 @@ __all__ = [
     "open_run",
     "open_subject",
     "parser",
+    "print_lines",
     "progress",
     "quiet_tensorflow",
     "warn",
@@ -158,6 +159,13 @@ def emit(result: dict[str, Any], as_json: bool, show: Callable[[], None]) -> Non
         print(json.dumps(result, indent=2))  # noqa: T201 - stdout is the interface
     else:
         show()
+
+
+def print_lines(lines: "Iterable[Table | str]") -> None:
+    """Print lines with markup, and tables, on stdout."""
+    out = Console()
+    for line in lines:
+        out.print(line, highlight=False, soft_wrap=isinstance(line, str))
 
 
 def warn(message: str) -> None:

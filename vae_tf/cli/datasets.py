@@ -1,6 +1,7 @@
 """`run.py datasets`: what can be trained on."""
 
 from vae_tf.cli.common import JsonOption, console, emit
+from vae_tf.program import command_line
 
 __all__ = ["datasets"]
 
@@ -20,3 +21,4 @@ def _show(found: dict[str, str]) -> None:
     for name, text in found.items():
         table.add_row(name, text)
     console.print(table)
+    console.print(f"What is in one, without training: {command_line('data', 'csv:table.csv')}", highlight=False, markup=False)

@@ -69,8 +69,9 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     """Train a model, measure it on the test split, and say what to do next.
 
     Settings come from the preset, then --config, then the options and --set; what they leave open the data decide, and a table
-    says what and why. Without a length it trains until validation gets no better. The result is a run directory that every
-    other command takes. Ctrl-C finishes the epoch and saves; a killed run goes on with --resume, bit for bit.
+    says what and why; `{program} data` shows the data and that table without training. Without a length it trains until
+    validation gets no better. The result is a run directory that every other command takes. Ctrl-C finishes the epoch and
+    saves; a killed run goes on with --resume, bit for bit.
     """
     options = {
         "data.dataset": dataset,

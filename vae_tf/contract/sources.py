@@ -1,5 +1,6 @@
 """What a source promises: three splits that share no example, the same every time."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from vae_tf.config import DataConfig
 from vae_tf.contract.case import Case
 from vae_tf.contract.finding import Promises, leave_out, require
+from vae_tf.data.account import Account
 from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset, gather_examples
 
@@ -54,8 +56,16 @@ def _same(case: Case) -> None:
     require(all(np.array_equal(a, b) for a, b in pairs), "loaded again, the examples are others: draw them by a fixed seed.")
 
 
+def _account(case: Case) -> None:
+    account = Account.of(_load(case), DataConfig(dataset=str(case.argument), limit=_LIMIT))
+    require(account.notes, "nothing is told of the data: give `Dataset.notes`.")
+    written = json.loads(json.dumps(account.as_json()))
+    require(Account.from_json(written) == account, "the account of the data, written and read again, is another: see `notes`.")
+
+
 PROMISES: Promises = {
     "three splits of finite examples": _splits,
     "splits share no example": _disjoint,
     "the same every time": _same,
+    "an account that can be kept": _account,
 }

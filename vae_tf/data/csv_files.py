@@ -31,6 +31,7 @@ _DECIMAL_COMMA, _DECIMAL_POINT = re.compile(r"[+-]?\d+,\d+"), re.compile(r"[+-]?
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
 _PADDED = re.compile(rb"(?<![\d.])0\d+(?![\d.])")
+_BLANK = re.compile(rb"\n\r?(?=\n)")
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """How files begin whose letters have two bytes."""
 PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
@@ -105,8 +106,9 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
         raise UserFileError(
             f"{path} must be a table of comma-separated values. Received: {_uneven(content, dialect) or _reason(error)}."
         ) from error
-    if dialect.decimal_point == ",":
-        notes = [*notes, comma_note(path)]
+    notes += [comma_note(path)] if dialect.decimal_point == "," else []
+    blank = len(_BLANK.findall(content)) if dialect.width > 1 and b'"' not in content else 0
+    notes += [Note(f"{path}: {blank:,} blank lines are no rows.")] if blank else []
     return Table(
         columns,
         str(path),

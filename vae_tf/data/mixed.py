@@ -140,7 +140,7 @@ def describe_unknown(tables: Mapping[str, Table], columns: Sequence[Column]) -> 
 
 
 def describe_columns(
-    table: Table, columns: Sequence[Column], dropped: Mapping[str, Drop], others: Mapping[str, str]
+    table: Table, columns: Sequence[Column], dropped: Mapping[str, Drop], others: Mapping[str, str], done: str = "standardised"
 ) -> tuple[ColumnNote, ...]:
     """Say of every column of a table what it was taken for.
 
@@ -149,19 +149,20 @@ def describe_columns(
         columns: the inputs.
         dropped: why others are left out, by name.
         others: columns that are no inputs, and what they are.
+        done: with plain numbers.
     """
     inputs = {column.name: column for column in columns}
     notes = []
     for name in table.names:
         if name in inputs:
-            notes.append(_of_input(inputs[name], int(table.column(name).is_gap.sum()), table.num_rows))
+            notes.append(_of_input(inputs[name], int(table.column(name).is_gap.sum()), table.num_rows, done))
         else:
             treatment = f"left out: {dropped[name]}" if name in dropped else "no input"
             notes.append(ColumnNote(name, others.get(name, "-"), "", "", treatment))
     return tuple(notes)
 
 
-def _of_input(column: Column, num_gaps: int, num_rows: int) -> ColumnNote:
+def _of_input(column: Column, num_gaps: int, num_rows: int, done: str) -> ColumnNote:
     missing = f"{num_gaps:,} empty ({num_gaps / num_rows:.1%})" if num_gaps else ""
     if column.is_category:
         words = column.words[:-1]
@@ -170,7 +171,7 @@ def _of_input(column: Column, num_gaps: int, num_rows: int) -> ColumnNote:
             column.name, column.kind, shown, missing, f"{len(words):,} word{'' if len(words) == 1 else 's'}, others are {OTHER}"
         )
     low, high = cells(column, np.array([column.low, column.high]))
-    treatment = f"numbers as {column.number_form}, standardised" if column.number_form else "standardised"
+    treatment = f"numbers as {column.number_form}, {done}" if column.number_form else done
     if column.is_date:
         since = "midnight" if is_time_of_day(column.date_format) else "1970"
         treatment = f"{column.date_format}, seconds since {since}, standardised"

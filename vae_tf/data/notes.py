@@ -1,13 +1,15 @@
-"""What is to be told of how examples are divided: which groups are on which side."""
+"""What is to be told of data: sentences, what columns were taken for, lists by number, what a limit leaves out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["ColumnNote", "Note", "describe_groups", "few"]
+__all__ = ["ColumnNote", "Note", "describe_groups", "describe_limit", "few", "listed"]
 
 _NAMED = 3
+_MOST = 6
+"""Kinds that are listed one by one."""
 
 
 class Note(NamedTuple):
@@ -48,6 +50,37 @@ def few(names: Sequence[str]) -> str:
         ('a, b', 'a, b, c, ...')
     """
     return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """List kinds by how many there are of each, the most frequent first.
+
+    Example:
+        >>> listed({"L": 2, "RGB": 1000})
+        '1,000 RGB, 2 L'
+    """
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    told = [f"{count:,} {name}" for name, count in ordered[:_MOST]]
+    rest = ordered[_MOST:]
+    if rest:
+        told.append(f"{sum(count for _, count in rest):,} of {len(rest):,} other kinds")
+    return ", ".join(told)
+
+
+def describe_limit(sizes: Mapping[str, int], limit: int | None) -> Iterator[Note]:
+    """Say how many examples of which splits are left out by `data.limit`.
+
+    Args:
+        sizes: examples of every split before that.
+        limit: the most that are used; None: all.
+
+    Example:
+        >>> [note.text for note in describe_limit({"train": 800, "test": 100}, 200)]
+        ['data.limit=200: 200 of 800 examples of train are used.']
+    """
+    cut = [f"{limit:,} of {size:,} examples of {name}" for name, size in sizes.items() if limit is not None and size > limit]
+    if cut:
+        yield Note(f"data.limit={limit}: {', '.join(cut)} are used.")
 
 
 def describe_groups(groups: Mapping[str, np.ndarray], setting: str) -> Iterator[Note]:

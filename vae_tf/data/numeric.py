@@ -14,7 +14,7 @@ from vae_tf.data.notes import Note
 from vae_tf.data.partition import SPLIT_NAMES, Traits, fill_splits
 from vae_tf.data.similar import groups_of_similar
 from vae_tf.data.splits import NO_LABEL, ArraySplit
-from vae_tf.data.windows import window_splits
+from vae_tf.data.windows import describe_windows, window_splits
 from vae_tf.errors import UserValueError
 
 __all__ = [
@@ -248,7 +248,7 @@ def array_splits(
             f"{config.memory_limit_mb} is too little. Raise it, or save a folder's files as one."
         )
     if config.window:
-        return ArraySplits(window_splits(x, labels, config), missing)
+        return ArraySplits(window_splits(x, labels, config), missing, tuple(describe_windows(x, config)))
     names = [name for name in SPLIT_NAMES if name in x]
     starts = dict(zip(names, np.cumsum([0, *(len(x[name]) for name in names)]), strict=False))
     equal = functools.cache(lambda: groups_of_rows(x["train"]))

@@ -8,7 +8,7 @@ import numpy as np
 
 from vae_tf.config import DataConfig
 from vae_tf.data.copies import joined, keep_together
-from vae_tf.data.notes import Note, describe_groups
+from vae_tf.data.notes import Note, describe_groups, describe_limit
 from vae_tf.data.strata import share_out
 from vae_tf.errors import UserValueError
 
@@ -135,6 +135,7 @@ def fill_splits(rows: Mapping[str, np.ndarray], config: DataConfig, traits: Trai
     if traits.groups is not None:
         names = {name: traits.groups[part] for name, part in filled.items() if len(part)}
         notes = [*describe_groups(names, f"{config.group}{traits.origin}"), *notes]
+    notes += describe_limit({name: len(part) for name, part in filled.items()}, config.limit)
     return Cut(filled, missing, tuple(notes))
 
 

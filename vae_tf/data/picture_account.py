@@ -1,32 +1,14 @@
 """The account of a folder of pictures: what was found, what is used, and what is done to it, in sentences."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from vae_tf.data.image_files import Frame
-from vae_tf.data.notes import Note, few
+from vae_tf.data.notes import Note, few, listed
 from vae_tf.data.picture_search import Found
 from vae_tf.data.pictures import Header, Refused
 
-__all__ = ["account_of", "listed", "refusal"]
-
-_MOST = 6
-"""Kinds that are listed one by one."""
-
-
-def listed(counts: Mapping[str, int]) -> str:
-    """List kinds by how many there are of each, the most frequent first.
-
-    Example:
-        >>> listed({"L": 2, "RGB": 1000})
-        '1,000 RGB, 2 L'
-    """
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    told = [f"{count:,} {name}" for name, count in ordered[:_MOST]]
-    rest = ordered[_MOST:]
-    if rest:
-        told.append(f"{sum(count for _, count in rest):,} of {len(rest):,} other kinds")
-    return ", ".join(told)
+__all__ = ["account_of", "refusal"]
 
 
 def refusal(refused: Sequence[Refused], found: Found) -> str:

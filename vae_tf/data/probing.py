@@ -22,6 +22,8 @@ _MAX_STREAMED_VALUES = 2**26
 _FEW_EXAMPLES = 100
 _FEW_BITS = 64
 """Pixels below which pictures of zeros and ones are equal by chance."""
+_MANY_COLUMNS, _MOSTLY = 20, 0.6
+"""Columns, and the share of zeros in them, from which whole numbers look like counts."""
 _TOLERANCE = 1e-6
 """How far outside [0, 1] rounding may put a value."""
 
@@ -53,6 +55,7 @@ def probe(dataset: Dataset, likelihood_kind: str, config: DataConfig | None = No
     return [
         *likelihood.warnings(spec, x),
         *_constant(dataset, x),
+        *_counts(dataset),
         *describe_columns_in_time(dataset, bool(config.window)),
         *_few(dataset),
         *notes,
@@ -98,6 +101,21 @@ def _place(place: list[int], spec: DatasetSpec) -> str:
 def _constant(dataset: Dataset, x: np.ndarray) -> Iterable[str]:
     if len(x) > 1 and bool((x == x[0]).all()):
         yield f"All training examples of {dataset.spec.name} that were looked at are equal: there is nothing to learn."
+
+
+def _counts(dataset: Dataset) -> Iterable[str]:
+    """Say that numbers look like counts, as of words in documents: whole, most of them zero, in many columns."""
+    spec, train = dataset.spec, dataset.split("train")
+    if not spec.is_table or spec.value_support not in ("real", "unit") or not isinstance(train, ArraySplit):
+        return
+    raw = train.x[:_MAX_EXAMPLES]
+    is_of_many = raw.shape[1] >= _MANY_COLUMNS and raw.max() > 1
+    is_whole = is_of_many and bool((raw >= 0).all()) and bool((raw == np.floor(raw)).all())
+    if is_whole and (zeros := float(np.mean(raw == 0))) >= _MOSTLY:
+        yield (
+            f"All {raw.shape[1]:,} columns of {spec.name} are whole numbers from 0 on, {zeros:.0%} of them zero, as counts "
+            "are (of words in documents, say). If that is what they are: data.counts=true, with a likelihood for counts."
+        )
 
 
 def _classes(dataset: Dataset) -> Iterable[str]:

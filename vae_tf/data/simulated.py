@@ -3,6 +3,7 @@
 import numpy as np
 
 from vae_tf.config import DataConfig
+from vae_tf.data.notes import Note
 from vae_tf.data.numeric import array_splits, count_fields, standardization
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
@@ -66,7 +67,10 @@ def load_waves(config: DataConfig) -> Dataset:
     shape = splits["train"].x.shape[1:]
     fields = standardization(splits["train"].x)
     return Dataset(
-        DatasetSpec(name="waves", event_shape=shape, feature_names=("first", "second"), **fields), splits, cut, notes
+        DatasetSpec(name="waves", event_shape=shape, feature_names=("first", "second"), **fields),
+        splits,
+        cut,
+        (Note("waves: 6,000 rows in time of two sensors, simulated with seed 0."), *notes),
     )
 
 
@@ -76,4 +80,5 @@ def load_topics(config: DataConfig) -> Dataset:
     splits, cut, notes = array_splits({"train": counts}, {"train": topics}, config.model_copy(update={"stratify": False}))
     names = {"label_names": tuple(f"topic_{k}" for k in range(5)), "feature_names": tuple(f"word_{w:02d}" for w in range(60))}
     spec = DatasetSpec(name="topics", event_shape=splits["train"].x.shape[1:], **names, **count_fields({"x": counts}, "topics"))
-    return Dataset(spec, splits, cut, notes)
+    told = Note("topics: 4,000 documents of 60 words from five topics, simulated with seed 0; the label is the main topic.")
+    return Dataset(spec, splits, cut, (told, *notes))

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.cells import refuse_infinite
+from vae_tf.data.columns import Column
 from vae_tf.data.doubts import describe_doubts
 from vae_tf.data.mixed import (
     code_table,
@@ -26,7 +27,7 @@ from vae_tf.data.raw_column import GAPS, TRUTH, is_number
 from vae_tf.data.raw_table import Table, short_list
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit
-from vae_tf.data.table_columns import Chosen, as_known, choose_columns, known_columns
+from vae_tf.data.table_columns import Chosen, as_known, choose_columns, describe_rows, known_columns
 from vae_tf.data.table_files import read_table
 from vae_tf.data.table_store import is_large, store_table
 from vae_tf.errors import UserValueError
@@ -84,13 +85,14 @@ def make_table_dataset(tables: Mapping[str, Table], config: DataConfig, known: D
     groups = _groups(tables, config)
     make = _mixed if chosen.is_mixed else _numeric
     dataset = make(tables, chosen, (labels, groups), config, known)
-    read = (note for table in tables.values() for note in table.notes)
+    read = [note for table in tables.values() for note in table.notes]
+    read += [] if known else describe_rows(tables, chosen, config)
     return Dataset(
         dataset.spec.model_copy(update={"label_names": names}),
         dataset.splits,
         dataset.cut,
         (*read, *chosen.notes, *dataset.notes),
-        _column_notes(tables["train"], dataset.spec, chosen, config) if chosen.is_mixed and not known else (),
+        () if known else _column_notes(tables["train"], dataset, chosen, config),
     )
 
 
@@ -133,9 +135,17 @@ def _spec(config: DataConfig, chosen: Chosen, splits: Mapping[str, ArraySplit], 
     return DatasetSpec(name=config.dataset, event_shape=shape, feature_names=tuple(chosen.names), **support)
 
 
-def _column_notes(table: Table, spec: DatasetSpec, chosen: Chosen, config: DataConfig) -> tuple[ColumnNote, ...]:
+def _column_notes(table: Table, dataset: Dataset, chosen: Chosen, config: DataConfig) -> tuple[ColumnNote, ...]:
     others = {name: what for name, what in ((config.label_column, "label"), (config.group, "group")) if name}
-    return describe_columns(table, spec.columns, chosen.dropped, others)
+    columns = dataset.spec.columns or tuple(_with_range(table, column) for column in chosen.columns)
+    return describe_columns(table, columns, chosen.dropped, others, "as it is" if config.counts else "standardised")
+
+
+def _with_range(table: Table, column: Column) -> Column:
+    """Return a column of numbers with the least and the greatest of all cells."""
+    values = _numbers(table, column.name)
+    low, high = (float(f"{end:.10g}") for end in (values.min(), values.max()))  # for people
+    return column.model_copy(update={"low": low, "high": high})
 
 
 def _dtype(train: Sequence[np.ndarray]) -> type[np.floating[Any]]:

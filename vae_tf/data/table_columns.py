@@ -1,5 +1,6 @@
 """Which columns of a table are inputs, and what they are: by their cells, by the configuration, or as a run knows them."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
@@ -9,12 +10,12 @@ from vae_tf.config import DataConfig
 from vae_tf.data.column_kinds import Drop, Guess, guess_kind, is_index, names_identifier
 from vae_tf.data.columns import KINDS, OTHER, Column
 from vae_tf.data.dates import find_date_format, is_day_or_month_first
-from vae_tf.data.notes import Note
+from vae_tf.data.notes import Note, listed
 from vae_tf.data.raw_table import Table, short_list
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 
-__all__ = ["Chosen", "as_known", "choose_columns", "known_columns"]
+__all__ = ["Chosen", "as_known", "choose_columns", "describe_rows", "known_columns"]
 
 _DROP = "drop"
 _KEEP = " data.columns.NAME=real, count, ordinal, category or date keeps one."
@@ -71,6 +72,22 @@ def choose_columns(table: Table, config: DataConfig, others: Collection[str | No
     dropped = {name: guess.drop for name, guess in guesses.items() if name not in kept}
     columns = tuple(_column(table, name, guess) for name, guess in kept.items())
     return Chosen(columns, is_mixed, dropped, tuple(_notes(table, columns, dropped)))
+
+
+def describe_rows(tables: Mapping[str, Table], chosen: Chosen, config: DataConfig) -> Iterator[Note]:
+    """Say how many rows and columns there are, and what the columns are.
+
+    Args:
+        tables: of every split there is.
+        chosen: the inputs among the columns.
+        config: the columns of labels and groups.
+    """
+    kinds = listed(Counter(column.kind for column in chosen.columns))
+    others = {"the label": config.label_column, "the group": config.group}
+    said = [f"{len(chosen.columns):,} inputs ({kinds})", *(f"{what} {name!r}" for what, name in others.items() if name)]
+    said += [f"{len(chosen.dropped):,} left out"] if chosen.dropped else []
+    for table in tables.values():
+        yield Note(f"{table.source}: {table.num_rows:,} rows of {len(table.names):,} columns: {', '.join(said)}.")
 
 
 def _check_asked(asked: Mapping[str, str], names: list[str], table: Table, config: DataConfig) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +19,7 @@ from vae_tf.artifacts import atomic_directory, read_json, write_json
 from vae_tf.config import DataConfig
 from vae_tf.data.csv_files import PACKED, Dialect
 from vae_tf.data.mapped import MappedRows, write_rows
-from vae_tf.data.notes import Note
+from vae_tf.data.notes import Note, listed
 from vae_tf.data.raw_column import GAPS, RawColumn, as_written, read_column
 from vae_tf.data.raw_table import Table
 from vae_tf.data.spreadsheets import SPREADSHEETS
@@ -125,7 +126,7 @@ def store_table(path: Path, config: DataConfig) -> StoredTable:
         f"{config.memory_limit_mb}, or in several files. What was read {how} {folder} ({size / 2**20:,.0f} MB and the rows "
         "of every choice of columns; data.data_dir chooses another place; it may be deleted)."
     )
-    notes = (Note(told), *(Note(*note) for note in index["notes"]))
+    notes = (Note(told), *_describe_files(path, files), *(Note(*note) for note in index["notes"]))
     point = pieces.dialect.decimal_point
     stored = tuple(as_written(_load(folder, place, **facts), gaps, point) for place, facts in enumerate(index["columns"]))
     return StoredTable(pieces, str(path), pieces.place, gaps, notes, point, folder=folder, stored=stored)
@@ -144,6 +145,15 @@ def _files(path: Path) -> list[Path]:
     if not files:
         raise UserFileError(f"A folder of a table must have Parquet files (.parquet). Received: {path}, which has none.")
     return files
+
+
+def _describe_files(path: Path, files: Sequence[Path]) -> Iterator[Note]:
+    """Say which files of a folder are read, and which are not."""
+    if path.is_dir():
+        others = Counter(one.suffix.lower() or ("folders" if one.is_dir() else one.name) for one in path.iterdir())
+        others -= Counter(file.suffix.lower() for file in files)
+        left_out = f"; left out: {listed(others)}" if others else ""
+        yield Note(f"{path}: {len(files):,} Parquet file{'' if len(files) == 1 else 's'} read{left_out}.")
 
 
 def _pieces(files: Sequence[Path], folder: Path, index: dict[str, Any]) -> Pieces:

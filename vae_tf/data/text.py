@@ -9,7 +9,7 @@ import numpy as np
 
 from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.copies import groups_of_lines
-from vae_tf.data.notes import Note, few
+from vae_tf.data.notes import Note, describe_limit, few
 from vae_tf.data.partition import Traits, fill_splits
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
@@ -19,11 +19,13 @@ from vae_tf.errors import UserValueError
 from vae_tf.parts.choices import Choice
 
 __all__ = [
+    "UNKNOWN",
     "Tokens",
     "decode_text",
     "describe_texts",
     "divide_texts",
     "encode_text",
+    "lengths_of",
     "load_text",
     "make_text_dataset",
     "settle_length",
@@ -120,7 +122,8 @@ def make_text_dataset(texts: Mapping[str, Sequence[str]], config: DataConfig, kn
     if not read.texts["train"]:
         raise UserValueError(f"{config.dataset} must have lines to train on. Received: none.")
     dataset = _dataset({name: part[: config.limit] for name, part in read.texts.items()}, config, known)
-    return replace(dataset, notes=(*read.notes, *dataset.notes))
+    limited = describe_limit({name: len(part) for name, part in read.texts.items()}, config.limit)
+    return replace(dataset, notes=(*read.notes, *limited, *dataset.notes))
 
 
 def _dataset(texts: Mapping[str, Sequence[str]], config: DataConfig, known: DatasetSpec | None) -> Dataset:
@@ -225,6 +228,17 @@ def tokens_of(spec: DatasetSpec, texts: Iterable[str]) -> Tokens:
         x[row, : len(tokens)] = tokens[:length]
     unknown = () if spec.tokenizer else tuple(sorted({*"".join(text[:length] for text in texts)} - {*spec.vocabulary}))
     return Tokens(x, np.array([len(tokens) for tokens in rows], np.int64), unknown)
+
+
+def lengths_of(x: np.ndarray) -> np.ndarray:
+    """Return the tokens before the first 0 of token numbers [N, length], int [N].
+
+    Example:
+        >>> lengths_of(np.array([[2, 3, 0, 3], [2, 2, 2, 2]])).tolist()
+        [2, 4]
+    """
+    is_end = np.asarray(x) == END
+    return np.where(is_end.any(axis=1), is_end.argmax(axis=1), is_end.shape[1])
 
 
 def decode_text(spec: DatasetSpec, x: Any) -> list[str]:

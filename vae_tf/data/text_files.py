@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from vae_tf.config import DataConfig
 from vae_tf.data.csv_files import PACKED, content_of
-from vae_tf.data.notes import Note, few
+from vae_tf.data.notes import Note, few, listed
 from vae_tf.data.partition import SPLIT_NAMES
 from vae_tf.data.split_folders import are_splits, by_split
 from vae_tf.errors import UserFileError, UserValueError
@@ -232,9 +233,9 @@ def _read_folder(root: Path, config: DataConfig) -> Texts:
     """Read the texts under a folder, one a file, in the order of their names."""
     visible = sorted(path for path in root.rglob("*") if not _is_hidden(path.relative_to(root)) and not path.is_dir())
     files = [path for path in visible if path.is_file() and _suffix(path) in _FILES]
-    others = sorted({_suffix(path) or path.name for path in set(visible) - set(files)})
+    others = Counter(_suffix(path) or path.name for path in set(visible) - set(files))
     if not files:
-        received = f"others ({few(others)})" if others else "a folder without any"
+        received = f"others ({few(sorted(others))})" if others else "a folder without any"
         raise UserFileError(f"{root} must hold texts ({', '.join(_FILES)}), one a file. Received: {received}.")
     layout = _layout(root, files)
     outside = len(files) - sum(map(len, layout.values()))
@@ -242,8 +243,9 @@ def _read_folder(root: Path, config: DataConfig) -> Texts:
     texts = clean_texts({split: [text for text, _ in part] for split, part in read.items()}, config, "files")
     names = {split: [str(layout[split][row].relative_to(root)) for row in rows] for split, rows in texts.places.items()}
     notes = [note for part in read.values() for _, told in part for note in told]
-    if len(visible) > len(files):
-        notes.append(Note(f"{root}: {len(visible) - len(files):,} files are no texts and left out: {few(others)}."))
+    left_out = f"; left out, as no texts: {listed(others)}" if others else ""
+    used = listed(Counter(map(_suffix, files)))
+    notes.insert(0, Note(f"{root}: {len(visible):,} files found; {len(files) - outside:,} read, of {used}{left_out}."))
     if outside:
         notes.append(Note(f"{root}: {outside:,} files are in no folder of a split and left out.", is_warning=True))
     return Texts(texts.texts, (*notes, *texts.notes), names)

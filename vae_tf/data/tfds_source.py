@@ -17,6 +17,7 @@ from vae_tf.data.reading import Reading
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL, ArraySplit, StreamSplit
 from vae_tf.data.text import make_text_dataset
+from vae_tf.data.tfds_account import describe_pictures, describe_used
 from vae_tf.data.tfds_builders import open_builder
 from vae_tf.data.tfds_splits import Piece, describe, first_pieces, num_examples, resolve_splits
 from vae_tf.errors import UserFileError, UserValueError
@@ -49,6 +50,10 @@ def load_tfds(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
         return _load_text(builder, text_key, config, known)
     reader = _make_reader(builder, config)
     pieces = resolve_splits(builder.info.splits, config)
+    notes = (
+        *describe_used(builder, pieces, (reader.image_key, reader.label_key), config),
+        *describe_pictures(builder.info.features[reader.image_key].shape, reader.event_shape, config),
+    )
     if config.limit:
         pieces = {name: first_pieces(parts, config.limit) for name, parts in pieces.items()}
     total = sum(map(num_examples, pieces.values()))
@@ -58,7 +63,7 @@ def load_tfds(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
     ranges = ", ".join(f"{name}={describe(parts)}" for name, parts in pieces.items())
     identity = f"tfds {builder.info.full_name} {reader.event_shape} {ranges}"
     spec = image_spec(config.dataset, reader.event_shape, byte_support(sampled), identity)
-    return Dataset(spec.model_copy(update={"label_names": reader.label_names}), splits)
+    return Dataset(spec.model_copy(update={"label_names": reader.label_names}), splits, notes=notes)
 
 
 def _text_key(features: Any) -> str | None:
@@ -91,7 +96,8 @@ def _load_text(builder: Any, key: str, config: DataConfig, known: DatasetSpec | 
     damaged = sum(text.encode() != content for name in texts for text, content in zip(texts[name], contents[name], strict=True))
     dataset = make_text_dataset(texts, config, known)
     told = f"{damaged:,} texts of {config.dataset} are no UTF-8 throughout: what cannot be read is U+FFFD there."
-    return replace(dataset, notes=(Note(told, is_warning=True), *dataset.notes)) if damaged else dataset
+    notes = [*describe_used(builder, pieces, (key,), config.model_copy(update={"limit": None})), *dataset.notes]
+    return replace(dataset, notes=tuple([Note(told, is_warning=True), *notes] if damaged else notes))
 
 
 @dataclass(frozen=True)

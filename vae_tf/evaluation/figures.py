@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogFormatter
 
 from vae_tf.artifacts import atomic_file
 from vae_tf.evaluation.bounds import BoundEstimates
@@ -42,6 +43,7 @@ _INK = "#010203"
 _STYLE = {
     "font.family": "sans-serif",
     "font.size": 10,
+    "text.parse_math": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "vae_tf",
     "axes.spines.top": False,
@@ -67,9 +69,18 @@ def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
         figure.patch.set_alpha(0.0)
         for axis in figure.axes:
             axis.patch.set_alpha(0.0)
+            _write_powers(axis)
         return figure
 
     return drawn
+
+
+def _write_powers(axis: Any) -> None:
+    """Write the numbers of logarithmic axes as numbers: texts are no mathematics here, names may have dollars."""
+    for one in (axis.xaxis, axis.yaxis):
+        if one.get_scale() == "log":
+            one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            one.set_minor_formatter(LogFormatter(labelOnlyBase=False))
 
 
 def to_svg(figure: Figure) -> str:

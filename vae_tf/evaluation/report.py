@@ -13,7 +13,9 @@ from sklearn.decomposition import PCA
 from vae_tf.artifacts import RunDirectory, read_json
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml
+from vae_tf.data.account import Account
 from vae_tf.data.pipeline import eval_batches, gather_examples
+from vae_tf.data.value_tables import cell_text
 from vae_tf.evaluation import figures, pictures
 from vae_tf.evaluation.assessment import Assessment, AssessmentSettings, Progress, Subject
 from vae_tf.evaluation.calibration import measure_calibration
@@ -33,6 +35,7 @@ __all__ = ["ReportedRun", "render_report"]
 _NUM_SCATTERED = 2000
 _NUM_CALIBRATED = 2000
 _COLUMNS = 10
+_MOST_ROWS = 60
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,29 @@ def _section(reported: ReportedRun, comparison: Comparison, settings: Assessment
         "lead": f"{size}. {comparison.latent}; {comparison.num_parameters:,} parameters.",
         "cards": _cards(assessment),
         "findings": [*assessment.findings, *page.findings],
+        "data": _data(Account.read(reported.run.notes_file)),
         "groups": [group for group in groups if group["figures"]],
         "tables": tables,
         "commands": _commands(reported, settings),
         "config": dump_yaml(reported.config),
         "environment": _environment(reported.run),
     }
+
+
+def _data(account: Account | None) -> dict[str, Any] | None:
+    """Return what the page tells of the data: the account as it was given before training."""
+    if account is None:
+        return None
+    columns = [] if not account.columns else [("What the columns were taken for", account.columns[0]._fields, account.columns)]
+    values = [
+        (table.title, table.headings, [tuple(map(cell_text, table.headings, row)) for row in table.rows])
+        for table in account.values
+    ]
+    tables = [
+        {"title": title, "headings": headings, "rows": rows[:_MOST_ROWS], "more": max(0, len(rows) - _MOST_ROWS)}
+        for title, headings, rows in (*columns, *values)
+    ]
+    return {"headline": account.headline, "notes": account.notes, "tables": tables}
 
 
 def _cards(assessment: Assessment) -> list[dict[str, str]]:
@@ -209,8 +229,8 @@ def _latent(reported: ReportedRun, comparison: Comparison, settings: AssessmentS
 
 
 def _scatter(codes: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> dict[str, Any] | None:
-    """Draw codes [N, size]: as they are in two dimensions, their first two principal components in more."""
-    if codes.shape[1] < 2 or len(codes) < 3:
+    """Draw codes [N, size]: as they are in two dimensions, else two principal components; not where all are one."""
+    if codes.shape[1] < 2 or len(codes) < 3 or not np.ptp(codes, axis=0).any():
         return None
     pca = PCA(2).fit(codes)
     is_plane = codes.shape[1] == 2

@@ -1,6 +1,6 @@
 """Figures of a table: every column real and made, and which columns go together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,49 +33,66 @@ MOST_ASSOCIATED = 200
 _ACROSS = 4
 _MOST_WORDS, _BINS = 12, 30
 _MOST_LETTERS, _MOST_LETTERS_ASIDE = 14, 28
+_DIGITS = 5
+_MOST_LEVEL = 8
+"""Letters of a word, the longest, that is written level below its bar."""
 _RIDGE = 1e-6
 _TWO_DAYS = 2 * 86400.0
 
 
 @styled
-def columns_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) -> Figure:
-    """Draw every column's distribution, real beside made; the first 24.
+def columns_figure(columns: Sequence[Column], groups: Mapping[str, np.ndarray]) -> Figure:
+    """Draw every column's distribution, of one group of rows or of two beside each other; the first 24.
 
     Args:
-        spec: of a mixed table.
-        real: raw rows [N, D], NaN in gaps.
-        made: raw rows [M, D].
+        columns: what they are.
+        groups: name to raw rows [N, D], NaN in gaps; the ranges are those of the first.
     """
-    columns = spec.columns[:MOST_DRAWN]
-    down = -(-len(columns) // _ACROSS)
-    figure = Figure(figsize=(10.0, 2.2 * down + 0.3))
-    axes = list(figure.subplots(down, _ACROSS, squeeze=False).flat)
+    columns = columns[:MOST_DRAWN]
+    across = min(_ACROSS, len(columns))
+    down = -(-len(columns) // across)
+    figure = Figure(figsize=(2.5 * across if across > 1 else 4.0, 2.2 * down + 0.3))
+    axes = list(figure.subplots(down, across, squeeze=False).flat)
     for place, (axis, column) in enumerate(zip(axes, columns, strict=False)):
-        _draw_column(axis, column, *(rows[:, place][np.isfinite(rows[:, place])] for rows in (real, made)))
-        axis.set_title(_escaped(_short(column.name, _MOST_LETTERS_ASIDE)), fontsize=9)
+        there = (rows[:, place][np.isfinite(rows[:, place])] for rows in groups.values())
+        _draw_column(axis, column, [_as_written(column, values) for values in there])
+        axis.set_title(_short(column.name, _MOST_LETTERS_ASIDE), fontsize=9)
         axis.set_yticks([])
         axis.tick_params(labelsize=7)
     for axis in axes[len(columns) :]:
         axis.set_axis_off()
-    handles = [Patch(color=color) for color in PALETTE[:2]]
-    figure.legend(handles, ["real", "made"], loc="outside upper right", ncols=2, fontsize=8)
+    if len(groups) > 1:
+        handles = [Patch(color=color) for color in PALETTE[: len(groups)]]
+        figure.legend(handles, [*groups], loc="outside upper right", ncols=2, fontsize=8)
     return figure
 
 
-def _draw_column(axis: Any, column: Column, real: np.ndarray, made: np.ndarray) -> None:
-    """Draw shares of words and of few values, histograms of many, over nearly all of the real range."""
-    kinds, counts = np.unique(real, return_counts=True)
+def _as_written(column: Column, values: np.ndarray) -> np.ndarray:
+    """Return numbers without the last digits, which scaling to float32 and back has changed."""
+    if column.date_step:
+        return np.asarray(np.rint(values / column.date_step) * column.date_step)
+    if column.is_category or column.is_date or not len(values):
+        return values
+    decimals = 0 if column.is_whole else column.decimals
+    if decimals is None:
+        decimals = _DIGITS - int(np.floor(np.log10(np.ptp(values) or 1.0)))
+    return np.asarray(np.round(values.astype(np.float64), decimals) + 0.0)  # no -0
+
+
+def _draw_column(axis: Any, column: Column, groups: Sequence[np.ndarray]) -> None:
+    """Draw shares of words and of few values, histograms of many, over nearly all of the first group's range."""
+    kinds, counts = np.unique(groups[0], return_counts=True)
     if not len(kinds):
         return
     if column.is_category or len(kinds) <= _MOST_WORDS:
         kinds = kinds[np.argsort(-counts, kind="stable")][:_MOST_WORDS] if column.is_category else kinds
         names = cells(column, kinds) if column.is_category or column.is_date else [f"{kind:g}" for kind in kinds]
-        _draw_shares(axis, names, [[np.mean(values == kind) for kind in kinds] for values in (real, made)])
+        _draw_shares(axis, names, [[np.mean(values == kind) for kind in kinds] for values in groups])
         return
-    low, high = np.quantile(real, [0.005, 0.995])
+    low, high = np.quantile(groups[0], [0.005, 0.995])
     low, high = (low, high) if low < high else (kinds[0], kinds[-1])
     edges = np.linspace(low, high, _BINS + 1)
-    for values, color in zip((real, made), PALETTE, strict=False):
+    for values, color in zip(groups, PALETTE, strict=False):
         axis.hist(np.clip(values, edges[0], edges[-1]), edges, density=True, color=color, alpha=0.55)
     if column.is_date:
         shown = np.linspace(low, high, 3)
@@ -84,11 +101,12 @@ def _draw_column(axis: Any, column: Column, real: np.ndarray, made: np.ndarray) 
         axis.locator_params(axis="x", nbins=5)
 
 
-def _draw_shares(axis: Any, names: Sequence[str], pair: Sequence[Sequence[float]]) -> None:
-    for offset, shares, color in zip((-0.2, 0.2), pair, PALETTE, strict=False):
-        axis.bar(np.arange(len(names)) + offset, shares, 0.4, color=color)
-    is_long = len(names) > 4 or max(map(len, names)) > 8
-    shown = [_escaped(_short(name)) for name in names]
+def _draw_shares(axis: Any, names: Sequence[str], groups: Sequence[Sequence[float]]) -> None:
+    width = 0.8 / len(groups)
+    for place, (shares, color) in enumerate(zip(groups, PALETTE, strict=False)):
+        axis.bar(np.arange(len(names)) + (place - (len(groups) - 1) / 2) * width, shares, width, color=color)
+    is_long = max(map(len, names)) > _MOST_LEVEL or sum(len(name) + 2 for name in names) > 3 * _MOST_LEVEL
+    shown = [_short(name) for name in names]
     axis.set_xticks(range(len(names)), shown, rotation=45 if is_long else 0, ha="right" if is_long else "center")
 
 
@@ -182,7 +200,7 @@ def association_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) ->
     count = min(MOST_DRAWN, len(real))
     pair = [found[:count, :count] for found in (real, made)]
     figure = Figure(figsize=(10.0, 3.9))
-    names = [_escaped(_short(column.name)) for column in spec.columns[:count]]
+    names = [_short(column.name) for column in spec.columns[:count]]
     for axis, values, title, limit in zip(
         figure.subplots(1, 3), (*pair, pair[1] - pair[0]), ("real", "made", "made less real"), (1.0, 1.0, 0.5), strict=True
     ):
@@ -212,7 +230,7 @@ def gains_figure(columns: Sequence[ColumnNats]) -> Figure:
     errors = [2.0 * column.gain_stderr for column in columns]
     ink = rcParams["text.color"]
     axis.barh(range(len(columns)), gains, color=colors, xerr=errors, error_kw={"elinewidth": 1.0, "alpha": 0.6, "ecolor": ink})
-    axis.set_yticks(range(len(columns)), [_escaped(_short(one.name, _MOST_LETTERS_ASIDE)) for one in columns], fontsize=8)
+    axis.set_yticks(range(len(columns)), [_short(one.name, _MOST_LETTERS_ASIDE) for one in columns], fontsize=8)
     axis.grid(visible=False, axis="y")
     axis.axvline(0.0, linewidth=0.8, alpha=0.6, color=ink)
     axis.invert_yaxis()
@@ -223,8 +241,3 @@ def gains_figure(columns: Sequence[ColumnNats]) -> Figure:
 
 def _short(text: str, most: int = _MOST_LETTERS) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _escaped(text: str) -> str:
-    """Return text that matplotlib does not take for mathematics."""
-    return text.replace("$", r"\$")

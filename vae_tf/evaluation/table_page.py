@@ -70,7 +70,7 @@ def make_table_page(subject: Subject, assessment: Assessment, settings: Assessme
     return TablePage(
         figures=(
             (
-                columns_figure(spec, spec.to_raw(real), written),
+                columns_figure(spec.columns, {"real": spec.to_raw(real), "made": written}),
                 f"{which}, {len(real):,} training rows beside {len(made):,} made ones.",
             ),
             (

@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from vae_tf.artifacts import RunDirectory, write_json
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
+from vae_tf.data.account import Account
 from vae_tf.data.loading import load_dataset
-from vae_tf.data.notes import ColumnNote
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
@@ -26,6 +24,7 @@ from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
 from vae_tf.program import command_line
 from vae_tf.stopwatch import Stopwatch
+from vae_tf.training.accounts import choices_table, columns_table
 from vae_tf.training.checkpoints import CheckpointStore
 from vae_tf.training.deciding import look_for, plan_run
 from vae_tf.training.distribution import Distribution, start_distribution
@@ -37,9 +36,6 @@ from vae_tf.training.timing import measure_length
 from vae_tf.training.unfinished import unfinished_schedules
 
 __all__ = ["TrainedRun", "train_and_measure"]
-
-
-_MOST_COLUMNS = 40
 
 
 @dataclass(frozen=True)
@@ -101,14 +97,17 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
     distribution = distribution or start_distribution("none", Cluster())
     stopwatch, is_chief = stopwatch or Stopwatch(), distribution.cluster.is_chief
     with console.status(f"Loading {config.data.dataset}"), stopwatch.phase("start"):
-        dataset, config, choices, vae = _load(config, console, distribution, stopwatch, run if resume else None)
+        dataset, config, account, choices, vae = _load(config, console, distribution, stopwatch, run if resume else None)
     if is_chief:
         with stopwatch.phase("write"):
             run.write_config(config, resume)
-            write_json(run.notes_file, [note._asdict() for note in dataset.notes])
-    _announce(config, dataset, run, console)
-    _show_columns(dataset.columns, console)
-    _show_choices(choices, console)
+            if not (resume and run.notes_file.exists()):  # a run's data are read again by its own columns: less is told
+                write_json(run.notes_file, account.as_json())
+    _announce(config, account, run, console)
+    if account.columns:
+        console.print(columns_table(account), highlight=False)
+    if choices:
+        console.print(choices_table(choices), highlight=False)
     outcome = train(config, dataset, run, console, resume, distribution, callbacks, vae, stopwatch=stopwatch)
     is_done = is_chief and not outcome.interrupted
     results = _measure(outcome, config, dataset, run, console) if is_done else None
@@ -140,11 +139,12 @@ def _measure(
 
 def _load(
     config: RunConfig, console: Console, distribution: Distribution, stopwatch: Stopwatch, begun: RunDirectory | None
-) -> tuple[Dataset, RunConfig, list[Choice], VAE]:
+) -> tuple[Dataset, RunConfig, Account, list[Choice], VAE]:
     """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written.
 
     Returns:
-        The data, the configuration of which nothing is open any more, what was chosen, and the model before its first step.
+        The data, the configuration of which nothing is open any more, the account of the data, what was chosen, and the model
+        before its first step.
     """
     started = time.perf_counter()
     goes_on = begun is not None and bool(CheckpointStore(begun.checkpoints).epochs())
@@ -161,38 +161,11 @@ def _load(
     config = planned
     with stopwatch.phase("read"):
         noticed = probe(dataset, config.model.likelihood.kind, config.data)
+        account = Account.of(dataset, config.data, noticed)
     late = unfinished_schedules(config, plan_of(config.training, dataset.spec.num_train).total)
     for message in (*noticed, *late, *_homeless(config)):
         _warn(console, message)
-    return dataset, config, choices, check_start(config, dataset, distribution, console, goes_on)
-
-
-def _show_columns(columns: Sequence[ColumnNote], console: Console) -> None:
-    """Say what the columns of a table were taken for."""
-    if not columns:
-        return
-    title = "Columns; say otherwise with --set data.columns.NAME=real, count, ordinal, category, date or drop"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("column", "type", "values", "missing", "what is done"):
-        table.add_column(heading, no_wrap=heading == "missing")
-    for column in columns[:_MOST_COLUMNS]:
-        table.add_row(*map(escape, column))
-    console.print(table, highlight=False)
-    if len(columns) > _MOST_COLUMNS:
-        console.print(f"and {len(columns) - _MOST_COLUMNS:,} more", highlight=False)
-
-
-def _show_choices(choices: Sequence[Choice], console: Console) -> None:
-    """Say what the data decided, why, and how to decide otherwise."""
-    if not choices:
-        return
-    title = "Chosen by the data; change with --set SETTING=VALUE"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("setting", "chosen", "because"):
-        table.add_column(heading, no_wrap=heading == "setting")
-    for choice in choices:
-        table.add_row(choice.path, str(choice.value), choice.because)
-    console.print(table, highlight=False)
+    return dataset, config, account, choices, check_start(config, dataset, distribution, console, goes_on)
 
 
 def _homeless(config: RunConfig) -> Iterator[str]:
@@ -206,16 +179,14 @@ def _homeless(config: RunConfig) -> Iterator[str]:
             )
 
 
-def _announce(config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console) -> None:
-    spec = dataset.spec
+def _announce(config: RunConfig, account: Account, run: RunDirectory, console: Console) -> None:
     blocks = " + ".join(str(block.name) for block in config.model.latents)
     console.print(
-        f"[bold]{spec.name}[/] {'x'.join(map(str, spec.event_shape))}: {spec.num_train:,} train, "
-        f"{spec.num_validation:,} validation, {spec.num_test:,} test. "
-        f"{config.model.network.kind}, {blocks}, {config.model.likelihood.kind}. Writing to [bold]{run.path}[/]",
+        f"[bold]{escape(account.headline)}[/]. {config.model.network.kind}, {blocks}, {config.model.likelihood.kind}. "
+        f"Writing to [bold]{escape(str(run.path))}[/]",
         highlight=False,
     )
-    for note in dataset.notes:
+    for note in account.notes:
         if not note.is_warning:
             console.print(note.text, markup=False, highlight=False)
 

@@ -105,7 +105,6 @@ def _parameter_figure(parameter: Any, objective: str, ranked: Sequence[RankedTri
     for axis in axes:
         if min(x) > 0 and max(x) >= _WIDE * min(x):
             axis.set_xscale("log")
-            axis.xaxis.set_major_formatter("{x:g}")
         axis.set_xlabel(parameter.name.rpartition(".")[2])
         if knee and knee.name == parameter.name:
             axis.axvline(knee.value, color=_KNEE_COLOR, linestyle="--", linewidth=1.2)

@@ -1,5 +1,7 @@
 """2,304 shapes, 32 x 32, of five known factors, made on the spot."""
 
+from dataclasses import replace
+
 from vae_tf.config import DataConfig
 from vae_tf.data.embedded import prepare_embedded
 from vae_tf.data.pipeline import Dataset
@@ -22,4 +24,4 @@ class SpritesSource(Source):
         """Return the dataset; see `vae_tf.data.tfds_source.load_tfds`."""
         dataset = load_tfds(config.model_copy(update={"data_dir": prepare_embedded(Sprites, config.data_dir)}))
         update = {"factor_names": tuple(FACTORS), "factor_sizes": tuple(FACTORS.values())}
-        return Dataset(dataset.spec.model_copy(update=update), dataset.splits)
+        return replace(dataset, spec=dataset.spec.model_copy(update=update))
