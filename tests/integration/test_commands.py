@@ -96,7 +96,7 @@ def test_picture_commands_write_pictures(run_cli, tmp_path, tiny_runs, name, com
 
 
 def test_generate_writes_arrays_in_raw_units(run_cli, tmp_path, tiny_runs):
-    code, _, _ = run_cli("generate", tiny_runs["joint"], "--num", 5, "--seed", 3, "-o", tmp_path / "a.npz")
+    code, _, _ = run_cli("generate", tiny_runs["joint"], "--num", 5, "--seed", 3, "-o", tmp_path / "a.npz", "--codes")
     arrays = np.load(tmp_path / "a.npz")
     assert code == 0
     assert arrays["x"].shape == (5, 8, 8, 1) and arrays["z"].shape == (5, 11)
@@ -112,7 +112,7 @@ def test_generate_depends_on_the_seed_alone(run_cli, tmp_path, tiny_run):
 
 def test_a_low_temperature_narrows_the_samples(run_cli, tmp_path, tiny_run):
     for temperature in (0.1, 1.0):
-        run_cli("generate", tiny_run, "--temperature", temperature, "-o", tmp_path / f"{temperature}.npz")
+        run_cli("generate", tiny_run, "--temperature", temperature, "--codes", "-o", tmp_path / f"{temperature}.npz")
     narrow, wide = (np.load(tmp_path / f"{temperature}.npz")["z"] for temperature in (0.1, 1.0))
     np.testing.assert_allclose(narrow, 0.1 * wide, rtol=1e-5)
 

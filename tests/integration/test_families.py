@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+import vae_tf
 from vae_tf.cli import main
+from vae_tf.export.signatures import make_signatures
+from vae_tf.training.runs import load_run
 
 SMALL = ["--epochs", "1", "--limit", "60", "--set", "evaluation.num_samples=2", "--batch-size", "20"]
 LINES = [f"the {animal} met the {other}" for animal in ("cat", "dog", "owl") for other in ("fox", "hen", "elk")]
@@ -33,7 +37,7 @@ def text(tmp_path_factory):
 
 
 def test_examples_of_one_label(conditional, run_cli, tmp_path):
-    code, _, _ = run_cli("generate", conditional, "-o", tmp_path / "threes.npz", "--label", "3", "--num", 5)
+    code, _, _ = run_cli("generate", conditional, "-o", tmp_path / "threes.npz", "--label", "3", "--num", 5, "--codes")
     assert code == 0
     z = np.load(tmp_path / "threes.npz")["z"]
     np.testing.assert_array_equal(z[:, :10], np.tile(np.eye(10)[3], (5, 1)))
@@ -48,6 +52,16 @@ def test_a_conditional_model_is_measured_and_drawn(conditional, run_cli, parse, 
     assert parse(out)["latent"]["blocks"][0]["name"] == "conditional_gaussian"
     for command in ("interpolate", "traverse", "reconstruct"):
         assert run_cli(command, conditional, "-o", tmp_path / f"{command}.png")[0] == 0
+
+
+def test_what_is_made_of_counts_is_counts(run_cli, tmp_path):
+    np.savez(tmp_path / "counts.npz", x=np.random.default_rng(0).poisson(2.0, (200, 12)))
+    run = _train(tmp_path / "run", "--dataset", f"npz:{tmp_path / 'counts.npz'}", "--set", "data.counts=true")
+    assert run_cli("generate", run, "--num", 20, "-o", tmp_path / "made.npz")[0] == 0
+    served = {one.name: one for one in make_signatures(load_run(run).vae, load_run(run).spec)}["sample"]
+    drawn = served(tf.range(20, dtype=tf.int64), tf.ones(20))["x"].numpy()
+    for made in (np.load(tmp_path / "made.npz")["x"], vae_tf.Run.open(run).generate(20), drawn):
+        assert made.shape == (20, 12) and np.all(made == np.round(made)) and made.min() >= 0 and made.std() > 0.5
 
 
 def test_labels_are_for_conditional_models(tiny_run, run_cli, tmp_path):

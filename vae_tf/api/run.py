@@ -130,7 +130,9 @@ class Run:
     def generate(
         self, num: int, seed: int = 0, temperature: float = 1.0, labels: Any = None, given: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return new examples, as the command `generate` does: means of p(x|z) for z drawn from the prior; of texts, draws.
+        """Return new examples, as the command `generate` does: means of p(x|z) for z drawn from the prior.
+
+        Texts and counts are draws from p(x|z).
 
         Rows of words, numbers and dates are drawn cell by cell, and are a pyarrow.Table (`.to_pandas()`).
 
@@ -151,8 +153,9 @@ class Run:
         z = self.vae.draw(num, pair, temperature, self._exchange.labels(labels, num))
         if given or self.spec.columns:
             return self._exchange.give_rows(ask_rows(self.vae, self.spec, z, given or {}, pair))
-        x = self.vae.decode(z).decode(pair, Decoding()) if self.spec.is_text else self.vae.decode(z).mean()
-        return self._exchange.give(self.spec.to_raw(x.numpy()))
+        p = self.vae.decode(z)
+        made = p.decode(pair, Decoding()) if self.spec.is_text else p.sample(seed=pair) if self.spec.is_drawn else p.mean()
+        return self._exchange.give(self.spec.to_raw(made.numpy()))
 
     def impute(self, data: Any, num_draws: int = 0, spread: bool = False, num_samples: int = 200, seed: int = 0) -> Any:
         """Return a table with its gaps filled in, as the command `impute` does; every other cell is what it was.

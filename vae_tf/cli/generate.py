@@ -45,15 +45,18 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     ] = None,
     beyond: Annotated[bool, typer.Option("--beyond", help="Rows: numbers may leave the range of the training rows.")] = False,
     gaps: Annotated[bool, typer.Option("--gaps", help="Rows: cells are empty as they are in the training rows.")] = False,
+    codes: Annotated[bool, typer.Option("--codes", help="FILE.npz: also z, what the examples were decoded from.")] = False,
     beams: Annotated[int, typer.Option(help="Texts: the likeliest text that so many beams find; 0: draw.", min=0)] = 0,
 ) -> None:
-    """Draw z from the prior and decode it: means of p(x|z); of texts draws token by token, of rows cell by cell.
+    """Draw z from the prior and decode it: means of p(x|z); of texts, counts and table rows draws.
 
     Rows have the table's columns, words and decimals: `{program} generate RUN --num 1000 --given species=Adelie -o rows.csv`.
     """
     from vae_tf.data.kept import TABLE_SUFFIXES
 
     check_suffix(output, *_NO_ROWS, *TABLE_SUFFIXES)
+    if codes and output.suffix.lower() != ".npz":
+        raise UserValueError(f"--codes is for arrays: -o FILE.npz. Received: {output}.")
     _check_rows(output, {"--given": given, "--beyond": beyond, "--gaps": gaps})
     _check_given(given, {"--label": label, "--components": components, "--temperature": temperature != 1.0})
     loaded = open_run(run)
@@ -68,7 +71,7 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
         typer.echo(str(output))
         return
     x = _decoded(loaded, z, pair, {"top_k": top_k, "top_p": top_p, "num_beams": beams})
-    _write(loaded, output, x, z)
+    _write(loaded, output, x, z if codes else None)
     typer.echo(str(output))
 
 
@@ -98,7 +101,7 @@ def _fitted(loaded: "LoadedRun", components: int, num: int, seed: int) -> Any:
 
 
 def _decoded(loaded: "LoadedRun", z: Any, pair: Any, settings: dict[str, Any]) -> Any:
-    """Return means of p(x|z), texts as the settings choose them."""
+    """Return means of p(x|z), of counts draws; texts as the settings choose them."""
     from vae_tf.models.text_decoding import Decoding
 
     p = loaded.vae.decode(z)
@@ -106,7 +109,7 @@ def _decoded(loaded: "LoadedRun", z: Any, pair: Any, settings: dict[str, Any]) -
         return p.decode(pair, Decoding(**settings)).numpy()
     if Decoding(**settings) != Decoding():
         raise UserValueError(f"--top-k, --top-p and --beams are for texts. {loaded.run.path} holds a model of other data.")
-    return p.mean().numpy()
+    return (p.sample(seed=pair) if loaded.spec.is_drawn else p.mean()).numpy()
 
 
 def _write(loaded: "LoadedRun", output: Path, x: Any, z: Any) -> None:
@@ -118,7 +121,7 @@ def _write(loaded: "LoadedRun", output: Path, x: Any, z: Any) -> None:
     if output.suffix.lower() == ".png":
         save_grid(loaded.spec, in_square(x), output)
     elif output.suffix.lower() == ".npz":
-        write_arrays(output, {"x": loaded.spec.to_raw(x), "z": np.asarray(z)})
+        write_arrays(output, {"x": loaded.spec.to_raw(x), **({} if z is None else {"z": np.asarray(z)})})
     else:
         write_texts(loaded, output, x)
 

@@ -118,6 +118,11 @@ class DatasetSpec(BaseModel):
         return self.value_support == "mixed"
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether a made example is a draw from p(x|z): its mean is none, half a count or half a word."""
+        return self.value_support in {"count", "mixed"}
+
+    @property
     def noun(self) -> str:
         """What the examples are, for people."""
         if self.is_mixed:

@@ -82,7 +82,7 @@ class Generation:
 
 
 def generate_examples(vae: VAE, spec: DatasetSpec, z: np.ndarray | tf.Tensor, seed: int) -> np.ndarray:
-    """Decode z [N, size] to examples as they look in the data: draws of p(x|z) where data are binary, else its mean.
+    """Decode z [N, size] to examples as they look in the data: draws of p(x|z) where binary, counts or mixed, else means.
 
     Returns:
         float32 [N, *event_shape].
@@ -90,7 +90,7 @@ def generate_examples(vae: VAE, spec: DatasetSpec, z: np.ndarray | tf.Tensor, se
     z = np.asarray(z)
     parts = [z[first : first + _BATCH] for first in range(0, len(z), _BATCH)]
     decoded = (vae.decode(part) for part in parts)
-    if not (spec.is_binary or spec.is_mixed):
+    if not (spec.is_binary or spec.is_drawn):
         return np.concatenate([p.mean().numpy() for p in decoded])
     seeds = (derive_pair(seed, "decode", index) for index in range(len(parts)))
     return np.concatenate([p.sample(seed=pair).numpy() for p, pair in zip(decoded, seeds, strict=True)])
@@ -115,7 +115,7 @@ def measure_generation(vae: VAE, spec: DatasetSpec, space: FeatureSpace, seed: i
     return Generation(
         features=space.description,
         classifier_accuracy=space.accuracy,
-        decoded_as="draws of p(x|z)" if spec.is_binary or spec.is_mixed else "means of p(x|z)",
+        decoded_as="draws of p(x|z)" if spec.is_binary or spec.is_drawn else "means of p(x|z)",
         frechet_distance=frechet_distance(test_features, sample_features),
         frechet_floor=frechet_distance(test_features, space.train_features[:_NUM_GENERATED]),
         precision=precision,

@@ -73,9 +73,16 @@ class ServedFunctions:
         return {"x": self._mean(z), "z": z}
 
     def sample(self, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
-        """Draw z from the prior, every row by its own seed alone, and decode it."""
+        """Draw z from the prior, every row by its own seed alone, and decode it; of counts and mixed rows, draw from p(x|z)."""
         z = self._prior_draws(seed, temperature, label)
-        return {"x": self._mean(z), "z": z}
+        if not self.spec.is_drawn:
+            return {"x": self._mean(z), "z": z}
+
+        def draw(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            return self.vae.decode(row[0][tf.newaxis]).sample(seed=row[1])[0]
+
+        elements, spec = (z, row_seeds(seed, "served row")), tf.TensorSpec(self.spec.event_shape, tf.float32)
+        return {"x": self._raw(tf.map_fn(draw, elements, fn_output_signature=spec)), "z": z}
 
     def _prior_draws(self, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
         def draw(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:

@@ -32,16 +32,6 @@ class ServedRows(ServedFunctions):
         super().__init__(vae, spec)
         self.imputer = Imputer(vae, IMPUTE_SAMPLES)
 
-    def sample(self, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
-        """Draw z from the prior and a row from p(x|z), every row by its own seed alone."""
-        z = self._prior_draws(seed, temperature, label)
-
-        def draw(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            return self.vae.decode(row[0][tf.newaxis]).sample(seed=row[1])[0]
-
-        x = tf.map_fn(draw, (z, row_seeds(seed, "served row")), fn_output_signature=self._row)
-        return {"x": self._raw(x), "z": z}
-
     def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Estimate the negative ELBO of every row and -log p of its cells, with the same noise for all rows and requests."""
         seed = derive_pair(0, "served cells")

@@ -68,7 +68,7 @@ def array_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
     fraction = _row("fraction", tf.float32, "how far along the way, from 0 to 1", 0.5, ValueBounds(0, 1))
     ends = [replace(x, spec=tf.TensorSpec(x.spec.shape, dtype, name=name)) for name in ("start", "stop")]
     what = "row of best guesses" if spec.is_mixed else "mean of p(x|z)"
-    mean_x, drawn_x = {"x": f"{what}, {raw}"}, {"x": f"{'draw' if spec.is_mixed else 'mean'} of p(x|z), {raw}"}
+    mean_x, drawn_x = {"x": f"{what}, {raw}"}, {"x": f"{'draw' if spec.is_drawn else 'mean'} of p(x|z), {raw}"}
 
     label = _label_inputs(vae, spec, "label")
     end_labels = _label_inputs(vae, spec, "start_label", "stop_label")
