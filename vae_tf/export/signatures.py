@@ -14,9 +14,10 @@ import tensorflow as tf
 from vae_tf.data.images import decode_image
 from vae_tf.data.reading import AS_BEFORE, Reading
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.evaluation.row_scores import SCORE_SAMPLES
 from vae_tf.export.column_forms import with_columns
 from vae_tf.export.columns import served_columns
-from vae_tf.export.functions import SCORE_SAMPLES, ServedFunctions, Tensors
+from vae_tf.export.functions import ServedFunctions, Tensors
 from vae_tf.export.rows import ServedRows
 from vae_tf.export.signature import Input, Signature
 from vae_tf.export.texts import clean_strings
