@@ -77,7 +77,8 @@ class Frame:
         """
         pixels = read_pixels(path, self.made[path], self.reading.turn)
         if pixels.dtype != self.dtype:
-            pixels = (np.round(pixels / 257.0) if self.bits == 8 else pixels.astype(np.uint16) * 257).astype(self.dtype)
+            wide = pixels.astype(np.uint16)
+            pixels = (wide >> 8 if self.bits == 8 else wide * 257).astype(self.dtype)  # as TensorFlow reads such files
         reading = self.reading
         if reading.alpha == "drop":
             pixels, reading = (

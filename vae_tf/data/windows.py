@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from vae_tf.config import DataConfig
-from vae_tf.data.partition import SPLIT_NAMES, held_out_sizes
+from vae_tf.data.partition import held_out_sizes
+from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserValueError
 
