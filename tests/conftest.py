@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis  # noqa: F401 - before a served model's gc.freeze hides who holds the generators that it looks for
 import numpy as np
 import pytest
 
@@ -232,8 +233,6 @@ def modules() -> dict[str, ast.Module]:
 @contextmanager
 def _running(models: Any, config_file: Any = None, **options: Any) -> Iterator[Any]:
     """Run an embedded server in a thread of its own, on free ports."""
-    import hypothesis  # noqa: F401 - before a served model's gc.freeze hides who holds the generators that it looks for
-
     from vae_tf.serving.server import EmbeddedServer, ServerOptions
 
     ready, loops, failures = threading.Event(), [], []

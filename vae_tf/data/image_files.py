@@ -66,7 +66,7 @@ class Frame:
         """Whether a picture has to be decoded by Pillow: TensorFlow knows no other formats, EXIF, or transparent colours."""
         is_turned = self.reading.turn and header.orientation != 1
         is_keyed = header.is_keyed and self.reading.alpha != "drop"
-        fits = header.bits == self.bits or (self.bits == 16 and header.form == "PNG")
+        fits = header.bits == self.bits or (self.bits == 16 and header.form in _OF_TENSORFLOW)
         return header.form not in _OF_TENSORFLOW or is_turned or is_keyed or not fits
 
     def make(self, path: Path) -> np.ndarray:

@@ -233,7 +233,7 @@ class Client:
         """Run `reconstruct`, `encode` or `score` in its form for what x is: files, bytes, texts or numbers."""
         if isinstance(x, (str, bytes, Path)):
             raise UserValueError("Give a list of images or texts, even of one.")
-        if self._takes_texts(signature) and (texts := _as_texts(x)) is not None:
+        if (texts := _as_texts(x)) is not None and self._takes_texts(signature):
             return self.of_texts(signature, texts, *outputs)
         files = _as_files(x)
         if files is not None:
