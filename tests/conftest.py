@@ -1,15 +1,18 @@
 """What tests share: equal randomness, small models, data and runs, one statistical yardstick, the source as syntax trees."""
 
 import ast
+import asyncio
 import io
 import os
 import random
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis  # noqa: F401 - before a served model's gc.freeze hides who holds the generators that it looks for
 import numpy as np
 import pytest
 
@@ -225,3 +228,43 @@ def modules() -> dict[str, ast.Module]:
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         found[name] = ast.parse(path.read_text("utf-8"), filename=str(path))
     return found
+
+
+@contextmanager
+def _running(models: Any, config_file: Any = None, **options: Any) -> Iterator[Any]:
+    """Run an embedded server in a thread of its own, on free ports."""
+    from vae_tf.serving.server import EmbeddedServer, ServerOptions
+
+    ready, loops, failures = threading.Event(), [], []
+    settings = {"rest_port": 0, "grpc_port": 0, "access_log": False, **options}
+    server = EmbeddedServer(models, ServerOptions(**settings), config_file)
+
+    async def main() -> None:
+        loops.append(asyncio.get_running_loop())
+        await server.run(ready.set)
+
+    def work() -> None:
+        try:
+            asyncio.run(main())
+        except Exception as error:
+            failures.append(error)
+            ready.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert ready.wait(300)
+    if failures:
+        thread.join()
+        raise failures[0]
+    try:
+        yield server
+    finally:
+        loops[0].call_soon_threadsafe(server.stop)
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def start_server() -> Callable[..., Any]:
+    """Give the context manager that runs a server."""
+    return _running

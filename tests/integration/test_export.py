@@ -15,9 +15,8 @@ import tensorflow as tf
 from vae_tf.cli import main
 from vae_tf.data.pipeline import gather_examples, to_inputs
 from vae_tf.evaluation.bounds import BoundEstimator
-from vae_tf.export import standalone
+from vae_tf.export import SCORE_SAMPLES, standalone
 from vae_tf.export.check import ServableMismatchError, check_servable, compare_answers, precision_of, random_request
-from vae_tf.export.functions import SCORE_SAMPLES
 from vae_tf.export.servable import export_run, list_versions
 from vae_tf.export.signature import Input, Signature
 from vae_tf.export.signatures import make_signatures

@@ -1,17 +1,13 @@
 """A running embedded server with the conformance model, and what asks it."""
 
-import asyncio
 import http.client
 import json
 import os
 import sys
-import threading
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import grpc
-import hypothesis  # noqa: F401 - before a served model's gc.freeze hides who holds the generators that it looks for
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -19,45 +15,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from conformance_model import write
 
 from vae_tf.serving.model_config import ModelConfig
-from vae_tf.serving.server import EmbeddedServer, ServerOptions
-
-
-@contextmanager
-def running(models, config_file=None, **options):
-    """Run an embedded server in a thread of its own, on free ports."""
-    ready, loops, failures = threading.Event(), [], []
-    settings = {"rest_port": 0, "grpc_port": 0, "access_log": False, **options}
-    server = EmbeddedServer(models, ServerOptions(**settings), config_file)
-
-    async def main():
-        loops.append(asyncio.get_running_loop())
-        await server.run(ready.set)
-
-    def work():
-        try:
-            asyncio.run(main())
-        except Exception as error:
-            failures.append(error)
-            ready.set()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert ready.wait(300)
-    if failures:
-        thread.join()
-        raise failures[0]
-    try:
-        yield server
-    finally:
-        loops[0].call_soon_threadsafe(server.stop)
-        thread.join(30)
-        assert not thread.is_alive()
-
-
-@pytest.fixture(scope="session")
-def start_server():
-    """Give the context manager that runs a server."""
-    return running
 
 
 @pytest.fixture(scope="session")
@@ -69,13 +26,13 @@ def conformance_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def addresses(conformance_folder):
+def addresses(conformance_folder, start_server):
     """Give REST and gRPC addresses: of any server that the environment names, else of an embedded one."""
     rest, door = os.environ.get("VAE_SERVING_REST"), os.environ.get("VAE_SERVING_GRPC")
     if rest or door:
         yield rest, door
         return
-    with running([ModelConfig("conformance", conformance_folder)]) as server:
+    with start_server([ModelConfig("conformance", conformance_folder)]) as server:
         yield f"http://127.0.0.1:{server.rest_port}", f"127.0.0.1:{server.grpc_port}"
 
 

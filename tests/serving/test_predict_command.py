@@ -41,9 +41,10 @@ def test_over_grpc(predict, addresses, tmp_path):
     [
         (["none", "x.npy"], "no signature 'none'"),
         (["serving_default"], "needs a FILE"),
-        (["serving_default", "missing.npy"], "Cannot read"),
-        (["serving_default", "broken.npy"], "Cannot read"),
-        (["serving_default", "x.npy", "x.npy"], "one .npz, .npy, .csv or .parquet"),
+        (["serving_default", "missing.npy"], "No such file"),
+        (["serving_default", "broken.npy"], "must be a NumPy archive"),
+        (["serving_default", "x.npy", "x.npy"], "or one file"),
+        (["serving_default", "x.doc"], "FILE must be images, or one file of .parquet"),
         (["serving_default", "a.png"], "no signature 'serving_default_encoded'"),
         (["serving_default", "x.npy", "-o", "y.txt"], "must end in .npz or .png"),
         (["serving_default", "x.npy", "-o", "y.png"], "no pictures"),

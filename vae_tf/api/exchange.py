@@ -71,7 +71,7 @@ class Exchange:
         """Return a DataFrame's rows as raw values; words that the model does not know are told."""
         if not self.spec.columns:
             return select_columns(frame, self.spec.feature_names, self.spec.raw_dtype)
-        x, notes = known_rows(table_of_frame(frame, "The DataFrame"), self.spec)
+        x, notes = known_rows(table_of_frame(frame, "The DataFrame", self.spec.missing), self.spec)
         for note in notes:
             warnings.warn(note.text, stacklevel=4)
         return x

@@ -215,10 +215,12 @@ class Run:
     def score(self, x: Any, num_samples: int = 100, seed: int = 0, labels: Any = None) -> Any:
         """Return how unlikely every example is, as the command `score` does, in nats: high means unusual.
 
+        All but `nll` is what a servable of the model gives: it depends on the example alone.
+
         Args:
             x: the examples.
-            num_samples: importance samples an example.
-            seed: of the draws; the command's is the run's own, `config.seed`.
+            num_samples: importance samples an example, of the NLL.
+            seed: of the NLL's draws; the command's is the run's own, `config.seed`.
             labels: of a conditional model.
 
         Returns:
@@ -229,7 +231,8 @@ class Run:
         """
         given, numbers = self._exchange.labelled(x, labels)
         split = ArraySplit(given, np.full(len(given), NO_LABEL) if numbers is None else numbers)
-        scores = score_examples(self.vae, Dataset(self.spec, {"train": split}), ["train"], num_samples, seed)
+        spec = self.spec.model_copy(update={"binarization": "threshold" if self.spec.is_binary else "none"})  # as if served
+        scores = score_examples(self.vae, Dataset(spec, {"train": split}), ["train"], num_samples, seed)
         return self._exchange.give_columns(scores.columns, x)
 
     def evaluate(

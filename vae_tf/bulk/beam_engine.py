@@ -80,13 +80,13 @@ def _read(pipeline: Any, plan: Plan) -> Any:
     from apache_beam.io import fileio
 
     form = form_of(plan.pattern)
-    if form == "parquet":
+    if form == "parquet" and not plan.in_time:
         return pipeline | "Read" >> beam.io.ReadFromParquet(plan.pattern)
     if form == "tfrecord":
         return pipeline | "Read" >> beam.io.ReadFromTFRecord(plan.pattern) | "Parse" >> beam.Map(parse_example)
     files = pipeline | "Match" >> fileio.MatchFiles(plan.pattern)
-    if form == "csv":
-        return files | "Read" >> beam.FlatMap(lambda file: rows_of(form, file.path))
+    if form != "images":
+        return files | "Read" >> beam.FlatMap(lambda file: rows_of(form, file.path, plan.in_time))
     files |= "Open" >> fileio.ReadMatches()
     return files | "Read" >> beam.Map(lambda file: {"file": file.metadata.path, "image": file.read()})
 

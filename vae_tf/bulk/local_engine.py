@@ -26,7 +26,7 @@ def run_local(plan: Plan, output: Path, advance: Callable[[int], None] | None = 
         advance: called with the rows of every batch.
     """
     function = tf.saved_model.load(plan.model).signatures[plan.signature]
-    total, rows, file = 0, read_rows(plan.pattern), "part-00000-of-00001.parquet"
+    total, rows, file = 0, read_rows(plan.pattern, plan.in_time), "part-00000-of-00001.parquet"
     with atomic_directory(output) as folder, pyarrow.parquet.ParquetWriter(folder / file, plan.schema) as writer:
         while batch := list(itertools.islice(rows, _BATCH)):
             answers = plan.ask(function, [plan.request(row) for row in batch])

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from vae_tf.artifacts import read_json
-from vae_tf.bulk.rows import column_types
+from vae_tf.bulk.rows import InTime, column_types
 from vae_tf.data.pictures import as_servable
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.served import own_names, served_cell
@@ -37,6 +37,7 @@ class Taken(NamedTuple):
         shape: of a row of it.
         is_cell: whether it is a column of a table, that may have gaps.
         form: of dates, and of numbers with a unit or marks between thousands.
+        names: of labels, what they are called by number.
     """
 
     columns: tuple[str, ...]
@@ -44,6 +45,7 @@ class Taken(NamedTuple):
     shape: tuple[int, ...] = ()
     is_cell: bool = False
     form: str = ""
+    names: tuple[str, ...] = ()
 
 
 class Given(NamedTuple):
@@ -73,6 +75,7 @@ class Plan:
         gives: output name to what becomes of it.
         gaps: texts that stand for a missing cell.
         turns: whether pictures are turned as their EXIF says, as they were for the model.
+        in_time: of a model of windows over rows in time, how these are made.
     """
 
     pattern: str
@@ -83,6 +86,7 @@ class Plan:
     gives: Mapping[str, Given]
     gaps: frozenset[str] = GAPS
     turns: bool = False
+    in_time: InTime | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -158,10 +162,21 @@ def _value(row: Mapping[str, Any], taken: Taken) -> np.ndarray:
         raise UserValueError(f"Every row must have a value of {', '.join(missing)}.")
     if dtype == "string":
         return np.asarray(values[0], object)
-    array = np.asarray(values[0] if len(columns) == 1 else values, dtype)
+    if taken.names and str(values[0]) in taken.names:
+        return np.asarray(taken.names.index(str(values[0])), dtype)
+    if len(columns) > 1 or isinstance(values[0], str):
+        values = [[_number(column, value) for column, value in zip(columns, values, strict=True)]]
+    array = np.asarray(values[0], dtype)
     if array.size != np.prod(shape, dtype=int):
         raise UserValueError(f"{columns[0]} must have {np.prod(shape, dtype=int)} values a row. Received: {array.size}.")
     return array.reshape(shape)
+
+
+def _number(column: str, cell: Any) -> float:
+    number = float(served_cell(column, cell, "float64"))
+    if math.isnan(number):
+        raise UserValueError(f"Column {column!r} must have a value in every row. Received: {cell!r}.")
+    return number
 
 
 def find_servable(path: str | Path) -> Path:
@@ -196,6 +211,8 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
     types, dataset = column_types(pattern), manifest["dataset"]
     if function not in manifest["signatures"]:
         raise UserValueError(f"The servable has no signature {function}. It has: {', '.join(manifest['signatures'])}.")
+    in_time = _in_time(manifest["signatures"][function]["inputs"], dataset, types)
+    types = {"row": "int64", "x": ""} if in_time else types
     name, takes = _takes(manifest["signatures"], function, dataset, types)
     used = {column for one in takes.values() for column in one.columns}
     keeps = {column: kind for column, kind in types.items() if kind and column not in used}
@@ -204,7 +221,17 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
     gives = {key: Given(own, *outputs[key]) for key, own in own_names(outputs, names).items() if own not in keeps}
     own = (manifest.get("config") or {}).get("data", {}).get("missing") or ()
     turns = bool((dataset.get("reading") or {}).get("turn"))
-    return Plan(pattern, str(folder), name, takes, keeps, gives, GAPS | frozenset(own), turns)
+    return Plan(pattern, str(folder), name, takes, keeps, gives, GAPS | frozenset(own), turns, in_time)
+
+
+def _in_time(inputs: Mapping[str, Any], dataset: Mapping[str, Any], types: Mapping[str, str]) -> InTime | None:
+    """Return how windows are made of rows, where a model is one of such and the rows are no windows."""
+    if "x" not in inputs or len(inputs["x"]["shape"]) != 3:
+        return None
+    columns = tuple(dataset.get("feature_names") or ())
+    if "x" not in types and not set(columns) <= set(types):
+        return None
+    return InTime(() if "x" in types else columns, inputs["x"]["shape"][1])
 
 
 def _takes(
@@ -224,7 +251,12 @@ def _takes(
         }
     name, columns = _choose(signatures, function, tuple(dataset.get("feature_names") or ()), types)
     return name, {
-        key: Taken(columns if index == 0 else (key,), field["dtype"], tuple(field["shape"][1:]))
+        key: Taken(
+            columns if index == 0 else (key,),
+            field["dtype"],
+            tuple(field["shape"][1:]),
+            names=tuple(dataset["label_names"]) if key == "label" else (),
+        )
         for index, (key, field) in enumerate(signatures[name]["inputs"].items())
     }
 

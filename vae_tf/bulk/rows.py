@@ -1,36 +1,42 @@
-"""Rows of image files, TFRecords, Parquet and CSV files, one at a time: column name to value."""
+"""Rows of image files, TFRecords, tables, texts and arrays, one at a time: column name to value."""
 
 import csv
 import glob
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, cast
 
 import pyarrow as pa
-import pyarrow.dataset
 import pyarrow.parquet
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from vae_tf.config import what_is
-from vae_tf.data.csv_files import read_csv_rows
 from vae_tf.data.pictures import SUFFIXES
+from vae_tf.data.row_files import ROW_FILES, rows_of_file, windows
 from vae_tf.errors import UserFileError, UserValueError, readable
 
-__all__ = ["FORMS", "Form", "column_types", "find_files", "form_of", "parse_example", "read_rows", "rows_of"]
+__all__ = ["FORMS", "Form", "InTime", "column_types", "find_files", "form_of", "parse_example", "read_rows", "rows_of"]
 
-Form = Literal["images", "tfrecord", "parquet", "csv"]
-FORMS: dict[Form, tuple[str, ...]] = {
-    "images": SUFFIXES,
-    "tfrecord": (".tfrecord",),
-    "parquet": (".parquet",),
-    "csv": (".csv", ".tsv", ".csv.gz", ".csv.zst"),
-}
+Form = Literal["images", "tfrecord", "parquet", "csv", "table", "text", "arrays"]
+FORMS: dict[Form, tuple[str, ...]] = {"images": SUFFIXES, "tfrecord": (".tfrecord",), **cast("dict[Form, Any]", ROW_FILES)}
 """What is in a file, by the end of its name; shards as `.tfrecord-00000-of-00010` are TFRecords too."""
+
+
+class InTime(NamedTuple):
+    """Rows in time, of which windows are made.
+
+    Attributes:
+        columns: whose cells are in a window; empty where every row has them as `x`.
+        length: rows of a window.
+    """
+
+    columns: tuple[str, ...]
+    length: int
+
 
 _SCALARS = {bool: "bool", int: "int64", float: "float64", str: "string", bytes: "binary"}
 """Python's type of a value to Arrow's of its column."""
-_CHUNK = 512
 
 
 def form_of(pattern: str) -> Form:
@@ -85,8 +91,12 @@ def parse_example(record: bytes) -> dict[str, Any]:
     return {name: values[0] if len(values) == 1 else values for name, values in lists.items() if values}
 
 
-def read_rows(pattern: str) -> Iterator[dict[str, Any]]:
+def read_rows(pattern: str, in_time: InTime | None = None) -> Iterator[dict[str, Any]]:
     """Read the rows of all files that a pattern names, in order, never more than a few hundred at once.
+
+    Args:
+        pattern: of files.
+        in_time: of a servable of windows, the columns and the length of these.
 
     Raises:
         UserFileError: there is no such file, or one is damaged.
@@ -94,7 +104,7 @@ def read_rows(pattern: str) -> Iterator[dict[str, Any]]:
     form, files = form_of(pattern), find_files(pattern)
     try:
         for file in files:
-            yield from rows_of(form, file)
+            yield from rows_of(form, file, in_time)
     except (OSError, pa.ArrowInvalid, tf.errors.OpError, DecodeError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise UserFileError(f"{pattern} cannot be read: {reason}.") from error
@@ -133,21 +143,20 @@ def _content(file: str) -> bytes:
     return content
 
 
-def rows_of(form: Form, file: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of one file.
+def rows_of(form: Form, file: str, in_time: InTime | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one file, or the windows over them; see `read_rows`.
 
     Raises:
-        UserFileError: it is no table of separated values.
+        UserFileError: it cannot be read.
     """
-    if form == "csv":
-        try:
-            yield from read_csv_rows(file)
-        except csv.Error as error:
-            raise UserFileError(f"{file} cannot be read: {error}.") from error
+    if in_time:
+        yield from windows(rows_of(form, file), in_time.columns, in_time.length)
     elif form == "images":
         yield {"file": readable(file), "image": _content(file)}
     elif form == "tfrecord":
         yield from map(parse_example, tf.data.TFRecordDataset(file).as_numpy_iterator())
     else:
-        for batch in pyarrow.dataset.dataset(file, format="parquet").to_batches(batch_size=_CHUNK, batch_readahead=1):
-            yield from batch.to_pylist()
+        try:
+            yield from rows_of_file(file)
+        except csv.Error as error:
+            raise UserFileError(f"{file} cannot be read: {error}.") from error

@@ -66,7 +66,9 @@ def run_bulk(  # noqa: PLR0913 - the options of the command line
         UserFileError: the output is there already.
     """
     if data is None:
-        raise UserValueError("--engine needs --data: a pattern of .png, .jpg, .tfrecord, .parquet or .csv files, in quotes.")
+        raise UserValueError(
+            "--engine needs --data: a pattern of .png, .jpg, .tfrecord, .parquet, .csv, .txt or .npz files, in quotes."
+        )
     if output.suffix:
         raise UserValueError(f"With --engine, -o is a folder. Received: {str(output)!r}.")
     if output.exists():

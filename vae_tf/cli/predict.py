@@ -1,19 +1,21 @@
 """`run.py predict`: ask a model server."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vae_tf.cli.common import check_suffix, console, emit
-from vae_tf.cli.predict_tables import Asked, is_table, read_columns, write_answers
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.cli.predict_tables import Asked, ask_columns, read_columns, read_texts, write_answers
+from vae_tf.errors import UserValueError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from vae_tf.serving import Client
+    from vae_tf.serving.transports import Field
 
 __all__ = ["predict"]
 
@@ -28,7 +30,8 @@ def predict(  # noqa: PLR0913 - options of the command line
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE]...", help="Images, or one .npz/.npy with the inputs by name, or a table (.csv, .parquet)."
+            metavar="[FILE]...",
+            help="Images; or one .npz/.npy with the inputs by name, a table (.csv, .parquet, .xlsx), texts (.txt, .jsonl).",
         ),
     ] = None,
     *,
@@ -74,39 +77,47 @@ def _ask(
     import numpy as np
 
     from vae_tf.data.pictures import SUFFIXES
+    from vae_tf.data.row_files import ROW_FILES, row_form
 
     if signature == "sample" and not files:
         asked = Asked({"seed": np.arange(seed, seed + num), "temperature": np.full(num, temperature)})
         return client.predict("sample", asked.inputs), asked
     if not files:
-        raise UserValueError(f"{signature} needs a FILE: images, or .npz/.npy with its inputs.")
+        raise UserValueError(f"{signature} needs a FILE: images, .npz/.npy with its inputs, a table or texts.")
     if all(path.suffix.lower() in SUFFIXES for path in files):
         return client.of_images(signature.removesuffix("_encoded"), files), Asked({})
-    if len(files) > 1:
-        raise UserValueError("Give images, or one .npz, .npy, .csv or .parquet file.")
+    path, form = files[0], row_form(files[0].name)
+    if len(files) > 1 or not form:
+        ends = ", ".join(end for one in ROW_FILES.values() for end in one)
+        raise UserValueError(f"FILE must be images, or one file of {ends}. Received: {', '.join(map(str, files))}.")
+    if form == "text":
+        asked = read_texts(path)
+        return client.of_texts(signature.removesuffix("_text"), asked.inputs["text"]), asked
     wanted = client.fields(signature).inputs
-    if is_table(files[0]):
-        asked = read_columns(files[0], {name: field for name, field in wanted.items() if name not in _NOT_OF_ROWS})
+    of_rows = {name: field for name, field in wanted.items() if name not in _NOT_OF_ROWS}
+    if form in {"csv", "parquet", "table"}:
+        asked = read_columns(path, of_rows, ask_columns(client, of_rows))
     else:
-        asked = Asked(_load(files[0], [name for name in wanted if name != "seed"]))
+        asked = Asked(_load(path, of_rows))
     count = len(next(iter(asked.inputs.values())))
-    more = {"seed": np.arange(seed, seed + count), **({"label": np.full(count, -1)} if asked.names else {})}
+    more = {"seed": np.arange(seed, seed + count), "label": np.full(count, -1)}
     inputs = {**{name: value for name, value in more.items() if name in wanted}, **asked.inputs}
     return client.predict(signature, inputs), asked
 
 
-def _load(path: Path, wanted: list[str]) -> "dict[str, np.ndarray]":
-    """Return a file's arrays by input name; an array alone is the only input wanted."""
-    import numpy as np
+def _load(path: Path, wanted: "Mapping[str, Field]") -> "dict[str, np.ndarray]":
+    """Return a file's arrays by input name; an array alone is the only input wanted, and examples may be called otherwise."""
+    from vae_tf.data.array_files import read_arrays
+    from vae_tf.data.row_files import examples_of_arrays
 
-    try:
-        loaded = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserFileError(f"Cannot read {path} as .npz, .npy, PNG or JPEG: {error}.") from error
-    arrays = {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else {"": loaded}
+    arrays = read_arrays(path)
+    given = {name: value for name, value in arrays.items() if name in _NOT_OF_ROWS}
+    if set(wanted) == {"x"}:
+        rest = {name: value for name, value in arrays.items() if name not in given}
+        return {"x": examples_of_arrays(rest, str(path), wanted["x"].shape), **given}
     if len(arrays) == 1 and len(wanted) == 1:
-        return {wanted[0]: next(iter(arrays.values()))}
-    return {name: value for name, value in arrays.items() if name in (*wanted, "seed")} or arrays
+        return {next(iter(wanted)): next(iter(arrays.values()))}
+    return {name: value for name, value in arrays.items() if name in (*wanted, *given)} or arrays
 
 
 def _write(path: Path, answers: "dict[str, np.ndarray]", asked: Asked) -> None:

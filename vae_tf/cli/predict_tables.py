@@ -1,26 +1,20 @@
 """`run.py predict` with tables: columns of a file as a server's inputs, answers as a file again; without TensorFlow."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vae_tf.errors import UserFileError, UserValueError
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from vae_tf.serving import Client
     from vae_tf.serving.transports import Field
 
-__all__ = ["Asked", "is_table", "read_columns", "write_answers"]
-
-_TABLES = (".csv", ".tsv", ".csv.gz", ".parquet")
-"""Ends of the names of files that are tables."""
-
-
-def is_table(path: Path) -> bool:
-    """Return whether a file's name says that it is a table."""
-    return path.name.lower().endswith(_TABLES)
+__all__ = ["Asked", "Told", "ask_columns", "read_columns", "read_texts", "write_answers"]
 
 
 @dataclass(frozen=True)
@@ -38,37 +32,109 @@ class Asked:
     others: dict[str, list[Any]] = field(default_factory=dict)
 
 
-def read_columns(path: Path, fields: "Mapping[str, Field]") -> Asked:
+class Told(NamedTuple):
+    """What a server says of a table's column.
+
+    Attributes:
+        name: the table's own.
+        input: of the signatures; `x` where rows are one array.
+        form: of dates, and of numbers with a unit or marks between thousands.
+        gaps: texts that stand for an empty cell.
+    """
+
+    name: str
+    input: str
+    form: str
+    gaps: frozenset[str]
+
+
+def ask_columns(client: "Client", fields: "Mapping[str, Field]") -> list[Told]:
+    """Ask what the columns of a model's table are; nothing where its servable does not say.
+
+    Args:
+        client: of the model.
+        fields: inputs of the signature that is to be asked.
+    """
+    import numpy as np
+
+    from vae_tf.data.raw_column import GAPS
+
+    if "columns" not in client.signatures():
+        return []
+    count = fields["x"].shape[-1] if "x" in fields else len(fields)
+    found = client.predict("columns", {"number": np.arange(count or 1)})
+    texts = {key: [text.decode("utf-8") for text in value.tolist()] for key, value in found.items()}
+    told = zip(texts["name"], texts["input"], texts["form"], texts["missing"], strict=True)
+    return list({name: Told(name, key, form, GAPS.union(json.loads(gaps))) for name, key, form, gaps in told}.values())
+
+
+def read_columns(path: Path, fields: "Mapping[str, Field]", told: Sequence[Told] = ()) -> Asked:
     """Return a table's columns as the inputs of a signature.
 
     Args:
-        path: CSV or Parquet.
+        path: CSV, Parquet, Feather or a spreadsheet.
         fields: the inputs that are wanted.
+        told: what the columns are.
 
     Raises:
         UserValueError: a column is missing, or a cell is no number.
         UserFileError: the file cannot be read, or has no rows.
     """
-    import numpy as np
+    from vae_tf.data.row_files import rows_of_file
+    from vae_tf.data.served import served_names
 
-    from vae_tf.data.served import served_cell, served_names
-
-    rows = list(_rows(path))
+    rows = list(rows_of_file(path))
     if not rows:
         raise UserFileError(f"{path} has no rows.")
+    if set(fields) == {"x"} and told:
+        return _read_rows(path, rows, fields["x"], told)
+    own = {one.input: one for one in told}
     served = dict(zip(served_names([*rows[0]]), rows[0], strict=True))
-    missing = [name for name in fields if name not in served]
+    served |= {one.input: one.name for one in told if one.name in rows[0]}
+    _check_columns(path, rows[0], [own[name].name if name in own else name for name in fields if name not in served])
+    inputs = {name: _cells(rows, served[name], wanted, own.get(name)) for name, wanted in fields.items()}
+    places = {served[name]: name for name in fields}
+    others = {name: [row[name] for row in rows] for name in rows[0] if name not in places}
+    return Asked(inputs, {places[name]: name for name in rows[0] if name in places}, others)
+
+
+def _check_columns(path: Path, row: Mapping[str, Any], missing: list[str]) -> None:
     if missing:
-        raise UserValueError(f"{path} must have the columns {', '.join(missing)}. Received: {', '.join(rows[0])}.")
-    inputs = {}
-    for name, wanted in fields.items():
-        dtype = "string" if wanted.dtype is object else "float64"
-        given = [row[served[name]] for row in rows]
-        form = _number_form(given) if dtype == "float64" else ""
-        cells = [served_cell(served[name], cell, dtype, form=form) for cell in given]
-        inputs[name] = np.array(cells, object if dtype == "string" else wanted.dtype)
-    others = {name: [row[name] for row in rows] for key, name in served.items() if key not in fields}
-    return Asked(inputs, {key: name for key, name in served.items() if key in fields}, others)
+        raise UserValueError(f"{path} must have the columns {', '.join(missing)}. Received: {', '.join(row)}.")
+
+
+def _cells(rows: list[dict[str, Any]], name: str, wanted: "Field", told: Told | None) -> "np.ndarray":
+    """Return the cells of a column as the input takes them."""
+    import numpy as np
+
+    from vae_tf.data.raw_column import GAPS
+    from vae_tf.data.served import served_cell
+
+    dtype = "string" if wanted.dtype is object else "float64"
+    given = [row[name] for row in rows]
+    form = told.form if told else _number_form(given) if dtype == "float64" else ""
+    gaps = told.gaps if told else GAPS
+    cells = [served_cell(name, cell, dtype, gaps, form) for cell in given]
+    return np.array(cells, object if dtype == "string" else wanted.dtype)
+
+
+def _read_rows(path: Path, rows: list[dict[str, Any]], wanted: "Field", told: Sequence[Told]) -> Asked:
+    """Return the cells of columns of numbers as one array, in the order that the model has them; or windows of that."""
+    import numpy as np
+
+    from vae_tf.data.row_files import array_of_rows
+
+    _check_columns(path, rows[0], [one.name for one in told if one.name not in rows[0]])
+    x = np.stack([_cells(rows, one.name, wanted, one) for one in told], axis=1)
+    if np.isnan(x).any():
+        row, place = (int(number) for number in np.argwhere(np.isnan(x))[0])
+        raise UserValueError(
+            f"{path}: column {told[place].name!r} must have a value in every row. Received: an empty cell in row {row + 1}."
+        )
+    names = {one.name for one in told}
+    is_windowed = len(wanted.shape) == 3
+    others = {} if is_windowed else {name: [row[name] for row in rows] for name in rows[0] if name not in names}
+    return Asked({"x": array_of_rows(x, wanted.shape, str(path))}, others=others)
 
 
 def _number_form(cells: list[Any]) -> str:
@@ -81,18 +147,19 @@ def _number_form(cells: list[Any]) -> str:
     return form.example if form else ""
 
 
-def _rows(path: Path) -> "Iterable[dict[str, Any]]":
-    if path.suffix.lower() == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet
+def read_texts(path: Path) -> Asked:
+    """Return the lines of a file of texts, or the texts of JSON objects, and the numbers of their lines.
 
-        try:
-            return list(pyarrow.parquet.read_table(path, partitioning=None).to_pylist())
-        except (OSError, pa.ArrowException) as error:
-            raise UserFileError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    from vae_tf.data.csv_files import read_csv_rows
+    Raises:
+        UserFileError: it cannot be read, or has no texts.
+    """
+    from vae_tf.data.row_files import rows_of_file
+    from vae_tf.serving.tensors import object_array
 
-    return read_csv_rows(path)
+    rows = list(rows_of_file(path))
+    if not rows:
+        raise UserFileError(f"{path} has no texts.")
+    return Asked({"text": object_array([row["text"].encode() for row in rows])}, others={"line": [row["line"] for row in rows]})
 
 
 def write_answers(path: Path, answers: "Mapping[str, np.ndarray]", asked: Asked) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vae_tf.data.partition import SPLIT_NAMES
+from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.errors import UserValueError
 
 __all__ = ["NamedArrays", "as_labels", "sort_out"]

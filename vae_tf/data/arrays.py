@@ -10,18 +10,18 @@ from vae_tf.data.array_files import read_arrays
 from vae_tf.data.array_names import NamedArrays, as_labels, sort_out
 from vae_tf.data.notes import Note
 from vae_tf.data.numeric import Groups, array_splits, check_groups, count_fields, is_rounded, label_ids, support_fields
-from vae_tf.data.partition import SPLIT_NAMES
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.errors import UserValueError
 
-__all__ = ["load_arrays", "load_npz", "make_array_dataset"]
+__all__ = ["as_trained", "load_arrays", "load_npz", "make_array_dataset"]
 
 _GREYS = 65535
 """Greatest grey level that pictures have, as whole numbers."""
 
 
-def load_npz(config: DataConfig) -> Dataset:
+def load_npz(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
     """Load the arrays of a NumPy archive.
 
     Bytes become [0, 1] (or stay {0, 1}), booleans {0, 1}, floats in [0, 1] stay; other numbers are standardised with the
@@ -30,6 +30,7 @@ def load_npz(config: DataConfig) -> Dataset:
 
     Args:
         config: `dataset` is `npz:PATH`.
+        known: data that a model was trained on: arrays are series or windows where those are.
 
     Returns:
         Splits in memory, of at most `config.limit` examples.
@@ -39,16 +40,17 @@ def load_npz(config: DataConfig) -> Dataset:
         UserValueError: names, shapes or types of the arrays are wrong, or a value is not finite.
     """
     path = existing_path(config.dataset)
-    return load_arrays(read_arrays(path), config, str(path))
+    return load_arrays(read_arrays(path), config, str(path), known)
 
 
-def load_arrays(arrays: Mapping[str, np.ndarray], config: DataConfig, source: str) -> Dataset:
+def load_arrays(arrays: Mapping[str, np.ndarray], config: DataConfig, source: str, known: DatasetSpec | None = None) -> Dataset:
     """Make a dataset of arrays by their names: `x` and `y`, or `x_train`, `y_train` and so on; see `load_npz`.
 
     Args:
         arrays: by name. `config.group` names one more: of all examples, or with `_train` and so on behind it, as `y` is named.
         config: the shares that are held out, the limit, counts, the window, the groups.
         source: what the arrays come from, for messages.
+        known: as `load_npz`.
 
     Raises:
         UserValueError: names, shapes or types of the arrays are wrong, or a value is not finite.
@@ -58,8 +60,24 @@ def load_arrays(arrays: Mapping[str, np.ndarray], config: DataConfig, source: st
     groups = {split: (key, arrays[key]) for split, key in keys.items() if config.group and key in arrays and key != "x"}
     rest = {name: array for name, array in arrays.items() if name not in {key for key, _ in groups.values()}}
     x, labels, told = sort_out(rest, source)
-    dataset = make_array_dataset(x, labels, config, source, _groups(groups, x, config, source))
+    dataset = make_array_dataset(x, labels, as_trained(config, known, x), source, _groups(groups, x, config, source))
     return replace(dataset, notes=(Note(f"{source}: {told}."), *dataset.notes)) if told else dataset
+
+
+def as_trained(config: DataConfig, known: DatasetSpec | None, arrays: NamedArrays) -> DataConfig:
+    """Return the configuration by which arrays are read as those were that a model was trained on.
+
+    Args:
+        config: of the arrays.
+        known: the data that the model was trained on; None: nothing is known.
+        arrays: examples of all splits: of a model of windows these, or rows in time, of which they are made.
+    """
+    if known is None or (config.series is not None and not config.window):
+        return config
+    has_windows = bool(config.window) and all(array.ndim == 3 for _, array in arrays.values())
+    if config.window and not has_windows:
+        return config
+    return config.model_copy(update={"window": None, "series": known.is_series})
 
 
 def make_array_dataset(

@@ -66,7 +66,7 @@ class Frame:
         """Whether a picture has to be decoded by Pillow: TensorFlow knows no other formats, EXIF, or transparent colours."""
         is_turned = self.reading.turn and header.orientation != 1
         is_keyed = header.is_keyed and self.reading.alpha != "drop"
-        fits = header.bits == self.bits or (self.bits == 16 and header.form == "PNG")
+        fits = header.bits == self.bits or (self.bits == 16 and header.form in _OF_TENSORFLOW)
         return header.form not in _OF_TENSORFLOW or is_turned or is_keyed or not fits
 
     def make(self, path: Path) -> np.ndarray:
@@ -77,7 +77,8 @@ class Frame:
         """
         pixels = read_pixels(path, self.made[path], self.reading.turn)
         if pixels.dtype != self.dtype:
-            pixels = (np.round(pixels / 257.0) if self.bits == 8 else pixels.astype(np.uint16) * 257).astype(self.dtype)
+            wide = pixels.astype(np.uint16)
+            pixels = (wide >> 8 if self.bits == 8 else wide * 257).astype(self.dtype)  # as TensorFlow reads such files
         reading = self.reading
         if reading.alpha == "drop":
             pixels, reading = (

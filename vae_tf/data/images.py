@@ -49,6 +49,10 @@ def decode_image(
     channels = event_shape[-1] if reading.alpha == "drop" else 0
     dtype = tf.uint8 if bits == 8 else tf.uint16
     image = tf.io.decode_image(encoded, channels=channels, dtype=dtype, expand_animations=False)
+    if bits != 8:  # white stays white: of 255 TensorFlow makes 65280, but in PNG
+        with tf.control_dependencies([image]):
+            is_png = tf.strings.substr(encoded, 1, 3) == b"PNG"
+        image = tf.where(is_png, image, image + image // 256)
     return fit_image(image, event_shape, reading, resize)
 
 

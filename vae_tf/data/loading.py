@@ -64,6 +64,7 @@ def load_dataset(config: DataConfig, known: DatasetSpec | None = None) -> Datase
     counts = {f"num_{name}": split.num_examples for name, split in splits.items()}
     update: dict[str, Any] = {**counts, "binarization": config.binarization, "fingerprint": _fingerprint(spec, splits)}
     reading = Reading.of(config)
+    update |= {"missing": config.missing} if spec.is_mixed else {}
     update |= {"reading": reading} if spec.is_image and reading != AS_BEFORE else {}
     return replace(dataset, spec=spec.model_copy(update=update), splits=splits)
 

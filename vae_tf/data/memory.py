@@ -14,14 +14,14 @@ import pyarrow as pa
 import tensorflow as tf
 
 from vae_tf.config import DataConfig
-from vae_tf.data.arrays import make_array_dataset
+from vae_tf.data.arrays import as_trained, make_array_dataset
 from vae_tf.data.frames import column_names, is_frame
 from vae_tf.data.notes import Note
-from vae_tf.data.partition import SPLIT_NAMES
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.raw_table import Table
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.data.table import make_table_dataset, refuse_repeated
 from vae_tf.data.text import divide_texts
 from vae_tf.data.text_files import clean_texts
@@ -88,9 +88,7 @@ def load_memory(config: DataConfig, known: DatasetSpec | None = None) -> Dataset
         with_labels = any(labels is not None for _, labels in pairs.values())
         return _text_dataset({split: part or [] for split, part in texts.items()}, config, known, with_labels)
     _refuse(config, _TABLE_ONLY, "arrays")
-    if known and config.series is None and not config.window:
-        config = config.model_copy(update={"series": known.is_series})
-    return _array_dataset(pairs, config)
+    return _array_dataset(pairs, config, known)
 
 
 def _parts(data: Any) -> Mapping[str, Any]:
@@ -158,13 +156,13 @@ def _text_dataset(texts: Mapping[str, list[str]], config: DataConfig, known: Dat
     return replace(dataset, notes=(*told, *dataset.notes))
 
 
-def _array_dataset(pairs: Mapping[str, tuple[Any, Any]], config: DataConfig) -> Dataset:
+def _array_dataset(pairs: Mapping[str, tuple[Any, Any]], config: DataConfig, known: DatasetSpec | None) -> Dataset:
     x = {
         split: (f"x of {split}", array if isinstance(array, np.ma.MaskedArray) else np.asarray(array))
         for split, (array, _) in pairs.items()
     }
     labels = {split: (f"labels of {split}", _plain(given)) for split, (_, given) in pairs.items() if given is not None}
-    return make_array_dataset(x, labels, config, config.dataset)
+    return make_array_dataset(x, labels, as_trained(config, known, x), config.dataset)
 
 
 def _plain(labels: Any) -> np.ndarray:

@@ -11,8 +11,9 @@ from vae_tf.data.copies import groups_of_rows
 from vae_tf.data.images import byte_support
 from vae_tf.data.mapped import MappedRows, MappedSplit
 from vae_tf.data.notes import Note
-from vae_tf.data.partition import SPLIT_NAMES, Traits, fill_splits
+from vae_tf.data.partition import Traits, fill_splits
 from vae_tf.data.similar import groups_of_similar
+from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.data.windows import describe_windows, window_splits
 from vae_tf.errors import UserValueError

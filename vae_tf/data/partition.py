@@ -9,12 +9,11 @@ import numpy as np
 from vae_tf.config import DataConfig
 from vae_tf.data.copies import joined, keep_together
 from vae_tf.data.notes import Note, describe_groups, describe_limit
+from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.data.strata import share_out
 from vae_tf.errors import UserValueError
 
-__all__ = ["SPLIT_NAMES", "Cut", "Traits", "fill_splits", "held_out_sizes", "permutation"]
-
-SPLIT_NAMES = ("train", "validation", "test")
+__all__ = ["Cut", "Traits", "fill_splits", "held_out_sizes", "permutation"]
 
 _SEED = 1797
 """Not the run's seed: runs with different seeds compare on the same examples."""

@@ -51,8 +51,10 @@ class Source(Part):
             config: as `load`.
             known: the data that the model was trained on.
         """
-        is_open = config.series is None and not config.window
-        return self.load(config.model_copy(update={"series": known.is_series}) if is_open else config)
+        if type(self).load is not Source.load:
+            is_open = config.series is None and not config.window
+            return self.load(config.model_copy(update={"series": known.is_series}) if is_open else config)
+        return load_arrays(dict(self.arrays(config.dataset.partition(":")[2])), config, config.dataset, known)
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset: its description, and the splits `train`, `validation` and `test`.

@@ -48,6 +48,7 @@ class DatasetSpec(BaseModel):
         label_names: names of the classes; empty where there are no labels.
         feature_names: names of a table's columns; empty otherwise.
         columns: what they are, where they are mixed; empty otherwise.
+        missing: words that stand for an empty cell of a table, beside the usual ones.
         factor_names: names of the factors that the label counts through, the last one fastest; empty where there are none.
         factor_sizes: how many values every factor has.
         vocabulary: a text's tokens by number; 0 ends a text, 1 is anything unknown. Empty where the data are no text.
@@ -79,6 +80,7 @@ class DatasetSpec(BaseModel):
     label_names: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
+    missing: tuple[str, ...] = ()
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
     vocabulary: tuple[str, ...] = ()

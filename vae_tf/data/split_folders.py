@@ -1,11 +1,13 @@
-"""Folders that are splits: `train` and `test`, or `train` and nothing that is no split."""
+"""The names of splits, and folders that are such: `train` and `test`, or `train` and nothing that is no split."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from vae_tf.errors import UserValueError
 
-__all__ = ["are_splits", "by_split"]
+__all__ = ["SPLIT_NAMES", "are_splits", "by_split"]
+
+SPLIT_NAMES = ("train", "validation", "test")
 
 _SPLIT_FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 

@@ -11,8 +11,7 @@ from typing import Any, Literal, NamedTuple
 from vae_tf.config import DataConfig
 from vae_tf.data.csv_files import PACKED, content_of
 from vae_tf.data.notes import Note, few, listed
-from vae_tf.data.partition import SPLIT_NAMES
-from vae_tf.data.split_folders import are_splits, by_split
+from vae_tf.data.split_folders import SPLIT_NAMES, are_splits, by_split
 from vae_tf.errors import UserFileError, UserValueError
 
 __all__ = ["Texts", "clean_text", "clean_texts", "read_texts", "split_lines"]

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import tensorflow_datasets as tfds
 
 from vae_tf.config import DataConfig
-from vae_tf.data.partition import SPLIT_NAMES, held_out_sizes
+from vae_tf.data.partition import held_out_sizes
+from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.errors import UserValueError
 
 __all__ = ["Piece", "describe", "first_pieces", "num_examples", "resolve_splits"]

@@ -6,7 +6,8 @@ import numpy as np
 
 from vae_tf.config import DataConfig
 from vae_tf.data.notes import Note, describe_limit
-from vae_tf.data.partition import SPLIT_NAMES, held_out_sizes
+from vae_tf.data.partition import held_out_sizes
+from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserValueError
 

@@ -2,23 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from vae_tf.data.image_files import FileSplit
+from vae_tf.data.notes import Note
 from vae_tf.data.pipeline import Dataset, eval_batches
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.splits import NO_LABEL, ArraySplit, Split
 from vae_tf.errors import UserValueError
-from vae_tf.evaluation.bounds import BoundEstimator, cell_nats
+from vae_tf.evaluation.bounds import BoundEstimator
+from vae_tf.evaluation.row_scores import RowScorer
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 
-__all__ = ["Detection", "Scores", "as_model_inputs", "measure_detection", "nats_of_cells", "score_examples"]
+__all__ = ["Detection", "Scores", "as_model_inputs", "measure_detection", "score_examples"]
 
 _NUM_RESAMPLED = 200
 _BATCH = 500
-_NUM_DRAWS = 20
+_WHITE = 255.0
+"""The greatest value of a byte."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,10 @@ class Detection:
 
 
 def as_model_inputs(trained: DatasetSpec, data: Dataset) -> Dataset:
-    """Describe other data so that they reach a model as its own did.
+    """Describe other data so that they reach a model as its own did, and a servable of it.
 
-    Values in [0, 1] are scaled by their own range (bytes or fractions alike), all others by the training data's statistics.
+    All values are scaled by the training data's statistics or range; but bytes and fractions are read alike, each by its own
+    range, where the model knows the other of them. Classes have the numbers that they had in training, and new ones follow.
 
     Args:
         trained: the data the model was trained on.
@@ -87,13 +93,62 @@ def as_model_inputs(trained: DatasetSpec, data: Dataset) -> Dataset:
             f"The columns must be those of the training data, in order: {', '.join(trained.feature_names)}. "
             f"Received: {', '.join(spec.feature_names)}."
         )
-    if trained.value_support != "real" and spec.value_support == "real":
+    scaling, notes = _scaling(trained, data)
+    is_grey = trained.is_binary and not spec.is_binary  # as a servable takes it: thresholded
+    threshold = "threshold" if is_grey or trained.binarization != "none" else "none"
+    own = spec.binarization  # of the run's own data, which are read as they were trained on
+    update = {"shift": scaling.shift, "scale": scaling.scale, "binarization": threshold if own == "none" else own}
+    named = _as_classes(trained, data)
+    return replace(named, spec=named.spec.model_copy(update=update), notes=(*named.notes, *notes))
+
+
+def _scaling(trained: DatasetSpec, data: Dataset) -> tuple[DatasetSpec, tuple[Note, ...]]:
+    """Return whose scale values have, the training data's or their own, and what is to be told of that.
+
+    Few examples may not fill the range that they are in: dark bytes are none of a mask of zeros and ones.
+    """
+    spec = data.spec
+    is_real = spec.value_support == "real"
+    if trained.is_text and not spec.is_text:
+        raise UserValueError(f"The model was trained on texts. Received: numbers in {spec.name}.")
+    if trained.value_support not in ("unit", "binary") or (spec.scale == trained.scale and not is_real):
+        return trained, ()
+    arrays = [split.x for split in data.splits.values() if isinstance(split, ArraySplit) and split.num_examples]
+    if arrays and (is_real or (trained.scale == (_WHITE,)) == all(x.dtype == np.uint8 for x in arrays)):
+        _check_range(trained, spec.name, arrays)
+        return trained, ()
+    if is_real:
         raise UserValueError(f"The model was trained on values in [0, 1]. Received: other numbers in {spec.name}.")
-    scaling = trained if trained.value_support == "real" or trained.is_mixed else spec
-    is_grey = trained.value_support == "binary" and not spec.is_binary  # as a servable takes it: thresholded
-    binarization = "threshold" if is_grey else trained.binarization
-    update = {"shift": scaling.shift, "scale": scaling.scale, "binarization": binarization}
-    return replace(data, spec=spec.model_copy(update=update))
+    ranges = [f"0 to {scale[0]:g}" for scale in (spec.scale, trained.scale)]
+    told = (
+        f"{spec.name} has values from {ranges[0]}, and the model was trained on {ranges[1]}: they are read as shares of that."
+    )
+    return spec, (Note(told),)
+
+
+def _check_range(trained: DatasetSpec, name: str, arrays: Sequence[np.ndarray]) -> None:
+    low, high = min(float(x.min()) for x in arrays), max(float(x.max()) for x in arrays)
+    least, most = trained.raw_range or (0.0, trained.scale[0])
+    if low < least or high > most:
+        raise UserValueError(
+            f"The model was trained on values from {least:g} to {most:g}. Received: values from {low:g} to {high:g} in {name}. "
+            "Bring them into that range."
+        )
+
+
+def _as_classes(trained: DatasetSpec, data: Dataset) -> Dataset:
+    """Return the data with the training data's numbers of classes, by their names."""
+    own, known = data.spec.label_names, trained.label_names
+    if not known or not own or own == known:
+        return data
+    names = (*known, *(name for name in own if name not in known))
+    numbers = np.array([*(names.index(name) for name in own), NO_LABEL])
+    splits: dict[str, Split] = dict(data.splits)
+    for name, split in data.splits.items():
+        if not isinstance(split, (ArraySplit, FileSplit)):
+            return data
+        splits[name] = replace(split, labels=numbers[split.labels])
+    return replace(data, spec=data.spec.model_copy(update={"label_names": names}), splits=splits)
 
 
 def score_examples(
@@ -106,12 +161,14 @@ def score_examples(
 ) -> Scores:
     """Score every example of some splits, in order.
 
+    Negative ELBO and its terms are what a servable of the model gives: by draws that are the same for all examples.
+
     Args:
         vae: the model.
         data: the examples, described by `as_model_inputs`.
         splits: names; empty splits are passed over.
-        num_samples: importance samples an example.
-        seed: root of the draws.
+        num_samples: importance samples an example, of the NLL.
+        seed: root of the NLL's draws.
         on_batch: called with the number of examples after every batch.
 
     Raises:
@@ -132,36 +189,23 @@ def _size(data: Dataset, split: str) -> int:
 def _score_split(
     vae: VAE, data: Dataset, split: str, settings: tuple[int, int], on_batch: Callable[[int], None] | None
 ) -> Scores:
-    num_samples, seed = settings
     batches = eval_batches(data, split, _BATCH)
-    bounds = BoundEstimator(vae).per_example(batches, num_samples, derive_pair(seed, "score", split), on_batch)
+    terms = RowScorer(vae, data.spec.is_text).measure(batches, data.spec.is_mixed, on_batch)
     labels = np.concatenate([labels for _, labels in batches.as_numpy_iterator()])
-    kl = np.sum(list(bounds.kl.values()), axis=0)
-    columns = {"negative_elbo": bounds.negative_elbo, "nll": bounds.nll, "reconstruction_nll": bounds.reconstruction_nll}
-    if not vae.latent.has_density:
-        del columns["nll"]
+    kl = np.sum([values for name, values in terms.items() if name.startswith("kl/")], axis=0)
+    columns = {"negative_elbo": terms["reconstruction_nll"] + kl, "reconstruction_nll": terms["reconstruction_nll"], "kl": kl}
+    if vae.latent.has_density:
+        columns["nll"] = _nll(vae, batches, settings, split)
+    columns = {name: columns[name] for name in ("negative_elbo", "nll", "reconstruction_nll", "kl") if name in columns}
     if data.spec.is_mixed:
-        nats = nats_of_cells(vae, batches, derive_pair(seed, "cells", split))
-        columns |= {f"nats of {name}": nats[:, place] for place, name in enumerate(data.spec.feature_names)}
+        columns |= {f"nats of {name}": terms["cells"][:, place] for place, name in enumerate(data.spec.feature_names)}
     names = getattr(data.split(split), "names", ())[: len(labels)]
-    return Scores({**columns, "kl": kl}, labels, np.full(len(labels), split), np.arange(len(labels)), tuple(names))
+    return Scores(columns, labels, np.full(len(labels), split), np.arange(len(labels)), tuple(names))
 
 
-def nats_of_cells(vae: VAE, batches: tf.data.Dataset, seed: tuple[int, int]) -> np.ndarray:
-    """Return -log p of every cell given z, the mean over draws of q(z|x), [N, D]: which cell makes a row odd; 0 of gaps.
-
-    Args:
-        vae: a model of rows of mixed columns.
-        batches: of rows in its units, and their labels.
-        seed: root of the draws.
-    """
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def measure(x: tf.Tensor, labels: tf.Tensor, pair: tf.Tensor) -> tf.Tensor:
-        return cell_nats(vae, x, labels, pair, _NUM_DRAWS)
-
-    fold, root = tf.random.experimental.stateless_fold_in, tf.constant(seed, tf.int32)
-    return np.concatenate([measure(x, labels, fold(root, index)).numpy() for index, (x, labels) in enumerate(batches)])
+def _nll(vae: VAE, batches: Any, settings: tuple[int, int], split: str) -> np.ndarray:
+    num_samples, seed = settings
+    return BoundEstimator(vae).per_example(batches, num_samples, derive_pair(seed, "score", split)).nll
 
 
 def measure_detection(scores: Scores, is_anomaly: np.ndarray, seed: int = 0) -> tuple[Detection, ...]:

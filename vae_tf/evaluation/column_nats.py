@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vae_tf.data.pipeline import eval_batches, gather_examples
-from vae_tf.evaluation.anomaly import nats_of_cells
 from vae_tf.evaluation.assessment import AssessmentSettings, Subject
 from vae_tf.evaluation.bounds import stderr
 from vae_tf.evaluation.obvious import ObviousSettings, independent_nats
-from vae_tf.seeding import derive, derive_pair
+from vae_tf.evaluation.row_scores import RowScorer
+from vae_tf.seeding import derive
 
 __all__ = ["ColumnNats", "least_learned", "measure_column_nats", "summarize"]
 
@@ -59,7 +59,7 @@ def measure_column_nats(subject: Subject, settings: AssessmentSettings) -> tuple
     available = subject.dataset.split(settings.split).num_examples
     count = min(settings.limit or available, available)
     batches = eval_batches(subject.dataset, settings.split, settings.batch_size, count)
-    given = nats_of_cells(subject.vae, batches, derive_pair(subject.seed, "cells", settings.split))
+    given = RowScorer(subject.vae).measure(batches, with_cells=True)["cells"]
     x, _ = gather_examples(subject.dataset, settings.split, count)
     asked = ObviousSettings(settings.split, derive(subject.seed, "obvious"))
     return summarize(subject.dataset.spec.feature_names, x, given, independent_nats(subject.vae, subject.dataset, x, asked))

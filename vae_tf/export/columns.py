@@ -1,6 +1,6 @@
 """A table's columns at the door of a servable: a named tensor for each, words and dates as strings, looked up in the graph."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import tensorflow as tf
 from vae_tf.data.cells import numbers_of_words
 from vae_tf.data.columns import KINDS, Column
 from vae_tf.data.dates import date_text
-from vae_tf.data.raw_column import GAPS
+from vae_tf.data.raw_column import GAPS, is_number
 from vae_tf.data.served import served_names
 from vae_tf.export.bounds import refuse
 from vae_tf.export.dates import Dates
@@ -25,6 +25,9 @@ class ServedColumn(tf.Module):
     Args:
         column: what it is.
         name: of its input and output.
+        doc: what a client puts there.
+        examples: cells that are right.
+        gaps: texts that stand for a missing cell.
 
     Attributes:
         dtype: of the client's cells.
@@ -36,8 +39,9 @@ class ServedColumn(tf.Module):
     dtype: tf.DType = tf.string
     gap: Any = b""
 
-    def __init__(self, column: Column, name: str, doc: str, examples: Sequence[Any]) -> None:
+    def __init__(self, column: Column, name: str, doc: str, examples: Sequence[Any], gaps: Collection[str]) -> None:
         super().__init__(name=name)
+        self.gaps = sorted(gaps)
         self.column, self.served_name = column, name
         self.doc, self.examples = f"{column.name}: {doc}", examples
 
@@ -59,13 +63,17 @@ class ServedColumn(tf.Module):
 class _Numbers(ServedColumn):
     dtype, gap = tf.float64, np.float64("nan")
 
-    def __init__(self, column: Column, name: str) -> None:
+    def __init__(self, column: Column, name: str, gaps: Collection[str]) -> None:
         what = "a whole number" if column.is_whole else "a number"
         doc = f"{what}, {column.low:g} to {column.high:g} in training; NaN where missing"
-        super().__init__(column, name, doc, (column.low, column.high))
+        super().__init__(column, name, doc, (column.low, column.high), gaps)
 
     def read(self, cells: tf.Tensor) -> tf.Tensor:
-        """Check that numbers are finite, and whole where the column is."""
+        """Check that numbers are finite, and whole where the column is; numbers that stand for a gap are one."""
+        marks = [float(mark) for mark in self.gaps if is_number(mark) and np.isfinite(float(mark))]
+        if marks:
+            is_mark = tf.reduce_any(cells[:, tf.newaxis] == tf.constant(marks, tf.float64), axis=1)
+            cells = tf.where(is_mark, np.float64("nan"), cells)
         self._refuse(tf.math.is_inf(cells), cells, "be finite, or NaN where it is missing")
         if self.column.is_whole:
             lowest = KINDS[self.column.kind].lowest
@@ -86,12 +94,11 @@ class _Numbers(ServedColumn):
 
 
 class _Words(ServedColumn):
-    def __init__(self, column: Column, name: str) -> None:
+    def __init__(self, column: Column, name: str, gaps: Collection[str]) -> None:
         some = ", ".join(column.words[:_SHOWN]) + (", ..." if len(column.words) > _SHOWN else "")
-        super().__init__(
-            column, name, f"one of {some}, other words count as the last; empty where missing", column.words[:_SHOWN]
-        )
-        numbers: dict[str, float] = {**dict.fromkeys(GAPS, np.nan), **numbers_of_words(column.words)}
+        doc = f"one of {some}, other words count as the last; empty where missing"
+        super().__init__(column, name, doc, column.words[:_SHOWN], gaps)
+        numbers: dict[str, float] = {**dict.fromkeys(gaps, np.nan), **numbers_of_words(column.words)}
         keys, values = tf.constant([*numbers]), tf.constant([*numbers.values()], tf.float64)
         last = np.float64(len(column.words) - 1)
         self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), last)
@@ -106,15 +113,15 @@ class _Words(ServedColumn):
 
 
 class _Dates(ServedColumn):
-    def __init__(self, column: Column, name: str) -> None:
+    def __init__(self, column: Column, name: str, gaps: Collection[str]) -> None:
         examples = [date_text(seconds, column.date_format) for seconds in (column.low, column.high)]
-        super().__init__(column, name, f"a date as {examples[0]} ({column.date_format}); empty where missing", examples)
+        super().__init__(column, name, f"a date as {examples[0]} ({column.date_format}); empty where missing", examples, gaps)
         self.dates = Dates(column.date_format, column.date_step)
 
     def read(self, cells: tf.Tensor) -> tf.Tensor:
         """Read dates in the table's own form."""
         cells = tf.strings.strip(cells)
-        is_gap = tf.reduce_any(cells[:, tf.newaxis] == tf.constant(sorted(GAPS)), axis=1)
+        is_gap = tf.reduce_any(cells[:, tf.newaxis] == tf.constant(self.gaps), axis=1)
         seconds, is_date = self.dates.read(cells)
         self._refuse(tf.logical_not(is_gap | is_date), cells, f"be a date as {self.examples[0]}")
         return tf.where(is_gap, np.float64("nan"), seconds)
@@ -124,8 +131,12 @@ class _Dates(ServedColumn):
         return self.dates.write(self._within(numbers))
 
 
-def served_columns(columns: Sequence[Column]) -> list[ServedColumn]:
+def served_columns(columns: Sequence[Column], missing: Collection[str] = ()) -> list[ServedColumn]:
     """Return the columns of a table as a servable takes and gives them.
+
+    Args:
+        columns: what they are.
+        missing: words that stand for a missing cell, beside the usual ones.
 
     Example:
         >>> size, age = served_columns([
@@ -137,8 +148,9 @@ def served_columns(columns: Sequence[Column]) -> list[ServedColumn]:
         ('age_a', array([39.1, 90. ]))
     """
     names = served_names([column.name for column in columns])
-    return [_kind_of(column)(column, name) for column, name in zip(columns, names, strict=True)]
+    gaps = GAPS.union(missing)
+    return [_kind_of(column)(column, name, gaps) for column, name in zip(columns, names, strict=True)]
 
 
-def _kind_of(column: Column) -> Callable[[Column, str], ServedColumn]:
+def _kind_of(column: Column) -> Callable[[Column, str, Collection[str]], ServedColumn]:
     return _Words if column.is_category else _Dates if column.is_date else _Numbers

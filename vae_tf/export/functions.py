@@ -4,14 +4,12 @@ import tensorflow as tf
 
 from vae_tf.data.pipeline import to_inputs
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.evaluation.bounds import BoundEstimator
+from vae_tf.evaluation.row_scores import RowScorer
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 
-__all__ = ["IMPUTE_STEPS", "SCORE_SAMPLES", "ServedFunctions", "Tensors", "row_seeds"]
+__all__ = ["IMPUTE_STEPS", "ServedFunctions", "Tensors", "row_seeds"]
 
-SCORE_SAMPLES = 32
-"""Samples of z by which the `score` signature estimates an example's negative ELBO."""
 IMPUTE_STEPS = 20
 """Steps of the Markov chain by which missing values are filled; the second half is averaged."""
 
@@ -29,7 +27,7 @@ class ServedFunctions:
     def __init__(self, vae: VAE, spec: DatasetSpec) -> None:
         self.vae = vae
         self.spec = spec
-        self.estimator = BoundEstimator(vae)
+        self.scorer = RowScorer(vae, spec.is_text)
 
     def parameter_names(self) -> list[str]:
         """Return the names of the posterior's parameters."""
@@ -94,18 +92,8 @@ class ServedFunctions:
 
     def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Estimate the negative ELBO of every row, with the same noise for all rows and requests."""
-        seed = tf.constant(derive_pair(0, "served score"), tf.int32)
-
-        def negative_elbo(row: tuple[tf.Tensor, ...]) -> tf.Tensor:
-            one, *label = (field[tf.newaxis] for field in row)
-            params = self.vae.encode_params(one, *label)
-            _, sums = self.estimator.log_weight_sums(one, params, seed, SCORE_SAMPLES)
-            return tf.add_n(list(sums.values()))[0] / SCORE_SAMPLES
-
-        rows = (to_inputs(self.spec, x),) if label is None else (to_inputs(self.spec, x), label)
-        if self.spec.is_text:  # a text's loop over tokens does not vectorise
-            return {"negative_elbo": tf.map_fn(negative_elbo, rows, fn_output_signature=tf.float32)}
-        return {"negative_elbo": tf.vectorized_map(negative_elbo, rows)}
+        terms = self.scorer.terms(to_inputs(self.spec, x), label)
+        return {"negative_elbo": tf.add_n(list(terms.values()))}
 
     def impute(self, x: tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Fill in what is NaN."""

@@ -8,9 +8,8 @@ import tensorflow as tf
 from vae_tf.data.pipeline import to_inputs
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
-from vae_tf.evaluation.bounds import cell_nats
 from vae_tf.evaluation.imputing import Imputer
-from vae_tf.export.functions import SCORE_SAMPLES, ServedFunctions, Tensors, row_seeds
+from vae_tf.export.functions import ServedFunctions, Tensors, row_seeds
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 
@@ -34,12 +33,7 @@ class ServedRows(ServedFunctions):
 
     def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Estimate the negative ELBO of every row and -log p of its cells, with the same noise for all rows and requests."""
-        seed = derive_pair(0, "served cells")
-
-        def nats(row: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-            return cell_nats(self.vae, row, labels, tf.constant(seed, tf.int32), SCORE_SAMPLES)[0]
-
-        return {**super().score(x, label), "nats": self._of_rows(nats, x, label)}
+        return {**super().score(x, label), "nats": self.scorer.cells(to_inputs(self.spec, x), label)}
 
     def fill_in(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Fill in the best guess, and say how sure it is, with the same noise for all rows and requests."""

@@ -1,6 +1,7 @@
 """A typed client of a served VAE, over REST or gRPC; it imports no TensorFlow."""
 
 import time
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +23,8 @@ _POLL_SECONDS = 0.2
 class Client:
     """Asks a model server (TensorFlow Serving, or the embedded one) about one model.
 
-    Inputs are raw values, as the training data had them, or images: paths or contents of PNG and JPEG files.
+    Inputs are raw values, as the training data had them; of a model of images also paths or contents of picture files; of one
+    of texts also strings.
 
     Args:
         server: `http://host:8501` for REST, `grpc://host:8500` for gRPC.
@@ -211,8 +213,28 @@ class Client:
             raise UserValueError(f"The model has no signature {signature!r}; it has {', '.join(sorted(found))}.")
         return found[signature]
 
+    def of_texts(self, signature: str, texts: np.ndarray, *outputs: str) -> dict[str, np.ndarray]:
+        """Run `reconstruct`, `encode` or `score` for texts, bytes in UTF-8 [B].
+
+        Raises:
+            UserValueError: the model takes no texts.
+        """
+        if not self._takes_texts(signature):
+            raise UserValueError(
+                f"{signature} of this model takes no texts; it has {', '.join(sorted(self.signatures()))}. "
+                "A model of subwords takes token numbers."
+            )
+        return self.predict(f"{signature}_text", {"text": texts}, outputs)
+
+    def _takes_texts(self, signature: str) -> bool:
+        return f"{signature}_text" in self.signatures()
+
     def of_images(self, signature: str, x: Images, *outputs: str) -> dict[str, np.ndarray]:
-        """Run `reconstruct`, `encode` or `score` in its form for what x is: files, bytes or other numbers."""
+        """Run `reconstruct`, `encode` or `score` in its form for what x is: files, bytes, texts or numbers."""
+        if isinstance(x, (str, bytes, Path)):
+            raise UserValueError("Give a list of images or texts, even of one.")
+        if (texts := _as_texts(x)) is not None and self._takes_texts(signature):
+            return self.of_texts(signature, texts, *outputs)
         files = _as_files(x)
         if files is not None:
             return self.predict(f"{signature}_encoded", {"image": files}, outputs)
@@ -221,10 +243,16 @@ class Client:
         return self.predict(signature + form, {"x": x}, outputs)
 
 
+def _as_texts(x: Images) -> np.ndarray | None:
+    """Return texts in UTF-8, their letters composed as training texts are by default; None where x holds numbers."""
+    items = x if not isinstance(x, np.ndarray) else x.tolist() if x.dtype.kind in "OSU" else []
+    if not len(items) or not all(isinstance(item, (str, bytes)) for item in items):
+        return None
+    return object_array([item if isinstance(item, bytes) else unicodedata.normalize("NFC", item).encode() for item in items])
+
+
 def _as_files(x: Images) -> np.ndarray | None:
     """Return the contents of image files, or None where x holds numbers."""
-    if isinstance(x, (str, bytes, Path)):
-        raise UserValueError("Give a list of images, even of one.")
     items = x if not isinstance(x, np.ndarray) else x.tolist() if x.dtype.kind in "OSU" else []
     if not items or not all(isinstance(item, (str, bytes, Path)) for item in items):
         return None

@@ -120,7 +120,10 @@ def read_spec(run: RunDirectory) -> DatasetSpec:
         UserFileError: the file is missing or damaged.
     """
     try:
-        return DatasetSpec.model_validate(read_json(run.dataset_file))
+        recorded = read_json(run.dataset_file)
+        if recorded.get("columns") and "missing" not in recorded:  # written before it was kept there
+            recorded["missing"] = run.read_config().data.missing
+        return DatasetSpec.model_validate(recorded)
     except ValidationError as error:
         raise UserFileError(f"{run.dataset_file} is damaged: {error.errors()[0]['msg']}.") from error
 

@@ -1,0 +1,170 @@
+"""Rows of tables, texts and arrays as a servable takes them, column name to value, one at a time; without TensorFlow."""
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset
+
+from vae_tf.config import DataConfig
+from vae_tf.data.array_files import read_arrays
+from vae_tf.data.array_names import sort_out
+from vae_tf.data.csv_files import read_csv_rows
+from vae_tf.data.raw_column import GAPS
+from vae_tf.data.served import served_cell
+from vae_tf.data.spreadsheets import SPREADSHEETS
+from vae_tf.data.table_files import read_table
+from vae_tf.data.text_files import read_texts
+from vae_tf.errors import UserFileError, UserValueError
+
+__all__ = ["ROW_FILES", "array_of_rows", "examples_of_arrays", "row_form", "rows_of_file", "windows"]
+
+_CHUNK = 512
+_PACKED = ("", ".gz", ".zst")
+ROW_FILES: dict[str, tuple[str, ...]] = {
+    "parquet": (".parquet", ".pq"),
+    "csv": tuple(f"{end}{packed}" for end in (".csv", ".tsv") for packed in _PACKED),
+    "table": (*SPREADSHEETS, ".feather", ".arrow", ".ipc"),
+    "text": tuple(f"{end}{packed}" for end in (".txt", ".text", ".jsonl", ".ndjson") for packed in _PACKED),
+    "arrays": (".npz", ".npy"),
+}
+"""What is in a file, by the end of its name."""
+
+
+def row_form(name: str) -> str:
+    """Return what is in a file, by its name; empty where that does not tell.
+
+    Example:
+        >>> row_form("new.CSV.gz"), row_form("lines.txt"), row_form("a.png")
+        ('csv', 'text', '')
+    """
+    return next((form for form, ends in ROW_FILES.items() if name.lower().endswith(ends)), "")
+
+
+def rows_of_file(path: str | Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file: of a table its cells, of texts `line` and `text`, of arrays `row`, `x` and `label`.
+
+    Args:
+        path: a file of one of the `ROW_FILES`.
+
+    Raises:
+        UserFileError: it cannot be read.
+        UserValueError: it holds nothing of that kind.
+    """
+    return _READERS[row_form(str(path))](Path(path))
+
+
+def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        for batch in pyarrow.dataset.dataset(str(path), format="parquet").to_batches(batch_size=_CHUNK, batch_readahead=1):
+            yield from batch.to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise UserFileError(f"{path} cannot be read: {' '.join(str(error).split()).rstrip('.')}.") from error
+
+
+def _table(path: Path) -> Iterator[dict[str, Any]]:
+    for batch in read_table(path).columns.to_batches(max_chunksize=_CHUNK):
+        yield from batch.to_pylist()
+
+
+def _texts(path: Path) -> Iterator[dict[str, Any]]:
+    texts = read_texts(path, DataConfig(dataset=f"text:{path}"))
+    for place, text in zip(texts.places["train"], texts.texts["train"], strict=True):
+        yield {"line": place + 1, "text": text}
+
+
+def _arrays(path: Path) -> Iterator[dict[str, Any]]:
+    x, labels, _ = sort_out(read_arrays(path), str(path))
+    rows = itertools.chain.from_iterable(array for _, array in x.values())
+    given = {split: array.reshape(-1).tolist() for split, (_, array) in labels.items()}
+    ids = itertools.chain.from_iterable(given.get(split, [None] * len(array)) for split, (_, array) in x.items())
+    for number, (row, label) in enumerate(zip(rows, ids, strict=True)):
+        yield {"row": number, "x": row.tolist(), **({} if label is None else {"label": label})}
+
+
+_READERS: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {
+    "parquet": _parquet,
+    "csv": read_csv_rows,
+    "table": _table,
+    "text": _texts,
+    "arrays": _arrays,
+}
+
+
+def examples_of_arrays(arrays: Mapping[str, np.ndarray], source: str, shape: Sequence[int | None]) -> np.ndarray:
+    """Return the examples among named arrays in the shape that a signature takes: with a channel, cut into windows.
+
+    Args:
+        arrays: by name.
+        source: what they come from, for messages.
+        shape: [None, *event_shape].
+
+    Raises:
+        UserValueError: there are none, or several could be meant.
+
+    Example:
+        >>> examples_of_arrays({"images": np.zeros((5, 2, 2))}, "toy", (None, 2, 2, 1)).shape
+        (5, 2, 2, 1)
+        >>> examples_of_arrays({"x": np.zeros((5, 2))}, "toy", (None, 3, 2)).shape
+        (3, 3, 2)
+    """
+    found, _, _ = sort_out(arrays, source)
+    x = np.concatenate([array for _, array in found.values()])
+    if len(shape) == x.ndim + 1 and len(shape) == 4 and shape[-1] == 1:
+        return x[..., np.newaxis]
+    return array_of_rows(x[:, np.newaxis] if x.ndim == 1 else x, shape, source) if len(shape) == 3 else x
+
+
+def array_of_rows(rows: np.ndarray, shape: Sequence[int | None], source: str) -> np.ndarray:
+    """Return rows [N, D] as a signature takes them: as they are, or as windows [N, T, D] over rows in time.
+
+    Args:
+        rows: of numbers.
+        shape: [None, D] or [None, T, D].
+        source: what they come from, for the message.
+
+    Raises:
+        UserValueError: there are fewer than a window has.
+    """
+    if len(shape) != 3 or rows.ndim != 2:
+        return rows
+    length = int(shape[1] or 1)
+    if len(rows) < length:
+        raise UserValueError(f"{source} must have {length} rows in time at least, a window. Received: {len(rows)}.")
+    return np.lib.stride_tricks.sliding_window_view(rows, length, axis=0).swapaxes(1, 2)
+
+
+def windows(
+    rows: Iterator[dict[str, Any]], columns: Sequence[str], length: int, gaps: Collection[str] = GAPS
+) -> Iterator[dict[str, Any]]:
+    """Yield the windows over the rows in time of a file: `row`, the number of the first one, and `x` [T, D].
+
+    Args:
+        rows: cells by column, or `x`.
+        columns: whose cells they are, in order.
+        length: T.
+        gaps: texts that stand for an empty cell, which there may not be.
+
+    Raises:
+        UserValueError: a column is missing, or a cell is no number.
+
+    Example:
+        >>> [window["x"] for window in windows(iter([{"a": 1}, {"a": "2"}, {"a": 3}]), ["a"], 2)]
+        [[[1.0], [2.0]], [[2.0], [3.0]]]
+    """
+    last: deque[list[float]] = deque(maxlen=length)
+    for number, row in enumerate(rows):
+        if not columns and np.ndim(row["x"]) > 1:  # these are windows already
+            yield {"row": number, "x": row["x"]}
+            continue
+        if columns and any(name not in row for name in columns):
+            missing = [name for name in columns if name not in row]
+            raise UserValueError(f"The rows must have the columns {', '.join(missing)}. Received: {', '.join(row)}.")
+        cells = [served_cell(name, row[name], "float64", gaps) for name in columns] if columns else row["x"]
+        last.append(cells if isinstance(cells, list) else [cells])
+        if len(last) == length:
+            yield {"row": number - length + 1, "x": list(last)}
