@@ -217,8 +217,7 @@ def as_servable(file: bytes, name: str, turn: bool = True, in_srgb: bool = True)
         with quiet_pictures():
             header = _read_header(file) if in_srgb else _read_header(file)._replace(profile="")
             with _opened(file) as image:
-                image.draft(image.mode, (1, 1))  # all is read, of JPEG an eighth is computed
-                image.load()
+                _check_whole(image)
             is_converted = bool(header.profile) and header.bits == 8
             is_ready = (
                 not is_converted and header.form in ("PNG", "JPEG", "MPO") and not (turn and header.orientation != _UPRIGHT)
@@ -226,6 +225,15 @@ def as_servable(file: bytes, name: str, turn: bool = True, in_srgb: bool = True)
             return file if is_ready and not header.is_keyed else _as_png(_read_pixels(file, header, turn))
     except _ERRORS as error:
         raise UserFileError(f"{name} must be a whole picture. Received: {_said(file, error)}. Repair or remove it.") from error
+
+
+def _check_whole(image: Image.Image) -> None:
+    """Read all of a file that was opened, and compute little: of PNG its checks, of JPEG an eighth of the pixels."""
+    if image.format == "PNG":
+        image.verify()
+    else:
+        image.draft(image.mode, (1, 1))
+        image.load()
 
 
 def _as_png(pixels: np.ndarray) -> bytes:
