@@ -16,7 +16,7 @@ from vae_tf.artifacts import read_json
 from vae_tf.bulk.rows import InTime, column_types
 from vae_tf.data.pictures import as_servable
 from vae_tf.data.raw_column import GAPS
-from vae_tf.data.served import own_names, served_cell
+from vae_tf.data.served import number_cell, own_names, served_cell
 from vae_tf.errors import UserFileError, UserValueError, graph_reason
 from vae_tf.export.servable import list_versions
 from vae_tf.program import command_line
@@ -75,6 +75,7 @@ class Plan:
         gives: output name to what becomes of it.
         gaps: texts that stand for a missing cell.
         turns: whether pictures are turned as their EXIF says, as they were for the model.
+        in_srgb: whether pictures with a colour profile of their own are brought into sRGB, as they were for the model.
         in_time: of a model of windows over rows in time, how these are made.
     """
 
@@ -86,6 +87,7 @@ class Plan:
     gives: Mapping[str, Given]
     gaps: frozenset[str] = GAPS
     turns: bool = False
+    in_srgb: bool = False
     in_time: InTime | None = None
 
     @property
@@ -110,7 +112,7 @@ class Plan:
         value = _value(row, taken)
         if taken.dtype == "string" and taken.columns[0] in _PICTURES:
             name = str(row.get("file", "A picture"))
-            return np.asarray(as_servable(value.item(), name, self.turns), object)
+            return np.asarray(as_servable(value.item(), name, self.turns, self.in_srgb), object)
         return value
 
     def _cell(self, row: Mapping[str, Any], taken: Taken) -> np.ndarray:
@@ -165,18 +167,11 @@ def _value(row: Mapping[str, Any], taken: Taken) -> np.ndarray:
     if taken.names and str(values[0]) in taken.names:
         return np.asarray(taken.names.index(str(values[0])), dtype)
     if len(columns) > 1 or isinstance(values[0], str):
-        values = [[_number(column, value) for column, value in zip(columns, values, strict=True)]]
+        values = [[number_cell(column, value) for column, value in zip(columns, values, strict=True)]]
     array = np.asarray(values[0], dtype)
     if array.size != np.prod(shape, dtype=int):
         raise UserValueError(f"{columns[0]} must have {np.prod(shape, dtype=int)} values a row. Received: {array.size}.")
     return array.reshape(shape)
-
-
-def _number(column: str, cell: Any) -> float:
-    number = float(served_cell(column, cell, "float64"))
-    if math.isnan(number):
-        raise UserValueError(f"Column {column!r} must have a value in every row. Received: {cell!r}.")
-    return number
 
 
 def find_servable(path: str | Path) -> Path:
@@ -220,8 +215,9 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
     outputs = _outputs(folder, name)
     gives = {key: Given(own, *outputs[key]) for key, own in own_names(outputs, names).items() if own not in keeps}
     own = (manifest.get("config") or {}).get("data", {}).get("missing") or ()
-    turns = bool((dataset.get("reading") or {}).get("turn"))
-    return Plan(pattern, str(folder), name, takes, keeps, gives, GAPS | frozenset(own), turns, in_time)
+    reading = dataset.get("reading") or {}
+    turns, in_srgb = bool(reading.get("turn")), reading.get("profile") == "srgb"
+    return Plan(pattern, str(folder), name, takes, keeps, gives, GAPS | frozenset(own), turns, in_srgb, in_time)
 
 
 def _in_time(inputs: Mapping[str, Any], dataset: Mapping[str, Any], types: Mapping[str, str]) -> InTime | None:

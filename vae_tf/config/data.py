@@ -123,6 +123,9 @@ class DataConfig(Frozen):
         "white", description="pictures: colour (a name or #rrggbb) under what is transparent, and of borders"
     )
     turn: bool = Field(True, description="folders only: turn pictures as their EXIF orientation says")
+    profile: Literal["srgb", "ignore"] = Field(
+        "srgb", description="folders only: bring pictures with a colour profile of their own into sRGB, or take their numbers"
+    )
     suffixes: tuple[Text, ...] | None = Field(
         None,
         min_length=1,

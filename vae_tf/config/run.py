@@ -36,7 +36,14 @@ PUBLISHED: dict[str, Any] = {
     },
 }
 """What a protocol that does not speak of these means: presets, and runs that were written before the data could decide them."""
-_PICTURES = {"fit": "stretch", "alpha": "drop", "turn": False, "suffixes": [".png", ".jpg", ".jpeg"], "links": False}
+_PICTURES = {
+    "fit": "stretch",
+    "alpha": "drop",
+    "turn": False,
+    "profile": "ignore",
+    "suffixes": [".png", ".jpg", ".jpeg"],
+    "links": False,
+}
 _OTHERS = {"normalization": "none", "line_ends": "any", "series": False}
 RECORDED: dict[str, Any] = {**PUBLISHED, "data": {"copies": "apart", "stratify": False, **_PICTURES, **_OTHERS}}
 """What a run means that does not speak of these: it was written before there was a choice."""

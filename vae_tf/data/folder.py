@@ -195,4 +195,5 @@ def _identity(root: Path, files: dict[str, FileSplit]) -> str:
             digest.update(f"{name}/{place}/{path.stat().st_size}\n".encode())
     frame = files["train"].frame
     reading = f" {frame.reading} {frame.bits}" if frame.reading != AS_BEFORE else ""
+    reading += f" {frame.reading.profile}" if any(header.profile for header in frame.made.values()) else ""
     return f"folder {frame.event_shape} {digest.hexdigest()}{reading}"

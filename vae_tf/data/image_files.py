@@ -63,11 +63,12 @@ class Frame:
         return Path(folder)
 
     def is_made(self, header: Header) -> bool:
-        """Whether a picture has to be decoded by Pillow: TensorFlow knows no other formats, EXIF, or transparent colours."""
+        """Whether a picture has to be decoded by Pillow: TensorFlow knows no other formats, profiles, EXIF, clear colours."""
         is_turned = self.reading.turn and header.orientation != 1
         is_keyed = header.is_keyed and self.reading.alpha != "drop"
         fits = header.bits == self.bits or (self.bits == 16 and header.form in _OF_TENSORFLOW)
-        return header.form not in _OF_TENSORFLOW or is_turned or is_keyed or not fits
+        is_converted = self.reading.profile == "srgb" and bool(header.profile) and header.bits == 8
+        return header.form not in _OF_TENSORFLOW or is_converted or is_turned or is_keyed or not fits
 
     def make(self, path: Path) -> np.ndarray:
         """Decode one file by Pillow: [height, width, channels].
@@ -75,7 +76,9 @@ class Frame:
         Raises:
             UserFileError: it cannot be decoded.
         """
-        pixels = read_pixels(path, self.made[path], self.reading.turn)
+        header = self.made[path]
+        header = header if self.reading.profile == "srgb" else header._replace(profile="")
+        pixels = read_pixels(path, header, self.reading.turn)
         if pixels.dtype != self.dtype:
             wide = pixels.astype(np.uint16)
             pixels = (wide >> 8 if self.bits == 8 else wide * 257).astype(self.dtype)  # as TensorFlow reads such files

@@ -22,7 +22,7 @@ __all__ = ["OF_PICTURES", "class_ids", "load_dataset", "load_examples", "source_
 
 
 _OF_TABLES = ("label_column", "label_bins", "columns", "missing", "rare")
-OF_PICTURES = ("resize", *PICTURE_SETTINGS, "turn", "suffixes", "links", "unreadable")
+OF_PICTURES = ("resize", *PICTURE_SETTINGS, "turn", "profile", "suffixes", "links", "unreadable")
 """Settings that say which pictures are read, and how."""
 _CHOOSY = ("splits", *_OF_TABLES, "counts", *OF_PICTURES, "window", "group", "fold")
 """Settings that mean nothing to some sources, and are refused there rather than ignored."""

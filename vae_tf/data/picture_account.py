@@ -74,6 +74,12 @@ def _kept(headers: Sequence[Header], frame: Frame) -> Iterator[str]:
     num_turned = _count(header.orientation != 1 for header in headers)
     if num_turned and reading.turn:
         yield f"{num_turned:,} are turned as their EXIF orientation says (data.turn)."
+    converted = Counter(header.profile for header in headers if header.profile and header.bits == 8)
+    if converted and reading.profile == "srgb":
+        yield (
+            f"{sum(converted.values()):,} have a colour profile of their own ({listed(converted)}) and become sRGB "
+            "(data.profile=srgb); data.profile=ignore takes their numbers as they are."
+        )
     num_grey = _count(header.is_grey for header in headers)
     if shape[-1] >= 3 and num_grey:
         yield f"{num_grey:,} are grey, and become colours."
@@ -98,7 +104,13 @@ def _lost(headers: Sequence[Header], frame: Frame) -> Iterator[str]:
     num_frames = _count(header.has_frames for header in headers)
     if num_frames:
         yield f"{num_frames:,} hold several pictures (animations, pages): the first of each is used. Save others as files."
-    num_inks = _count(header.mode in ("CMYK", "YCCK", "LAB") for header in headers)
+    is_srgb = reading.profile == "srgb"
+    num_other = _count(bool(header.profile) and not (is_srgb and header.bits == 8) for header in headers)
+    if num_other:
+        why = "it is heeded of 8 bits a channel alone" if is_srgb else "data.profile=srgb heeds it"
+        yield f"{num_other:,} have a colour profile of their own, and are read as if in sRGB: {why}."
+    inks = ("CMYK", "YCCK", "LAB")
+    num_inks = _count(header.mode in inks and not (header.profile and is_srgb) for header in headers)
     if num_inks:
         yield f"{num_inks:,} are of printing colours (CMYK, LAB): RGB is made of them without a profile. Convert them before."
     num_turned = _count(header.orientation != 1 for header in headers)

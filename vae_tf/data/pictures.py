@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from vae_tf.data.colour_profiles import profile_of, to_srgb
 from vae_tf.errors import UserFileError, readable
 
 __all__ = [
@@ -63,6 +64,7 @@ class Header(NamedTuple):
         has_alpha: whether something may be transparent.
         is_keyed: whether one colour is, which TensorFlow does not see.
         has_frames: whether there are more pictures in the file.
+        profile: name of a colour profile that is not sRGB's; empty where it has no such.
     """
 
     height: int
@@ -74,6 +76,7 @@ class Header(NamedTuple):
     has_alpha: bool = False
     is_keyed: bool = False
     has_frames: bool = False
+    profile: str = ""
 
     def size(self, turn: bool) -> tuple[int, int]:
         """Return height and width, of the picture as it is stored or turned as its EXIF says.
@@ -131,6 +134,7 @@ def _read_header(source: Path | bytes) -> Header:
             image.has_transparency_data,
             "transparency" in image.info and image.mode != "P",
             bool(getattr(image, "is_animated", False)) and image.format != "MPO",
+            profile_of(image),
         )
 
 
@@ -190,13 +194,14 @@ def quiet_pictures() -> Iterator[None]:
         yield
 
 
-def as_servable(file: bytes, name: str, turn: bool = True) -> bytes:
-    """Return a picture as a file that a servable reads: as it is if it is PNG or JPEG and upright, else as PNG.
+def as_servable(file: bytes, name: str, turn: bool = True, in_srgb: bool = True) -> bytes:
+    """Return a picture as a file that a servable reads: as it is if it is PNG or JPEG, upright and in sRGB, else as PNG.
 
     Args:
         file: the content of a picture file.
         name: of it, for the message.
         turn: whether to turn the picture as its EXIF says.
+        in_srgb: whether to bring one with a colour profile of its own into sRGB.
 
     Raises:
         UserFileError: it cannot be decoded; the message names it.
@@ -210,14 +215,25 @@ def as_servable(file: bytes, name: str, turn: bool = True) -> bytes:
     _register()
     try:
         with quiet_pictures():
-            header = _read_header(file)
+            header = _read_header(file) if in_srgb else _read_header(file)._replace(profile="")
             with _opened(file) as image:
-                image.draft(image.mode, (1, 1))  # all is read, of JPEG an eighth is computed
-                image.load()
-            is_ready = header.form in ("PNG", "JPEG", "MPO") and not (turn and header.orientation != _UPRIGHT)
+                _check_whole(image)
+            is_converted = bool(header.profile) and header.bits == 8
+            is_ready = (
+                not is_converted and header.form in ("PNG", "JPEG", "MPO") and not (turn and header.orientation != _UPRIGHT)
+            )
             return file if is_ready and not header.is_keyed else _as_png(_read_pixels(file, header, turn))
     except _ERRORS as error:
         raise UserFileError(f"{name} must be a whole picture. Received: {_said(file, error)}. Repair or remove it.") from error
+
+
+def _check_whole(image: Image.Image) -> None:
+    """Read all of a file that was opened, and compute little: of PNG its checks, of JPEG an eighth of the pixels."""
+    if image.format == "PNG":
+        image.verify()
+    else:
+        image.draft(image.mode, (1, 1))
+        image.load()
 
 
 def _as_png(pixels: np.ndarray) -> bytes:
@@ -235,7 +251,7 @@ def read_pixels(path: Path, header: Header, turn: bool = True) -> np.ndarray:
 
     Args:
         path: the file.
-        header: of it.
+        header: of it; where that names a colour profile, colours of 8 bits are brought into sRGB.
         turn: whether to turn the picture as its EXIF says.
 
     Raises:
@@ -263,6 +279,7 @@ def _read_pixels(source: Path | bytes, header: Header, turn: bool) -> np.ndarray
 def _pixels(image: Image.Image, header: Header) -> np.ndarray:
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)[..., np.newaxis]
+    image = to_srgb(image) if header.profile and header.bits == 8 else image
     mode = ("L" if header.is_grey else "RGB") + ("A" if header.has_alpha else "")
     pixels = np.asarray(image if image.mode == mode and not header.is_keyed else image.convert(mode))
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from PIL import ImageColor
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from vae_tf.config import DataConfig
 
@@ -23,6 +23,7 @@ class Reading(BaseModel):
             cannot be seen; `drop` leaves it out, and what was hidden under it shows.
         background: a colour.
         turn: whether the EXIF orientation is heeded.
+        profile: whether pictures with a colour profile of their own become `srgb`, or it is `ignore`d.
 
     Example:
         >>> Reading.of(DataConfig()).colour
@@ -37,11 +38,12 @@ class Reading(BaseModel):
     alpha: Literal["flatten", "keep", "drop"]
     background: str
     turn: bool
+    profile: Literal["srgb", "ignore"] = Field("ignore", repr=False)
 
     @classmethod
     def of(cls, config: DataConfig) -> "Reading":
         """Return what a configuration asks for."""
-        return cls(fit=config.fit, alpha=config.alpha, background=config.background, turn=config.turn)
+        return cls(fit=config.fit, alpha=config.alpha, background=config.background, turn=config.turn, profile=config.profile)
 
     @property
     def colour(self) -> tuple[int, int, int]:

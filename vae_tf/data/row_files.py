@@ -15,7 +15,7 @@ from vae_tf.data.array_files import read_arrays
 from vae_tf.data.array_names import sort_out
 from vae_tf.data.csv_files import read_csv_rows
 from vae_tf.data.raw_column import GAPS
-from vae_tf.data.served import served_cell
+from vae_tf.data.served import number_cell
 from vae_tf.data.spreadsheets import SPREADSHEETS
 from vae_tf.data.table_files import read_table
 from vae_tf.data.text_files import read_texts
@@ -164,7 +164,7 @@ def windows(
         if columns and any(name not in row for name in columns):
             missing = [name for name in columns if name not in row]
             raise UserValueError(f"The rows must have the columns {', '.join(missing)}. Received: {', '.join(row)}.")
-        cells = [served_cell(name, row[name], "float64", gaps) for name in columns] if columns else row["x"]
+        cells = [number_cell(name, row[name], gaps) for name in columns] if columns else row["x"]
         last.append(cells if isinstance(cells, list) else [cells])
         if len(last) == length:
             yield {"row": number - length + 1, "x": list(last)}

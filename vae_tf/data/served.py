@@ -15,7 +15,7 @@ from vae_tf.data.number_forms import NumberForm
 from vae_tf.data.raw_column import GAPS, TRUTH, is_number, number_text
 from vae_tf.errors import UserValueError
 
-__all__ = ["own_names", "served_cell", "served_names"]
+__all__ = ["number_cell", "own_names", "served_cell", "served_names"]
 
 _SUFFIXES, _PREFIXES = ("", "_nats", "_spread"), ("start_", "stop_")
 _RESERVED = ("z", "seed", "label", "start_label", "stop_label", "temperature", "fraction", "negative_elbo")
@@ -109,6 +109,22 @@ def served_cell(name: str, value: Any, dtype: str, gaps: Collection[str] = GAPS,
     if number is not None:
         return number
     raise UserValueError(f"Column {name!r} must hold numbers. Received: {value!r}.")
+
+
+def number_cell(name: str, value: Any, gaps: Collection[str] = GAPS) -> float:
+    """Return one cell of a column of numbers without gaps.
+
+    Raises:
+        UserValueError: it is no number, or empty.
+
+    Example:
+        >>> number_cell("age", "39.1")
+        39.1
+    """
+    number = float(served_cell(name, value, "float64", gaps))
+    if np.isnan(number):
+        raise UserValueError(f"Column {name!r} must have a value in every row. Received: {value!r}.")
+    return number
 
 
 def _number(text: str, form: str) -> float | None:

@@ -184,7 +184,7 @@ def _image_forms(signature: Signature, spec: DatasetSpec) -> list[Signature]:
 def _read_as(reading: Reading) -> str:
     """Say what is done to a picture; the server does not turn it."""
     clear = {"flatten": f"what is transparent over {reading.background}", "keep": "alpha kept", "drop": "alpha dropped"}
-    return f"{reading.fit}, {clear[reading.alpha]}; upright, EXIF is not read"
+    return f"{reading.fit}, {clear[reading.alpha]}; upright and in sRGB: EXIF and colour profiles are not read"
 
 
 def _text_forms(signature: Signature, spec: DatasetSpec) -> list[Signature]:

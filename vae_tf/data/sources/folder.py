@@ -15,7 +15,7 @@ __all__ = ["FolderSource"]
 class FolderSource(Source):
     """The pictures under a folder."""
 
-    heeds = ("resize", *PICTURE_SETTINGS, "turn", "suffixes", "links", "unreadable", "group", "fold")
+    heeds = ("resize", *PICTURE_SETTINGS, "turn", "profile", "suffixes", "links", "unreadable", "group", "fold")
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset; see `vae_tf.data.folder.load_folder`."""
