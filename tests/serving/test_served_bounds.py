@@ -23,7 +23,10 @@ from vae_tf.training import load_run
 
 ROW = 2
 TOKENS = {"vocabulary": ("", "\ufffd", "a", "b", "c")}
-KINDS = [spec.model_copy(update=TOKENS) if spec.is_text else spec for spec in SPECS]
+KINDS = [
+    spec.model_copy(update=TOKENS if spec.is_text else {"feature_names": tuple(column.name for column in spec.columns)})
+    for spec in SPECS
+]
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=[spec.name for spec in KINDS])

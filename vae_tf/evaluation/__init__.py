@@ -102,6 +102,7 @@ if TYPE_CHECKING:
         clustering_accuracy,
         measure_representation,
     )
+    from vae_tf.evaluation.row_scores import RowScorer
     from vae_tf.evaluation.table_page import TablePage, make_table_page
     from vae_tf.evaluation.viewer import View, Viewer
 
@@ -147,6 +148,7 @@ __all__ = [
     "ObviousComparison",
     "ReportedRun",
     "Representation",
+    "RowScorer",
     "Scores",
     "Stage",
     "Subject",
@@ -279,6 +281,7 @@ _MODULES = {
         "projector": "label_texts write_projector",
         "report": "ReportedRun render_report",
         "representation": "Clustering LabelledExamples Representation clustering_accuracy measure_representation",
+        "row_scores": "RowScorer",
         "table_page": "TablePage make_table_page",
         "viewer": "View Viewer",
     }.items()

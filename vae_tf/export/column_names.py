@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from vae_tf.data.served import served_names
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.export.bounds import ValueBounds
 from vae_tf.export.functions import Tensors
 from vae_tf.export.signature import Input, Signature
 
@@ -30,10 +31,10 @@ def columns_signature(spec: DatasetSpec) -> Signature:
     told = {"name": names, "input": inputs, "form": forms, "missing": [json.dumps(spec.missing)] * len(names)}
 
     def function(number: tf.Tensor) -> Tensors:
-        number = tf.clip_by_value(number, 0, len(names) - 1)
         return {key: tf.gather(tf.constant(texts), number) for key, texts in told.items()}
 
-    number = Input(tf.TensorSpec([None], tf.int64, name="number"), "of a column, from 0", np.int64(0))
+    bounds = ValueBounds(0, len(names) - 1, is_whole=True)
+    number = Input(tf.TensorSpec([None], tf.int64, name="number"), "of a column, from 0", np.int64(0), bounds=bounds)
     docs = {
         "name": "the table's own name of the column",
         "input": "which input its cells are; x where rows are one array",

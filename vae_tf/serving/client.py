@@ -230,7 +230,11 @@ class Client:
         return f"{signature}_text" in self.signatures()
 
     def of_images(self, signature: str, x: Images, *outputs: str) -> dict[str, np.ndarray]:
-        """Run `reconstruct`, `encode` or `score` in its form for what x is: files, bytes, texts or numbers."""
+        """Run `reconstruct`, `encode` or `score` in its form for what x is: files, bytes, texts or numbers.
+
+        Raises:
+            UserValueError: x is one text or file and no list.
+        """
         if isinstance(x, (str, bytes, Path)):
             raise UserValueError("Give a list of images or texts, even of one.")
         if (texts := _as_texts(x)) is not None and self._takes_texts(signature):
