@@ -25,6 +25,7 @@ ORDER = [
     "lazy",
     "data",
     "replicas",
+    "optimizers",
     "schedules",
     "objectives",
     "models",
