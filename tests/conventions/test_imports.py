@@ -19,6 +19,7 @@ ORDER = [
     "config_sources",
     "seeding",
     "artifacts",
+    "paths",
     "cluster",
     "processes",
     "launcher",
