@@ -1,4 +1,4 @@
-"""A run and its servable work wherever they are put: other folders and names, nothing written there, data that went elsewhere."""
+"""A run and its servable work wherever they are put: strange names, folders to read only, data that went elsewhere."""
 
 import json
 import os
