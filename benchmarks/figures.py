@@ -226,9 +226,9 @@ def searched_sizes() -> str:
         early.append(min(one["val_negative_elbo"][:3]) == one["best"])
         seconds.append(one["training_seconds"])
     return (
-        f"In {sum(early)} of the 3 searches the best of all was among the three random trials that a Bayesian search begins with: "
-        f"luck, for sizes 4, 6 and 8 differ by\n{spreads[0]}, {spreads[1]} and {spreads[2]} nats. The trainings of one search of "
-        f"12 trials took {min(seconds):.0f} to {max(seconds):.0f} s on two cores."
+        f"In {sum(early)} of the 3 searches the best of all was among the three random trials that a Bayesian search\n"
+        f"begins with, by luck: sizes 4, 6 and 8 differ by {', '.join(spreads)} nats in the three. The trainings of one\n"
+        f"search of 12 trials took {min(seconds):.0f} to {max(seconds):.0f} s on two cores."
     )
 
 
