@@ -32,10 +32,10 @@ from vae_tf.cli import (
     tune,
 )
 from vae_tf.cli.common import parser
-from vae_tf.cli.moved_data import WITH_DATA, with_moved_data
+from vae_tf.cli.moved_data import with_moved_data
 from vae_tf.cli.own_parts import with_parts
 from vae_tf.errors import UserError
-from vae_tf.program import WITH_PARTS, program
+from vae_tf.program import WITH_DATA, WITH_PARTS, program
 from vae_tf.version import VERSION
 
 __all__ = ["app", "main"]

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from vae_tf.cli.moved_data import moved_to
 from vae_tf.errors import UserValueError
-from vae_tf.program import PLACEHOLDER, program
+from vae_tf.program import PLACEHOLDER, moved_to, program
 from vae_tf.quiet import keep_imports, quiet_imports
 
 if TYPE_CHECKING:

@@ -21,10 +21,9 @@ from vae_tf.cli.common import (
     progress,
     quiet_tensorflow,
 )
-from vae_tf.cli.moved_data import moved_to
 from vae_tf.cli.own_parts import PartsOption, load_own_parts
 from vae_tf.cli.tables import assessment_lines, obvious_lines, table
-from vae_tf.program import command_line
+from vae_tf.program import command_line, moved_to
 
 if TYPE_CHECKING:
     from vae_tf.artifacts import RunDirectory
@@ -95,8 +94,7 @@ def _cross_validate(run: "RunDirectory", folds: int, as_json: bool) -> None:
         open_data(open_run(str(run.path)))  # whether they are the very data
     found = cross_validate(own_config(run.read_config()), run.path / "folds", folds, console)
     if found is None:
-        place = moved_to()
-        again = command_line("evaluate", run.path, "--folds", folds, *(("--dataset", place) if place else ()))
+        again = command_line("evaluate", run.path, "--folds", folds)
         console.print(f"Stopped. Go on with: {again}", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1)
     emit({"run": str(run.path), **found.to_json()}, as_json, lambda: _show_folds(run.path, found))

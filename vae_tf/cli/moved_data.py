@@ -2,27 +2,19 @@
 
 import inspect
 from collections.abc import Callable
-from contextvars import ContextVar
 from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
-__all__ = ["WITH_DATA", "moved_to", "with_moved_data"]
+from vae_tf.program import data_moved_to
 
-WITH_DATA = ("evaluate", "compare", "report", "score", "generate", "reconstruct", "interpolate", "traverse", "encode")
-"""Commands that look at the data that a run was trained on."""
+__all__ = ["with_moved_data"]
 
-_MOVED: ContextVar[str | None] = ContextVar("moved", default=None)
 _Option = Annotated[
     str | None,
     typer.Option("--dataset", metavar="PATH", help="Where the run's own data are now, if not where they were."),
 ]
-
-
-def moved_to() -> str | None:
-    """Return where the data of the command's runs are, as its user says; None: where they were."""
-    return _MOVED.get()
 
 
 def with_moved_data(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,11 +23,8 @@ def with_moved_data(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def run(*args: Any, dataset: str | None = None, **settings: Any) -> Any:
-        before = _MOVED.set(dataset)
-        try:
+        with data_moved_to(dataset):
             return command(*args, **settings)
-        finally:
-            _MOVED.reset(before)
 
     option = inspect.Parameter("dataset", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Option)
     run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
