@@ -1,5 +1,7 @@
 """docs/commands.md is what the command line is; every command that a page shows is one that there is."""
 
+import ast
+import importlib
 import re
 import shlex
 import sys
@@ -130,3 +132,13 @@ def test_a_wrong_command_is_found(words):
     (shown,) = commands(f"```sh\npython run.py {words} > out   # so\n```")
     with pytest.raises(Exception):  # noqa: B017 - as above
         check(*shown)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_python_on_a_page_is_python_and_imports_what_there_is(path):
+    text = re.sub(r"<!-- fmt: o[nf]+ -->\n", "", path.read_text("utf-8"))
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vae_tf"):
+                module = importlib.import_module(node.module)
+                assert [one.name for one in node.names if not hasattr(module, one.name)] == []
