@@ -142,3 +142,13 @@ def test_the_servable_is_served_and_asked_from_such_a_folder(run_cli, moved, wri
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     ask_and_end(server, lambda *words: run_cli(*words)[1], "m")
+
+
+def test_a_run_s_own_keras_file_opens_in_another_process(moved):
+    run, _ = moved
+    code = "import sys, keras, vae_tf.models; print(type(keras.saving.load_model(sys.argv[1])).__name__)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, run / "model.keras"], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.stdout.split()[-1:] == ["VAE"], done.stderr[-500:]
