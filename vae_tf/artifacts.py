@@ -262,7 +262,7 @@ class RunDirectory:
             raise UserFileError(f"Cannot write {self.path}: {parent} is not a folder you may write. Choose another --run-dir.")
 
     def write_config(self, config: RunConfig, resume: bool = False) -> None:
-        """Write the resolved configuration; this makes the folder a run.
+        """Write the resolved configuration, its paths absolute; this makes the folder a run.
 
         Raises:
             UserFileError: the folder holds something already and this is no resume, or it cannot be written.
@@ -270,7 +270,7 @@ class RunDirectory:
         if not resume:
             self.check_free()
             keep_parts(self.parts)
-        write_text(self.config_file, dump_yaml(config))
+        write_text(self.config_file, dump_yaml(config.located()))
 
     def read_config(self, with_parts: bool = True) -> RunConfig:
         """Return the run's configuration.

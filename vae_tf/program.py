@@ -4,9 +4,22 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
-__all__ = ["PLACEHOLDER", "PROGRAM_VARIABLE", "WITH_PARTS", "command_line", "program", "remember_parts"]
+__all__ = [
+    "PLACEHOLDER",
+    "PROGRAM_VARIABLE",
+    "WITH_DATA",
+    "WITH_PARTS",
+    "command_line",
+    "data_moved_to",
+    "moved_to",
+    "program",
+    "remember_parts",
+]
 
 PLACEHOLDER = "{program}"
 """Stands in the help of commands for what `program` returns."""
@@ -30,9 +43,12 @@ WITH_PARTS = (
     *("traverse", "manifold", "encode", "export", "show", "data", "datasets", "parts"),
 )
 """Commands that open a model or read a configuration, and so take the user's own parts."""
+WITH_DATA = ("evaluate", "compare", "report", "score", "generate", "reconstruct", "interpolate", "traverse", "encode")
+"""Commands that look at the data that a run was trained on, and so are told where these went."""
 
 _PACKAGE = Path(__file__).parent
 _OWN_PARTS: list[Path] = []
+_MOVED: ContextVar[str | None] = ContextVar("moved", default=None)
 
 
 def program() -> str:
@@ -55,14 +71,31 @@ def command_line(*arguments: object) -> str:
         >>> command_line("export", Path("runs/my run")).removeprefix(program())
         " export 'runs/my run'"
     """
-    own = [word for path in _OWN_PARTS for word in ("--parts", str(path))] if {*arguments[:1]} & {*WITH_PARTS} else []
-    return f"{program()} {shlex.join([*map(str, arguments), *own])}"
+    command, place = {*arguments[:1]}, moved_to()
+    own = [word for path in _OWN_PARTS for word in ("--parts", str(path))] if command & {*WITH_PARTS} else []
+    moved = ["--dataset", place] if place and command & {*WITH_DATA} else []
+    return f"{program()} {shlex.join([*map(str, arguments), *own, *moved])}"
 
 
 def remember_parts(path: Path) -> None:
     """Take a file of parts that this process was told to execute, or a run that has some: printed commands name it."""
     if path not in _OWN_PARTS:
         _OWN_PARTS.append(path)
+
+
+@contextmanager
+def data_moved_to(place: str | None) -> Iterator[None]:
+    """Let the data of runs be elsewhere for the time of a command: `moved_to` and printed commands name the place."""
+    before = _MOVED.set(place)
+    try:
+        yield
+    finally:
+        _MOVED.reset(before)
+
+
+def moved_to() -> str | None:
+    """Return where the data of the command's runs are, as its user says; None: where they were."""
+    return _MOVED.get()
 
 
 def _started_as(script: Path) -> str:

@@ -218,7 +218,7 @@ def main() -> None:
         task.name: {"best": task.best_return(), **{name: float(curves[task.name, name][:, -1].mean()) for name in ESTIMATORS}}
         for task in tasks
     }
-    print(json.dumps(last, indent=2) if arguments.json else in_words(last))  # noqa: T201 - the result
+    print(json.dumps(last, indent=2) if arguments.json else in_words(last))
 
 
 if __name__ == "__main__":

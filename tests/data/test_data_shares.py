@@ -73,7 +73,7 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit
 from vae_tf.models import build_vae
 from vae_tf.training.distribution import Distribution
-from vae_tf.training.optimizers import FusedAdam
+from vae_tf.optimizers import FusedAdam
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

@@ -263,3 +263,11 @@ def test_counts_are_negative_binomial():
     np.testing.assert_allclose(p.distribution.log_prob(x[:, np.newaxis])[:, 0], expected, rtol=2e-4, atol=1e-4)
     np.testing.assert_allclose(np.exp(expected).sum(axis=0), 1.0, rtol=1e-5)
     np.testing.assert_allclose(p.mean()[0], mean, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "values"), [((4, 4, 1), "grey values"), ((4, 4, 3), "colours"), ((4,), "values between 0 and 1")]
+)
+def test_bernoulli_calls_what_it_warns_of_by_its_name(make_spec, shape, values):
+    (said,) = BernoulliLikelihood.warnings(make_spec(shape, "unit"), np.full((2, *shape), 0.5, np.float32))
+    assert f"toy has {values} and the likelihood is bernoulli" in said

@@ -49,7 +49,7 @@ def test_the_manifests_fit_together():
     assert files <= set(pod["spec"]["containers"][0]["args"])
     data = kinds["ConfigMap"]["data"]
     config = text_format.Parse(data["models.config"], model_server_config_pb2.ModelServerConfig())
-    assert [model.name for model in from_message(config)] == ["mnist"]
+    assert [model.name for model in from_message(config)] == ["digits"]
     for name in ("batching.config", "models.config", "monitoring.config"):
         assert _settings(data[name]) == _settings((DEPLOY / "serving" / name).read_text())
 
@@ -113,7 +113,9 @@ def test_the_scrape_configuration():
 
 def test_the_model_configuration():
     (model,) = read_model_config(DEPLOY / "serving" / "models.config")
-    assert (model.name, str(model.base_path), model.num_latest) == ("mnist", "/models/mnist", 1)
+    assert (model.name, str(model.base_path), model.num_latest) == ("digits", "/models/digits", 1)
+    readme = (DEPLOY.parent / "README.md").read_text("utf-8")
+    assert "export RUN --name digits" in readme and "--name digits" in (DEPLOY / "compose.yaml").read_text()
 
 
 def test_the_last_allowed_batch_size_is_the_largest():

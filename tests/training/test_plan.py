@@ -23,10 +23,10 @@ from vae_tf.data.splits import ArraySplit
 from vae_tf.errors import UserValueError
 from vae_tf.models import linear
 from vae_tf.models.priors.full_mixture import FullMixturePrior
+from vae_tf.optimizers import FusedAdam
 from vae_tf.training import CheckpointStore, start_distribution, train, train_and_measure
 from vae_tf.training.deciding import plan_run
 from vae_tf.training.lengths import Length, length_within
-from vae_tf.training.optimizers import FusedAdam
 from vae_tf.training.plan import plan_of
 from vae_tf.training.timing import measure_length
 

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from vae_tf.artifacts import RunDirectory
 from vae_tf.evaluation.bounds import BoundEstimates, ExampleBounds
+from vae_tf.optimizers import WeightAverage
 from vae_tf.training import NonFiniteLossError, Profile, TensorBoardLog, fitting, runs, train
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
-from vae_tf.training.optimizers import WeightAverage
 from vae_tf.training.phases import PhaseClock
 from vae_tf.training.showing import Shown
 

@@ -1,5 +1,6 @@
 """The data that a run was trained on, when it is asked about them."""
 
+from pathlib import Path
 from typing import Any
 
 from vae_tf.config import MEMORY
@@ -27,16 +28,21 @@ class OwnData:
         """Return them.
 
         Args:
-            data: what the run was trained on, where that was given in memory and the run was opened again.
+            data: what the run was trained on, where that was given in memory and the run was opened again; or the path where
+                its files are now.
 
         Raises:
             UserValueError: data are given for a run whose data are loaded, or they are missing or others.
             UserFileError: the data are not where they were.
         """
         name = self._loaded.config.data.dataset
+        if isinstance(data, (str, Path)) and not name.startswith(f"{MEMORY}:"):
+            self._dataset = open_data(self._loaded, str(data))
+            return self._dataset
         if data is not None and not name.startswith(f"{MEMORY}:"):
             raise UserValueError(
-                f"data= is for runs of data in memory; {self._loaded.run.path} was trained on {name}, which is loaded."
+                f"data= is for runs of data in memory, or a path; {self._loaded.run.path} was trained on {name}, which is "
+                "loaded."
             )
         if data is not None or self._dataset is None:
             with in_memory(data):

@@ -247,7 +247,8 @@ class Run:
 
         Args:
             split: `train`, `validation` or `test`.
-            data: what the run was trained on, where that was given in memory and the run was opened again.
+            data: what the run was trained on, where that was given in memory and the run was opened again; or the path where
+                its files are now.
             num_samples: importance samples an example.
             limit: only the first so many examples.
             parts: among bounds, obvious, latent, representation, disentanglement, generation; bounds are always measured.

@@ -8,6 +8,7 @@ from vae_tf.artifacts import atomic_directory
 from vae_tf.bulk.plan import Plan
 from vae_tf.bulk.rows import form_of, parse_example, rows_of
 from vae_tf.errors import UserValueError
+from vae_tf.paths import plain_path
 
 __all__ = ["run_beam"]
 
@@ -103,7 +104,8 @@ def _handler(plan: Plan) -> Any:
 
     class SignatureHandler(TFModelHandlerTensor):
         def load_model(self) -> Any:
-            return tf.saved_model.load(plan.model)
+            with plain_path(plan.model) as plain:
+                return tf.saved_model.load(plain)
 
         def get_num_bytes(self, batch: Sequence[Mapping[str, Any]]) -> int:
             return sum(getattr(value, "nbytes", 0) for request in batch for value in request.values())

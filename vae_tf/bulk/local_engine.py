@@ -11,6 +11,7 @@ import tensorflow as tf
 from vae_tf.artifacts import atomic_directory
 from vae_tf.bulk.plan import Plan
 from vae_tf.bulk.rows import read_rows
+from vae_tf.paths import plain_path
 
 __all__ = ["run_local"]
 
@@ -25,7 +26,8 @@ def run_local(plan: Plan, output: Path, advance: Callable[[int], None] | None = 
         output: the folder; it appears when it is complete.
         advance: called with the rows of every batch.
     """
-    function = tf.saved_model.load(plan.model).signatures[plan.signature]
+    with plain_path(plan.model) as plain:
+        function = tf.saved_model.load(plain).signatures[plan.signature]
     total, rows, file = 0, read_rows(plan.pattern, plan.in_time), "part-00000-of-00001.parquet"
     with atomic_directory(output) as folder, pyarrow.parquet.ParquetWriter(folder / file, plan.schema) as writer:
         while batch := list(itertools.islice(rows, _BATCH)):

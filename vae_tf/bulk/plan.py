@@ -184,7 +184,7 @@ def find_servable(path: str | Path) -> Path:
     versions = list_versions(folder)
     folder = folder / str(versions[-1]) if versions else folder
     if not (folder / "saved_model.pb").is_file():
-        export = command_line("export", "RUN")
+        export = command_line("export", path if (folder / "config.yaml").is_file() else "RUN")
         raise UserFileError(f"{path} must be a servable. Export one: {export}, and give saved_models/NAME.")
     return folder
 

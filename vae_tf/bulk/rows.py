@@ -58,13 +58,13 @@ def form_of(pattern: str) -> Form:
 
 
 def find_files(pattern: str) -> list[str]:
-    """Return the files that a pattern names, in order.
+    """Return the files that a pattern names, in order; a file of that very name is that one.
 
     Raises:
         UserFileError: there is none, or one is a folder, a pipe or a device, which is not waited for.
     """
     try:
-        files = sorted(str(file) for file in tf.io.gfile.glob(pattern))
+        files = [pattern] if Path(pattern).is_file() else sorted(str(file) for file in tf.io.gfile.glob(pattern))
     except UnicodeDecodeError:  # a name that is no text
         files = sorted(glob.glob(pattern))  # noqa: PTH207 - patterns are absolute or not
     if not files:

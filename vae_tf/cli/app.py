@@ -33,9 +33,10 @@ from vae_tf.cli import (
     tune,
 )
 from vae_tf.cli.common import parser
+from vae_tf.cli.moved_data import with_moved_data
 from vae_tf.cli.own_parts import with_parts
 from vae_tf.errors import UserError
-from vae_tf.program import WITH_PARTS, program
+from vae_tf.program import WITH_DATA, WITH_PARTS, program
 from vae_tf.version import VERSION
 
 __all__ = ["app", "main"]
@@ -79,6 +80,7 @@ for _panel, _modules in _COMMANDS.items():
         if isinstance(_command, typer.Typer):  # a command with commands of its own
             app.add_typer(_command, name=_name, rich_help_panel=_panel)
             continue
+        _command = with_moved_data(_command) if _name in WITH_DATA else _command
         app.command(rich_help_panel=_panel)(with_parts(_command) if _name in WITH_PARTS else _command)
 
 

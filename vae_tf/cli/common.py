@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from vae_tf.errors import UserValueError
-from vae_tf.program import PLACEHOLDER, program
+from vae_tf.program import PLACEHOLDER, moved_to, program
 from vae_tf.quiet import keep_imports, quiet_imports
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ __all__ = [
     "open_data",
     "open_run",
     "open_subject",
+    "own_config",
     "parser",
     "print_lines",
     "progress",
@@ -181,11 +182,17 @@ def open_run(path: str) -> "LoadedRun":
     return load_run(path)
 
 
+def own_config(config: "RunConfig") -> "RunConfig":
+    """Return a run's configuration, its data where they are now."""
+    place = moved_to()
+    return config.model_copy(update={"data": config.data.moved(place)}) if place else config
+
+
 def open_data(loaded: "LoadedRun") -> "Dataset":
-    """Load the data a run was trained on; see `vae_tf.training.open_data`."""
+    """Load the data a run was trained on, from where they are now; see `vae_tf.training.open_data`."""
     from vae_tf.training.runs import open_data
 
-    return open_data(loaded)
+    return open_data(loaded, moved_to())
 
 
 def open_subject(path: str, name: str | None = None) -> "Subject":

@@ -14,14 +14,16 @@ from vae_tf.cli.common import (
     console,
     emit,
     numbers_table,
+    open_data,
     open_run,
     open_subject,
+    own_config,
     progress,
     quiet_tensorflow,
 )
 from vae_tf.cli.own_parts import PartsOption, load_own_parts
 from vae_tf.cli.tables import assessment_lines, obvious_lines, table
-from vae_tf.program import command_line
+from vae_tf.program import command_line, moved_to
 
 if TYPE_CHECKING:
     from vae_tf.artifacts import RunDirectory
@@ -88,7 +90,9 @@ def _cross_validate(run: "RunDirectory", folds: int, as_json: bool) -> None:
     with console.status("Starting TensorFlow"):
         quiet_tensorflow()
         from vae_tf.training.folds import cross_validate
-    found = cross_validate(run.read_config(), run.path / "folds", folds, console)
+    if moved_to():
+        open_data(open_run(str(run.path)))  # whether they are the very data
+    found = cross_validate(own_config(run.read_config()), run.path / "folds", folds, console)
     if found is None:
         again = command_line("evaluate", run.path, "--folds", folds)
         console.print(f"Stopped. Go on with: {again}", highlight=False, markup=False, soft_wrap=True)

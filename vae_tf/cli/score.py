@@ -17,7 +17,9 @@ from vae_tf.cli.common import (
     check_suffix,
     console,
     emit,
+    open_data,
     open_run,
+    own_config,
     progress,
 )
 
@@ -146,12 +148,12 @@ def load_like(loaded: "LoadedRun", data: str) -> "Dataset":
 
 def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
     """Load what is to be scored, described as the model wants it."""
-    from vae_tf.data import load_dataset, load_examples
+    from vae_tf.data import load_examples
     from vae_tf.evaluation.anomaly import as_model_inputs
 
     own = loaded.config.data
     if wanted.data is None:
-        return as_model_inputs(loaded.spec, load_dataset(own.model_copy(update={"classes": None}), loaded.spec))
+        return as_model_inputs(loaded.spec, _own_of_all_classes(loaded))
     data = _full_name(loaded, wanted.data)
     update = {
         "dataset": data,
@@ -170,6 +172,16 @@ def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
         **_pictures(own, loaded.spec, data),
     }
     return as_model_inputs(loaded.spec, load_examples(own.model_copy(update=update), loaded.spec))
+
+
+def _own_of_all_classes(loaded: "LoadedRun") -> "Dataset":
+    """Load a run's own data, and those of the classes that it was not trained on."""
+    from vae_tf.data import load_dataset
+
+    found, config = open_data(loaded), own_config(loaded.config)
+    if config.data.classes is None:
+        return found
+    return load_dataset(config.data.model_copy(update={"classes": None}), loaded.spec)
 
 
 def _full_name(loaded: "LoadedRun", data: str) -> str:

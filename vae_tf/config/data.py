@@ -6,11 +6,11 @@ from typing import Literal
 from PIL import ImageColor
 from pydantic import Field, field_validator, model_validator
 
-from vae_tf.errors import UserFileError
+from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, SizeLike, Text
 
-__all__ = ["MEMORY", "DataConfig", "check_path", "existing_path", "full_name", "what_is"]
+__all__ = ["MEMORY", "DataConfig", "absolute", "check_path", "existing_path", "full_name", "what_is"]
 
 ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""
@@ -69,6 +69,16 @@ def what_is(path: Path) -> str:
     if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
         return "which is a pipe or a device: write what comes out of it to a file"
     return "which is a file" if path.is_file() else "which is not one"
+
+
+def absolute(path: str) -> str:
+    """Return a path from the root, `~` being the home folder; a remote one (`gs://...`) stays.
+
+    Example:
+        >>> absolute("/a/b"), absolute("gs://bucket/b")
+        ('/a/b', 'gs://bucket/b')
+    """
+    return path if "://" in path else str(Path(path).expanduser().absolute())
 
 
 def check_path(dataset: str) -> None:
@@ -200,6 +210,37 @@ class DataConfig(Frozen):
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
+
+    def located(self) -> "DataConfig":
+        """Return the same with absolute paths, which mean the same files from whatever folder they are read.
+
+        Example:
+            >>> DataConfig(dataset="csv:a/../t.csv").located().dataset == f"csv:{Path.cwd()}/a/../t.csv"
+            True
+        """
+        form, _, argument = self.dataset.partition(":")
+        update = {"dataset": f"{form}:{absolute(argument)}"} if form in _PATHS else {}
+        return self.model_copy(update={**update, **({"data_dir": absolute(self.data_dir)} if self.data_dir else {})})
+
+    def moved(self, dataset: str) -> "DataConfig":
+        """Return the same with its files in another place.
+
+        Args:
+            dataset: the path, with or without the source before it.
+
+        Raises:
+            UserValueError: these data have no path, or what is named is of another source.
+
+        Example:
+            >>> DataConfig(dataset="folder:old").moved("new/place").dataset
+            'folder:new/place'
+        """
+        form, told = self.dataset.partition(":")[0], dataset.partition(":")[0]
+        if form not in _PATHS:
+            raise UserValueError(f"--dataset says where files went; {self.dataset} has none. Received: {dataset!r}.")
+        if told in _PATHS and told != form:
+            raise UserValueError(f"--dataset says where {self.dataset} went: {form}:PATH. Received: {dataset!r}.")
+        return self.model_copy(update={"dataset": dataset if told == form else f"{form}:{dataset}"})
 
     @property
     def holds_out(self) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, field_validator
 
-from vae_tf.config.data import DataConfig
+from vae_tf.config.data import DataConfig, absolute
 from vae_tf.config.model import ModelConfig
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import (
@@ -117,3 +117,9 @@ class RunConfig(Frozen):
     objective: ObjectiveLike = Field("auto", description="auto: free_bits for texts, else elbo")
     training: TrainingConfig = Field(cast("TrainingConfig", {}), description="read when it is validated")
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    def located(self) -> "RunConfig":
+        """Return the same with absolute paths: what is written of a run means the same wherever it is read."""
+        training, start = self.training, self.training.init_from
+        training = training.model_copy(update={"init_from": absolute(start)}) if start else training
+        return self.model_copy(update={"data": self.data.located(), "training": training})

@@ -15,6 +15,7 @@ import tensorflow as tf
 from vae_tf.errors import UserError
 from vae_tf.export import standalone
 from vae_tf.export.signature import Signature, example_request
+from vae_tf.paths import plain_path
 from vae_tf.seeding import derive
 
 __all__ = ["ServableMismatchError", "SignatureCheck", "check_servable", "compare_answers", "precision_of", "random_request"]
@@ -100,8 +101,9 @@ def _run_alone(path: Path, requests: dict[str, dict[str, np.ndarray]]) -> dict[s
         files = Path(folder) / "requests.npz", Path(folder) / "answers.npz"
         arrays = {f"{name}/{key}": _plain(value) for name, request in requests.items() for key, value in request.items()}
         np.savez(files[0], **arrays)  # type: ignore[arg-type]
-        command = [sys.executable, "-I", standalone.__file__, str(path.resolve()), *map(str, files)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)  # noqa: S603 - our own script
+        with plain_path(path.resolve()) as plain:
+            command = [sys.executable, "-I", standalone.__file__, plain, *map(str, files)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)  # noqa: S603 - our own
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no message"]
             reason = lines[-1] if done.returncode > 0 else f"it was ended by signal {-done.returncode}"

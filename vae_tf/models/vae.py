@@ -5,12 +5,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+import vae_tf.optimizers  # noqa: F401 - what is saved compiled names its optimizer
 from vae_tf.models.latents.base import Latent
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.linear import start_linear
 from vae_tf.objectives.base import Objective
 from vae_tf.objectives.elbo import Elbo
 from vae_tf.objectives.metrics import SumOfMetrics, TermMean
+from vae_tf.parts.known import SLOTS, kinds
 from vae_tf.replicas import num_replicas
 
 __all__ = ["VAE"]
@@ -201,7 +203,9 @@ class VAE(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "VAE":
-        """Make the model that `get_config` described."""
+        """Make the model that `get_config` described, of whatever parts: all that there are are known to Keras from here on."""
+        for slot in SLOTS:
+            kinds(slot)
         restored = {
             key: keras.saving.deserialize_keras_object(value, custom_objects) if isinstance(value, dict) else value
             for key, value in config.items()

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 
 from vae_tf.artifacts import read_json
 from vae_tf.errors import UserFileError, graph_reason
+from vae_tf.paths import plain_path
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.tensors import SignatureInfo, TensorInfo, dtype_name
 
@@ -38,8 +39,8 @@ class LoadedModel:
             raise ServingError(Code.NOT_FOUND, f"Could not find SavedModel .pb at supplied export directory path: {path}")
         self._session = _v1.Session(graph=tf.Graph(), config=session_config)
         try:
-            with self._session.graph.as_default():
-                meta = _v1.saved_model.load(self._session, ["serve"], str(path))
+            with self._session.graph.as_default(), plain_path(path) as plain:
+                meta = _v1.saved_model.load(self._session, ["serve"], plain)
         except tf.errors.OpError as error:
             self._session.close()
             raise ServingError(Code(error.error_code), error.message) from error

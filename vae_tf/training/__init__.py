@@ -1,5 +1,6 @@
 """Training: fit, checkpoints, records, and opening a run again."""
 
+from vae_tf.optimizers import WeightAverage
 from vae_tf.training.callbacks import NonFiniteLossError
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.deciding import plan_run
@@ -7,7 +8,6 @@ from vae_tf.training.distribution import STRATEGIES, Distribution, start_distrib
 from vae_tf.training.executions import choose_steps_per_execution
 from vae_tf.training.fitting import check_start, train
 from vae_tf.training.folds import CrossValidation, cross_validate, fold_config, pool
-from vae_tf.training.optimizers import WeightAverage
 from vae_tf.training.plan import Plan, plan_of
 from vae_tf.training.profiling import Profile
 from vae_tf.training.runs import (

@@ -20,12 +20,12 @@ from vae_tf.errors import UserFileError
 from vae_tf.evaluation.viewer import Viewer
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
+from vae_tf.optimizers import FusedAdam, WeightAverage
 from vae_tf.parts.settings import build
 from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import Distribution, start_distribution
-from vae_tf.training.optimizers import FusedAdam, WeightAverage
 from vae_tf.training.phases import PhaseClock
 from vae_tf.training.plan import Plan, plan_of
 from vae_tf.training.profiling import Profile

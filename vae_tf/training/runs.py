@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from vae_tf.artifacts import RunDirectory, atomic_file, read_json, write_json
-from vae_tf.config import RunConfig
+from vae_tf.config import RunConfig, check_path
 from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples
 from vae_tf.data.spec import DatasetSpec
@@ -87,7 +87,7 @@ def record(run: RunDirectory, spec: DatasetSpec, resume: bool) -> None:
 
 
 def check_same_data(run: RunDirectory, spec: DatasetSpec) -> None:
-    """Compare the data at hand with those that a run was trained on.
+    """Compare the data at hand with those that a run was trained on; what they are called, and where they are, is no matter.
 
     Raises:
         UserValueError: they differ.
@@ -95,8 +95,8 @@ def check_same_data(run: RunDirectory, spec: DatasetSpec) -> None:
     before = read_spec(run)
     if (before.value_support, spec.value_support) == ("unit", "binary") and before.raw_range == spec.raw_range:
         spec = spec.model_copy(update={"value_support": "unit"})  # bytes of 0 and 255 alone were once read as all others
-    if before != spec:
-        fields = [name for name in DatasetSpec.model_fields if getattr(before, name) != getattr(spec, name)]
+    fields = [name for name in DatasetSpec.model_fields if name != "name" and getattr(before, name) != getattr(spec, name)]
+    if fields:
         raise UserValueError(
             f"The data are not those that {run.path} was trained on: {', '.join(fields)} differ. "
             "Put the old data back, or start a new run."
@@ -224,11 +224,22 @@ def load_run(path: str | Path) -> LoadedRun:
     return LoadedRun(run, config, spec, vae, state)
 
 
-def open_data(loaded: LoadedRun) -> Dataset:
+def open_data(loaded: LoadedRun, dataset: str | None = None) -> Dataset:
     """Load the data a run was trained on.
+
+    Args:
+        loaded: the run.
+        dataset: where its files are now, with or without the source before the path; default: where they were.
 
     Raises:
         UserValueError: they have changed since, or were given in memory.
         UserFileError: they are not where they were.
     """
-    return as_recorded(loaded.run, load_dataset(loaded.config.data, loaded.spec))
+    config = loaded.config.data.moved(dataset) if dataset else loaded.config.data
+    try:
+        check_path(config.dataset)
+    except UserFileError as error:
+        raise UserFileError(
+            f"{error} If the data of {loaded.run.path} went elsewhere, say where: --dataset PATH, in Python data=PATH."
+        ) from error
+    return as_recorded(loaded.run, load_dataset(config, loaded.spec))

@@ -235,7 +235,7 @@ def _commands(search: SearchDirectory, best: RankedTrial) -> str:
     run = search.trial_run(best.trial, 1).path
     commands = {
         command_line("train", "--config", search.best_file): "the winner's settings, again",
-        command_line("export", search.winner.path, "--name", "NAME"): "the winner, fitted last, to be served",
+        command_line("export", search.winner.path): "the winner, fitted last, to be served",
         command_line("tensorboard", search.path): "HParams: all trials in a table and in parallel coordinates",
         command_line("report", run): "any trial is a run directory",
     }

@@ -158,7 +158,7 @@ class SearchDirectory:
     def write_settings(self, settings: SearchSettings) -> None:
         """Write the settings, and the user's own parts that they name; this makes the folder a search."""
         keep_parts(self.path / "parts")
-        write_text(self.settings_file, dump_yaml(settings))
+        write_text(self.settings_file, dump_yaml(settings.model_copy(update={"config": settings.config.located()})))
 
     def read_settings(self) -> SearchSettings:
         """Return the settings.

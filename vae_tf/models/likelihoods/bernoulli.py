@@ -84,10 +84,11 @@ class BernoulliLikelihood(Likelihood):
 
     @classmethod
     def warnings(cls, data: Any, x: np.ndarray) -> Iterable[str]:
-        """Say that grey values have no likelihood here."""
+        """Say that values between 0 and 1 have no likelihood here."""
+        values = ("grey values" if data.event_shape[-1] == 1 else "colours") if data.is_image else "values between 0 and 1"
         if not data.is_binary and bool(((x > 0) & (x < 1)).any()):
             yield (
-                f"{data.name} has grey values and the likelihood is bernoulli: the objective is then not the log-likelihood "
+                f"{data.name} has {values} and the likelihood is bernoulli: the objective is then not the log-likelihood "
                 f"of a normalised model, and its numbers compare only with those of tutorials that do the same. Choose "
                 f"data.binarization=dynamic, or model.likelihood.kind=continuous_bernoulli, discretized_logistic or gaussian."
             )
