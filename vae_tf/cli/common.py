@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from vae_tf.consoles import PeopleConsole, warn_on
 from vae_tf.errors import UserValueError
+from vae_tf.escaping import for_markup, json_ready
 from vae_tf.program import PLACEHOLDER, program
 from vae_tf.quiet import keep_imports, quiet_imports
 
@@ -70,7 +71,7 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any key, e.g. training.learning_rate=3e-4.")
 ]
 
-console = Console(stderr=True)
+console = PeopleConsole(stderr=True)
 """Where people are told things; stdout is for results."""
 
 
@@ -110,8 +111,13 @@ class ConfigSource:
         """
         from vae_tf.config_sources import resolve_config
 
+        return resolve_config(**self.said())
+
+    def said(self) -> dict[str, Any]:
+        """Return what was said, as arguments of `vae_tf.config_sources.resolve_config` and `say_over`."""
         options = {path: str(value) if isinstance(value, Path) else value for path, value in self.options.items()}
-        return resolve_config(self.preset, self.file, options, self.latent, self.overrides or ())
+        more = {"latent": self.latent, "overrides": self.overrides or ()}
+        return {"preset": self.preset, "file": self.file, "options": options, **more}
 
 
 def parser(application: typer.Typer) -> Any:
@@ -155,14 +161,14 @@ def quiet_tensorflow(start: "Callable[[], Any] | None" = None) -> Any:
 def emit(result: dict[str, Any], as_json: bool, show: Callable[[], None]) -> None:
     """Print a result: for programs as JSON on stdout, for people by `show`."""
     if as_json:
-        print(json.dumps(result, indent=2))  # noqa: T201 - stdout is the interface
+        print(json.dumps(json_ready(result), indent=2))  # noqa: T201 - stdout is the interface
     else:
         show()
 
 
 def warn(message: str) -> None:
     """Print a warning on stderr."""
-    console.print(f"[yellow]Warning:[/] {message}", highlight=False)
+    warn_on(console, message)
 
 
 def open_run(path: str) -> "LoadedRun":
@@ -232,5 +238,5 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
     from rich.progress import Progress
 
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(for_markup(title), total=total)
         yield lambda count: bar.update(task, advance=count)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet
-from rich.console import Console
 from rich.progress import Progress
 
 from vae_tf.artifacts import atomic_directory, read_json, write_json
 from vae_tf.config import DataConfig
+from vae_tf.consoles import PeopleConsole
 from vae_tf.data.csv_files import PACKED, Dialect
 from vae_tf.data.mapped import MappedRows, write_rows
 from vae_tf.data.notes import Note
@@ -24,6 +24,7 @@ from vae_tf.data.raw_table import Table
 from vae_tf.data.spreadsheets import SPREADSHEETS
 from vae_tf.data.table_pieces import PARQUET, Pieces, csv_as_parquet, csv_pieces, parquet_pieces
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.escaping import for_markup
 
 __all__ = ["StoredTable", "is_large", "store_table"]
 
@@ -233,7 +234,7 @@ def _digest(*facts: Any) -> str:
 
 @contextmanager
 def _progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    console = Console(stderr=True)
+    console = PeopleConsole(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(for_markup(title), total=total)
         yield lambda count: bar.update(task, advance=count)

@@ -14,6 +14,7 @@ from vae_tf.artifacts import RunDirectory, read_json
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.pipeline import eval_batches, gather_examples
+from vae_tf.escaping import html_value
 from vae_tf.evaluation import figures, pictures
 from vae_tf.evaluation.assessment import Assessment, AssessmentSettings, Progress, Subject
 from vae_tf.evaluation.calibration import measure_calibration
@@ -66,7 +67,9 @@ def render_report(runs: Sequence[ReportedRun], settings: AssessmentSettings, pro
     for reported, comparison in zip(runs, comparisons, strict=True):
         with progress(f"Drawing {reported.subject.name}", None):
             sections.append(_section(reported, comparison, settings))
-    environment = Environment(loader=PackageLoader("vae_tf.evaluation"), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=PackageLoader("vae_tf.evaluation"), autoescape=True, undefined=StrictUndefined, finalize=html_value
+    )
     template = environment.get_template("report.html.jinja")
     names = [comparison.name for comparison in comparisons]
     return template.render(

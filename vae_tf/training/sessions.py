@@ -8,16 +8,18 @@ from typing import Any
 import keras
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from vae_tf.artifacts import RunDirectory, write_json
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
+from vae_tf.consoles import warn_on
 from vae_tf.data.loading import load_dataset
 from vae_tf.data.notes import ColumnNote
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
+from vae_tf.escaping import visible
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
 from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious
 from vae_tf.evaluation.obvious import read_obvious
@@ -134,7 +136,7 @@ def _measure(
         found += diagnose_curve(replace(curve, advice=curve.advice.replace(AGAIN, again)))
     for finding in [*found, *behind]:
         if finding.level == "warning":
-            _warn(console, f"{finding.text} {finding.advice}".strip())
+            warn_on(console, f"{finding.text} {finding.advice}".strip())
     return results
 
 
@@ -163,7 +165,7 @@ def _load(
         noticed = probe(dataset, config.model.likelihood.kind, config.data)
     late = unfinished_schedules(config, plan_of(config.training, dataset.spec.num_train).total)
     for message in (*noticed, *late, *_homeless(config)):
-        _warn(console, message)
+        warn_on(console, message)
     return dataset, config, choices, check_start(config, dataset, distribution, console, goes_on)
 
 
@@ -176,7 +178,7 @@ def _show_columns(columns: Sequence[ColumnNote], console: Console) -> None:
     for heading in ("column", "type", "values", "missing", "what is done"):
         table.add_column(heading, no_wrap=heading == "missing")
     for column in columns[:_MOST_COLUMNS]:
-        table.add_row(*map(escape, column))
+        table.add_row(*(Text(visible(cell)) for cell in column))
     console.print(table, highlight=False)
     if len(columns) > _MOST_COLUMNS:
         console.print(f"and {len(columns) - _MOST_COLUMNS:,} more", highlight=False)
@@ -191,7 +193,7 @@ def _show_choices(choices: Sequence[Choice], console: Console) -> None:
     for heading in ("setting", "chosen", "because"):
         table.add_column(heading, no_wrap=heading == "setting")
     for choice in choices:
-        table.add_row(choice.path, str(choice.value), choice.because)
+        table.add_row(*(Text(visible(cell)) for cell in (choice.path, choice.value, choice.because)))
     console.print(table, highlight=False)
 
 
@@ -209,16 +211,11 @@ def _homeless(config: RunConfig) -> Iterator[str]:
 def _announce(config: RunConfig, dataset: Dataset, run: RunDirectory, console: Console) -> None:
     spec = dataset.spec
     blocks = " + ".join(str(block.name) for block in config.model.latents)
-    console.print(
-        f"[bold]{spec.name}[/] {'x'.join(map(str, spec.event_shape))}: {spec.num_train:,} train, "
-        f"{spec.num_validation:,} validation, {spec.num_test:,} test. "
-        f"{config.model.network.kind}, {blocks}, {config.model.likelihood.kind}. Writing to [bold]{run.path}[/]",
-        highlight=False,
+    told = (
+        f" {'x'.join(map(str, spec.event_shape))}: {spec.num_train:,} train, {spec.num_validation:,} validation, "
+        f"{spec.num_test:,} test. {config.model.network.kind}, {visible(blocks)}, {config.model.likelihood.kind}. Writing to "
     )
+    console.print(Text.assemble((visible(spec.name), "bold"), told, (visible(run.path), "bold")), highlight=False)
     for note in dataset.notes:
         if not note.is_warning:
             console.print(note.text, markup=False, highlight=False)
-
-
-def _warn(console: Console, message: str) -> None:
-    console.print(f"[yellow]Warning:[/] {escape(message)}", highlight=False)

@@ -1,0 +1,54 @@
+"""The console by which people are told things: texts are texts there, and never commands to it."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from vae_tf.escaping import visible
+
+__all__ = ["PeopleConsole", "warn_on"]
+
+
+class PeopleConsole(Console):
+    r"""A console that shows a text as it is: brackets are brackets, colons colons, and what cannot be seen is written out.
+
+    What is to be styled is a `rich.text.Text`, or printed with `markup=True` and `vae_tf.escaping.for_markup`.
+
+    Example:
+        >>> import sys
+        >>> PeopleConsole(file=sys.stdout).print("[red]a label\x1b[0m :smile:")
+        [red]a label\x1b[0m :smile:
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"markup": False, "emoji": False, "highlight": False, **settings})
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """Return a text as it is shown, in a cell of a table too."""
+        return super().render_str(visible(text, keep_lines=True), **settings)
+
+    def status(self, status: Any, **settings: Any) -> Status:
+        """Show what goes on."""
+        return super().status(Text(visible(status)) if isinstance(status, str) else status, **settings)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line that nobody reads any more.
+
+        Raises:
+            BrokenPipeError: always.
+        """
+        raise BrokenPipeError
+
+
+def warn_on(console: Console, message: str) -> None:
+    """Print a warning, its first word in yellow.
+
+    Example:
+        >>> import sys
+        >>> warn_on(PeopleConsole(file=sys.stdout), "[red] is a label.")
+        Warning: [red] is a label.
+    """
+    line = Text.assemble(("Warning:", "yellow"), " ", visible(message, keep_lines=True))
+    console.print(line, highlight=False, soft_wrap=True)
