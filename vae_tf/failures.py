@@ -104,7 +104,7 @@ def writing(path: str | Path, temporary: Path | None = None) -> Iterator[None]:
 
     Args:
         path: what is to be written.
-        temporary: where it is written meanwhile; errors that name another path are left alone.
+        temporary: where it is written meanwhile by whatever the block does; errors that name another path are left alone.
 
     Raises:
         UserFileError: the disk could not do it, for a reason that the message says.
@@ -120,17 +120,17 @@ def writing(path: str | Path, temporary: Path | None = None) -> Iterator[None]:
     except UserError:  # it says itself what is wrong
         raise
     except Exception as error:
-        if system_reason(error) is None or not _is_below(getattr(error, "filename", None), Path(path), temporary):
+        if system_reason(error) is None or (temporary and not _concerns(error, Path(path), temporary)):
             raise
         raise disk_failure("write", path, error) from error
 
 
-def _is_below(named: object, path: Path, temporary: Path | None) -> bool:
+def _concerns(error: BaseException, path: Path, temporary: Path) -> bool:
+    named = getattr(error, "filename", None)
     if not isinstance(named, (str, bytes)):
         return True
     found = Path(os.fsdecode(named))
-    own = [path, path.parent, *([temporary] if temporary else [])]
-    return found in own or (temporary is not None and temporary in found.parents)
+    return found in (path, path.parent, temporary) or temporary in found.parents
 
 
 def outside_failure(error: BaseException) -> UserError | None:

@@ -14,6 +14,7 @@ from vae_tf.artifacts import RunDirectory, read_json
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.pipeline import eval_batches, gather_examples
+from vae_tf.errors import UserFileError
 from vae_tf.escaping import html_value
 from vae_tf.evaluation import figures, pictures
 from vae_tf.evaluation.assessment import Assessment, AssessmentSettings, Progress, Subject
@@ -273,7 +274,10 @@ def _environment(run: RunDirectory) -> list[tuple[str, str]]:
     """Return the record of the machine that trained, flat."""
     if not run.environment_file.exists():
         return []
-    found = read_json(run.environment_file)
+    try:
+        found = read_json(run.environment_file)
+    except UserFileError as error:  # what the machine was costs no report
+        return [(run.environment_file.name, str(error))]
     packages = found.pop("packages", {})
     command = {"command": " ".join(found.pop("command", []))}
     return [(name, str(value)) for name, value in {**found, **command, **packages}.items()]

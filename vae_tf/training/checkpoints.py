@@ -140,6 +140,18 @@ class CheckpointStore:
         """
         return self._read(self._newest(), with_arrays=False)[0]
 
+    def check(self) -> bool:
+        """Return whether there is a checkpoint, after reading the newest one through.
+
+        Raises:
+            UserFileError: it cannot be read.
+            DamagedFileError: it is damaged.
+        """
+        epochs = self.epochs()
+        if epochs:
+            self._read(epochs[-1])
+        return bool(epochs)
+
     def _newest(self) -> int:
         epochs = self.epochs()
         if not epochs:

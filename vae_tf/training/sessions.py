@@ -149,7 +149,7 @@ def _load(
         The data, the configuration of which nothing is open any more, what was chosen, and the model before its first step.
     """
     started = time.perf_counter()
-    goes_on = begun is not None and bool(CheckpointStore(begun.checkpoints).epochs())
+    goes_on = begun is not None and CheckpointStore(begun.checkpoints).check()
     with stopwatch.phase("read"):
         if begun and begun.dataset_file.exists():
             dataset = as_recorded(begun, load_dataset(config.data, read_spec(begun)))
