@@ -1,20 +1,23 @@
 """The console by which people are told things: texts are texts there, and never commands to it."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.status import Status
 from rich.text import Text
 
 from vae_tf.escaping import visible
 
-__all__ = ["PeopleConsole", "warn_on"]
+__all__ = ["PeopleConsole", "progress_on", "warn_on"]
 
 
 class PeopleConsole(Console):
     r"""A console that shows a text as it is: brackets are brackets, colons colons, and what cannot be seen is written out.
 
-    What is to be styled is a `rich.text.Text`, or printed with `markup=True` and `vae_tf.escaping.for_markup`.
+    What is to be styled is a `rich.text.Text`,.
 
     Example:
         >>> import sys
@@ -40,6 +43,21 @@ class PeopleConsole(Console):
             BrokenPipeError: always.
         """
         raise BrokenPipeError
+
+
+@contextmanager
+def progress_on(console: Console, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar, or that work goes on where no total is known; give the function that advances it.
+
+    Example:
+        >>> import io
+        >>> with progress_on(PeopleConsole(file=io.StringIO()), "Reading [a]", 10) as advance:
+        ...     advance(3)
+    """
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(visible(title), total=total)
+        yield lambda count: bar.update(task, advance=count)
 
 
 def warn_on(console: Console, message: str) -> None:

@@ -3,8 +3,8 @@ r"""Ways out: a text from people (a name, a label, a cell, a path, an error) as 
 Tables in CSV are no way out in this sense: they are read back by programs, and their cells are written as they are.
 
 Example:
-    >>> for_markup("[red]\x1b[0m"), tsv_cell("a\tb"), prometheus_label('say "a"')
-    ('\\[red]\\x1b[0m', 'a\\tb', 'say \\"a\\"')
+    >>> visible("red\x1b[0m"), tsv_cell("a\tb"), prometheus_label('say "a"')
+    ('red\\x1b[0m', 'a\\tb', 'say \\"a\\"')
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 
 from vae_tf.errors import readable
 
-__all__ = ["for_markup", "html_value", "json_ready", "one_line", "prometheus_label", "tsv_cell", "visible"]
+__all__ = ["html_value", "json_ready", "one_line", "prometheus_label", "tsv_cell", "visible"]
 
 _SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -49,18 +49,6 @@ def one_line(text: object) -> str:
         'first second\\x07'
     """
     return visible(" ".join(re.split(r"[ \t\r\n]+", str(text).strip(" \t\r\n"))))
-
-
-def for_markup(text: object) -> str:
-    r"""Return a text as rich's markup shows it literally.
-
-    Example:
-        >>> for_markup("[bold]a")
-        '\\[bold]a'
-    """
-    from rich.markup import escape
-
-    return escape(visible(text, keep_lines=True))
 
 
 def html_value(value: Any) -> Any:

@@ -132,7 +132,10 @@ def test_every_command_has_a_case():
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_write_fails_once(run_cli, tiny_runs, tiny_run, table_run, tmp_path, quick, case):
+@pytest.mark.usefixtures("quick")
+def test_every_write_fails_once(run_cli, tiny_runs, table_run, tmp_path, case):
+    tiny_run = tiny_runs["gaussian"]
+
     def arguments(attempt):
         out, copy = tmp_path / f"out{attempt}", tmp_path / f"copy{attempt}"
         if case == "train on":

@@ -53,17 +53,48 @@ def guarded(call: Callable[[], int | None], arguments: Sequence[str]) -> int:
         arguments: of the command line, for a report of a bug.
     """
     _tell_all_letters()
-    with _signals(), _shown_warnings():
+    with _Output(sys.stdout) as output, _signals(), _shown_warnings():
         try:
             code = call()
-            _flush()
-        except SystemExit:
-            raise
-        except _CarriedError as carried:
-            code = _ended(carried.error, arguments)
+            sys.stdout.flush() if sys.stdout else None
         except BaseException as error:
-            code = _ended(error, arguments)
+            if isinstance(error, SystemExit) and not output.error:
+                raise
+            code = _ended(output.error or _carried(error), output, arguments)
     return code or 0
+
+
+class _Output:
+    """Watches standard output: what fails there names no path, and cannot be told from other failures by its error."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.error: OSError | None = None
+
+    def __enter__(self) -> "_Output":
+        for name in ("write", "flush") if self.stream else ():
+            setattr(self.stream, name, self._watched(getattr(self.stream, name)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in ("write", "flush") if self.stream else ():
+            delattr(self.stream, name)
+        if self.error:  # Python would try again when it ends
+            sys.stdout = self.stream
+            with contextlib.suppress(OSError, ValueError):
+                silence = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(silence, self.stream.fileno())
+                os.close(silence)
+
+    def _watched(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            try:
+                return function(*arguments)
+            except OSError as error:
+                self.error = error
+                raise
+
+        return call
 
 
 class _CarriedError(Exception):
@@ -71,7 +102,11 @@ class _CarriedError(Exception):
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(str(error))
-        self.error = error
+        self.carried = error
+
+
+def _carried(error: BaseException) -> BaseException:
+    return error.carried if isinstance(error, _CarriedError) else error
 
 
 def unhandled(command: Any) -> Any:
@@ -88,7 +123,7 @@ def unhandled(command: Any) -> Any:
     return command
 
 
-def _ended(error: BaseException, arguments: Sequence[str]) -> int:
+def _ended(error: BaseException, output: _Output, arguments: Sequence[str]) -> int:
     """Tell of an error, and return the exit code."""
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         return _fail("stopped by a signal.", signal_code())
@@ -97,8 +132,8 @@ def _ended(error: BaseException, arguments: Sequence[str]) -> int:
     if isinstance(error, _UsageError):
         path = error.ctx.command_path if error.ctx else program()
         return _fail(f"{error.format_message()} See `{path} --help`.", 2)
-    if isinstance(error, OSError) and not isinstance(error, UserError) and (broken := _broken_output()):
-        return BROKEN_PIPE if isinstance(broken, BrokenPipeError) else _tell(disk_failure("write", "standard output", broken))
+    if error is output.error:
+        return BROKEN_PIPE if isinstance(error, BrokenPipeError) else _tell(disk_failure("write", "standard output", error))
     found = outside_failure(error)
     return _tell(found) if found else _report_bug(error, arguments)
 
@@ -135,26 +170,6 @@ def _report_bug(error: BaseException, arguments: Sequence[str]) -> int:
     return _fail(
         f"this is a bug of vae_tf ({what}). Please report it with the file {name}, which says where; --debug shows it.", 1
     )
-
-
-def _flush() -> None:
-    if sys.stdout is not None:
-        sys.stdout.flush()
-
-
-def _broken_output() -> OSError | None:
-    """Return why nothing can be written to stdout, and keep Python from trying it once more when it ends."""
-    try:
-        _flush()
-    except OSError as error:
-        with contextlib.suppress(OSError, ValueError):
-            silence = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(silence, sys.stdout.fileno())
-            os.close(silence)
-        return error
-    except ValueError:  # closed
-        return None
-    return None
 
 
 def _tell_all_letters() -> None:

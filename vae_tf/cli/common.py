@@ -2,17 +2,17 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vae_tf.consoles import PeopleConsole, warn_on
+from vae_tf.consoles import PeopleConsole, progress_on, warn_on
 from vae_tf.errors import UserValueError
-from vae_tf.escaping import for_markup, json_ready
+from vae_tf.escaping import json_ready
 from vae_tf.program import PLACEHOLDER, program
 from vae_tf.quiet import keep_imports, quiet_imports
 
@@ -232,11 +232,6 @@ def numbers_table(title: str, rows: dict[str, str]) -> "Table":
     return table
 
 
-@contextmanager
-def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def progress(title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
     """Show a progress bar on stderr, or that work goes on where no total is known; give the function that advances it."""
-    from rich.progress import Progress
-
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(for_markup(title), total=total)
-        yield lambda count: bar.update(task, advance=count)
+    return progress_on(console, title, total)

@@ -3,19 +3,18 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet
-from rich.progress import Progress
 
 from vae_tf.artifacts import atomic_directory, read_json, write_json
 from vae_tf.config import DataConfig
-from vae_tf.consoles import PeopleConsole
+from vae_tf.consoles import PeopleConsole, progress_on
 from vae_tf.data.csv_files import PACKED, Dialect
 from vae_tf.data.mapped import MappedRows, write_rows
 from vae_tf.data.notes import Note
@@ -24,7 +23,6 @@ from vae_tf.data.raw_table import Table
 from vae_tf.data.spreadsheets import SPREADSHEETS
 from vae_tf.data.table_pieces import PARQUET, Pieces, csv_as_parquet, csv_pieces, parquet_pieces
 from vae_tf.errors import UserFileError, UserValueError
-from vae_tf.escaping import for_markup
 
 __all__ = ["StoredTable", "is_large", "store_table"]
 
@@ -164,7 +162,9 @@ def _store(files: Sequence[Path], gaps: frozenset[str], source: str, folder: Pat
     if not pieces.num_rows:
         raise UserValueError(f"{source} must have rows of data. Received: a header only.")
     columns = []
-    with _progress(f"Reading {len(pieces.column_names)} columns", len(pieces.column_names) * pieces.num_rows) as advance:
+    with progress_on(
+        PeopleConsole(stderr=True), f"Reading {len(pieces.column_names)} columns", len(pieces.column_names) * pieces.num_rows
+    ) as advance:
         for place, name in enumerate(pieces.column_names):
             columns.append(_store_column(pieces, name, gaps, source, folder / str(place), advance))
     dialect = asdict(pieces.dialect) if pieces.origin else None
@@ -232,9 +232,5 @@ def _digest(*facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-@contextmanager
-def _progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    console = PeopleConsole(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(for_markup(title), total=total)
-        yield lambda count: bar.update(task, advance=count)
+def _progress(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    return progress_on(PeopleConsole(stderr=True), title, total)
