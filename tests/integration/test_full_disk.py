@@ -47,7 +47,7 @@ NOT_HERE = {
     "evaluate": "writes nothing; --folds trains",
     **dict.fromkeys(("runs", "show", "presets", "datasets", "parts"), "writes nothing"),
 }
-SLOW = {"train": 7, "train on": 4, "tune": 3, "estimators": 1, "export": 2, "compare": 2}
+SLOW = {"train": 7, "train on": 4, "tune": 3, "estimators": 1, "export": 2, "compare": 1}
 """Commands of which not every write fails, but so many of them, spread over all."""
 
 
