@@ -10,7 +10,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,28 +62,39 @@ def atomic_file(path: str | Path, synced: bool = True) -> Iterator[Path]:
         ('whole', 1)
     """
     path = Path(path)
-    with writing(path):
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        _make_folder(path.parent)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:_MOST_LETTERS]}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-    temporary = Path(name)
+    with _folder_of(path):
+        with writing(path):
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            handle, name = tempfile.mkstemp(prefix=f".{path.stem[:_MOST_LETTERS]}-", suffix=path.suffix, dir=path.parent)
+            os.close(handle)
+        temporary = Path(name)
+        try:
+            with writing(path, temporary):
+                yield temporary
+                if synced:
+                    sync_file(temporary)
+                temporary.chmod(0o644)
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _folder_of(path: Path) -> Iterator[None]:
+    """Make the folder of a file; it is gone again if nothing comes to be in it."""
+    folder = path.parent
+    made = list(takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
     try:
-        with writing(path, temporary):
-            yield temporary
-            if synced:
-                sync_file(temporary)
-            temporary.chmod(0o644)
-            temporary.replace(path)
+        with writing(path):
+            if folder.exists() and not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+            folder.mkdir(parents=True, exist_ok=True)
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _make_folder(path: Path) -> None:
-    if path.exists() and not path.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-    path.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # something is in it
+            for one in made:
+                one.rmdir()
 
 
 @contextmanager
@@ -95,19 +107,19 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
         UserFileError: the parent cannot be written, or `path` exists and is not empty.
     """
     path = Path(path)
-    with writing(path):
-        _make_folder(path.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:_MOST_LETTERS]}-", suffix=".partial", dir=path.parent))
-    try:
-        with writing(path, temporary):
-            yield temporary
-            for item in temporary.rglob("*"):
-                if item.is_file():
-                    sync_file(item)
-            temporary.chmod(0o755)
-            temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with _folder_of(path):
+        with writing(path):
+            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:_MOST_LETTERS]}-", suffix=".partial", dir=path.parent))
+        try:
+            with writing(path, temporary):
+                yield temporary
+                for item in temporary.rglob("*"):
+                    if item.is_file():
+                        sync_file(item)
+                temporary.chmod(0o755)
+                temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def sync_file(path: Path) -> None:

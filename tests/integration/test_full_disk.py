@@ -121,8 +121,7 @@ def _content(folder):
 
 
 def _outputs(folder):
-    """What a person would take for a result: no folder that a lock or an unfinished run is in."""
-    return [path for path in folder.rglob("*") if path.is_file()]
+    return list(folder.rglob("*"))
 
 
 def test_every_command_has_a_case():
@@ -174,7 +173,7 @@ def test_every_write_fails_once(run_cli, tiny_runs, table_run, tmp_path, case):
             assert code == REASONS[disk.reason], where
             left = [path.name for path in tmp_path.rglob(".*") if path.name != ".lock"]
             assert left == [], where
-            if case not in SLOW:
+            if case in {"export", "compare"} or case not in SLOW:
                 assert _outputs(tmp_path / f"out{attempt}") == [], where
     assert (_content(tiny_run), _content(table_run)) == inputs
 
