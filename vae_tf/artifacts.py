@@ -1,155 +1,52 @@
-"""The run directory: file names, atomic writes, checked reads.
+"""The run directory: file names, checked reads.
 
 Nothing here imports TensorFlow: `runs`, `show` and error messages must answer at once.
 """
 
-import io
 import json
+import logging
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from vae_tf.checksums import check_record, check_text, summed_record, summed_text
 from vae_tf.config import RECORDED, RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file, merge
-from vae_tf.errors import UserFileError
+from vae_tf.errors import DamagedFileError, UserError, UserFileError
+from vae_tf.failures import disk_failure, writing
+from vae_tf.files import (
+    atomic_directory,
+    atomic_file,
+    read_json,
+    read_record,
+    sync_file,
+    write_arrays,
+    write_json,
+    write_record,
+    write_text,
+)
 from vae_tf.parts.files import loaded_files, require_parts, sums_text
 from vae_tf.program import command_line
 
-if TYPE_CHECKING:
-    import numpy as np
-
 __all__ = [
+    "LOG",
     "RunDirectory",
     "atomic_directory",
     "atomic_file",
     "keep_parts",
     "list_runs",
     "read_json",
+    "read_record",
     "sync_file",
     "write_arrays",
     "write_json",
+    "write_record",
     "write_text",
 ]
 
-_AT_ONCE = 2**24
-"""Bytes up to which an archive is put together in memory: a disk takes one piece sooner than a hundred."""
-
-
-@contextmanager
-def atomic_file(path: str | Path, synced: bool = True) -> Iterator[Path]:
-    """Give a temporary path beside `path`, and rename it to `path` when the block ends without an error.
-
-    A reader sees the old file or the new one, never a part; a process killed at any moment leaves the old one.
-
-    Args:
-        path: of the file.
-        synced: whether it outlives a loss of power too; else that is left to `sync_file`.
-
-    Raises:
-        UserFileError: the folder cannot be written.
-
-    Example:
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> with atomic_file(folder / "a.txt") as temporary:
-        ...     _ = temporary.write_text("whole")
-        >>> (folder / "a.txt").read_text(), len(list(folder.iterdir()))
-        ('whole', 1)
-    """
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise UserFileError(f"Cannot write {path}: {error.strerror or error}. Choose a folder you may write.") from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        if synced:
-            sync_file(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_directory(path: str | Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path`, and rename it to `path` when the block ends without an error.
-
-    The temporary name starts with a dot and is no number, so that a server watching the parent ignores it.
-
-    Raises:
-        UserFileError: the parent cannot be written, or `path` exists and is not empty.
-    """
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", suffix=".partial", dir=path.parent))
-    except OSError as error:
-        raise UserFileError(f"Cannot write {path}: {error.strerror or error}. Choose a folder you may write.") from error
-    try:
-        yield temporary
-        for item in temporary.rglob("*"):
-            if item.is_file():
-                sync_file(item)
-        temporary.chmod(0o755)
-        temporary.rename(path)
-    except UserFileError:  # it says itself what is wrong
-        raise
-    except OSError as error:
-        raise UserFileError(f"Cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def sync_file(path: Path) -> None:
-    """Wait until a file is on the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file atomically."""
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, "utf-8")
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """Write a JSON file atomically."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
-
-
-def write_arrays(path: str | Path, arrays: "dict[str, np.ndarray[Any, Any]]", synced: bool = True) -> None:
-    """Write arrays as an npz file atomically; see `atomic_file`."""
-    import numpy as np
-
-    with atomic_file(path, synced) as temporary:
-        if sum(array.nbytes for array in arrays.values()) > _AT_ONCE:
-            np.savez(temporary, allow_pickle=False, **arrays)
-            return
-        packed = io.BytesIO()
-        np.savez(packed, allow_pickle=False, **arrays)
-        temporary.write_bytes(packed.getbuffer())
-
-
-def read_json(path: str | Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        UserFileError: it is missing or damaged.
-    """
-    try:
-        return json.loads(Path(path).read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise UserFileError(f"{path} is missing.") from error
-    except (OSError, ValueError) as error:
-        raise UserFileError(f"{path} is damaged or unreadable: {error}.") from error
+LOG = logging.getLogger("vae_tf")
+"""Says what was found wrong with files that can be used all the same; the command line shows it as warnings."""
 
 
 def keep_parts(folder: str | Path) -> None:
@@ -270,7 +167,7 @@ class RunDirectory:
         if not resume:
             self.check_free()
             keep_parts(self.parts)
-        write_text(self.config_file, dump_yaml(config.located()))
+        write_text(self.config_file, summed_text(dump_yaml(config.located())))
 
     def read_config(self, with_parts: bool = True) -> RunConfig:
         """Return the run's configuration.
@@ -284,33 +181,87 @@ class RunDirectory:
         """
         if with_parts:
             require_parts(self.path)
-        settings = load_config_file(self.config_file)
-        return validate_config(merge(RECORDED, settings), with_parts)
+        is_whole = self._has_whole_config()
+        try:
+            config = validate_config(merge(RECORDED, load_config_file(self.config_file)), with_parts)
+        except UserError as error:
+            if is_whole:
+                raise
+            raise DamagedFileError(
+                f"{self.config_file} is damaged: it does not agree with its checksum. {error} Put it back from a copy; the "
+                "weights in the checkpoints are not concerned."
+            ) from error
+        if not is_whole:
+            LOG.warning(
+                "%s is not as it was written: it does not agree with its checksum. What it says now is taken. If you changed "
+                "it, take its first line out; if you did not, it is damaged: put it back from a copy.",
+                self.config_file,
+            )
+        return config
+
+    def _has_whole_config(self) -> bool:
+        try:
+            return check_text(self.config_file.read_text("utf-8", "replace"))
+        except OSError:
+            return True  # what is wrong is told when it is read
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Return the epochs' metrics; a last line that was cut off is left out."""
-        if not self.metrics_file.exists():
+        """Return the epochs' metrics; lines that are damaged or were cut off are left out, and said.
+
+        Raises:
+            UserFileError: the file cannot be read.
+        """
+        try:
+            lines = self.metrics_file.read_bytes().split(b"\n")
+        except FileNotFoundError:
             return []
-        records = []
-        for line in self.metrics_file.read_text("utf-8").splitlines():
-            try:
-                records.append(json.loads(line))
-            except ValueError:
-                break
-        return records
+        except OSError as error:
+            raise disk_failure("read", self.metrics_file, error) from error
+        found = [(number, _metrics_line(line)) for number, line in enumerate(lines, 1) if line.strip()]
+        bad = [number for number, record in found if record is None]
+        if bad:
+            torn = bad == [found[-1][0]] and bool(lines[-1])
+            LOG.warning(
+                "%s: line%s %s %s left out. The epochs of other lines are whole, and so are the checkpoints.",
+                self.metrics_file,
+                "s" if len(bad) > 1 else "",
+                ", ".join(map(str, bad)),
+                "was cut off and is" if torn else "are damaged and" if len(bad) > 1 else "is damaged and",
+            )
+        return [record for _, record in found if record is not None]
 
     def write_metrics(self, records: list[dict[str, Any]]) -> None:
         """Replace the epochs' metrics."""
-        write_text(self.metrics_file, "".join(json.dumps(record) + "\n" for record in records))
+        write_text(self.metrics_file, "".join(json.dumps(summed_record(record)) + "\n" for record in records))
 
     def append_metrics(self, record: dict[str, Any]) -> None:
-        """Add one epoch's metrics."""
-        with self.metrics_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        """Add one epoch's metrics.
+
+        Raises:
+            UserFileError: the file cannot be written.
+        """
+        with writing(self.metrics_file), self.metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(summed_record(record)) + "\n")
 
     def read_results(self) -> dict[str, Any] | None:
-        """Return the final numbers, or None where training has not ended."""
-        return read_json(self.results_file) if self.results_file.exists() else None
+        """Return the final numbers, or None where training has not ended.
+
+        Raises:
+            UserFileError: the file cannot be read, or is damaged.
+        """
+        if not self.results_file.exists():
+            return None
+        again = command_line("train", "--resume", "--run-dir", self.path)
+        return read_record(self.results_file, f"Only its numbers are lost: `{again}` measures and writes them again.")
+
+
+def _metrics_line(line: bytes) -> dict[str, Any] | None:
+    """Return the metrics of a line; None where it is damaged."""
+    try:
+        record, is_whole = check_record(json.loads(line))
+    except (ValueError, RecursionError):
+        return None
+    return record if is_whole and isinstance(record, dict) and isinstance(record.get("epoch"), int) else None
 
 
 def list_runs(folder: str | Path) -> list[RunDirectory]:

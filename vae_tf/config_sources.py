@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from vae_tf.config import PUBLISHED, RunConfig, check_path, validate_config
 from vae_tf.config.validation import join_path, nearest_name
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.failures import disk_failure
 from vae_tf.parts.known import kinds
 from vae_tf.program import command_line
 
@@ -25,6 +26,7 @@ __all__ = [
     "parse_latents",
     "parse_override",
     "resolve_config",
+    "say_over",
     "with_value",
 ]
 
@@ -72,8 +74,12 @@ def load_config_file(path: str | Path) -> dict[str, Any]:
     """
     try:
         settings = yaml.safe_load(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise disk_failure("read", f"the configuration file {path}", error) from error
+    except UnicodeDecodeError as error:
         raise UserFileError(f"Cannot read the configuration file {path}: {error}.") from error
+    except RecursionError as error:
+        raise UserFileError(f"The configuration file {path} is nested too deeply.") from error
     except yaml.YAMLError as error:
         where = " ".join(str(error).split())
         raise UserFileError(f"The configuration file {path} is not valid YAML: {where}.") from error
@@ -133,7 +139,7 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
         return parts, [word.strip().strip("'\"") for word in value.strip().removeprefix("[").removesuffix("]").split(",")]
     try:
         return parts, _number(yaml.safe_load(value))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise UserValueError(f"--set {path}: the value is not valid YAML. Received: {value!r}.") from error
 
 
@@ -213,7 +219,39 @@ def resolve_config(
     written = dict(file) if isinstance(file, Mapping) else load_config_file(file) if file else {}
     preset = preset or written.pop("preset", None)
     settings = load_preset(preset or DEFAULT_PRESET) if preset or not (file or other_data) else {}
-    settings = merge(settings, written)
+    return _with_said(merge(settings, written), options, latent, overrides)
+
+
+def say_over(
+    config: RunConfig,
+    preset: str | None = None,
+    file: str | Path | Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    latent: str | None = None,
+    overrides: Iterable[str] | Mapping[str, Any] = (),
+) -> RunConfig:
+    """Return a configuration with everything changed that is said, in the order of `resolve_config`, whose arguments these are.
+
+    Raises:
+        UserValueError: a key, value or name is wrong.
+        UserFileError: the file cannot be read.
+
+    Example:
+        >>> say_over(RunConfig(seed=3), overrides=["training.epochs=3"]).seed
+        3
+    """
+    written = dict(file) if isinstance(file, Mapping) else load_config_file(file) if file else {}
+    preset = preset or written.pop("preset", None)
+    settings = merge(config.model_dump(mode="json"), load_preset(preset) if preset else {})
+    return _with_said(merge(settings, written), options, latent, overrides)
+
+
+def _with_said(
+    settings: dict[str, Any],
+    options: Mapping[str, Any] | None,
+    latent: str | None,
+    overrides: Iterable[str] | Mapping[str, Any],
+) -> RunConfig:
     given = {path: value for path, value in (options or {}).items() if value is not None}
     parsed = _pairs(overrides)
     settings = merge(settings, _one_length([*given, *(".".join(parts) for parts, _ in parsed)]))

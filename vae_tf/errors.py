@@ -1,6 +1,7 @@
 """Errors that are the user's to mend: one line that says what is wrong and what to do.
 
-The command line prints them without a traceback and leaves with exit code 2; anything else is a bug and keeps its traceback.
+The command line prints them without a traceback and leaves with their exit code: 2 for the user's own mistakes, 1 for what a
+machine fails at and for damaged files. Anything else that is raised is a bug, and its traceback is kept.
 
 Example:
     >>> raise_if = UserValueError("training.epochs must be >= 1. Received: 0.")
@@ -9,19 +10,34 @@ Example:
 """
 
 import re
+from typing import ClassVar
 
-__all__ = ["UserError", "UserFileError", "UserNotImplementedError", "UserValueError", "graph_reason", "readable"]
+__all__ = [
+    "DamagedFileError",
+    "MachineError",
+    "UserError",
+    "UserFileError",
+    "UserNotImplementedError",
+    "UserValueError",
+    "graph_reason",
+    "readable",
+]
 
 _PLACES = ("Graph execution error:", "Detected at node", "<stack traces", "[[{{", "File ", "Node:")
 
 
 class UserError(Exception):
-    """Base of every error that is caused by input and mended by changing it.
+    """Base of every error that comes from outside the program and is told in one line.
+
+    Attributes:
+        exit_code: of a command that ends by it.
 
     Example:
         >>> issubclass(UserValueError, UserError), issubclass(UserFileError, UserError)
         (True, True)
     """
+
+    exit_code: ClassVar[int] = 2
 
     def __str__(self) -> str:
         """Return the message; a name of a file may be in it that is no text."""
@@ -46,6 +62,28 @@ class UserFileError(UserError, OSError):
     """
 
 
+class MachineError(UserFileError):
+    """What the machine could not do, whoever asked: a full or failing disk, too little memory.
+
+    Example:
+        >>> MachineError.exit_code, issubclass(MachineError, UserFileError)
+        (1, True)
+    """
+
+    exit_code = 1
+
+
+class DamagedFileError(UserFileError):
+    """A file that can be read, but does not hold what was written.
+
+    Example:
+        >>> DamagedFileError.exit_code, issubclass(DamagedFileError, UserFileError)
+        (1, True)
+    """
+
+    exit_code = 1
+
+
 class UserNotImplementedError(UserError, NotImplementedError):
     """A method that a part of the user's own lacks.
 
@@ -58,11 +96,14 @@ class UserNotImplementedError(UserError, NotImplementedError):
 def readable(name: object) -> str:
     r"""Return the name of a file as text that can be printed and written: bytes that are not UTF-8 become `\\xNN`.
 
+    Other halves of characters, which JSON can name, become `\\uNNNN`.
+
     Example:
-        >>> readable("caf\udce9.png")
-        'caf\\xe9.png'
+        >>> readable("caf\udce9.png"), readable("\ud800")
+        ('caf\\xe9.png', '\\ud800')
     """
-    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    text = re.sub("[\ud800-\udc7f\udd00-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", str(name))
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def graph_reason(message: str) -> str:

@@ -14,7 +14,7 @@ from types import FrameType
 
 from vae_tf.cluster import Cluster
 from vae_tf.errors import UserError
-from vae_tf.processes import child_command, child_environment, share_of_cores
+from vae_tf.processes import child_command, child_environment, note_signal, share_of_cores, signal_code
 
 __all__ = ["Launcher", "LostWorkerError", "free_addresses"]
 
@@ -68,7 +68,7 @@ class Launcher:
         """Run the training to its end.
 
         Returns:
-            The exit code: 0; 2 for a mistake in the call; 1 where a signal stopped it.
+            The exit code: 0; 2 for a mistake in the call; 128 and its number where a signal stopped it.
 
         Raises:
             LostWorkerError: a worker died once too often.
@@ -95,7 +95,7 @@ class Launcher:
                 return self._mistake(number, last)
             self._stop(_GRACE_SECONDS if self._signals else 0.0)
             if self._signals or code == 0:
-                return int(bool(code) or bool(self._signals))
+                return signal_code() if self._signals else int(bool(code))
             how = signal.Signals(-code).name if code < 0 else f"code {code}"
             if attempt == self.max_restarts:
                 raise LostWorkerError(f"Worker {number} ended with {how}, and that {attempt + 1} times. {last}".strip())
@@ -166,6 +166,7 @@ class Launcher:
     def _forward(self, number: int, frame: FrameType | None) -> None:
         """Ask all workers to finish their epoch; asked again, stop at once."""
         self._signals += 1
+        note_signal(number)
         for process in self._processes:
             if process.poll() is None:
                 process.terminate() if self._signals == 1 else process.kill()

@@ -1,6 +1,7 @@
 """Processes that this one starts: they end when it ends."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -9,12 +10,48 @@ from collections.abc import Sequence
 from vae_tf.parts.files import loaded_files
 from vae_tf.program import PROGRAM_VARIABLE, program
 
-__all__ = ["PARTS_VARIABLE", "child_command", "child_environment", "die_with_parent", "share_of_cores"]
+__all__ = [
+    "DEBUG_VARIABLE",
+    "PARTS_VARIABLE",
+    "Terminated",
+    "child_command",
+    "child_environment",
+    "die_with_parent",
+    "note_signal",
+    "share_of_cores",
+    "signal_code",
+]
+
+DEBUG_VARIABLE = "VAE_TF_DEBUG"
+"""The variable by which tracebacks are shown."""
 
 PARTS_VARIABLE = "VAE_TF_PARTS"
 """The variable by which a process tells those it starts which files of parts it was told to execute."""
 _PARENT = "VAE_TF_PARENT"
 """The variable by which a process tells those it starts to end with it: its process number."""
+_SIGNALS: list[int] = []
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal asks the process to end, in order."""
+
+
+def note_signal(number: int) -> None:
+    """Remember which signal a process is ended by."""
+    _SIGNALS.append(number)
+
+
+def signal_code() -> int:
+    """Return the exit code of a process that a signal ends, 130 where none was noted: Ctrl-C; what was noted is forgotten.
+
+    Example:
+        >>> note_signal(15)
+        >>> signal_code(), signal_code()
+        (143, 130)
+    """
+    number = _SIGNALS[-1] if _SIGNALS else signal.SIGINT
+    _SIGNALS.clear()
+    return 128 + number
 
 
 def child_command(arguments: Sequence[str]) -> list[str]:

@@ -54,8 +54,9 @@ SIGNATURES = {
     "Run.export": "(self, output='saved_models', name=None, check=True, keep=None)",
 }
 FIELDS = {
-    "DatasetSpec": "name event_shape value_support raw_range shift scale binarization num_train num_validation num_test label_names "
-    "feature_names columns missing factor_names factor_sizes vocabulary tokenizer reading normalization fingerprint",
+    "DatasetSpec": "name event_shape value_support raw_range shift scale binarization num_train num_validation num_test "
+    "label_names feature_names columns missing factor_names factor_sizes vocabulary tokenizer reading normalization "
+    "fingerprint",
     "RunConfig": "preset seed data model objective training evaluation",
 }
 ATTRIBUTES = {"path", "results", "metrics"}

@@ -162,8 +162,11 @@ def test_an_interrupted_training_returns_a_run_without_results(pictures, train_s
     ("settings", "message"),
     [
         ({"data": None}, "memory:pictures are data of a Python program.*Give them: data="),
-        ({"latent": "gaussian:3"}, r"training.epochs\) may change. Received: latent"),
-        ({"name": "other", "overrides": {"seed": 3}}, "Received: name, seed"),
+        ({"latent": "gaussian:3"}, r"training.epochs\) may change. Differ: .*size is 2, not 3"),
+        (
+            {"name": "other", "overrides": {"seed": 3}},
+            "Differ: seed is 0, not 3; data.dataset is memory:pictures, not memory:other",
+        ),
         ({"data": np.zeros([30, 4, 4, 1])}, "The data are not those that .* was trained on"),
         ({"run_dir": None}, "To resume needs the run to go on with"),
     ],

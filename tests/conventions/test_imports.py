@@ -11,6 +11,11 @@ import pytest
 ORDER = [
     "version",
     "errors",
+    "escaping",
+    "consoles",
+    "failures",
+    "checksums",
+    "files",
     "program",
     "quiet",
     "stopwatch",

@@ -12,11 +12,11 @@ from PIL import Image
 TRAIN = ["--epochs", "1", "--set", "model.network={kind: mlp, widths: [8]}"]
 
 
-def _fails(result: tuple[int, str, str], *expected: str) -> None:
-    """Check code 2, an empty stdout, and one line on stderr that holds the expected texts."""
+def _fails(result: tuple[int, str, str], *expected: str, exit_code: int = 2) -> None:
+    """Check the exit code, an empty stdout, and one line on stderr that holds the expected texts."""
     code, out, err = result
     lines = [line for line in err.splitlines() if line.startswith("Error:")]
-    assert (code, out, len(lines)) == (2, "", 1), err
+    assert (code, out, len(lines)) == (exit_code, "", 1), err
     assert "Traceback" not in err
     for text in expected:
         assert text in lines[0], lines[0]
@@ -170,15 +170,16 @@ def test_damaged_runs(run_cli, tmp_path, tiny_run, case):
     shutil.copytree(tiny_run, run)
     expected = DAMAGES[case](run)
     before = _fingerprint(run)
-    _fails(run_cli("evaluate", run, "--num-samples", 2), expected)
+    is_damage = case in {"truncated checkpoint", "broken data description"}
+    _fails(run_cli("evaluate", run, "--num-samples", 2), expected, exit_code=1 if is_damage else 2)
     assert _fingerprint(run) == before
 
 
-def test_a_damaged_checkpoint_stops_a_resume_and_deleting_it_helps(run_cli, tmp_path, tiny_run):
+def test_a_damaged_checkpoint_stops_a_resume_and_moving_it_away_helps(run_cli, tmp_path, tiny_run):
     run = tmp_path / "run"
     shutil.copytree(tiny_run, run)
     name = _damage_newest_checkpoint(run)
-    _fails(run_cli("train", "--resume", "--run-dir", run, "--epochs", 3), name, "Delete it")
+    _fails(run_cli("train", "--resume", "--run-dir", run, "--epochs", 3), name, "move it out of the folder", exit_code=1)
     (run / "checkpoints" / name).unlink()
     assert run_cli("train", "--resume", "--run-dir", run, "--epochs", 3)[0] == 0
 

@@ -24,7 +24,7 @@ def test_while_the_test_split_is_measured(run_cli, parse, tmp_path, monkeypatch,
         patch.setattr("vae_tf.training.tensorboard.TensorBoardLog._write_pictures", lambda *_: None)
         patch.setattr(owner, name, _interrupt)
         code, out, err = run_cli("train", "--run-dir", run.path, *settings)
-    assert (code, out) == (1, "")
+    assert (code, out) == (130, "")
     assert "Stopped while the test split was measured: the training is done" in err
     assert f"train --resume --run-dir {run.path}" in err
     assert "Traceback" not in err
@@ -39,7 +39,7 @@ def test_in_a_search(run_cli, tmp_path, monkeypatch):
     monkeypatch.setattr("vae_tf.tuning.drive.finish_search", _interrupt)
     monkeypatch.setattr("vae_tf.tuning.drive.search_here", lambda _: None)
     code, out, err = run_cli("tune", "--output", tmp_path, "--name", "a", "--set", "data.limit=60")
-    assert (code, out) == (1, "")
+    assert (code, out) == (130, "")
     assert f"tune --resume --output {tmp_path} --name a" in err
 
 
@@ -48,5 +48,5 @@ def test_in_any_other_command(run_cli, tiny_run, tmp_path, monkeypatch, command)
     monkeypatch.setattr("vae_tf.training.runs.load_run", _interrupt)
     output = {"evaluate": [], "encode": ["-o", tmp_path / "a.npz"], "generate": ["-o", tmp_path / "a.npz"]}[command]
     code, out, err = run_cli(command, tiny_run, *output)
-    assert (code, out) == (1, "")
+    assert (code, out) == (130, "")
     assert err.splitlines()[-1] == "Error: stopped by a signal."

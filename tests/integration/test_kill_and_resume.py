@@ -75,7 +75,7 @@ def test_a_gentle_signal_saves_and_says_how_to_go_on(tmp_path, whole):
     _wait_for_epochs(run, process, 2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
-    assert (process.returncode, out) == (1, ""), err
+    assert (process.returncode, out) == (130, ""), err
     assert "--resume --run-dir" in err.replace("\n", " ") and "Traceback" not in err
     assert CheckpointStore(run.checkpoints).epochs()[-1] == len(run.read_metrics()) < EPOCHS
     assert _start("--resume", "--run-dir", run.path).wait() == 0

@@ -155,7 +155,7 @@ def _header(**header):
 def test_a_damaged_or_foreign_file_is_named_and_the_way_out_is_shown(damage, store, trained):
     store.save(trained, TrainingState(1, 1, 0.0))
     damage(store.path(1))
-    with pytest.raises(UserFileError, match=r"epoch-00001\.npz is damaged .*Delete it: --resume then goes on"):
+    with pytest.raises(UserFileError, match=r"epoch-00001\.npz is damaged .*Put it back from a copy\. There is no earlier one"):
         store.restore(trained)
 
 

@@ -54,12 +54,12 @@ def test_metrics_of_an_epoch_that_was_not_saved_are_written_anew(make_config, st
     assert [(record["epoch"], "loss" in record) for record in run.read_metrics()] == [(1, True), (2, True)]
 
 
-def test_a_damaged_newest_checkpoint_can_be_deleted_and_the_run_goes_on(make_config, start, tmp_path):
+def test_a_damaged_newest_checkpoint_can_be_moved_away_and_the_run_goes_on(make_config, start, tmp_path):
     config = make_config([{"kind": "gaussian", "size": 1}], epochs=2)
     run, _ = start(config, tmp_path / "a", eager=True)
     before, newest = _newest(run), CheckpointStore(run.checkpoints).path(2)
     newest.write_bytes(newest.read_bytes()[:100])
-    with pytest.raises(UserFileError, match="Delete it"):
+    with pytest.raises(UserFileError, match="move it out of the folder: epoch 1 is then the newest"):
         start(config, run.path, resume=True, eager=True)
     newest.unlink()
     start(config, run.path, resume=True, eager=True)

@@ -11,6 +11,7 @@ from filelock import FileLock
 from PIL import Image
 
 from vae_tf.artifacts import RunDirectory, write_text
+from vae_tf.checksums import check_record
 from vae_tf.cluster import Cluster
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.spec import DatasetSpec
@@ -61,7 +62,7 @@ def test_metrics_have_a_line_an_epoch_with_terms_schedules_and_speed(finished):
     lines = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
     terms = {"loss", "negative_elbo", "reconstruction_nll", "kl", "kl_gaussian", "kl_categorical"}
     schedules = {"kl_weight_gaussian", "kl_weight_categorical", "temperature_categorical", "learning_rate"}
-    expected = {"epoch", "step", "examples_per_second"} | terms | {f"val_{term}" for term in terms} | schedules
+    expected = {"epoch", "step", "examples_per_second", "checksum"} | terms | {f"val_{term}" for term in terms} | schedules
     assert [(line["epoch"], line["step"]) for line in lines] == [(1, 4), (2, 8), (3, 12)]
     for line in lines:
         assert set(line) == expected
@@ -344,4 +345,5 @@ def test_an_epoch_has_as_many_steps_as_full_batches_in_whole_executions(training
 
 def test_a_spec_survives_its_file(finished):
     run, *_ = finished
-    assert DatasetSpec.model_validate(json.loads(run.dataset_file.read_text())) == read_spec(run)
+    record, is_whole = check_record(json.loads(run.dataset_file.read_text()))
+    assert is_whole and DatasetSpec.model_validate(record) == read_spec(run)

@@ -1,15 +1,23 @@
 """Where a run starts: its directory and its configuration, before TensorFlow is there."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from vae_tf.artifacts import RunDirectory
 from vae_tf.config import MEMORY, RunConfig, check_path
-from vae_tf.config_sources import with_value
+from vae_tf.config.validation import join_path
+from vae_tf.config_sources import say_over, with_value
 from vae_tf.errors import UserValueError
 from vae_tf.program import command_line
 
 __all__ = ["default_directory", "start_again"]
+
+_EPOCHS = "training.epochs"
+_OPEN = ("auto", {"kind": "auto"})
+"""What is left to the data."""
+_MOST_LETTERS = 80
 
 
 def default_directory(name: str) -> Path:
@@ -28,27 +36,50 @@ def default_directory(name: str) -> Path:
     return next(path for path in (base, *numbered) if not path.exists())
 
 
-def start_again(run_dir: str | Path | None, epochs: int | None, refused: list[str]) -> tuple[RunDirectory, RunConfig]:
+def start_again(run_dir: str | Path | None, **said: Any) -> tuple[RunDirectory, RunConfig]:
     """Return the run to go on with and its own configuration, its epochs changed if asked.
 
     Args:
         run_dir: the run.
-        epochs: of the whole training; default: as before.
-        refused: other settings that were given.
+        **said: arguments of `say_over`: what the run has as well, or what is left to the data, says nothing new.
 
     Raises:
-        UserValueError: settings were given, or no run.
+        UserValueError: settings differ from the run's, or no run was given.
         UserFileError: there is no such run, or its data are not where they were.
     """
     if run_dir is None:
         listed = command_line("runs")
         raise UserValueError(f"To resume needs the run to go on with: --run-dir, in Python run_dir. See `{listed}`.")
-    if refused:
-        raise UserValueError(
-            "A resumed run keeps its settings; only --epochs (in Python training.epochs) may change. "
-            f"Received: {', '.join(refused)}."
-        )
     run = RunDirectory.open(run_dir)
     check_path(run.read_config(with_parts=False).data.dataset)  # before TensorFlow is imported for the rest
     config = run.read_config()
-    return run, config if epochs is None else with_value(config, "training.epochs", epochs)
+    asked = say_over(config, **said)
+    differ = [
+        told for path, told in _differences(config.model_dump(mode="json"), asked.model_dump(mode="json")) if path != _EPOCHS
+    ]
+    if differ:
+        raise UserValueError(
+            "A resumed run keeps its settings; only --epochs (in Python training.epochs) may change. "
+            f"Differ: {'; '.join(differ)}. Leave them out, or train another run."
+        )
+    epochs = asked.training.epochs
+    return run, config if epochs == "auto" else with_value(config, _EPOCHS, epochs)
+
+
+def _differences(own: Any, asked: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Give the path of every setting that differs, and how; what is left to the data agrees with what they decided."""
+    if own == asked or asked in _OPEN:
+        return
+    if isinstance(own, dict) and isinstance(asked, dict) and own.get("kind") == asked.get("kind"):
+        for key in (*own, *(key for key in asked if key not in own)):
+            yield from _differences(own.get(key), asked.get(key), join_path(path, key))
+    elif isinstance(own, list) and isinstance(asked, list) and len(own) == len(asked):
+        for index, (one, other) in enumerate(zip(own, asked, strict=True)):
+            yield from _differences(one, other, f"{path}[{index}]")
+    else:
+        yield path, f"{path} is {_short(own)}, not {_short(asked)}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-_EPOCHS = "training.epochs"
-
 
 def train(  # noqa: PLR0913 - the options of the command line
     data: Any = None,
@@ -83,14 +81,14 @@ def train(  # noqa: PLR0913 - the options of the command line
     if parts is not None:
         load_parts(parts)
     options = {"data.dataset": _dataset(data, name), "data.label_column": label_column}
+    content = config.model_dump(mode="json") if isinstance(config, RunConfig) else config
     if resume:
-        given = {"preset": preset, "config": config, "latent": latent, "name": name, "label_column": label_column}
-        given |= {"data": data if isinstance(data, str) else None, **(overrides or {}), _EPOCHS: None}
-        refused = [key for key, value in given.items() if value is not None]
-        run, settings = start_again(run_dir, (overrides or {}).get(_EPOCHS), refused)
+        if name is None and not isinstance(data, str):
+            options.pop("data.dataset")  # lent data need no name again
+        said = {"preset": preset, "file": content, "options": options, "latent": latent, "overrides": overrides or ()}
+        run, settings = start_again(run_dir, **said)
         _check_lent(data, settings, run)
     else:
-        content = config.model_dump(mode="json") if isinstance(config, RunConfig) else config
         settings = resolve_config(preset, content, options, latent, overrides or ())
         run = RunDirectory(Path(run_dir) if run_dir else default_directory(settings.preset or settings.data.dataset))
         run.check_free()
@@ -106,14 +104,13 @@ def _train(
     quiet: bool,
 ) -> "Run":
     """Do what needs TensorFlow."""
-    from rich.console import Console
-
     from vae_tf.api.run import Run
+    from vae_tf.consoles import PeopleConsole
     from vae_tf.data.memory import in_memory
     from vae_tf.training.distribution import start_distribution
     from vae_tf.training.sessions import train_and_measure
 
-    console = Console(stderr=True, quiet=quiet)
+    console = PeopleConsole(stderr=True, quiet=quiet)
     with in_memory(None if isinstance(data, str) else data):
         trained = train_and_measure(settings, run, console, resume, start_distribution("auto", Cluster()), callbacks)
     if trained.results is None:

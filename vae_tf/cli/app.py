@@ -1,7 +1,7 @@
 """The application: registers the commands and turns errors into exit codes."""
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -32,10 +32,10 @@ from vae_tf.cli import (
     traverse,
     tune,
 )
+from vae_tf.cli.boundary import guarded, unhandled, without_debug
 from vae_tf.cli.common import parser
 from vae_tf.cli.moved_data import with_moved_data
 from vae_tf.cli.own_parts import with_parts
-from vae_tf.errors import UserError
 from vae_tf.program import WITH_DATA, WITH_PARTS, program
 from vae_tf.version import VERSION
 
@@ -62,6 +62,9 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and end.")
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of whatever fails; also VAE_TF_DEBUG=1. It may stand anywhere.")
+    ] = False,
 ) -> None:
     """Options of the program itself; its help is the application's."""
 
@@ -84,30 +87,11 @@ for _panel, _modules in _COMMANDS.items():
         app.command(rich_help_panel=_panel)(with_parts(_command) if _name in WITH_PARTS else _command)
 
 
-_INTERRUPTED = 130
-"""What typer makes of a KeyboardInterrupt."""
-_UsageError: type[Any] = typer.BadParameter.__bases__[0]
-"""Typer's base of all errors in the call itself: wrong options, missing arguments."""
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line. Exit codes: 0 done, 2 the user's mistake (one line), 1 anything else."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        code = parser(app)(arguments or ["--help"], prog_name=program(), standalone_mode=False)
-    except UserError as error:
-        code = _fail(str(error), 2)
-    except _UsageError as error:
-        path = error.ctx.command_path if error.ctx else program()
-        code = _fail(f"{error.format_message()} See `{path} --help`.", 2)
-    except (KeyboardInterrupt, typer.Abort):
-        code = _INTERRUPTED
-    if code == _INTERRUPTED:
-        code = _fail("stopped by a signal.", 1)
-    sys.exit(code or 0)
+    """Run the command line, and end the process with an exit code; see `vae_tf.cli.boundary.guarded`."""
+    given = without_debug(sys.argv[1:] if arguments is None else arguments)
 
+    def command() -> int | None:
+        return unhandled(parser(app))(given or ["--help"], prog_name=program(), standalone_mode=False)
 
-def _fail(message: str, code: int) -> int:
-    """Print one line on stderr and return the exit code."""
-    print(f"Error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - the interface
-    return code
+    sys.exit(guarded(command, given))

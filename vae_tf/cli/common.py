@@ -2,21 +2,23 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from vae_tf.consoles import PeopleConsole, progress_on, warn_on
 from vae_tf.errors import UserValueError
+from vae_tf.escaping import json_ready
 from vae_tf.program import PLACEHOLDER, moved_to, program
 from vae_tf.quiet import keep_imports, quiet_imports
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from vae_tf.config import RunConfig
     from vae_tf.data.pipeline import Dataset
@@ -72,7 +74,7 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any key, e.g. training.learning_rate=3e-4.")
 ]
 
-console = Console(stderr=True)
+console = PeopleConsole(stderr=True)
 """Where people are told things; stdout is for results."""
 
 
@@ -112,8 +114,13 @@ class ConfigSource:
         """
         from vae_tf.config_sources import resolve_config
 
+        return resolve_config(**self.said())
+
+    def said(self) -> dict[str, Any]:
+        """Return what was said, as arguments of `vae_tf.config_sources.resolve_config` and `say_over`."""
         options = {path: str(value) if isinstance(value, Path) else value for path, value in self.options.items()}
-        return resolve_config(self.preset, self.file, options, self.latent, self.overrides or ())
+        more = {"latent": self.latent, "overrides": self.overrides or ()}
+        return {"preset": self.preset, "file": self.file, "options": options, **more}
 
 
 def parser(application: typer.Typer) -> Any:
@@ -157,21 +164,21 @@ def quiet_tensorflow(start: "Callable[[], Any] | None" = None) -> Any:
 def emit(result: dict[str, Any], as_json: bool, show: Callable[[], None]) -> None:
     """Print a result: for programs as JSON on stdout, for people by `show`."""
     if as_json:
-        print(json.dumps(result, indent=2))  # noqa: T201 - stdout is the interface
+        print(json.dumps(json_ready(result), indent=2))  # noqa: T201 - stdout is the interface
     else:
         show()
 
 
-def print_lines(lines: "Iterable[Table | str]") -> None:
-    """Print lines with markup, and tables, on stdout."""
-    out = Console()
+def print_lines(lines: "Iterable[Table | Text]") -> None:
+    """Print lines and tables on stdout."""
+    out = PeopleConsole()
     for line in lines:
-        out.print(line, highlight=False, soft_wrap=isinstance(line, str))
+        out.print(line, soft_wrap=not hasattr(line, "columns"))
 
 
 def warn(message: str) -> None:
     """Print a warning on stderr."""
-    console.print(f"[yellow]Warning:[/] {message}", highlight=False)
+    warn_on(console, message)
 
 
 def open_run(path: str) -> "LoadedRun":
@@ -241,11 +248,6 @@ def numbers_table(title: str, rows: dict[str, str]) -> "Table":
     return table
 
 
-@contextmanager
-def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def progress(title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
     """Show a progress bar on stderr, or that work goes on where no total is known; give the function that advances it."""
-    from rich.progress import Progress
-
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda count: bar.update(task, advance=count)
+    return progress_on(console, title, total)

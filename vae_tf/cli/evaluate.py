@@ -23,6 +23,7 @@ from vae_tf.cli.common import (
 )
 from vae_tf.cli.own_parts import PartsOption, load_own_parts
 from vae_tf.cli.tables import assessment_lines, obvious_lines, table
+from vae_tf.processes import signal_code
 from vae_tf.program import command_line, moved_to
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _cross_validate(run: "RunDirectory", folds: int, as_json: bool) -> None:
     if found is None:
         again = command_line("evaluate", run.path, "--folds", folds)
         console.print(f"Stopped. Go on with: {again}", highlight=False, markup=False, soft_wrap=True)
-        raise typer.Exit(1)
+        raise typer.Exit(signal_code())
     emit({"run": str(run.path), **found.to_json()}, as_json, lambda: _show_folds(run.path, found))
 
 

@@ -15,6 +15,7 @@ from vae_tf.parts.known import SLOTS
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
     from vae_tf.parts.describe import PartDescription, SettingDescription
 
@@ -67,16 +68,18 @@ def _list(
 
 def _show(found: "list[PartDescription]") -> None:
     """Print a table a slot, on stdout: it is the result, and long enough to be piped to a pager."""
-    from rich.console import Console
+    from rich.text import Text
 
-    out = Console(highlight=False)
+    from vae_tf.consoles import PeopleConsole
+
+    out = PeopleConsole()
     for slot in SLOTS.values():
         rows = [part for part in found if part.slot == slot.name]
         if rows:
-            out.print(_table(f"[bold]{slot.name}[/] ({slot.key})", rows))
+            out.print(_table(Text.assemble((slot.name, "bold"), f" ({slot.key})"), rows))
 
 
-def _table(title: str, rows: "list[PartDescription]") -> "Table":
+def _table(title: "Text", rows: "list[PartDescription]") -> "Table":
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", title_style="", show_header=False, show_lines=True, expand=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
-_MARKS = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[dim]-[/]"}
+_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("-", "dim")}
 
 
 def check(
@@ -67,14 +67,14 @@ def _show(found: "Mapping[str, Sequence[Finding]]", passed: bool) -> None:
         console.print(_table(name, findings))
     broken = sum(finding.passed is False for findings in found.values() for finding in findings)
     told = "All promises are kept." if passed else f"{broken} {'promise is' if broken == 1 else 'promises are'} broken."
-    console.print(f"[{'green' if passed else 'red'}]{told}[/]")
+    console.print(told, style="green" if passed else "red")
 
 
 def _table(name: str, findings: "Sequence[Finding]") -> "Table":
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("", "promise", "what is wrong, or left out", title=name, title_justify="left")
     for finding in findings:
-        table.add_row(_MARKS[finding.passed], finding.promise, escape(finding.message))
+        table.add_row(Text(*_MARKS[finding.passed]), finding.promise, finding.message)
     return table

@@ -7,6 +7,7 @@ import typer
 
 from vae_tf.cli.common import JsonOption, console, emit
 from vae_tf.errors import UserError
+from vae_tf.escaping import visible
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
@@ -50,12 +51,13 @@ def _show(rows: list[dict[str, Any]], folder: Path) -> None:
         console.print(told, highlight=False, markup=False, soft_wrap=True)
         return
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("run", "dataset", "latent", "epochs", "negative ELBO", "NLL", "KL")
     for row in rows:
         numbers = [f"{row[key]:.2f}" if row.get(key) is not None else "-" for key in ("negative_elbo", "nll", "kl")]
         if "error" in row:
-            table.add_row(row["run"], f"[red]{row['error']}[/]")
+            table.add_row(row["run"], Text(visible(row["error"]), style="red"))
         else:
             table.add_row(row["run"], row["dataset"], row["latent"], str(row["epochs"]), *numbers)
     console.print(table)

@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
 from vae_tf.cli.common import console
+from vae_tf.escaping import visible
 
 if TYPE_CHECKING:
     from vae_tf.tuning.search import SearchSettings, TrialResult
@@ -34,7 +37,9 @@ class Listener:
 
     def begin(self, result: "TrialResult") -> None:
         """Say what is trained now."""
-        self.status.update(f"{self.so_far()}; training {result.trial}-{result.execution}: {_values(result.values)}")
+        self.status.update(
+            Text(visible(f"{self.so_far()}; training {result.trial}-{result.execution}: {_values(result.values)}"))
+        )
 
     def report(self, result: "TrialResult") -> None:
         """Say what a training gave, once."""
@@ -44,14 +49,14 @@ class Listener:
         self.results[key] = result
         label = f"{result.trial}-{result.execution}  {_values(result.values)}  "
         if result.failure:
-            console.print(f"{label}[red]failed:[/] {result.failure}", highlight=False)
+            console.print(Text.assemble(visible(label), ("failed:", "red"), " ", visible(result.failure)))
             return
         score = getattr(result, self.settings.objective)
         scores = [getattr(other, self.settings.objective) for other in self.results.values() if not other.failure]
-        mark = "  [green]best so far[/]" if score <= min(scores) else ""
+        mark = "  best so far" if score <= min(scores) else ""
         stderr, active = getattr(result, f"{self.settings.objective}_stderr"), f"{result.active} of {result.axes} active"
         numbers = f"{self.settings.objective} {score:.2f} ± {stderr:.2f}  {active}  {result.seconds:.0f} s"
-        console.print(f"{label}{numbers}{mark}", highlight=False)
+        console.print(Text.assemble(visible(label), numbers, (mark, "green")))
 
 
 def _values(values: dict[str, Any]) -> str:

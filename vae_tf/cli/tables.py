@@ -7,6 +7,7 @@ from vae_tf.cli.common import numbers_table
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from vae_tf.evaluation.assessment import Assessment
     from vae_tf.evaluation.findings import Finding
@@ -15,14 +16,17 @@ __all__ = ["assessment_lines", "finding_lines", "obvious_lines", "table"]
 
 _NARROW = 17
 """Longest cell of a column that is never wrapped, such as `1.2345 ± 0.0123`."""
-_MARKS = {"good": "[green]✓[/]", "note": "[cyan]•[/]", "warning": "[yellow]![/]"}
+_MARKS = {"good": ("✓", "green"), "note": ("•", "cyan"), "warning": ("!", "yellow")}
 
 
-def assessment_lines(title: str, assessment: "Assessment") -> "Iterator[Table | str]":
+def assessment_lines(title: str, assessment: "Assessment") -> "Iterator[Table | Text]":
     """Give a title, one table a part that was measured, and the findings."""
+    from rich.text import Text
+
+    from vae_tf.escaping import visible
     from vae_tf.evaluation.tables import assessment_tables, convergence_rows
 
-    yield f"[bold]{title}[/]"
+    yield Text(visible(title), style="bold")
     for name, rows in assessment_tables(assessment):
         yield numbers_table(name, rows)
         if name.startswith("Bounds") and assessment.bounds.nll_at:
@@ -30,14 +34,16 @@ def assessment_lines(title: str, assessment: "Assessment") -> "Iterator[Table | 
     yield from finding_lines(assessment.findings)
 
 
-def finding_lines(findings: "Iterable[Finding]") -> Iterator[str]:
-    """Give each finding and its advice as lines with markup."""
-    from rich.markup import escape
+def finding_lines(findings: "Iterable[Finding]") -> "Iterator[Text]":
+    """Give each finding and its advice as lines."""
+    from rich.text import Text
+
+    from vae_tf.escaping import visible
 
     for finding in findings:
-        yield f"{_MARKS[finding.level]} {escape(finding.text)}"
+        yield Text.assemble(_MARKS[finding.level], " ", visible(finding.text))
         if finding.advice:
-            yield f"  [dim]→ {escape(finding.advice)}[/]"
+            yield Text(f"  → {visible(finding.advice)}", style="dim")
 
 
 def obvious_lines(results: Mapping[str, Any]) -> dict[str, str]:

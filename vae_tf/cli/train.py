@@ -20,7 +20,7 @@ from vae_tf.cli.common import (
     quiet_tensorflow,
 )
 from vae_tf.cli.tables import obvious_lines
-from vae_tf.processes import die_with_parent
+from vae_tf.processes import die_with_parent, signal_code
 from vae_tf.program import command_line
 from vae_tf.stopwatch import Stopwatch
 
@@ -104,7 +104,7 @@ def _run(source: ConfigSource, run_dir: Path | None, resume: bool, strategy: str
     if cluster.is_chief:
         _report(trained, as_json)
     elif trained.outcome.interrupted:
-        raise typer.Exit(1)
+        raise typer.Exit(signal_code())
 
 
 def _begun(run_dir: Path | None, source: ConfigSource, cluster: "Cluster") -> "tuple[RunDirectory, RunConfig]":
@@ -120,9 +120,7 @@ def _begun(run_dir: Path | None, source: ConfigSource, cluster: "Cluster") -> "t
 
 def _resumed(run_dir: Path | None, source: ConfigSource) -> "tuple[RunDirectory, RunConfig]":
     """Return the run to go on with and its own configuration, its epochs changed if asked."""
-    given = source.given()
-    epochs = given.pop("training.epochs", None)
-    return start_again(run_dir, epochs, list(given))
+    return start_again(run_dir, **source.said())
 
 
 def _start_tensorflow(strategy: str, cluster: "Cluster") -> "Distribution":
@@ -142,7 +140,7 @@ def _report(trained: "TrainedRun", as_json: bool) -> None:
         again = command_line("train", "--resume", "--run-dir", path)
         told = f"Stopped {trained.stopped}. Go on with: {again}"
         console.print(told, highlight=False, markup=False, soft_wrap=True)
-        raise typer.Exit(1)
+        raise typer.Exit(signal_code())
     emit({"run": path, **results}, as_json, lambda: _show(path, results, trained))
 
 

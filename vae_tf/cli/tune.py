@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from vae_tf.cli.common import (
     ConfigOption,
@@ -24,7 +23,9 @@ from vae_tf.cli.common import (
 )
 from vae_tf.cli.search_progress import Listener
 from vae_tf.cli.search_results import show_search
+from vae_tf.consoles import PeopleConsole
 from vae_tf.errors import UserValueError
+from vae_tf.processes import signal_code
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _run(asked: _Asked, place: _Place, as_json: bool) -> None:
         again = command_line("tune", "--resume", "--output", place.output, "--name", name)
         told = f"Stopped. What is done is kept; go on with: {again}"
         console.print(told, highlight=False, markup=False, soft_wrap=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(signal_code()) from error
     show_search(search, winner, as_json)
 
 
@@ -215,7 +216,7 @@ def _start(search: "SearchDirectory", settings: "SearchSettings") -> None:
         start_search(search, settings)
     names = ", ".join(parameter.name for parameter in settings.space.parameters)
     console.print(
-        f"Searching {names} by {settings.tuner} for the least {settings.objective}. Writing to [bold]{search.path}[/]",
+        f"Searching {names} by {settings.tuner} for the least {settings.objective}. Writing to {search.path}",
         highlight=False,
     )
 
@@ -251,7 +252,7 @@ def _search(search: "SearchDirectory", workers: int, role: str) -> "Winner":
         listener.status.update(listener.so_far())
 
     with listener.status:
-        tuner = open_tuner(search, Console(file=io.StringIO()), listener.begin, listener.report)
+        tuner = open_tuner(search, PeopleConsole(file=io.StringIO()), listener.begin, listener.report)
         listener.total = tuner.num_trainings()
         if role == "chief":
             processes.search_as_chief(tuner, poll)
@@ -275,4 +276,4 @@ def _work(search: "SearchDirectory") -> None:
             raise UserValueError(f"There is no search in {search.path}. Start the chief, with the same --output and --name.")
         time.sleep(1)
     listener = Listener(search.read_settings(), search.read_results())
-    search_here(open_tuner(search, Console(file=io.StringIO()), listener.begin, listener.report, is_worker=True))
+    search_here(open_tuner(search, PeopleConsole(file=io.StringIO()), listener.begin, listener.report, is_worker=True))

@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from vae_tf.errors import UserFileError
+from vae_tf.failures import disk_failure
 
 __all__ = ["read_arrays"]
 
@@ -62,6 +63,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             found = np.load(file, allow_pickle=False)
             return {name: found[name] for name in found.files}
     except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno:
+            raise disk_failure("read", path, error) from error
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise UserFileError(
             f"{path} must be a NumPy archive of plain numbers. Received: {reason}. Write it with numpy.savez(path, x=array)."

@@ -5,18 +5,17 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet
-from rich.console import Console
-from rich.progress import Progress
 
 from vae_tf.artifacts import atomic_directory, read_json, write_json
 from vae_tf.config import DataConfig
+from vae_tf.consoles import PeopleConsole, progress_on
 from vae_tf.data.csv_files import PACKED, Dialect
 from vae_tf.data.mapped import MappedRows, write_rows
 from vae_tf.data.notes import Note, listed
@@ -173,7 +172,9 @@ def _store(files: Sequence[Path], gaps: frozenset[str], source: str, folder: Pat
     if not pieces.num_rows:
         raise UserValueError(f"{source} must have rows of data. Received: a header only.")
     columns = []
-    with _progress(f"Reading {len(pieces.column_names)} columns", len(pieces.column_names) * pieces.num_rows) as advance:
+    with progress_on(
+        PeopleConsole(stderr=True), f"Reading {len(pieces.column_names)} columns", len(pieces.column_names) * pieces.num_rows
+    ) as advance:
         for place, name in enumerate(pieces.column_names):
             columns.append(_store_column(pieces, name, gaps, source, folder / str(place), advance))
     dialect = asdict(pieces.dialect) if pieces.origin else None
@@ -241,9 +242,5 @@ def _digest(*facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-@contextmanager
-def _progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda count: bar.update(task, advance=count)
+def _progress(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    return progress_on(PeopleConsole(stderr=True), title, total)

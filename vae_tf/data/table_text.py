@@ -13,6 +13,7 @@ import numpy as np
 from vae_tf.artifacts import atomic_file
 from vae_tf.data.cells import NewCells, cells
 from vae_tf.data.csv_files import SAMPLE, Dialect, content_of
+from vae_tf.errors import readable
 
 __all__ = ["TextTable", "read_texts", "write_texts"]
 
@@ -82,16 +83,23 @@ def read_texts(path: str | Path, names: Sequence[str] = ()) -> TextTable:
     return TextTable(header, rows[1:] if dialect.has_header else rows, dialect.separator, dialect.decimal_point)
 
 
+class _Lines(io.StringIO):
+    """Ends lines by a newline alone; the writer quotes carriage returns in cells only where they are part of a line's end."""
+
+    def write(self, line: str) -> int:
+        return super().write(line.removesuffix("\r\n") + "\n")
+
+
 def write_texts(table: TextTable, path: str | Path) -> None:
-    """Write a table, atomically; packed by gzip where the file's name ends so.
+    """Write a table, atomically; packed by gzip where the file's name ends so. Cells are written as they are.
 
     Raises:
         UserFileError: the folder cannot be written.
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=table.separator, lineterminator="\n")
+    buffer = _Lines()
+    writer = csv.writer(buffer, delimiter=table.separator, lineterminator="\r\n")
     writer.writerow(table.names)
     writer.writerows(table.rows)
-    content = buffer.getvalue().encode("utf-8")
+    content = readable(buffer.getvalue()).encode("utf-8")
     with atomic_file(path) as temporary:
         temporary.write_bytes(gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content)

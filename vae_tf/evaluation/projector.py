@@ -8,6 +8,7 @@ import numpy as np
 from vae_tf.artifacts import atomic_file, write_text
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
+from vae_tf.escaping import tsv_cell
 from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.pictures import encode_png, to_pixels
 from vae_tf.models.vae import VAE
@@ -39,7 +40,7 @@ def write_projector(vae: VAE, spec: DatasetSpec, x: np.ndarray, labels: np.ndarr
     means = encode_means(vae, x, labels)
     write_text(folder / "latent_means.tsv", "".join("\t".join(f"{v:.5f}" for v in row) + "\n" for row in means))
     texts = label_texts(spec, labels)
-    rows = "".join(f"{' '.join(text.split())}\t{index}\n" for index, text in enumerate(texts))
+    rows = "".join(f"{tsv_cell(text)}\t{index}\n" for index, text in enumerate(texts))
     write_text(folder / "latent_labels.tsv", "label\texample\n" + rows)
     fields = {"tensor_name": "latent means (test)", "tensor_path": "latent_means.tsv", "metadata_path": "latent_labels.tsv"}
     config = "".join(f'  {key}: "{value}"\n' for key, value in fields.items())

@@ -16,6 +16,8 @@ from vae_tf.config_sources import dump_yaml
 from vae_tf.data.account import Account
 from vae_tf.data.pipeline import eval_batches, gather_examples
 from vae_tf.data.value_tables import cell_text
+from vae_tf.errors import UserFileError
+from vae_tf.escaping import html_value
 from vae_tf.evaluation import figures, pictures
 from vae_tf.evaluation.assessment import Assessment, AssessmentSettings, Progress, Subject
 from vae_tf.evaluation.calibration import measure_calibration
@@ -69,7 +71,9 @@ def render_report(runs: Sequence[ReportedRun], settings: AssessmentSettings, pro
     for reported, comparison in zip(runs, comparisons, strict=True):
         with progress(f"Drawing {reported.subject.name}", None):
             sections.append(_section(reported, comparison, settings))
-    environment = Environment(loader=PackageLoader("vae_tf.evaluation"), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=PackageLoader("vae_tf.evaluation"), autoescape=True, undefined=StrictUndefined, finalize=html_value
+    )
     template = environment.get_template("report.html.jinja")
     names = [comparison.name for comparison in comparisons]
     return template.render(
@@ -290,7 +294,10 @@ def _environment(run: RunDirectory) -> list[tuple[str, str]]:
     """Return the record of the machine that trained, flat."""
     if not run.environment_file.exists():
         return []
-    found = read_json(run.environment_file)
+    try:
+        found = read_json(run.environment_file)
+    except UserFileError as error:  # what the machine was costs no report
+        return [(run.environment_file.name, str(error))]
     packages = found.pop("packages", {})
     command = {"command": " ".join(found.pop("command", []))}
     return [(name, str(value)) for name, value in {**found, **command, **packages}.items()]

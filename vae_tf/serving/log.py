@@ -7,6 +7,8 @@ from datetime import datetime, timezone
 
 import orjson
 
+from vae_tf.escaping import json_ready
+
 __all__ = ["LOG", "log_event", "log_to_stderr"]
 
 LOG = logging.getLogger("vae_tf.serving")
@@ -14,7 +16,7 @@ LOG = logging.getLogger("vae_tf.serving")
 
 def log_event(event: str, **fields: object) -> None:
     """Log one line of JSON."""
-    LOG.info(orjson.dumps({"event": event, **fields}, default=_as_text).decode())
+    LOG.info(orjson.dumps(json_ready({"event": event, **fields}), default=_as_text).decode())
 
 
 def _as_text(value: object) -> object:
@@ -39,4 +41,4 @@ class _JsonLines(logging.Formatter):
         if message.startswith("{"):
             return f'{{"time":"{moment}",{message[1:]}'
         trace = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
-        return json.dumps({"time": moment, "event": "error", "message": message, **trace})
+        return json.dumps(json_ready({"time": moment, "event": "error", "message": message, **trace}))

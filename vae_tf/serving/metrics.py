@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from vae_tf.escaping import prometheus_label
 from vae_tf.serving.codes import Code
 
 __all__ = ["METRICS_PATH", "Metrics"]
@@ -48,10 +49,6 @@ class Metrics:
             for sample in family.samples:
                 if not sample.name.endswith("_created"):
                     name = sample.name.removesuffix("_total")
-                    labels = ",".join(f'{key}="{_escaped(value)}"' for key, value in sample.labels.items())
+                    labels = ",".join(f'{key}="{prometheus_label(value)}"' for key, value in sample.labels.items())
                     lines.append(f"{name}{{{labels}}} {sample.value:.17g}")
         return ("\n".join(lines) + "\n").encode()
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

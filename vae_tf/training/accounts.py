@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from vae_tf.data.account import Account
 from vae_tf.data.value_tables import ValueTable, cell_text
+from vae_tf.escaping import visible
 from vae_tf.parts.choices import Choice
 
 __all__ = ["account_lines", "choices_table", "columns_table"]
@@ -15,8 +16,8 @@ __all__ = ["account_lines", "choices_table", "columns_table"]
 _MOST_COLUMNS, _MOST_ROWS = 40, 16
 
 
-def account_lines(account: Account) -> Iterator[Table | str]:
-    """Give an account as lines with markup and tables; of long tables the first rows, and how many there are.
+def account_lines(account: Account) -> Iterator[Table | Text]:
+    """Give an account as lines and tables; of long tables the first rows, and how many there are.
 
     Args:
         account: of data.
@@ -26,14 +27,14 @@ def account_lines(account: Account) -> Iterator[Table | str]:
         >>> notes = (Note("All is well."), Note("Not all.", is_warning=True))
         >>> for line in account_lines(Account("toy", "rows of numbers", (2,), {"train": 3}, notes)):
         ...     print(line)
-        [bold]toy 2, rows of numbers: 3 train[/]
+        toy 2, rows of numbers: 3 train
         All is well.
-        [yellow]Warning:[/] Not all.
+        Warning: Not all.
     """
     if account.headline:
-        yield f"[bold]{escape(account.headline)}[/]"
+        yield Text(visible(account.headline), "bold")
     for note in account.notes:
-        yield f"[yellow]Warning:[/] {escape(note.text)}" if note.is_warning else escape(note.text)
+        yield Text.assemble(*([("Warning: ", "yellow")] if note.is_warning else []), visible(note.text))
     if account.columns:
         yield columns_table(account)
     yield from map(_value_table, account.values)
@@ -67,5 +68,5 @@ def _table(title: str, headings: Sequence[str], rows: Sequence[tuple[str, ...]],
     for heading in headings:
         table.add_column(heading, no_wrap=heading == kept)
     for row in rows[:most]:
-        table.add_row(*map(escape, row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     return table

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from vae_tf.artifacts import RunDirectory
 from vae_tf.errors import UserError
 from vae_tf.objectives.metrics import TermMean
+from vae_tf.processes import note_signal
 from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.plan import Plan
@@ -189,6 +190,7 @@ class GracefulStop(keras.callbacks.Callback):
             self._before = {}
 
     def _request(self, number: int, frame: Any) -> None:
+        note_signal(number)
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True

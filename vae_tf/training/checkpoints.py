@@ -2,6 +2,8 @@
 
 import json
 import re
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from vae_tf.artifacts import sync_file, write_arrays
-from vae_tf.errors import UserFileError
+from vae_tf.errors import DamagedFileError, UserFileError
+from vae_tf.failures import disk_failure, system_reason, writing
 
 __all__ = ["CheckpointStore", "TrainingState"]
 
@@ -96,12 +99,13 @@ class CheckpointStore:
 
     def settle(self, state: TrainingState) -> None:
         """Wait until what was written is on the disk, then remove files that are no longer needed."""
-        sync_file(self.path(state.epoch))
-        epochs = self.epochs()
-        keep = {*[epoch for epoch in epochs if epoch <= state.epoch][-2:], state.best_epoch}
-        for epoch in epochs:
-            if epoch not in keep:
-                self.path(epoch).unlink(missing_ok=True)
+        with writing(self.path(state.epoch)):
+            sync_file(self.path(state.epoch))
+            epochs = self.epochs()
+            keep = {*[epoch for epoch in epochs if epoch <= state.epoch][-2:], state.best_epoch}
+            for epoch in epochs:
+                if epoch not in keep:
+                    self.path(epoch).unlink(missing_ok=True)
 
     def restore(self, model: Any, epoch: int | None = None, with_optimizer: bool = True) -> TrainingState:
         """Set a model's variables from a checkpoint.
@@ -115,7 +119,8 @@ class CheckpointStore:
             The state that was saved with it.
 
         Raises:
-            UserFileError: there is no checkpoint, it is damaged, or it is of another architecture.
+            UserFileError: there is no checkpoint, it cannot be read, or it is of another architecture.
+            DamagedFileError: it is damaged.
         """
         epoch = self._newest() if epoch is None else epoch
         state, shapes, arrays = self._read(epoch)
@@ -130,9 +135,22 @@ class CheckpointStore:
         """Return the newest checkpoint's state.
 
         Raises:
-            UserFileError: there is no checkpoint, or it is damaged.
+            UserFileError: there is no checkpoint, or it cannot be read.
+            DamagedFileError: it is damaged.
         """
         return self._read(self._newest(), with_arrays=False)[0]
+
+    def check(self) -> bool:
+        """Return whether there is a checkpoint, after reading the newest one through.
+
+        Raises:
+            UserFileError: it cannot be read.
+            DamagedFileError: it is damaged.
+        """
+        epochs = self.epochs()
+        if epochs:
+            self._read(epochs[-1])
+        return bool(epochs)
 
     def _newest(self) -> int:
         epochs = self.epochs()
@@ -156,9 +174,28 @@ class CheckpointStore:
         except FileNotFoundError as error:
             raise UserFileError(f"{path} is missing.") from error
         except Exception as error:  # zip, zlib, NumPy and JSON have each an error of their own for a damaged file
-            raise UserFileError(
-                f"{path} is damaged ({type(error).__name__}). Delete it: --resume then goes on from the epoch before."
-            ) from error
+            if system_reason(error) is not None:
+                raise disk_failure("read", path, error) from error
+            if isinstance(error, MemoryError) and _is_whole(path):
+                raise
+            raise DamagedFileError(f"{path} is damaged ({type(error).__name__}). {self._way_round(epoch)}") from error
+
+    def _way_round(self, epoch: int) -> str:
+        """Say what can be done without an epoch's file."""
+        others = [other for other in self.epochs() if other < epoch]
+        if not others:
+            return "Put it back from a copy. There is no earlier one: without it this training begins anew, in another folder."
+        newest = f"epoch {others[-1]} is then the newest, and --resume goes on from there"
+        return f"Put it back from a copy, or move it out of the folder: {newest}."
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether an archive holds what was written, by its own checksums."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError):
+        return False
 
 
 def _variables(model: Any, with_optimizer: bool = True) -> list[Any]:

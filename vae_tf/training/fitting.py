@@ -14,6 +14,7 @@ from rich.console import Console
 from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
+from vae_tf.consoles import warn_on
 from vae_tf.data.pipeline import Dataset, Examples, eval_batches, gather_examples, train_batches
 from vae_tf.data.splits import Share
 from vae_tf.errors import UserFileError
@@ -148,6 +149,8 @@ def _train_locked(job: _Job, resume: bool, own: Sequence[keras.callbacks.Callbac
             job.run.write_metrics([line for line in job.run.read_metrics() if line["epoch"] <= state.epoch])
     checkpointing = Checkpointing(store, state, plan, job.is_chief, job.stopwatch)
     stop, viewer = GracefulStop(job.distribution.any), Viewer(vae)
+    if goes_on and job.is_chief:
+        _tell_where(job, state, plan, checkpointing.is_out_of_patience())
     if state.epoch < plan.epochs and not checkpointing.is_out_of_patience():
         _fit(job, viewer, plan, checkpointing, stop, own)
     if job.distribution.num_replicas > 1:  # what follows is for one process: a model of its own
@@ -157,6 +160,18 @@ def _train_locked(job: _Job, resume: bool, own: Sequence[keras.callbacks.Callbac
         store.restore(vae, checkpointing.state.selected(config.training.select), with_optimizer=False)
     interrupted = stop.requested and checkpointing.state.epoch < plan.epochs
     return TrainingOutcome(vae, checkpointing.state, interrupted, time.perf_counter() - started, job.stopwatch, viewer)
+
+
+def _tell_where(job: _Job, state: TrainingState, plan: Plan, is_out_of_patience: bool) -> None:
+    """Say where a resumed training stands."""
+    if state.epoch >= plan.epochs or is_out_of_patience:
+        told = f"The run is complete: {plan.unit} {state.epoch} of {plan.epochs} is done. Its numbers are measured again."
+    else:
+        told = f"Going on after {plan.unit} {state.epoch} of {plan.epochs}."
+    job.console.print(told, highlight=False, markup=False, soft_wrap=True)
+    if state.epoch not in {line["epoch"] for line in job.run.read_metrics()}:
+        told = f"{job.run.metrics_file} lacks {plan.unit} {state.epoch}, of which there is a checkpoint: lines were lost."
+        warn_on(job.console, f"{told} Curves have a gap there; the model does not.")
 
 
 def _fit(

@@ -12,12 +12,13 @@ from typing import Any
 from pydantic import ValidationError
 from rich.console import Console
 
-from vae_tf.artifacts import RunDirectory, atomic_file, read_json, write_json
+from vae_tf.artifacts import RunDirectory, atomic_file, read_record, write_json, write_record
 from vae_tf.config import RunConfig, check_path
+from vae_tf.consoles import PeopleConsole
 from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset, eval_batches, gather_examples
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.errors import DamagedFileError, UserFileError, UserValueError
 from vae_tf.evaluation.bounds import BoundEstimates, ExampleBounds
 from vae_tf.evaluation.curve import read_curve
 from vae_tf.evaluation.obvious import ObviousSettings, measure_obvious
@@ -26,6 +27,7 @@ from vae_tf.evaluation.projector import write_projector
 from vae_tf.evaluation.viewer import Viewer
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
+from vae_tf.program import command_line
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
@@ -82,7 +84,7 @@ def record(run: RunDirectory, spec: DatasetSpec, resume: bool) -> None:
     """Write what the data and the machine are; a resumed run must find the data it was started with."""
     if resume and run.dataset_file.exists():
         check_same_data(run, spec)
-    write_json(run.dataset_file, spec.model_dump(mode="json"))
+    write_record(run.dataset_file, spec.model_dump(mode="json"))
     write_json(run.environment_file, describe_environment())
 
 
@@ -117,15 +119,18 @@ def read_spec(run: RunDirectory) -> DatasetSpec:
     """Return the description of the data that a run was trained on.
 
     Raises:
-        UserFileError: the file is missing or damaged.
+        UserFileError: the file is missing, or cannot be read.
+        DamagedFileError: it is damaged.
     """
+    again = command_line("train", "--resume", "--run-dir", run.path)
+    remedy = f"Put it back from a copy, or move it away: `{again}` then writes it anew from the same data."
     try:
-        recorded = read_json(run.dataset_file)
+        recorded = read_record(run.dataset_file, remedy)
         if recorded.get("columns") and "missing" not in recorded:  # written before it was kept there
             recorded["missing"] = run.read_config().data.missing
         return DatasetSpec.model_validate(recorded)
     except ValidationError as error:
-        raise UserFileError(f"{run.dataset_file} is damaged: {error.errors()[0]['msg']}.") from error
+        raise DamagedFileError(f"{run.dataset_file} is damaged: {error.errors()[0]['msg']}. {remedy}") from error
 
 
 def describe_environment() -> dict[str, Any]:
@@ -166,7 +171,7 @@ def finish_run(
         batches = eval_batches(dataset, "test", settings.batch_size)
         bounds = viewer.bounds.per_example(batches, settings.num_samples, seed)
     with phase("pictures"):
-        _show_model(viewer, config, dataset, run, console or Console(stderr=True))
+        _show_model(viewer, config, dataset, run, console or PeopleConsole(stderr=True))
     records = () if config.data.train_on_validation else run.read_metrics()  # that split tells nothing if it was trained on
     with phase("plain_models"):
         obvious = _obvious(vae, config, dataset, bounds, records)
@@ -182,7 +187,7 @@ def finish_run(
         "obvious": obvious,
         "timing": outcome.stopwatch.read(),
     }
-    write_json(run.results_file, results)
+    write_record(run.results_file, results)
     return results
 
 

@@ -7,15 +7,17 @@ from typing import Any
 
 import keras
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from vae_tf.artifacts import RunDirectory, write_json
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
+from vae_tf.consoles import warn_on
 from vae_tf.data.account import Account
 from vae_tf.data.loading import load_dataset
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
+from vae_tf.escaping import visible
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
 from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious
 from vae_tf.evaluation.obvious import read_obvious
@@ -133,7 +135,7 @@ def _measure(
         found += diagnose_curve(replace(curve, advice=curve.advice.replace(AGAIN, again)))
     for finding in [*found, *behind]:
         if finding.level == "warning":
-            _warn(console, f"{finding.text} {finding.advice}".strip())
+            warn_on(console, f"{finding.text} {finding.advice}".strip())
     return results
 
 
@@ -147,7 +149,7 @@ def _load(
         before its first step.
     """
     started = time.perf_counter()
-    goes_on = begun is not None and bool(CheckpointStore(begun.checkpoints).epochs())
+    goes_on = begun is not None and CheckpointStore(begun.checkpoints).check()
     with stopwatch.phase("read"):
         if begun and begun.dataset_file.exists():
             dataset = as_recorded(begun, load_dataset(config.data, read_spec(begun)))
@@ -164,7 +166,7 @@ def _load(
         account = Account.of(dataset, config.data, noticed)
     late = unfinished_schedules(config, plan_of(config.training, dataset.spec.num_train).total)
     for message in (*noticed, *late, *_homeless(config)):
-        _warn(console, message)
+        warn_on(console, message)
     return dataset, config, account, choices, check_start(config, dataset, distribution, console, goes_on)
 
 
@@ -181,15 +183,8 @@ def _homeless(config: RunConfig) -> Iterator[str]:
 
 def _announce(config: RunConfig, account: Account, run: RunDirectory, console: Console) -> None:
     blocks = " + ".join(str(block.name) for block in config.model.latents)
-    console.print(
-        f"[bold]{escape(account.headline)}[/]. {config.model.network.kind}, {blocks}, {config.model.likelihood.kind}. "
-        f"Writing to [bold]{escape(str(run.path))}[/]",
-        highlight=False,
-    )
+    how = f". {config.model.network.kind}, {visible(blocks)}, {config.model.likelihood.kind}. Writing to "
+    console.print(Text.assemble((visible(account.headline), "bold"), how, (visible(run.path), "bold")), highlight=False)
     for note in account.notes:
         if not note.is_warning:
             console.print(note.text, markup=False, highlight=False)
-
-
-def _warn(console: Console, message: str) -> None:
-    console.print(f"[yellow]Warning:[/] {escape(message)}", highlight=False)

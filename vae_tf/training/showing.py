@@ -7,9 +7,9 @@ from typing import Any
 import keras
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from vae_tf.consoles import warn_on
 from vae_tf.stopwatch import PHASES, REST, WHOLE, Stopwatch
 
 __all__ = ["Shown", "only_shown", "timing_table"]
@@ -32,9 +32,9 @@ def only_shown(what: str, console: Console) -> Iterator[None]:
 
 
 def _tell(what: str, error: Exception, console: Console) -> None:
-    reason = escape(" ".join(f"{type(error).__name__}: {error}".split()))
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
     with contextlib.suppress(Exception):  # the console may be what failed
-        console.print(f"[yellow]Warning:[/] {what} failed, the training goes on: {reason}", highlight=False)
+        warn_on(console, f"{what} failed, the training goes on: {reason}")
 
 
 def timing_table(timing: Mapping[str, float]) -> Table:

@@ -8,6 +8,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from vae_tf.config_sources import dump_yaml
+from vae_tf.escaping import html_value
 from vae_tf.evaluation.figures import PALETTE, styled, to_svg
 from vae_tf.evaluation.findings import Finding
 from vae_tf.program import command_line
@@ -200,7 +201,7 @@ def render_search(search: SearchDirectory) -> str:
     config = search.trial_run(ranked[0].trial, 1).read_config()
     failures = [(f"{result.trial}-{result.execution}", result.failure) for result in search.read_results() if result.failure]
     loader = ChoiceLoader([PackageLoader("vae_tf.tuning"), PackageLoader("vae_tf.evaluation")])
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, finalize=html_value)
     return environment.get_template("search.html.jinja").render(
         title=f"Search {search.path.resolve().name}",
         lead=f"{settings.space.description or 'A search'} {_count(ranked, failures)} on {config.data.dataset}, proposed by "

@@ -1,0 +1,196 @@
+"""Files: written whole or not at all, read with a word on what is wrong.
+
+Nothing here imports TensorFlow.
+"""
+
+import errno
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vae_tf.checksums import check_record, summed_record
+from vae_tf.errors import DamagedFileError, UserFileError
+from vae_tf.escaping import json_ready
+from vae_tf.failures import disk_failure, writing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = [
+    "atomic_directory",
+    "atomic_file",
+    "read_json",
+    "read_record",
+    "sync_file",
+    "write_arrays",
+    "write_json",
+    "write_record",
+    "write_text",
+]
+
+_MOST_LETTERS = 40
+"""Of a file's name, that are in the name of what it is written to: the system takes no longer name than the file's."""
+_AT_ONCE = 2**24
+"""Bytes up to which an archive is put together in memory: a disk takes one piece sooner than a hundred."""
+
+
+@contextmanager
+def atomic_file(path: str | Path, synced: bool = True) -> Iterator[Path]:
+    """Give a temporary path beside `path`, and rename it to `path` when the block ends without an error.
+
+    A reader sees the old file or the new one, never a part; a process killed at any moment leaves the old one.
+
+    Args:
+        path: of the file.
+        synced: whether it outlives a loss of power too; else that is left to `sync_file`.
+
+    Raises:
+        UserFileError: the file cannot be written, for a reason that the message says; what was there is as it was.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with atomic_file(folder / "a.txt") as temporary:
+        ...     _ = temporary.write_text("whole")
+        >>> (folder / "a.txt").read_text(), len(list(folder.iterdir()))
+        ('whole', 1)
+    """
+    path = Path(path)
+    with _folder_of(path):
+        with writing(path):
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            handle, name = tempfile.mkstemp(prefix=f".{path.stem[:_MOST_LETTERS]}-", suffix=path.suffix, dir=path.parent)
+            os.close(handle)
+        temporary = Path(name)
+        try:
+            with writing(path, temporary):
+                yield temporary
+                if synced:
+                    sync_file(temporary)
+                temporary.chmod(0o644)
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _folder_of(path: Path) -> Iterator[None]:
+    """Make the folder of a file; it is gone again if nothing comes to be in it."""
+    folder = path.parent
+    made = list(takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
+    try:
+        with writing(path):
+            if folder.exists() and not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+            folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        with suppress(OSError):  # something is in it
+            for one in made:
+                one.rmdir()
+
+
+@contextmanager
+def atomic_directory(path: str | Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`, and rename it to `path` when the block ends without an error.
+
+    The temporary name starts with a dot and is no number, so that a server watching the parent ignores it.
+
+    Raises:
+        UserFileError: the parent cannot be written, or `path` exists and is not empty.
+    """
+    path = Path(path)
+    with _folder_of(path):
+        with writing(path):
+            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:_MOST_LETTERS]}-", suffix=".partial", dir=path.parent))
+        try:
+            with writing(path, temporary):
+                yield temporary
+                for item in temporary.rglob("*"):
+                    if item.is_file():
+                        sync_file(item)
+                temporary.chmod(0o755)
+                temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file atomically."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a JSON file atomically."""
+    write_text(path, json.dumps(json_ready(value), indent=2) + "\n")
+
+
+def write_record(path: str | Path, record: dict[str, Any]) -> None:
+    """Write a JSON object with its checksum, atomically; see `vae_tf.checksums`."""
+    write_json(path, summed_record(json_ready(record)))
+
+
+def write_arrays(path: str | Path, arrays: "dict[str, np.ndarray[Any, Any]]", synced: bool = True) -> None:
+    """Write arrays as an npz file atomically; see `atomic_file`."""
+    import numpy as np
+
+    with atomic_file(path, synced) as temporary:
+        if sum(array.nbytes for array in arrays.values()) > _AT_ONCE:
+            np.savez(temporary, allow_pickle=False, **arrays)
+            return
+        packed = io.BytesIO()
+        np.savez(packed, allow_pickle=False, **arrays)
+        temporary.write_bytes(packed.getbuffer())
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserFileError: it is missing, or cannot be read.
+        DamagedFileError: it is damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise UserFileError(f"{path} is missing.") from error
+    except OSError as error:
+        raise disk_failure("read", path, error) from error
+    except (ValueError, RecursionError) as error:
+        raise DamagedFileError(f"{path} is damaged: {error}.") from error
+
+
+def read_record(path: str | Path, remedy: str = "") -> dict[str, Any]:
+    """Read what `write_record` wrote, also before there were checksums.
+
+    Args:
+        path: of the file.
+        remedy: a sentence that says what can be done where it is damaged.
+
+    Raises:
+        UserFileError: it is missing, or cannot be read.
+        DamagedFileError: it is damaged.
+    """
+    try:
+        record, is_whole = check_record(read_json(path))
+    except DamagedFileError as error:
+        raise DamagedFileError(f"{error} {remedy}".strip()) from error
+    if not isinstance(record, dict):
+        raise DamagedFileError(f"{path} is damaged: it holds no JSON object. {remedy}".strip())
+    if not is_whole:
+        raise DamagedFileError(f"{path} is damaged: it does not agree with its checksum. {remedy}".strip())
+    return record
