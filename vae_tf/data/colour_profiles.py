@@ -33,6 +33,9 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
     Args:
         image: with a profile that `profile_of` names.
+
+    Raises:
+        ValueError: the profile does not fit.
     """
     mode = _plain_mode(image.mode)
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None

@@ -102,6 +102,7 @@ if TYPE_CHECKING:
         clustering_accuracy,
         measure_representation,
     )
+    from vae_tf.evaluation.row_scores import SCORE_SAMPLES, RowScorer
     from vae_tf.evaluation.table_page import TablePage, make_table_page
     from vae_tf.evaluation.viewer import View, Viewer
 
@@ -109,6 +110,7 @@ __all__ = [
     "ACTIVE_VARIANCE",
     "PALETTE",
     "PARTS",
+    "SCORE_SAMPLES",
     "AskedRows",
     "Assessment",
     "AssessmentSettings",
@@ -146,6 +148,7 @@ __all__ = [
     "ObviousComparison",
     "ReportedRun",
     "Representation",
+    "RowScorer",
     "Scores",
     "Stage",
     "Subject",
@@ -277,6 +280,7 @@ _MODULES = {
         ),
         "projector": "label_texts write_projector",
         "report": "ReportedRun render_report",
+        "row_scores": "RowScorer SCORE_SAMPLES",
         "representation": "Clustering LabelledExamples Representation clustering_accuracy measure_representation",
         "table_page": "TablePage make_table_page",
         "viewer": "View Viewer",

@@ -230,7 +230,12 @@ class Client:
         return f"{signature}_text" in self.signatures()
 
     def of_images(self, signature: str, x: Images, *outputs: str) -> dict[str, np.ndarray]:
-        """Run `reconstruct`, `encode` or `score` in its form for what x is: files, bytes, texts or numbers."""
+        """Run `reconstruct`, `encode` or `score` in its form for what x is: files, bytes, texts or numbers.
+
+        Raises:
+            UserValueError: x is no list, or a value does not fit.
+            UserFileError: a file cannot be read.
+        """
         if isinstance(x, (str, bytes, Path)):
             raise UserValueError("Give a list of images or texts, even of one.")
         if (texts := _as_texts(x)) is not None and self._takes_texts(signature):
