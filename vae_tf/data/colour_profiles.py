@@ -35,7 +35,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
         image: with a profile that `profile_of` names.
 
     Raises:
-        ValueError: the profile has no way to sRGB.
+        ValueError: the profile does not fit.
     """
     mode = _plain_mode(image.mode)
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None

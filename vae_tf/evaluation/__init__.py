@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         styled,
         to_svg,
     )
-    from vae_tf.evaluation.filled_tables import FilledTables, Filling, Gaps, fill_table, find_gaps
+    from vae_tf.evaluation.filled_tables import Filling, Gaps, fill_table, find_gaps
     from vae_tf.evaluation.findings import (
         Finding,
         collapse_findings,
@@ -102,7 +102,7 @@ if TYPE_CHECKING:
         clustering_accuracy,
         measure_representation,
     )
-    from vae_tf.evaluation.row_scores import RowScorer
+    from vae_tf.evaluation.row_scores import SCORE_SAMPLES, RowScorer
     from vae_tf.evaluation.table_page import TablePage, make_table_page
     from vae_tf.evaluation.viewer import View, Viewer
 
@@ -110,6 +110,7 @@ __all__ = [
     "ACTIVE_VARIANCE",
     "PALETTE",
     "PARTS",
+    "SCORE_SAMPLES",
     "AskedRows",
     "Assessment",
     "AssessmentSettings",
@@ -128,7 +129,6 @@ __all__ = [
     "ExampleBounds",
     "FeatureSpace",
     "Filled",
-    "FilledTables",
     "Filling",
     "Finding",
     "Gaps",
@@ -253,7 +253,7 @@ _MODULES = {
             "PALETTE calibration_figure convergence_figure factor_figure figure_with_pictures hole_figure "
             "kl_figure learning_figure save_figure scatter_figure score_figure styled to_svg"
         ),
-        "filled_tables": "FilledTables Filling Gaps fill_table find_gaps",
+        "filled_tables": "Filling Gaps fill_table find_gaps",
         "findings": (
             "Finding collapse_findings collapsed_blocks diagnose_bounds diagnose_curve diagnose_generation diagnose_latent"
         ),
@@ -280,8 +280,8 @@ _MODULES = {
         ),
         "projector": "label_texts write_projector",
         "report": "ReportedRun render_report",
+        "row_scores": "RowScorer SCORE_SAMPLES",
         "representation": "Clustering LabelledExamples Representation clustering_accuracy measure_representation",
-        "row_scores": "RowScorer",
         "table_page": "TablePage make_table_page",
         "viewer": "View Viewer",
     }.items()

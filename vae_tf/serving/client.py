@@ -233,7 +233,8 @@ class Client:
         """Run `reconstruct`, `encode` or `score` in its form for what x is: files, bytes, texts or numbers.
 
         Raises:
-            UserValueError: x is one text or file and no list.
+            UserValueError: x is no list, or a value does not fit.
+            UserFileError: a file cannot be read.
         """
         if isinstance(x, (str, bytes, Path)):
             raise UserValueError("Give a list of images or texts, even of one.")
