@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         styled,
         to_svg,
     )
-    from vae_tf.evaluation.filled_tables import Filling, Gaps, fill_table, find_gaps
+    from vae_tf.evaluation.filled_tables import FilledTables, Filling, Gaps, fill_table, find_gaps
     from vae_tf.evaluation.findings import (
         Finding,
         collapse_findings,
@@ -129,6 +129,7 @@ __all__ = [
     "ExampleBounds",
     "FeatureSpace",
     "Filled",
+    "FilledTables",
     "Filling",
     "Finding",
     "Gaps",
@@ -253,7 +254,7 @@ _MODULES = {
             "PALETTE calibration_figure convergence_figure factor_figure figure_with_pictures hole_figure "
             "kl_figure learning_figure save_figure scatter_figure score_figure styled to_svg"
         ),
-        "filled_tables": "Filling Gaps fill_table find_gaps",
+        "filled_tables": "FilledTables Filling Gaps fill_table find_gaps",
         "findings": (
             "Finding collapse_findings collapsed_blocks diagnose_bounds diagnose_curve diagnose_generation diagnose_latent"
         ),
