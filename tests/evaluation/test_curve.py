@@ -54,6 +54,14 @@ def test_one_whose_rate_has_ended_is_to_be_trained_anew():
     assert read_curve(records).advice == "Train anew with --epochs 80: the learning rate has come to its end."
 
 
+def test_one_that_got_better_to_the_end_of_its_budget_may_be_trained_for_longer():
+    falling = SETTLED - 1.5 * np.sin(EPOCHS / 40 * np.pi / 2)  # as along half a cosine: flat at the end
+    done, ended = read_curve(_records(*CURVES["done"])), read_curve(_records(SETTLED, falling))
+    assert done.name == ended.name == "done"
+    assert done.text.endswith("and got no better.")
+    assert ended.text.endswith("of 400, to the end of the budget: a longer training (--epochs 80) may do better.")
+
+
 def test_a_warm_up_that_was_not_over_is_told():
     records = _records(*CURVES["unfinished"], kl_weight_gaussian=0.4)
     assert "The KL weight had come to 0.4 only." in read_curve(records).text

@@ -26,6 +26,7 @@ _CLEAR = 8.0
 _LATE = 0.9
 """Share of the training after which a best epoch is no sign of overfitting."""
 _STANDARD_ERRORS = 3.0
+_LONGER = "a longer training (--epochs {})"
 _ENDED = 0.1
 """Share of its greatest value below which a learning rate has come to its end."""
 
@@ -93,8 +94,10 @@ def read_curve(records: Sequence[Mapping[str, Any]]) -> CurveVerdict:
             "A smaller network (model.network.widths), model.network.dropout or training.weight_decay may do better; more data "
             "will.",
         )
-    text = f"Done: validation was best at step {_step(looks[best])} of {_step(looks[-1])} and got no better."
-    return CurveVerdict("done", text)
+    text = f"Done: validation was best at step {_step(looks[best])} of {_step(looks[-1])}"
+    if epochs[best] >= _LATE * epochs[-1] and _fell(values, jump, noticed):
+        return CurveVerdict("done", f"{text}, to the end of the budget: {_LONGER.format(2 * int(epochs[-1]))} may do better.")
+    return CurveVerdict("done", f"{text} and got no better.")
 
 
 def _overfitted(best: Mapping[str, Any], rise: float) -> str:
@@ -132,6 +135,14 @@ def _fall(epochs: np.ndarray, values: np.ndarray, noticed: float) -> float:
     span = epochs[-1] - epochs[start]
     is_sure = -line.slope > _STANDARD_ERRORS * line.stderr and -line.slope * span > 2 * noticed
     return float(-line.slope) if is_sure and values[-2:].min() <= values[:-2].min() else 0.0
+
+
+def _fell(values: np.ndarray, jump: float, noticed: float) -> bool:
+    """Return whether validation is lower in its last quarter than in the one before, by more than scatter."""
+    num = len(values) - _tail(values)
+    before, last = values[-2 * num : -num], values[-num:]
+    fall = float(before.mean() - last.mean()) if len(before) else 0.0
+    return fall > max(noticed, _STANDARD_ERRORS * jump * np.sqrt(2.0 / num))
 
 
 def _warm_up(last: Mapping[str, Any]) -> str:
