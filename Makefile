@@ -3,21 +3,26 @@
 # make lint    format, lint and types
 # make beam    an environment with Apache Beam, for score and encode --engine beam
 # make bench   this toolkit beside others (bench-peers installs those; bench-quick: a few small cases; bench-first-run: plain models)
-# make lock    pin the tested versions again (needs network)
+# make sbom    what is installed, as CycloneDX (make audit: what is known to be wrong with it, needs network)
+# make lock    pin the tested versions again, with hashes (needs network)
 
 # The first of these that is Python 3.10 to 3.13; override with `make PYTHON=/path/to/python train`.
 CANDIDATES := python3.12 python3.11 python3.13 python3.10 python3 python
 IS_FIT := import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := .venv-audit
+SBOM_VERSION := 7.5.0
+AUDIT_VERSION := 2.10.1
+COMPILE := pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.10 --no-header --no-annotate
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: train test lint beam bench bench-quick bench-first-run bench-peers lock clean help
+.PHONY: train test lint beam bench bench-quick bench-first-run bench-peers sbom audit lock clean help
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile | head -6
+	@sed -n 's/^# //p' Makefile | head -7
 
 train: $(VENV)/.runtime
 	$(BIN)/python run.py train $(ARGS)
@@ -27,7 +32,7 @@ test: $(VENV)/.development
 
 beam: | $(BIN)/python
 	@test -x .venv-beam/bin/python || $(BIN)/python -m venv .venv-beam
-	.venv-beam/bin/python -m pip install --quiet -r requirements-beam.lock
+	.venv-beam/bin/python -m pip install --quiet --require-hashes -r requirements-beam.lock
 
 lint: $(VENV)/.development
 	$(BIN)/ruff format --check .
@@ -45,12 +50,12 @@ $(BIN)/python:
 # A stamp holds what was installed: installing again happens only when the pinned set changes.
 $(VENV)/.runtime: requirements.lock | $(BIN)/python
 	@echo "Installing the pinned requirements (once, about 700 MB; takes a few minutes)"
-	$(BIN)/python -m pip install --quiet -r requirements.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/.development: requirements-dev.lock | $(BIN)/python
 	@echo "Installing the pinned development requirements (once; takes a few minutes)"
-	$(BIN)/python -m pip install --quiet -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
 bench: $(VENV)/.development
@@ -69,10 +74,23 @@ bench-peers: | $(BIN)/python
 
 lock:
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate requirements.txt -o requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate requirements-dev.txt \
-	  -c requirements.lock -o requirements-dev.lock
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --no-header --no-annotate requirements-beam.txt -o requirements-beam.lock
+	$(BIN)/uv $(COMPILE) requirements.txt -o requirements.lock
+	$(BIN)/uv $(COMPILE) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv $(COMPILE) requirements-beam.txt -o requirements-beam.lock
+
+# What is installed, as a CycloneDX file; and what is known to be wrong with it, as far as the database of PyPI can be reached.
+sbom: $(TOOLS)/.installed
+	$(TOOLS)/bin/cyclonedx-py requirements requirements.lock --output-reproducible --of JSON -o sbom.json
+	@echo "sbom.json"
+
+audit: $(TOOLS)/.installed
+	@$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock || { \
+	  echo "Either something is known (a table above), or the database could not be asked (then nothing is known): ask again with a network." >&2; exit 1; }
+
+$(TOOLS)/.installed: | $(BIN)/python
+	@test -x $(TOOLS)/bin/python || $(BIN)/python -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet cyclonedx-bom==$(SBOM_VERSION) pip-audit==$(AUDIT_VERSION)
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -1,5 +1,6 @@
 """The deployment files are what their programs read: schemas for YAML, the official messages for configuration."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def test_the_jobs_fit_together(file):
     assert job["completionMode"] == "Indexed" and job["completions"] == job["parallelism"]
     assert pod["spec"]["subdomain"] == kinds["Service"]["metadata"]["name"] == kinds["Job"]["metadata"]["name"]
     assert kinds["Service"]["spec"]["selector"] == pod["metadata"]["labels"]
-    (claim,) = (volume["persistentVolumeClaim"]["claimName"] for volume in pod["spec"]["volumes"])
+    volumes = (volume for volume in pod["spec"]["volumes"] if "emptyDir" not in volume)
+    (claim,) = (volume["persistentVolumeClaim"]["claimName"] for volume in volumes)
     assert claim == _kinds("training.yaml")["PersistentVolumeClaim"]["metadata"]["name"]
 
 
@@ -128,3 +130,30 @@ def test_the_last_allowed_batch_size_is_the_largest():
 def _settings(text):
     """Return a text-form message without comments and spaces."""
     return "".join("".join(line.partition("#")[0].split()) for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "document", [m[2] for m in MANIFESTS if m[1] in {"Job", "Deployment"}], ids=["serving", "training", "tuning"]
+)
+def test_pods_have_no_rights_that_they_do_not_need(document):
+    pod = document["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in pod["containers"]:
+        context = container["securityContext"]
+        assert context == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+        assert set(container["resources"]) == {"requests", "limits"}
+        mounted = {mount["name"] for mount in container["volumeMounts"]}
+        assert mounted & {volume["name"] for volume in pod["volumes"] if "emptyDir" in volume}
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.parent.glob("requirements*.lock")), ids=lambda path: path.name)
+def test_every_pin_has_its_hashes(path):
+    pins = re.split(r"\n(?=\S)", path.read_text().strip())
+    assert len(pins) > 100
+    assert [
+        pin.splitlines()[0]
+        for pin in pins
+        if not re.fullmatch(r"\S+==\S+.*?(\s+--hash=sha256:[0-9a-f]{64})+", pin.replace("\\\n", ""), re.S)
+    ] == []
