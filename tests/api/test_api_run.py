@@ -56,9 +56,9 @@ def test_pictures_of_one_channel_need_no_axis_for_it(picture_run, pictures):
 def test_a_run_scores_as_its_servable(served, pictures):
     run, model = served["pictures"]
     x = pictures[0][:10]
-    many = [run.score(x, num_samples=50, seed=seed)["negative_elbo"] for seed in range(10)]
     answer = _ask(model, "score", x=_floats(x))["negative_elbo"]
-    assert np.all(np.abs(answer - np.mean(many, axis=0)) <= 8 * np.std(many, axis=0))  # 32 samples there, 50 here
+    for seed in range(2):
+        np.testing.assert_allclose(run.score(x, num_samples=3, seed=seed)["negative_elbo"], answer, **CLOSE)
     np.testing.assert_array_equal(run.score(x, 5)["nll"], run.score(x, 5)["nll"])
     assert not np.array_equal(run.score(x, 5)["nll"], run.score(x, 5, seed=1)["nll"])
 

@@ -78,6 +78,14 @@ def test_scores_do_not_depend_on_what_else_is_scored(make_vae, make_dataset):
     np.testing.assert_array_equal(both.columns["nll"][-16:], one.columns["nll"])
 
 
+def test_an_example_has_the_same_score_in_whatever_file(make_vae, make_dataset):
+    vae, data = make_vae(), make_dataset(binarization="none")
+    part = Dataset(data.spec, {"train": data.split("test").rows(np.arange(3))})
+    all_of_them, few = score_examples(vae, data, ["test"], 2, seed=0), score_examples(vae, part, ["train"], 1, seed=5)
+    for name in ("negative_elbo", "reconstruction_nll", "kl"):
+        np.testing.assert_allclose(few.columns[name], all_of_them.columns[name][:3], rtol=1e-5)
+
+
 def test_an_autoencoder_has_no_nll_column(make_vae, make_dataset):
     vae = make_vae({"kind": "deterministic", "size": 2})
     assert set(score_examples(vae, make_dataset(), ["test"], 1, 0).columns) == {"negative_elbo", "reconstruction_nll", "kl"}
@@ -98,6 +106,37 @@ def test_bytes_and_fractions_reach_the_model_alike(make_spec):
     raw = ArraySplit(np.array([[0.0, 1.0]], np.float32), np.zeros(1, int))
     described = as_model_inputs(trained, Dataset(make_spec((2,)), {"test": raw})).spec
     assert (described.scale, described.binarization) == ((1.0,), "threshold")
+
+
+def test_few_examples_need_not_fill_the_range_of_the_run(make_spec):
+    """Dark bytes are no mask, and whole numbers as floats are bytes; only shares are scaled by their own range, and told."""
+    trained = make_spec((2,), scale=(255.0,), raw_range=(0.0, 255.0))
+    dark = ArraySplit(np.array([[0, 1]], np.uint8), np.zeros(1, int))
+    assert as_model_inputs(trained, Dataset(make_spec((2,), "binary", raw_range=(0.0, 1.0)), {"test": dark})).spec.scale == (
+        255.0,
+    )
+    wide = ArraySplit(np.array([[3.0, 200.0]], np.float32), np.zeros(1, int))
+    standardised = make_spec((2,), "real", shift=(9.0,), scale=(9.0,))
+    found = as_model_inputs(trained, Dataset(standardised, {"test": wide}))
+    assert (found.spec.shift, found.spec.scale, found.notes) == ((0.0,), (255.0,), ())
+    shares = ArraySplit(np.array([[0.5, 1.0]], np.float32), np.zeros(1, int))
+    (note,) = as_model_inputs(trained, Dataset(make_spec((2,), raw_range=(0.0, 1.0)), {"test": shares})).notes
+    assert "has values from 0 to 1, and the model was trained on 0 to 255: they are read as shares of that" in note.text
+
+
+def test_values_outside_of_the_range_of_the_run_are_refused(make_spec):
+    trained = make_spec((2,), scale=(255.0,), raw_range=(0.0, 255.0))
+    wide = ArraySplit(np.array([[-3.0, 300.0]], np.float32), np.zeros(1, int))
+    with pytest.raises(UserValueError, match=r"trained on values from 0 to 255. Received: values from -3 to 300 in toy"):
+        as_model_inputs(trained, Dataset(make_spec((2,), "real"), {"test": wide}))
+
+
+def test_classes_keep_the_numbers_that_they_had_in_training(make_spec):
+    trained = make_spec((2,), label_names=("ape", "bee", "cat"))
+    split = ArraySplit(np.zeros((4, 2), np.float32), np.array([0, 1, 2, -1]))
+    found = as_model_inputs(trained, Dataset(make_spec((2,), label_names=("bee", "cat", "dog")), {"test": split}))
+    assert found.spec.label_names == ("ape", "bee", "cat", "dog")
+    assert found.split("test").labels.tolist() == [1, 2, 3, -1]
 
 
 @pytest.mark.parametrize(("support", "binarization"), [("unit", "threshold"), ("binary", "none")])
