@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
+from vae_tf.bulk.plan import Plan, Taken
 from vae_tf.config import DataConfig
 from vae_tf.data import load_dataset
+from vae_tf.errors import UserValueError
 from vae_tf.program import command_line
 
 ROOT = Path(__file__).parents[2]
@@ -174,3 +176,17 @@ def test_a_run_is_no_servable(run_cli, tiny_run, files, tmp_path):
     code, _, err = run_cli("score", tiny_run, "--engine", "local", "--data", files["parquet"], "-o", tmp_path / "out")
     assert code == 2
     assert f"must be a servable. Export one: {command_line('export', 'RUN')}" in err
+
+
+def test_cells_of_a_table_of_numbers_are_numbers():
+    plan = Plan("", "", "score", {"x": Taken(("a", "b"), "float32", (2,))}, {}, {})
+    assert plan.request({"a": "1.5", "b": 2})["x"].tolist() == [1.5, 2.0]
+    with pytest.raises(UserValueError, match=r"Column 'b' must have a value in every row. Received: ''"):
+        plan.request({"a": "1.5", "b": ""})
+    with pytest.raises(UserValueError, match=r"Column 'a' must hold numbers. Received: 'many'"):
+        plan.request({"a": "many", "b": "1"})
+
+
+def test_labels_are_known_by_their_names():
+    plan = Plan("", "", "score", {"label": Taken(("label",), "int64", names=("ape", "7"))}, {}, {})
+    assert [int(plan.request(row)["label"]) for row in ({"label": "ape"}, {"label": 7}, {})] == [0, 1, -1]
