@@ -36,8 +36,7 @@ def _our_model(network: str, latents: str, precision: str = "float32") -> tuple[
 
 def _compiled(vae: Any, num_examples: int, batch_size: int, jit_compile: bool = False) -> int:
     """Compile a model as `train` does; return the steps of an epoch."""
-    from vae_tf.training.optimizers import FusedAdam
-
+    from vae_tf.optimizers import FusedAdam
     from vae_tf.training import choose_steps_per_execution
 
     steps = num_examples // batch_size

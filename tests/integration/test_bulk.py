@@ -175,7 +175,7 @@ def test_a_damaged_servable_is_one_line(run_cli, servable, files, tmp_path):
 def test_a_run_is_no_servable(run_cli, tiny_run, files, tmp_path):
     code, _, err = run_cli("score", tiny_run, "--engine", "local", "--data", files["parquet"], "-o", tmp_path / "out")
     assert code == 2
-    assert f"must be a servable. Export one: {command_line('export', 'RUN')}" in err
+    assert f"must be a servable. Export one: {command_line('export', tiny_run)}" in err
 
 
 def test_cells_of_a_table_of_numbers_are_numbers():

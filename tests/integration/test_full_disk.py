@@ -37,6 +37,7 @@ CASES = {
     "traverse": ["traverse", "{run}", "-o", "{out}/a.png"],
     "manifold": ["manifold", "{run}", "-o", "{out}/a.png"],
     "encode": ["encode", "{run}", "-o", "{out}/a.npz"],
+    "data": ["data", "{csv}", "-o", "{out}/a.png"],
     "export": ["export", "{run}", "--name", "m", "--output", "{out}"],
 }
 NOT_HERE = {
@@ -106,13 +107,13 @@ def quick(monkeypatch):
     for name in ("load_run", "open_data"):  # the same run again and again
         opened: dict = {}
         function = getattr(runs, name)
-        monkeypatch.setattr(runs, name, lambda of, opened=opened, function=function: _once(opened, function, of))
+        monkeypatch.setattr(runs, name, lambda *of, opened=opened, function=function: _once(opened, function, *of))
 
 
-def _once(done, function, of):
+def _once(done, function, of, *more):
     key = of if isinstance(of, str) else id(of)
     if key not in done:
-        done[key] = function(of)
+        done[key] = function(of, *more)
     return done[key]
 
 

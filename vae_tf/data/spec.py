@@ -149,6 +149,11 @@ class DatasetSpec(BaseModel):
         return 16 if self.is_image and self.raw_range == (0.0, _WIDE) else 8
 
     @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """The least and the greatest raw value, where values are bounded."""
+        return (None, None) if self.value_support == "real" or self.raw_range is None else self.raw_range
+
+    @property
     def num_levels(self) -> int | None:
         """How many whole numbers the raw values reach over; None where they are unbounded."""
         if self.value_support == "real" or self.raw_range is None:
@@ -199,7 +204,8 @@ class DatasetSpec(BaseModel):
         return ((array.astype(dtype) - shift) / scale).astype(np.float32)
 
     def to_raw(self, x: object) -> np.ndarray:
-        """Scale model values [..., *event_shape] back to raw units, of type `raw_dtype`."""
+        """Scale model values [..., *event_shape] back to raw units, of type `raw_dtype`, kept within the raw range."""
         dtype = self.raw_dtype
         shift, scale = np.asarray(self.shift, dtype), np.asarray(self.scale, dtype)
-        return (np.asarray(x, dtype) * scale + shift).astype(dtype)
+        raw = (np.asarray(x, dtype) * scale + shift).astype(dtype)
+        return raw if self.bounds[0] is None else np.clip(raw, *self.bounds)

@@ -115,6 +115,4 @@ def bounds_of_raw(spec: DatasetSpec) -> ValueBounds:
         return ValueBounds(0, len(spec.vocabulary) - 1, is_whole=True)
     if spec.value_support == "count":
         return ValueBounds(0, is_whole=True)
-    if spec.value_support == "real" or spec.raw_range is None:
-        return FINITE
-    return ValueBounds(*spec.raw_range)
+    return ValueBounds(*spec.bounds)

@@ -34,9 +34,10 @@ class ServedFunctions:
         return list(self.vae.latent.describe(self.vae.encode(tf.zeros([1, *self.spec.event_shape]))))
 
     def _raw(self, x: tf.Tensor) -> tf.Tensor:
-        """Scale model values back to raw units, in the graph."""
-        dtype = tf.as_dtype(self.spec.raw_dtype)
-        return tf.cast(x, dtype) * tf.constant(self.spec.scale, dtype) + tf.constant(self.spec.shift, dtype)
+        """Scale model values back to raw units, in the graph; beyond the raw range there are none."""
+        dtype, (low, high) = tf.as_dtype(self.spec.raw_dtype), self.spec.bounds
+        raw = tf.cast(x, dtype) * tf.constant(self.spec.scale, dtype) + tf.constant(self.spec.shift, dtype)
+        return raw if low is None or high is None else tf.clip_by_value(raw, low, high)
 
     def _mean(self, z: tf.Tensor) -> tf.Tensor:
         return self._raw(self.vae.decode(z).mean())
