@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 TOOLS := .venv-audit
 SBOM_VERSION := 7.5.0
 AUDIT_VERSION := 2.10.1
-COMPILE := pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.10 --no-header --no-annotate
+COMPILE := pip compile --quiet --upgrade --generate-hashes --no-strip-extras --universal --python-version 3.10 --no-header --no-annotate
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -155,5 +155,5 @@ def test_every_pin_has_its_hashes(path):
     assert [
         pin.splitlines()[0]
         for pin in pins
-        if not re.fullmatch(r"\S+==\S+.*?(\s+--hash=sha256:[0-9a-f]{64})+", pin.replace("\\\n", ""), re.S)
+        if not re.fullmatch(r"[^=\s][^=\n]*==\S+.*?(\s+--hash=sha256:[0-9a-f]{64})+", pin.replace("\\\n", ""), re.S)
     ] == []
