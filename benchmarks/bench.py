@@ -272,7 +272,7 @@ def write(
     """Write what is measured so far, with the machine it was measured on."""
     if output is None:
         return
-    from vae_tf.artifacts import write_json
+    from vae_tf.files import write_json
     from vae_tf.training import describe_environment
 
     when = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

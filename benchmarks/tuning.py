@@ -14,7 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from vae_tf.artifacts import read_json, write_json
+from vae_tf.files import read_json, write_json
 from vae_tf.tuning.search import SearchDirectory
 
 SHARE = 3

@@ -7,18 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae_tf.artifacts import (
-    RunDirectory,
-    atomic_directory,
-    atomic_file,
-    list_runs,
-    read_json,
-    write_arrays,
-    write_json,
-    write_text,
-)
+from vae_tf.artifacts import RunDirectory, list_runs
 from vae_tf.config import RunConfig
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import atomic_directory, atomic_file, read_json, write_arrays, write_json, write_text
 
 
 class _PowerCutError(Exception):

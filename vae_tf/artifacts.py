@@ -15,35 +15,11 @@ from vae_tf.config import RECORDED, RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file, merge
 from vae_tf.errors import DamagedFileError, UserError, UserFileError
 from vae_tf.failures import disk_failure, writing
-from vae_tf.files import (
-    atomic_directory,
-    atomic_file,
-    read_json,
-    read_record,
-    sync_file,
-    write_arrays,
-    write_json,
-    write_record,
-    write_text,
-)
+from vae_tf.files import atomic_file, read_record, write_text
 from vae_tf.parts.files import loaded_files, require_parts, sums_text
 from vae_tf.program import command_line
 
-__all__ = [
-    "LOG",
-    "RunDirectory",
-    "atomic_directory",
-    "atomic_file",
-    "keep_parts",
-    "list_runs",
-    "read_json",
-    "read_record",
-    "sync_file",
-    "write_arrays",
-    "write_json",
-    "write_record",
-    "write_text",
-]
+__all__ = ["LOG", "RunDirectory", "keep_parts", "list_runs"]
 
 LOG = logging.getLogger("vae_tf")
 """Says what was found wrong with files that can be used all the same; the command line shows it as warnings."""

@@ -216,8 +216,7 @@ def resolve_config(
         3
     """
     other_data = (options or {}).get("data.dataset") not in (None, DEFAULT_PRESET)
-    written = dict(file) if isinstance(file, Mapping) else load_config_file(file) if file else {}
-    preset = preset or written.pop("preset", None)
+    preset, written = _read_said(preset, file)
     settings = load_preset(preset or DEFAULT_PRESET) if preset or not (file or other_data) else {}
     return _with_said(merge(settings, written), options, latent, overrides)
 
@@ -240,10 +239,15 @@ def say_over(
         >>> say_over(RunConfig(seed=3), overrides=["training.epochs=3"]).seed
         3
     """
-    written = dict(file) if isinstance(file, Mapping) else load_config_file(file) if file else {}
-    preset = preset or written.pop("preset", None)
+    preset, written = _read_said(preset, file)
     settings = merge(config.model_dump(mode="json"), load_preset(preset) if preset else {})
     return _with_said(merge(settings, written), options, latent, overrides)
+
+
+def _read_said(preset: str | None, file: str | Path | Mapping[str, Any] | None) -> tuple[str | None, dict[str, Any]]:
+    """Return the preset, which a file may name too, and the rest of what the file says."""
+    written = dict(file) if isinstance(file, Mapping) else load_config_file(file) if file else {}
+    return preset or written.pop("preset", None), written
 
 
 def _with_said(

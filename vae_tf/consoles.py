@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.status import Status
 from rich.text import Text
 
@@ -17,7 +16,7 @@ __all__ = ["PeopleConsole", "progress_on", "warn_on"]
 class PeopleConsole(Console):
     r"""A console that shows a text as it is: brackets are brackets, colons colons, and what cannot be seen is written out.
 
-    What is to be styled is a `rich.text.Text`,.
+    What is to be styled is a `rich.text.Text`.
 
     Example:
         >>> import sys
@@ -54,6 +53,8 @@ def progress_on(console: Console, title: str, total: int | None) -> Iterator[Cal
         >>> with progress_on(PeopleConsole(file=io.StringIO()), "Reading [a]", 10) as advance:
         ...     advance(3)
     """
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(visible(title), total=total)

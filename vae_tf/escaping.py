@@ -13,7 +13,7 @@ from typing import Any
 
 from vae_tf.errors import readable
 
-__all__ = ["html_value", "json_ready", "one_line", "prometheus_label", "tsv_cell", "visible"]
+__all__ = ["html_value", "json_ready", "one_line", "prometheus_label", "shortened", "tsv_cell", "visible"]
 
 _SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -39,6 +39,16 @@ def visible(text: object, keep_lines: bool = False) -> str:
 def _written(found: "re.Match[str]") -> str:
     code = ord(found[0])
     return _SHORT.get(found[0]) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of so many letters at most, its end an ellipsis where it was cut.
+
+    Example:
+        >>> shortened("Adelie Penguin", 8), shortened("Adelie", 8)
+        ('Adelie …', 'Adelie')
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def one_line(text: object) -> str:

@@ -7,7 +7,7 @@ import time
 import pytest
 from test_manager import FAST, Fake, versions_in
 
-from vae_tf.artifacts import write_text
+from vae_tf.files import write_text
 from vae_tf.serving import ServingError
 from vae_tf.serving.manager import ModelManager
 from vae_tf.serving.model_config import ModelConfig, read_model_config, to_text

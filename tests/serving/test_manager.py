@@ -12,8 +12,8 @@ import tensorflow as tf
 from conformance_model import write
 from conftest import Rest
 
-from vae_tf.artifacts import write_text
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import write_text
 from vae_tf.serving import Client, Code, ServingError
 from vae_tf.serving.codes import State
 from vae_tf.serving.manager import ManagerOptions, ModelManager

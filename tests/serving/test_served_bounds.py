@@ -1,14 +1,12 @@
 """Values that an input cannot have are refused in the graph, by name, rule and row: whatever server runs it says the same."""
 
 import base64
-import json
 import re
-import urllib.error
-import urllib.request
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import Rest
 from typer.testing import CliRunner
 
 from vae_tf.cli.app import app
@@ -113,6 +111,10 @@ def test_bounds_follow_from_the_data():
     }
 
 
+def _told(status, answer):
+    return status, answer.get("error", answer)
+
+
 class TestAtTheDoor:
     @pytest.fixture(scope="class")
     @classmethod
@@ -124,16 +126,9 @@ class TestAtTheDoor:
         assert done.exit_code == 0, done.output
         path = export_run(load_run(folder / "run"), folder / "models", "digits").path
 
-        def post(**body):
-            url = f"http://127.0.0.1:{server.rest_port}/v1/models/digits:predict"
-            try:
-                with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode())) as answer:
-                    return answer.status, answer.read().decode()
-            except urllib.error.HTTPError as error:
-                return error.code, json.loads(error.read())["error"]
-
         with start_server([ModelConfig("digits", path.parent)]) as server:
-            yield post
+            rest = Rest(f"http://127.0.0.1:{server.rest_port}")
+            yield lambda **body: _told(*rest.post(body, model="digits"))
 
     def test_a_pixel(self, ask):
         good, bad = [[[0]] * 8] * 8, [[[300]] * 8] * 8

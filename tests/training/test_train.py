@@ -10,12 +10,13 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from vae_tf.artifacts import RunDirectory, write_text
+from vae_tf.artifacts import RunDirectory
 from vae_tf.checksums import check_record
 from vae_tf.cluster import Cluster
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import write_text
 from vae_tf.training import (
     CheckpointStore,
     NonFiniteLossError,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from vae_tf.artifacts import write_arrays
 from vae_tf.config_sources import resolve_config
 from vae_tf.errors import UserError
+from vae_tf.files import write_arrays
 from vae_tf.training import NonFiniteLossError
 from vae_tf.tuning import (
     RunTuner,

@@ -11,7 +11,6 @@ from vae_tf.api.answers import Answers
 from vae_tf.api.exchange import Exchange
 from vae_tf.api.handed import fill_handed
 from vae_tf.api.own_data import OwnData
-from vae_tf.artifacts import write_text
 from vae_tf.config import RunConfig
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
@@ -21,8 +20,10 @@ from vae_tf.evaluation.anomaly import score_examples
 from vae_tf.evaluation.asked_rows import ask_rows
 from vae_tf.evaluation.assessment import PARTS, AssessmentSettings, Subject, assess, no_progress
 from vae_tf.evaluation.filled_tables import Filling
+from vae_tf.evaluation.made_rows import make_examples
 from vae_tf.evaluation.report import ReportedRun, render_report
 from vae_tf.export.servable import export_run
+from vae_tf.files import write_text
 from vae_tf.models.text_decoding import Decoding
 from vae_tf.models.vae import VAE
 from vae_tf.parts.files import load_parts
@@ -153,9 +154,7 @@ class Run:
         z = self.vae.draw(num, pair, temperature, self._exchange.labels(labels, num))
         if given or self.spec.columns:
             return self._exchange.give_rows(ask_rows(self.vae, self.spec, z, given or {}, pair))
-        p = self.vae.decode(z)
-        made = p.decode(pair, Decoding()) if self.spec.is_text else p.sample(seed=pair) if self.spec.is_drawn else p.mean()
-        return self._exchange.give(self.spec.to_raw(made.numpy()))
+        return self._exchange.give(self.spec.to_raw(make_examples(self.vae, self.spec, z, pair, Decoding())))
 
     def impute(self, data: Any, num_draws: int = 0, spread: bool = False, num_samples: int = 200, seed: int = 0) -> Any:
         """Return a table with its gaps filled in, as the command `impute` does; every other cell is what it was.

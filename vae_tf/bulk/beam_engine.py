@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vae_tf.artifacts import atomic_directory
 from vae_tf.bulk.plan import Plan
 from vae_tf.bulk.rows import form_of, parse_example, rows_of
 from vae_tf.errors import UserValueError
+from vae_tf.files import atomic_directory
 from vae_tf.paths import plain_path
 
 __all__ = ["run_beam"]

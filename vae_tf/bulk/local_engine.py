@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import tensorflow as tf
 
-from vae_tf.artifacts import atomic_directory
 from vae_tf.bulk.plan import Plan
 from vae_tf.bulk.rows import read_rows
+from vae_tf.files import atomic_directory
 from vae_tf.paths import plain_path
 
 __all__ = ["run_local"]

@@ -12,13 +12,13 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
-from vae_tf.artifacts import read_json
 from vae_tf.bulk.rows import InTime, column_types
 from vae_tf.data.pictures import as_servable
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.served import number_cell, own_names, served_cell
 from vae_tf.errors import UserFileError, UserValueError, graph_reason
 from vae_tf.export.servable import list_versions
+from vae_tf.files import read_json
 from vae_tf.program import command_line
 
 __all__ = ["Given", "Plan", "Taken", "find_servable", "make_plan"]
@@ -214,7 +214,7 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
     names = {one: taken.columns[0] for one, taken in takes.items() if taken.is_cell}
     outputs = _outputs(folder, name)
     gives = {key: Given(own, *outputs[key]) for key, own in own_names(outputs, names).items() if own not in keeps}
-    own = (manifest.get("config") or {}).get("data", {}).get("missing") or ()
+    own = dataset.get("missing") or (manifest.get("config") or {}).get("data", {}).get("missing") or ()  # once kept there alone
     reading = dataset.get("reading") or {}
     turns, in_srgb = bool(reading.get("turn")), reading.get("profile") == "srgb"
     return Plan(pattern, str(folder), name, takes, keeps, gives, GAPS | frozenset(own), turns, in_srgb, in_time)

@@ -92,5 +92,5 @@ def run_bulk(  # noqa: PLR0913 - the options of the command line
 
 
 def _show(output: Path, count: int) -> None:
-    console.print(f"{count:,} rows", highlight=False)
+    console.print(f"{count:,} rows")
     typer.echo(str(output))

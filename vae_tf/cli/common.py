@@ -217,15 +217,15 @@ def write_texts(loaded: "LoadedRun", path: Path, x: Any) -> None:
     Raises:
         UserValueError: the model is not one of texts.
     """
-    from vae_tf.artifacts import write_text
     from vae_tf.data.text import decode_text
+    from vae_tf.files import write_text
 
     if not loaded.spec.is_text:
         raise UserValueError(f"FILE.txt is for texts. Received: {path}, and a run of {loaded.spec.name}.")
     texts = decode_text(loaded.spec, x)
     write_text(path, "".join(f"{text}\n" for text in texts))
     for text in texts[:_NUM_SHOWN]:
-        console.print(text, highlight=False, markup=False)
+        console.print(text)
 
 
 def check_suffix(path: Path, *suffixes: str) -> None:

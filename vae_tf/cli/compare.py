@@ -63,8 +63,8 @@ def _show(comparisons: "list[Comparison]", output: Path | None) -> None:
 
     names = [comparison.name for comparison in comparisons]
     header: list[Any] = ["", *names]
-    console.print(table("Numbers (bounds in nats an example)", header, comparison_rows(comparisons)), highlight=False)
+    console.print(table("Numbers (bounds in nats an example)", header, comparison_rows(comparisons)))
     title = "Holes: distance to training data (1: as near as test examples) / classifier's confidence"
-    console.print(table(title, header, hole_rows(comparisons)), highlight=False)
+    console.print(table(title, header, hole_rows(comparisons)))
     if output:
         typer.echo(str(output))

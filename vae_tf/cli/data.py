@@ -69,7 +69,7 @@ def data(  # noqa: PLR0913 - the options of the command line
         options = {"--preset": preset, "--config": config, "--data-dir": data_dir}
         _offer_picture(dataset, options, overrides or ())
     elif not as_json:
-        console.print(shows, highlight=False, markup=False, soft_wrap=True)
+        console.print(shows, soft_wrap=True)
         typer.echo(str(output))
 
 
@@ -78,7 +78,7 @@ def _offer_picture(dataset: str | None, options: Mapping[str, object], overrides
     said = [word for name, value in options.items() if value for word in (name, value)]
     said += [word for one in overrides for word in ("--set", one)]
     again = command_line("data", *([dataset] if dataset else []), *said, "-o", "data.png")
-    console.print(f"Examples as a picture: {again}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Examples as a picture: {again}", soft_wrap=True)
 
 
 def _read(config: "RunConfig") -> "tuple[Dataset, Account, list[Choice]]":

@@ -21,4 +21,4 @@ def _show(found: dict[str, str]) -> None:
     for name, text in found.items():
         table.add_row(name, text)
     console.print(table)
-    console.print(f"What is in one, without training: {command_line('data', 'csv:table.csv')}", highlight=False, markup=False)
+    console.print(f"What is in one, without training: {command_line('data', 'csv:table.csv')}")

@@ -48,8 +48,8 @@ def encode(  # noqa: PLR0913, PLR0917 - the options of the command line
     loaded = open_run(run)
     import numpy as np
 
-    from vae_tf.artifacts import write_arrays
     from vae_tf.data.pipeline import eval_batches
+    from vae_tf.files import write_arrays
 
     latent, columns = loaded.vae.latent, []
     examples, splits = load_asked(loaded, data, split)

@@ -168,11 +168,11 @@ def _show(result: dict[str, Any]) -> None:
         for one in result["estimators"]
     ]
     title = f"{result['latent']} on {result['dataset']}, after {result['steps']} steps; shares of the exact gradient"
-    console.print(table(title, header, rows), highlight=False)
+    console.print(table(title, header, rows))
     if result["curves"]:
         best = [(curve["name"], f"{min(curve['val_negative_elbo']):.2f}") for curve in result["curves"]]
         console.print(table("Trained with each: best validation negative ELBO, hard draws", ["estimator", "nats"], best))
     for sentence in result["verdict"]:
-        console.print(f"• {sentence}", highlight=False)
+        console.print(f"• {sentence}")
     for path in result["figures"]:
         typer.echo(path)

@@ -96,7 +96,7 @@ def _cross_validate(run: "RunDirectory", folds: int, as_json: bool) -> None:
     found = cross_validate(own_config(run.read_config()), run.path / "folds", folds, console)
     if found is None:
         again = command_line("evaluate", run.path, "--folds", folds)
-        console.print(f"Stopped. Go on with: {again}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"Stopped. Go on with: {again}", soft_wrap=True)
         raise typer.Exit(signal_code())
     emit({"run": str(run.path), **found.to_json()}, as_json, lambda: _show_folds(run.path, found))
 
@@ -113,7 +113,6 @@ def _show_folds(run: Path, found: "CrossValidation") -> None:
     spreads = {f"{names[name]}, spread of the folds": f"{spread:.2f} nats" for name, spread in found.spreads.items()}
     console.print(
         numbers_table(f"{run}: {len(found.folds)} folds", {**numbers, **spreads, **obvious_lines(found.to_json())}),
-        highlight=False,
     )
     rows = [
         [
@@ -123,7 +122,7 @@ def _show_folds(run: Path, found: "CrossValidation") -> None:
         ]
         for number, one in enumerate(found.folds, 1)
     ]
-    console.print(table("Folds", ["fold", "examples", *(names[name] for name in found.means)], rows), highlight=False)
+    console.print(table("Folds", ["fold", "examples", *(names[name] for name in found.means)], rows))
 
 
 def _is_source(text: str) -> bool:
@@ -138,4 +137,4 @@ def _parse_measures(text: str | None) -> dict[str, Any]:
 
 def _show(run: str, assessment: Any) -> None:
     for line in assessment_lines(run, assessment):
-        console.print(line, highlight=False)
+        console.print(line)

@@ -52,4 +52,4 @@ def _show(done: "Exported") -> None:
         console.print(numbers_table("Served equals live", rows))
     typer.echo(str(done.path))
     told = f"Serve it with: {command_line('serve', done.path.parent)}"
-    console.print(told, highlight=False, markup=False, soft_wrap=True)
+    console.print(told, soft_wrap=True)

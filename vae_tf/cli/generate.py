@@ -102,21 +102,20 @@ def _fitted(loaded: "LoadedRun", components: int, num: int, seed: int) -> Any:
 
 def _decoded(loaded: "LoadedRun", z: Any, pair: Any, settings: dict[str, Any]) -> Any:
     """Return means of p(x|z), of counts draws; texts as the settings choose them."""
+    from vae_tf.evaluation.made_rows import make_examples
     from vae_tf.models.text_decoding import Decoding
 
-    p = loaded.vae.decode(z)
-    if loaded.spec.is_text:
-        return p.decode(pair, Decoding(**settings)).numpy()
-    if Decoding(**settings) != Decoding():
+    decoding = Decoding(**settings)
+    if decoding != Decoding() and not loaded.spec.is_text:
         raise UserValueError(f"--top-k, --top-p and --beams are for texts. {loaded.run.path} holds a model of other data.")
-    return (p.sample(seed=pair) if loaded.spec.is_drawn else p.mean()).numpy()
+    return make_examples(loaded.vae, loaded.spec, z, pair, decoding)
 
 
 def _write(loaded: "LoadedRun", output: Path, x: Any, z: Any) -> None:
     import numpy as np
 
-    from vae_tf.artifacts import write_arrays
     from vae_tf.evaluation.pictures import in_square, save_grid
+    from vae_tf.files import write_arrays
 
     if output.suffix.lower() == ".png":
         save_grid(loaded.spec, in_square(x), output)

@@ -74,7 +74,7 @@ def _fill(loaded: "LoadedRun", data: str, output: Path, filling: "Filling", seed
     table = read_table(path, GAPS.union(loaded.config.data.missing))
     gaps = find_gaps(loaded.spec, table, str(loaded.run.path))
     for note in gaps.notes:
-        console.print(note.text, markup=False, highlight=False, soft_wrap=True)
+        console.print(note.text, soft_wrap=True)
     kept = keep_table(table, path, output.suffix.lower() in ARROW_SUFFIXES)
     with progress("Filling in", table.num_rows) as advance:
         filled = fill_table(loaded.vae, loaded.spec, kept, gaps, filling, derive_pair(seed, "impute"), advance)
@@ -97,4 +97,4 @@ def _tell(counts: "Mapping[str, int]") -> None:
     """Say how many cells were filled in."""
     named = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
     told = f"{sum(counts.values()):,} cells filled in{': ' + named if named else ''}."
-    console.print(told, highlight=False, markup=False, soft_wrap=True)
+    console.print(told, soft_wrap=True)

@@ -33,7 +33,7 @@ def launch(
     if run_dir is None:
         run_dir = default_directory(given["preset"] or given["dataset"] or "digits")
         arguments += ["--run-dir", str(run_dir)]
-    code = Launcher(arguments, run_dir, workers, max_restarts, lambda text: console.print(text, highlight=False)).run()
+    code = Launcher(arguments, run_dir, workers, max_restarts, console.print).run()
     if code:
         raise typer.Exit(code)
 

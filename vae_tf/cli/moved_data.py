@@ -1,12 +1,11 @@
 """`--dataset`: where the data of a run went, in every command that looks at them."""
 
-import inspect
 from collections.abc import Callable
-from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
+from vae_tf.cli.added_option import with_option
 from vae_tf.program import data_moved_to
 
 __all__ = ["with_moved_data"]
@@ -19,13 +18,4 @@ _Option = Annotated[
 
 def with_moved_data(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option `--dataset`."""
-    signature = inspect.signature(command)
-
-    @wraps(command)
-    def run(*args: Any, dataset: str | None = None, **settings: Any) -> Any:
-        with data_moved_to(dataset):
-            return command(*args, **settings)
-
-    option = inspect.Parameter("dataset", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Option)
-    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
-    return run
+    return with_option(command, "dataset", _Option, data_moved_to)

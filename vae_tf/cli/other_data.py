@@ -35,7 +35,7 @@ def load_asked(loaded: "LoadedRun", data: str | None, split: str | None) -> "tup
         return own, [split or "test"]
     examples = load_like(loaded, data)
     for note in examples.notes:
-        console.print(note.text, markup=False, highlight=False, soft_wrap=True)
+        console.print(note.text, soft_wrap=True)
     if split is not None:
         examples.split(split)
         return examples, [split]

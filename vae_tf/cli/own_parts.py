@@ -3,12 +3,13 @@
 import inspect
 import os
 from collections.abc import Callable, Iterable
-from functools import wraps
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from vae_tf.cli.added_option import with_option
 from vae_tf.processes import PARTS_VARIABLE
 
 __all__ = ["PartsOption", "load_own_parts", "with_parts"]
@@ -30,15 +31,11 @@ def load_own_parts(sources: Iterable[str] | None) -> None:
 
 def with_parts(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option `--parts`, and load them before it runs; one that has such an option sees to it itself."""
-    signature = inspect.signature(command)
-    if "parts" in signature.parameters:
+    if "parts" in inspect.signature(command).parameters:
         return command
+    return with_option(command, "parts", PartsOption, _with_loaded)
 
-    @wraps(command)
-    def run(*args: Any, parts: list[str] | None = None, **settings: Any) -> Any:
-        load_own_parts(parts)
-        return command(*args, **settings)
 
-    option = inspect.Parameter("parts", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=PartsOption)
-    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])  # type: ignore[attr-defined]
-    return run
+def _with_loaded(sources: Iterable[str] | None) -> AbstractContextManager[None]:
+    load_own_parts(sources)
+    return nullcontext()

@@ -60,7 +60,7 @@ def predict(  # noqa: PLR0913 - options of the command line
         check_suffix(output, ".npz", ".png", ".csv")
     with Client(server, model, version, label, timeout) as client:
         try:
-            client.wait_for_server(timeout, lambda: console.print(f"Waiting for {server}, {timeout:g} s", highlight=False))
+            client.wait_for_server(timeout, lambda: console.print(f"Waiting for {server}, {timeout:g} s"))
             answers, asked = _ask(client, signature, files or [], num, seed, temperature)
         except ServingError as error:
             raise UserValueError(f"{server} says {error}") from error
@@ -123,7 +123,7 @@ def _load(path: Path, wanted: "Mapping[str, Field]") -> "dict[str, np.ndarray]":
 def _write(path: Path, answers: "dict[str, np.ndarray]", asked: Asked) -> None:
     import numpy as np
 
-    from vae_tf.artifacts import atomic_file, write_arrays
+    from vae_tf.files import atomic_file, write_arrays
 
     if path.suffix == ".csv":
         write_answers(path, answers, asked)
@@ -166,4 +166,4 @@ def _show(answers: "dict[str, np.ndarray]", output: Path | None) -> None:
         few = f": {json.dumps(_few(value))}" if value.ndim == 1 and len(value) <= _SHOWN else ""
         typer.echo(f"{name}  {shape} {value.dtype}{few}")
     if output:
-        console.print(f"Wrote {output}", highlight=False)
+        console.print(f"Wrote {output}")

@@ -47,7 +47,7 @@ def report(
 def _report_search(search: "SearchDirectory", output: Path) -> None:
     with console.status("Reading the trials"):
         quiet_tensorflow()
-        from vae_tf.artifacts import write_text
+        from vae_tf.files import write_text
         from vae_tf.tuning.report import render_search
 
         write_text(output, render_search(search))
@@ -57,9 +57,10 @@ def _report_runs(runs: list[str], output: Path, split: str, num_samples: int, li
     with console.status("Opening the runs"):
         names = [Path(run).resolve().name for run in runs]
         subjects = [open_subject(run, name) for run, name in zip(runs, names, strict=True)]
-        from vae_tf.artifacts import RunDirectory, write_text
+        from vae_tf.artifacts import RunDirectory
         from vae_tf.evaluation.assessment import AssessmentSettings
         from vae_tf.evaluation.report import ReportedRun, render_report
+        from vae_tf.files import write_text
 
         directories = [RunDirectory.open(run) for run in runs]
         pairs = zip(subjects, directories, strict=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_tf.cli.common import console, open_data
+from vae_tf.cli.common import console, open_data, warn
 from vae_tf.errors import UserFileError, UserValueError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def make_rows(loaded: "LoadedRun", z: Any, given: Sequence[str], seed: tuple[int
     check_rows(loaded)
     asked = ask_rows(loaded.vae, loaded.spec, z, dict(_named(text) for text in given), seed, beyond)
     if asked.warning:
-        console.print(f"Warning: {asked.warning}", style="yellow", highlight=False, soft_wrap=True)
+        warn(asked.warning)
     return asked.raw
 
 
@@ -74,7 +74,7 @@ def leave_gaps(loaded: "LoadedRun", raw: Any, given: Sequence[str], seed: int) -
     is_gap = draw_gaps(columns, known, len(raw), derive(seed, "gaps"))
     kept = {_named(text)[0] for text in given}
     is_gap[:, [column.name in kept for column in columns]] = False
-    console.print(f"{is_gap.mean():.1%} of all cells are left empty: {said}.", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{is_gap.mean():.1%} of all cells are left empty: {said}.", soft_wrap=True)
     return with_gaps(raw, is_gap)
 
 

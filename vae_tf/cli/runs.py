@@ -48,7 +48,7 @@ def _block_name(block: Any) -> str:
 def _show(rows: list[dict[str, Any]], folder: Path) -> None:
     if not rows:
         told = f"There are no runs in {folder}. Make one with: {command_line('train')}"
-        console.print(told, highlight=False, markup=False, soft_wrap=True)
+        console.print(told, soft_wrap=True)
         return
     from rich.table import Table
     from rich.text import Text

@@ -102,7 +102,7 @@ def _score(run: str, wanted: _Wanted, num_samples: int, files: _Files, as_json: 
         loaded = open_run(run)
         examples = _limited(_load(loaded, wanted), wanted.limit)
     for note in examples.notes if wanted.data is not None else ():
-        console.print(note.text, markup=False, highlight=False, soft_wrap=True)
+        console.print(note.text, soft_wrap=True)
     from vae_tf.evaluation.anomaly import measure_detection, score_examples
 
     splits = _splits(examples, wanted.split, own=wanted.data is None)
@@ -296,7 +296,7 @@ def _show(means: dict[str, float], detections: "tuple[Detection, ...]", output: 
         ]
         first = detections[0]
         title = f"Finding {first.num_anomalies:,} anomalies among {first.num_anomalies + first.num_normal:,} examples"
-        console.print(table(title, header, rows), highlight=False)
+        console.print(table(title, header, rows))
     for line in told:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     typer.echo(str(output))

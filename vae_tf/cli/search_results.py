@@ -24,13 +24,13 @@ def show_search(search: "SearchDirectory", winner: "Winner", as_json: bool) -> N
     Raises:
         Exit: the search was stopped before its end.
     """
-    from vae_tf.artifacts import write_text
+    from vae_tf.files import write_text
     from vae_tf.tuning.ranking import rank_trials
     from vae_tf.tuning.report import describe_search, render_search
 
     if winner.results is None:
         again = command_line("tune", "--resume", "--output", search.path.parent, "--name", search.path.name)
-        console.print(f"Stopped. Go on with: {again}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"Stopped. Go on with: {again}", soft_wrap=True)
         raise typer.Exit(1)
     settings = search.read_settings()
     ranked = rank_trials(search, settings.objective)
@@ -64,17 +64,17 @@ def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSe
         behind = f"{trial['gap']:.2f} ± {trial['gap_stderr']:.2f}" if trial["gap"] else "best"
         numbers = [f"{trial['scores'][settings.objective]:.2f}", behind, f"{trial['active']:g}/{trial['axes']}"]
         table.add_row(trial["trial"], *values, *numbers, f"{trial['seconds']:.0f}")
-    console.print(table, highlight=False)
+    console.print(table)
     for finding in result["findings"]:
-        console.print(finding, highlight=False)
+        console.print(finding)
     test = result["test"]
     for name, said in obvious_lines(test).items():
-        console.print(f"{name}: {said}", highlight=False)
+        console.print(f"{name}: {said}")
     from vae_tf.evaluation.findings import diagnose_obvious
     from vae_tf.evaluation.obvious import read_obvious
 
     for line in finding_lines(diagnose_obvious(read_obvious(test))):
-        console.print(line, highlight=False)
+        console.print(line)
     print(  # noqa: T201 - the result
         f"Winner on the test split: negative ELBO {test['negative_elbo']:.2f} ± {test['negative_elbo_stderr']:.2f} nats\n"
         "Next:\n"

@@ -55,7 +55,7 @@ def serve(  # noqa: PLR0913 - options of the command line
 
     models = _models(servables or [], config_file)
     kind, why = choose_engine(engine)
-    console.print(f"Serving {', '.join(model.name for model in models)} with the {kind} engine: {why}.", highlight=False)
+    console.print(f"Serving {', '.join(model.name for model in models)} with the {kind} engine: {why}.")
     threads = max(1, os.cpu_count() or 1)
     launch = Launch(models, host, rest_port, grpc_port, max_batch_size if batching else 0, batch_timeout, threads)
     if kind == "embedded":
@@ -108,7 +108,7 @@ def _hand_over(launch: "Launch", kind: str) -> None:
 
     folder = Path(tempfile.mkdtemp(prefix="vae_tf-serving-"))
     command = (model_server_command if kind == "model-server" else docker_command)(folder, launch)
-    console.print(" ".join(command), highlight=False, soft_wrap=True)
+    console.print(" ".join(command), soft_wrap=True)
     os.execvp(command[0], command)  # noqa: S606 - the server takes this process' place
 
 
@@ -125,7 +125,7 @@ def _serve_here(launch: "Launch", embedded: _Embedded) -> None:
         base = f"http://{launch.host}:{server.rest_port}/v1/models"
         for model in launch.models:
             place = f"gRPC {launch.host}:{server.grpc_port}"
-            console.print(f"REST {base}/{model.name}   {place}", highlight=False, soft_wrap=True)
+            console.print(f"REST {base}/{model.name}   {place}", soft_wrap=True)
 
     try:
         run_server(server, announce)

@@ -139,7 +139,7 @@ def _report(trained: "TrainedRun", as_json: bool) -> None:
     if results is None:
         again = command_line("train", "--resume", "--run-dir", path)
         told = f"Stopped {trained.stopped}. Go on with: {again}"
-        console.print(told, highlight=False, markup=False, soft_wrap=True)
+        console.print(told, soft_wrap=True)
         raise typer.Exit(signal_code())
     emit({"run": path, **results}, as_json, lambda: _show(path, results, trained))
 
@@ -166,7 +166,7 @@ def _show(run: str, results: dict[str, Any], trained: "TrainedRun") -> None:
         "training": results["curve"]["text"],
         "model": f"of epoch {results['model_epoch']} of {results['epochs']}, {results['seconds']:.0f} s",
     }
-    console.print(numbers_table("Done", rows), highlight=False)
+    console.print(numbers_table("Done", rows))
     print(  # noqa: T201
         "Next:\n"
         f"  {command_line('tensorboard', run)}\n"

@@ -27,5 +27,5 @@ def traverse(
     examples, given = gather_examples(open_data(loaded), "test", 500)
     grid, labels = traversal_grid(loaded.vae, examples, steps, rows, given)
     save_grid(loaded.spec, grid, output)
-    console.print(f"Rows from the top: {', '.join(labels)}", highlight=False, markup=False)
+    console.print(f"Rows from the top: {', '.join(labels)}")
     typer.echo(str(output))

@@ -146,7 +146,7 @@ def _run(asked: _Asked, place: _Place, as_json: bool) -> None:
     except KeyboardInterrupt as error:
         again = command_line("tune", "--resume", "--output", place.output, "--name", name)
         told = f"Stopped. What is done is kept; go on with: {again}"
-        console.print(told, highlight=False, markup=False, soft_wrap=True)
+        console.print(told, soft_wrap=True)
         raise typer.Exit(signal_code()) from error
     show_search(search, winner, as_json)
 
@@ -217,7 +217,6 @@ def _start(search: "SearchDirectory", settings: "SearchSettings") -> None:
     names = ", ".join(parameter.name for parameter in settings.space.parameters)
     console.print(
         f"Searching {names} by {settings.tuner} for the least {settings.objective}. Writing to {search.path}",
-        highlight=False,
     )
 
 
@@ -260,7 +259,7 @@ def _search(search: "SearchDirectory", workers: int, role: str) -> "Winner":
             processes.search_with_workers(tuner, search, workers, poll)
         else:
             search_here(tuner)
-    console.print("Fitting the winner", highlight=False)
+    console.print("Fitting the winner")
     return finish_search(search, console)
 
 

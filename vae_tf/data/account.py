@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from vae_tf.artifacts import read_json
 from vae_tf.config import DataConfig
 from vae_tf.data.notes import ColumnNote, Note, few
 from vae_tf.data.pipeline import Dataset
@@ -15,6 +14,7 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.data.value_tables import ValueTable, measure_values
 from vae_tf.errors import UserFileError
+from vae_tf.files import read_json
 
 __all__ = ["Account"]
 

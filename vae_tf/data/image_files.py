@@ -67,7 +67,7 @@ class Frame:
         is_turned = self.reading.turn and header.orientation != 1
         is_keyed = header.is_keyed and self.reading.alpha != "drop"
         fits = header.bits == self.bits or (self.bits == 16 and header.form in _OF_TENSORFLOW)
-        is_converted = self.reading.profile == "srgb" and bool(header.profile) and header.bits == 8
+        is_converted = self.reading.profile == "srgb" and header.has_own_colours
         return header.form not in _OF_TENSORFLOW or is_converted or is_turned or is_keyed or not fits
 
     def make(self, path: Path) -> np.ndarray:

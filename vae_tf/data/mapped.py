@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from vae_tf.artifacts import atomic_file
 from vae_tf.data.splits import NO_LABEL, ArraySplit
+from vae_tf.files import atomic_file
 
 __all__ = ["MappedRows", "MappedSplit", "looked_up", "write_rows"]
 

@@ -74,7 +74,7 @@ def _kept(headers: Sequence[Header], frame: Frame) -> Iterator[str]:
     num_turned = _count(header.orientation != 1 for header in headers)
     if num_turned and reading.turn:
         yield f"{num_turned:,} are turned as their EXIF orientation says (data.turn)."
-    converted = Counter(header.profile for header in headers if header.profile and header.bits == 8)
+    converted = Counter(header.profile for header in headers if header.has_own_colours)
     if converted and reading.profile == "srgb":
         yield (
             f"{sum(converted.values()):,} have a colour profile of their own ({listed(converted)}) and become sRGB "
@@ -105,7 +105,7 @@ def _lost(headers: Sequence[Header], frame: Frame) -> Iterator[str]:
     if num_frames:
         yield f"{num_frames:,} hold several pictures (animations, pages): the first of each is used. Save others as files."
     is_srgb = reading.profile == "srgb"
-    num_other = _count(bool(header.profile) and not (is_srgb and header.bits == 8) for header in headers)
+    num_other = _count(bool(header.profile) and not (is_srgb and header.has_own_colours) for header in headers)
     if num_other:
         why = "it is heeded of 8 bits a channel alone" if is_srgb else "data.profile=srgb heeds it"
         yield f"{num_other:,} have a colour profile of their own, and are read as if in sRGB: {why}."

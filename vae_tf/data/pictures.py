@@ -78,6 +78,11 @@ class Header(NamedTuple):
     has_frames: bool = False
     profile: str = ""
 
+    @property
+    def has_own_colours(self) -> bool:
+        """Whether its colours can be brought into sRGB, and are not there: of 8 bits alone."""
+        return bool(self.profile) and self.bits == 8
+
     def size(self, turn: bool) -> tuple[int, int]:
         """Return height and width, of the picture as it is stored or turned as its EXIF says.
 
@@ -218,10 +223,8 @@ def as_servable(file: bytes, name: str, turn: bool = True, in_srgb: bool = True)
             header = _read_header(file) if in_srgb else _read_header(file)._replace(profile="")
             with _opened(file) as image:
                 _check_whole(image)
-            is_converted = bool(header.profile) and header.bits == 8
-            is_ready = (
-                not is_converted and header.form in ("PNG", "JPEG", "MPO") and not (turn and header.orientation != _UPRIGHT)
-            )
+            is_upright = not (turn and header.orientation != _UPRIGHT)
+            is_ready = header.form in ("PNG", "JPEG", "MPO") and is_upright and not header.has_own_colours
             return file if is_ready and not header.is_keyed else _as_png(_read_pixels(file, header, turn))
     except _ERRORS as error:
         raise UserFileError(f"{name} must be a whole picture. Received: {_said(file, error)}. Repair or remove it.") from error
@@ -279,7 +282,7 @@ def _read_pixels(source: Path | bytes, header: Header, turn: bool) -> np.ndarray
 def _pixels(image: Image.Image, header: Header) -> np.ndarray:
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)[..., np.newaxis]
-    image = to_srgb(image) if header.profile and header.bits == 8 else image
+    image = to_srgb(image) if header.has_own_colours else image
     mode = ("L" if header.is_grey else "RGB") + ("A" if header.has_alpha else "")
     pixels = np.asarray(image if image.mode == mode and not header.is_keyed else image.convert(mode))
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels

@@ -1,5 +1,6 @@
 """Rows of tables, texts and arrays as a servable takes them, column name to value, one at a time; without TensorFlow."""
 
+import csv
 import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -66,6 +67,13 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
         raise UserFileError(f"{path} cannot be read: {' '.join(str(error).split()).rstrip('.')}.") from error
 
 
+def _csv(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        yield from read_csv_rows(path)
+    except csv.Error as error:
+        raise UserFileError(f"{path} cannot be read: {error}.") from error
+
+
 def _table(path: Path) -> Iterator[dict[str, Any]]:
     for batch in read_table(path).columns.to_batches(max_chunksize=_CHUNK):
         yield from batch.to_pylist()
@@ -88,7 +96,7 @@ def _arrays(path: Path) -> Iterator[dict[str, Any]]:
 
 _READERS: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {
     "parquet": _parquet,
-    "csv": read_csv_rows,
+    "csv": _csv,
     "table": _table,
     "text": _texts,
     "arrays": _arrays,

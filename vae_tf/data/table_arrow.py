@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 import pyarrow.feather
 import pyarrow.parquet
 
-from vae_tf.artifacts import atomic_file
 from vae_tf.data.cells import NewCells, cells, is_truth
 from vae_tf.data.columns import OTHER, Column
 from vae_tf.data.dates import as_seconds
 from vae_tf.data.raw_column import TRUTH, RawColumn
 from vae_tf.data.raw_table import Table
+from vae_tf.files import atomic_file
 
 __all__ = ["ARROW_SUFFIXES", "ArrowTable", "arrow_type", "made_columns", "typed_cells", "typed_columns", "write_arrow"]
 

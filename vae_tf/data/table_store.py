@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet
 
-from vae_tf.artifacts import atomic_directory, read_json, write_json
 from vae_tf.config import DataConfig
 from vae_tf.consoles import PeopleConsole, progress_on
 from vae_tf.data.csv_files import PACKED, Dialect
@@ -24,6 +23,7 @@ from vae_tf.data.raw_table import Table
 from vae_tf.data.spreadsheets import SPREADSHEETS
 from vae_tf.data.table_pieces import PARQUET, Pieces, csv_as_parquet, csv_pieces, parquet_pieces
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import atomic_directory, read_json, write_json
 
 __all__ = ["StoredTable", "is_large", "store_table"]
 
@@ -172,9 +172,7 @@ def _store(files: Sequence[Path], gaps: frozenset[str], source: str, folder: Pat
     if not pieces.num_rows:
         raise UserValueError(f"{source} must have rows of data. Received: a header only.")
     columns = []
-    with progress_on(
-        PeopleConsole(stderr=True), f"Reading {len(pieces.column_names)} columns", len(pieces.column_names) * pieces.num_rows
-    ) as advance:
+    with _progress(f"Reading {len(pieces.column_names)} columns", len(pieces.column_names) * pieces.num_rows) as advance:
         for place, name in enumerate(pieces.column_names):
             columns.append(_store_column(pieces, name, gaps, source, folder / str(place), advance))
     dialect = asdict(pieces.dialect) if pieces.origin else None

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vae_tf.artifacts import atomic_file
 from vae_tf.data.cells import NewCells, cells
 from vae_tf.data.csv_files import SAMPLE, Dialect, content_of
 from vae_tf.errors import readable
+from vae_tf.files import atomic_file
 
 __all__ = ["TextTable", "read_texts", "write_texts"]
 

@@ -10,6 +10,7 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit
 from vae_tf.data.text import UNKNOWN, lengths_of
+from vae_tf.escaping import shortened
 
 __all__ = ["Form", "ValueTable", "cell_text", "form_of", "measure_values"]
 
@@ -177,15 +178,13 @@ def _cells(spec: DatasetSpec, raw: np.ndarray, which: str) -> Iterator[ValueTabl
         different, counts = np.unique(there, return_counts=True)
         common = np.argsort(-counts, kind="stable")[:_COMMON]
         texts = cells(column, different[common]) if len(different) else []
-        told = ", ".join(f"{_short(text)} ({counts[index]:,})" for text, index in zip(texts, common, strict=True))
+        told = ", ".join(
+            f"{shortened(text, _MOST_LETTERS)} ({counts[index]:,})" for text, index in zip(texts, common, strict=True)
+        )
         missing = 1.0 - len(there) / max(1, len(values))
         is_repeated = column.is_category or (len(different) <= _FEW_VALUES and len(different) < len(there))
         rows.append((column.name, *_ends(column, there), missing, len(different), told if is_repeated else None))
     yield ValueTable(f"Every column, {which}", headings, tuple(rows))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
 
 
 def _ends(column: Any, there: np.ndarray) -> tuple[Any, ...]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -190,22 +189,20 @@ def _score_split(
     vae: VAE, data: Dataset, split: str, settings: tuple[int, int], on_batch: Callable[[int], None] | None
 ) -> Scores:
     batches = eval_batches(data, split, _BATCH)
-    terms = RowScorer(vae, data.spec.is_text).measure(batches, data.spec.is_mixed, on_batch)
+    has_nll = vae.latent.has_density  # which takes longest, and so is what progress is told of
+    terms = RowScorer(vae, data.spec.is_text).measure(batches, data.spec.is_mixed, None if has_nll else on_batch)
     labels = np.concatenate([labels for _, labels in batches.as_numpy_iterator()])
     kl = np.sum([values for name, values in terms.items() if name.startswith("kl/")], axis=0)
     columns = {"negative_elbo": terms["reconstruction_nll"] + kl, "reconstruction_nll": terms["reconstruction_nll"], "kl": kl}
-    if vae.latent.has_density:
-        columns["nll"] = _nll(vae, batches, settings, split)
+    if has_nll:
+        num_samples, seed = settings
+        found = BoundEstimator(vae).per_example(batches, num_samples, derive_pair(seed, "score", split), on_batch)
+        columns["nll"] = found.nll
     columns = {name: columns[name] for name in ("negative_elbo", "nll", "reconstruction_nll", "kl") if name in columns}
     if data.spec.is_mixed:
         columns |= {f"nats of {name}": terms["cells"][:, place] for place, name in enumerate(data.spec.feature_names)}
     names = getattr(data.split(split), "names", ())[: len(labels)]
     return Scores(columns, labels, np.full(len(labels), split), np.arange(len(labels)), tuple(names))
-
-
-def _nll(vae: VAE, batches: Any, settings: tuple[int, int], split: str) -> np.ndarray:
-    num_samples, seed = settings
-    return BoundEstimator(vae).per_example(batches, num_samples, derive_pair(seed, "score", split)).nll
 
 
 def measure_detection(scores: Scores, is_anomaly: np.ndarray, seed: int = 0) -> tuple[Detection, ...]:

@@ -26,7 +26,6 @@ _CLEAR = 8.0
 _LATE = 0.9
 """Share of the training after which a best epoch is no sign of overfitting."""
 _STANDARD_ERRORS = 3.0
-_LONGER = "a longer training (--epochs {})"
 _ENDED = 0.1
 """Share of its greatest value below which a learning rate has come to its end."""
 
@@ -96,7 +95,8 @@ def read_curve(records: Sequence[Mapping[str, Any]]) -> CurveVerdict:
         )
     text = f"Done: validation was best at step {_step(looks[best])} of {_step(looks[-1])}"
     if epochs[best] >= _LATE * epochs[-1] and _fell(values, jump, noticed):
-        return CurveVerdict("done", f"{text}, to the end of the budget: {_LONGER.format(2 * int(epochs[-1]))} may do better.")
+        longer = f"a longer training (--epochs {2 * int(epochs[-1])}) may do better"
+        return CurveVerdict("done", f"{text}, to the end of the budget: {longer}.")
     return CurveVerdict("done", f"{text} and got no better.")
 
 

@@ -11,6 +11,7 @@ from vae_tf.data.pipeline import Dataset, random_examples
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.text import UNKNOWN, decode_text, lengths_of
 from vae_tf.data.value_tables import Form, form_of
+from vae_tf.escaping import shortened
 from vae_tf.evaluation.figures import PALETTE, styled
 from vae_tf.evaluation.pictures import to_pixels
 from vae_tf.evaluation.table_figures import MOST_DRAWN, columns_figure
@@ -49,7 +50,7 @@ def _label(spec: DatasetSpec, label: int) -> str:
     if label < 0:
         return ""
     name = spec.label_names[label] if label < len(spec.label_names) else str(label)
-    return name if len(name) <= _MOST_LETTERS else f"{name[: _MOST_LETTERS - 1]}…"
+    return shortened(name, _MOST_LETTERS)
 
 
 def _pictures(spec: DatasetSpec, x: np.ndarray, labels: np.ndarray) -> tuple[Figure, str]:
@@ -116,7 +117,7 @@ def _text_figure(spec: DatasetSpec, x: np.ndarray) -> Figure:
     axis.set_axis_off()
     style: dict[str, Any] = {"family": "monospace", "fontsize": 9, "va": "center"}
     for row, (text, length) in enumerate(zip(texts, lengths_of(x), strict=True)):
-        shown = text if len(text) <= width else f"{text[: width - 1]}…"
+        shown = shortened(text, width)
         for place, letter in enumerate(shown):
             is_strange = letter == spec.vocabulary[UNKNOWN]
             axis.text(place, row, letter, color=_STRANGE if is_strange else None, **style)

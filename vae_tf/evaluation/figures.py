@@ -13,11 +13,11 @@ from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatter
 
-from vae_tf.artifacts import atomic_file
 from vae_tf.evaluation.bounds import BoundEstimates
 from vae_tf.evaluation.calibration import Calibration
 from vae_tf.evaluation.generation import HoleScore
 from vae_tf.evaluation.latent_statistics import BlockStatistics
+from vae_tf.files import atomic_file
 
 __all__ = [
     "PALETTE",

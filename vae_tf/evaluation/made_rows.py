@@ -1,4 +1,4 @@
-"""New rows of a table: drawn from the prior, or given some of their cells."""
+"""New examples: made of codes; rows of a table drawn from the prior, or given some of their cells."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,14 +10,34 @@ from vae_tf.data.cells import number_of_text
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.imputing import CHUNK_ROWS, Imputer
+from vae_tf.models.text_decoding import Decoding
 from vae_tf.models.vae import VAE
 
-__all__ = ["draw_given", "draw_rows", "given_row", "within_range"]
+__all__ = ["draw_given", "draw_rows", "given_row", "make_examples", "within_range"]
 
 _BATCH = 10_000
 _CANDIDATES = 20
 """Draws that one row given some cells is picked from, on average."""
 _MOST_CANDIDATES = CHUNK_ROWS
+
+
+def make_examples(vae: VAE, spec: DatasetSpec, z: Any, seed: tuple[int, int], decoding: Decoding) -> np.ndarray:
+    """Make an example of every z [N, size]: the mean of p(x|z); of texts, counts and mixed rows a draw.
+
+    Args:
+        vae: the model.
+        spec: its data.
+        z: points of the latent space.
+        seed: a stateless seed.
+        decoding: how texts are chosen, token by token.
+
+    Returns:
+        float32 [N, *event_shape], in the model's units.
+    """
+    p = vae.decode(z)
+    if spec.is_text:
+        return np.asarray(p.decode(seed, decoding))
+    return np.asarray(p.sample(seed=seed) if spec.is_drawn else p.mean())
 
 
 def draw_rows(vae: VAE, z: Any, seed: tuple[int, int]) -> np.ndarray:

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from vae_tf.artifacts import atomic_file
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.text import decode_text
+from vae_tf.files import atomic_file
 from vae_tf.models.vae import VAE
 
 __all__ = [

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from vae_tf.artifacts import atomic_file, write_text
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.escaping import tsv_cell
 from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.pictures import encode_png, to_pixels
+from vae_tf.files import atomic_file, write_text
 from vae_tf.models.vae import VAE
 
 __all__ = ["label_texts", "write_projector"]

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from vae_tf.artifacts import RunDirectory, read_json
+from vae_tf.artifacts import RunDirectory
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.account import Account
@@ -28,6 +28,7 @@ from vae_tf.evaluation.nearness import nearest_training
 from vae_tf.evaluation.table_page import TablePage, make_table_page
 from vae_tf.evaluation.tables import assessment_tables, convergence_rows
 from vae_tf.evaluation.uncertainty import error_text
+from vae_tf.files import read_json
 from vae_tf.program import command_line
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.version import VERSION

@@ -12,6 +12,7 @@ from vae_tf.data.cells import cells
 from vae_tf.data.columns import Column
 from vae_tf.data.dates import date_text
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.escaping import shortened
 from vae_tf.evaluation.column_nats import ColumnNats
 from vae_tf.evaluation.figures import PALETTE, styled
 from vae_tf.models.cells import Cells
@@ -56,7 +57,7 @@ def columns_figure(columns: Sequence[Column], groups: Mapping[str, np.ndarray]) 
     for place, (axis, column) in enumerate(zip(axes, columns, strict=False)):
         there = (rows[:, place][np.isfinite(rows[:, place])] for rows in groups.values())
         _draw_column(axis, column, [_as_written(column, values) for values in there])
-        axis.set_title(_short(column.name, _MOST_LETTERS_ASIDE), fontsize=9)
+        axis.set_title(shortened(column.name, _MOST_LETTERS_ASIDE), fontsize=9)
         axis.set_yticks([])
         axis.tick_params(labelsize=7)
     for axis in axes[len(columns) :]:
@@ -106,7 +107,7 @@ def _draw_shares(axis: Any, names: Sequence[str], groups: Sequence[Sequence[floa
     for place, (shares, color) in enumerate(zip(groups, PALETTE, strict=False)):
         axis.bar(np.arange(len(names)) + (place - (len(groups) - 1) / 2) * width, shares, width, color=color)
     is_long = max(map(len, names)) > _MOST_LEVEL or sum(len(name) + 2 for name in names) > 3 * _MOST_LEVEL
-    shown = [_short(name) for name in names]
+    shown = [shortened(name, _MOST_LETTERS) for name in names]
     axis.set_xticks(range(len(names)), shown, rotation=45 if is_long else 0, ha="right" if is_long else "center")
 
 
@@ -200,7 +201,7 @@ def association_figure(spec: DatasetSpec, real: np.ndarray, made: np.ndarray) ->
     count = min(MOST_DRAWN, len(real))
     pair = [found[:count, :count] for found in (real, made)]
     figure = Figure(figsize=(10.0, 3.9))
-    names = [_short(column.name) for column in spec.columns[:count]]
+    names = [shortened(column.name, _MOST_LETTERS) for column in spec.columns[:count]]
     for axis, values, title, limit in zip(
         figure.subplots(1, 3), (*pair, pair[1] - pair[0]), ("real", "made", "made less real"), (1.0, 1.0, 0.5), strict=True
     ):
@@ -230,14 +231,10 @@ def gains_figure(columns: Sequence[ColumnNats]) -> Figure:
     errors = [2.0 * column.gain_stderr for column in columns]
     ink = rcParams["text.color"]
     axis.barh(range(len(columns)), gains, color=colors, xerr=errors, error_kw={"elinewidth": 1.0, "alpha": 0.6, "ecolor": ink})
-    axis.set_yticks(range(len(columns)), [_short(one.name, _MOST_LETTERS_ASIDE) for one in columns], fontsize=8)
+    axis.set_yticks(range(len(columns)), [shortened(one.name, _MOST_LETTERS_ASIDE) for one in columns], fontsize=8)
     axis.grid(visible=False, axis="y")
     axis.axvline(0.0, linewidth=0.8, alpha=0.6, color=ink)
     axis.invert_yaxis()
     axis.margins(y=0.01)
     axis.set_xlabel("nats gained a cell, given z, over the column alone")
     return figure
-
-
-def _short(text: str, most: int = _MOST_LETTERS) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -69,8 +69,16 @@ class ValueBounds:
         return 0.0 if self.is_whole or self.low is None or self.high is None else _SLACK * (self.high - self.low)
 
     def fitted(self, values: np.ndarray) -> np.ndarray:
-        """Return values [...] brought within bounds, of the same type: for requests that are made up."""
-        numbers = np.clip(values.astype(np.float64), self.low, self.high)
+        """Return values [...] brought within bounds, of the same type: for requests that are made up.
+
+        Example:
+            >>> ValueBounds(-1, 2, is_whole=True).fitted(np.array([0, 3, 4, 5])).tolist()  # round and round, not all at the end
+            [0, -1, 0, 1]
+        """
+        numbers = values.astype(np.float64)
+        if self.is_whole and self.low is not None and self.high is not None:
+            numbers = self.low + np.mod(np.round(numbers) - self.low, self.high - self.low + 1.0)
+        numbers = np.clip(numbers, self.low, self.high)
         return (np.round(numbers) if self.is_whole else numbers).astype(values.dtype)
 
 

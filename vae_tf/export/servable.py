@@ -13,13 +13,13 @@ from typing import Any
 
 import keras
 
-from vae_tf.artifacts import atomic_directory, write_json
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.export.check import SignatureCheck, check_servable, precision_of
 from vae_tf.export.signature import Signature, describe_signature
 from vae_tf.export.signatures import make_signatures
 from vae_tf.export.warmup import write_warmup
+from vae_tf.files import atomic_directory, write_json
 from vae_tf.models.vae import VAE
 from vae_tf.training.runs import LoadedRun, describe_environment
 

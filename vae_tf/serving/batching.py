@@ -18,8 +18,6 @@ from vae_tf.serving.tensors import SignatureInfo
 __all__ = ["Batcher", "BatchingOptions"]
 
 _SAYS_ROW = re.compile(r" in row \d+$")
-_MOST_BLAMED = 1024
-"""Rows of a failed request that are tried one by one."""
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[SignatureInfo, Arrays, Sequence[str] | None], Arrays]
@@ -216,13 +214,24 @@ def _alone(queue: _Queue, task: _Task) -> Arrays | Exception:
 
 def _with_row(queue: _Queue, task: _Task, error: ServingError) -> ServingError:
     """Return the error of a request, with the row that it is of, where that is not said and can be found."""
-    if error.code is not Code.INVALID_ARGUMENT or _SAYS_ROW.search(error.message) or task.num_rows > _MOST_BLAMED:
+    if error.code is not Code.INVALID_ARGUMENT or _SAYS_ROW.search(error.message) or not task.num_rows:
+        return error
+    first, last = 0, task.num_rows
+    while last - first > 1:  # halves: all that is tried is no more than the request once again
+        middle = (first + last) // 2
+        first, last = (first, middle) if _error_of(queue, task, first, middle) else (middle, last)
+    found = _error_of(queue, task, first, last)
+    if found is None:
         return error
     strings = [alias for alias, info in queue.signature.inputs.items() if info.dtype == "string"]
     where = f"input {strings[0]}, " if len(strings) == 1 else ""
-    for row in range(task.num_rows):
-        try:
-            queue.run(queue.signature, {alias: value[row : row + 1] for alias, value in task.inputs.items()}, queue.outputs)
-        except ServingError as own:
-            return ServingError(own.code, f"{own.message} ({where}row {row})")
-    return error
+    return ServingError(found.code, f"{found.message} ({where}row {first})")
+
+
+def _error_of(queue: _Queue, task: _Task, first: int, last: int) -> ServingError | None:
+    """Return what some rows of a request fail by, or None."""
+    try:
+        queue.run(queue.signature, {alias: value[first:last] for alias, value in task.inputs.items()}, queue.outputs)
+    except ServingError as error:
+        return error
+    return None

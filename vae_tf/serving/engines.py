@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vae_tf.artifacts import write_text
 from vae_tf.errors import UserValueError
+from vae_tf.files import write_text
 from vae_tf.serving.metrics import METRICS_PATH
 from vae_tf.serving.model_config import ModelConfig, to_text
 

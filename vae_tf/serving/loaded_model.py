@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from vae_tf.artifacts import read_json
 from vae_tf.errors import UserFileError, graph_reason
+from vae_tf.files import read_json
 from vae_tf.paths import plain_path
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.tensors import SignatureInfo, TensorInfo, dtype_name

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from vae_tf.artifacts import sync_file, write_arrays
 from vae_tf.errors import DamagedFileError, UserFileError
 from vae_tf.failures import disk_failure, system_reason, writing
+from vae_tf.files import sync_file, write_arrays
 
 __all__ = ["CheckpointStore", "TrainingState"]
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from vae_tf.artifacts import RunDirectory, write_json
+from vae_tf.artifacts import RunDirectory
 from vae_tf.config import RunConfig
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.obvious import ObviousComparison, judge, read_obvious
+from vae_tf.files import write_json
 from vae_tf.training.sessions import train_and_measure
 
 __all__ = ["CrossValidation", "cross_validate", "fold_config", "pool"]

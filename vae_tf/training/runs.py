@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 from rich.console import Console
 
-from vae_tf.artifacts import RunDirectory, atomic_file, read_record, write_json, write_record
+from vae_tf.artifacts import RunDirectory
 from vae_tf.config import RunConfig, check_path
 from vae_tf.consoles import PeopleConsole
 from vae_tf.data.loading import load_dataset
@@ -25,6 +25,7 @@ from vae_tf.evaluation.obvious import ObviousSettings, measure_obvious
 from vae_tf.evaluation.pictures import save_grid
 from vae_tf.evaluation.projector import write_projector
 from vae_tf.evaluation.viewer import Viewer
+from vae_tf.files import atomic_file, read_record, write_json, write_record
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.program import command_line

@@ -9,7 +9,7 @@ import keras
 from rich.console import Console
 from rich.text import Text
 
-from vae_tf.artifacts import RunDirectory, write_json
+from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
 from vae_tf.consoles import warn_on
@@ -21,6 +21,7 @@ from vae_tf.escaping import visible
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
 from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious
 from vae_tf.evaluation.obvious import read_obvious
+from vae_tf.files import write_json
 from vae_tf.models.vae import VAE
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe

@@ -8,10 +8,10 @@ import tensorflow as tf
 from rich.console import Console
 from tensorboard.plugins.hparams import api as hparams
 
-from vae_tf.artifacts import atomic_directory, write_text
 from vae_tf.config import RunConfig, TrainingConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.errors import UserError
+from vae_tf.files import atomic_directory, write_text
 from vae_tf.training import TrainingOutcome, check_start, finish_run, load_run, train
 from vae_tf.tuning.oracles import make_hyperparameters
 from vae_tf.tuning.ranking import RankedTrial, rank_trials

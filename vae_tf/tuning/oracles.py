@@ -16,8 +16,8 @@ import keras_tuner as kt
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from vae_tf.artifacts import read_json, write_json
 from vae_tf.errors import UserValueError
+from vae_tf.files import read_json, write_json
 from vae_tf.seeding import derive
 from vae_tf.tuning.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 

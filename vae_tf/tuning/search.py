@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from vae_tf.artifacts import RunDirectory, keep_parts, read_json, write_json, write_text
+from vae_tf.artifacts import RunDirectory, keep_parts
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml, load_config_file
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import read_json, write_json, write_text
 from vae_tf.parts.files import require_parts
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt

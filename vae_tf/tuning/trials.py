@@ -13,12 +13,13 @@ import tensorflow as tf
 from rich.console import Console
 from tensorboard.plugins.hparams import api as hparams
 
-from vae_tf.artifacts import RunDirectory, atomic_directory, write_arrays
+from vae_tf.artifacts import RunDirectory
 from vae_tf.config import DataConfig, RunConfig
 from vae_tf.data import Dataset, eval_batches, load_dataset
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator
 from vae_tf.evaluation.latent_statistics import count_active
+from vae_tf.files import atomic_directory, write_arrays
 from vae_tf.models import VAE
 from vae_tf.models.build import build_vae
 from vae_tf.seeding import derive, derive_pair
