@@ -12,13 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import hypothesis  # noqa: F401 - before a served model's gc.freeze hides who holds the generators that it looks for
+import hypothesis  # before a served model's gc.freeze hides who holds the generators that it looks for
 import numpy as np
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # tests run side by side: more threads than cores wait for each other
+
+hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("any machine")
 
 PACKAGE = Path(__file__).parents[1] / "vae_tf"
 GAUSSIAN = {"kind": "gaussian", "size": 2, "kl_weight": {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 10}}

@@ -1,4 +1,4 @@
-"""Parts of a user's own, in files and in installed packages, through every command: in processes of their own, as people do."""
+"""Parts of a user's own, in files and in installed packages, through every command; in processes where that is the point."""
 
 import json
 import os
@@ -148,6 +148,19 @@ def _call(*arguments, code=0, cwd=ROOT, **variables):
     return err if code else out
 
 
+@pytest.fixture
+def here(run_cli, forgetting):
+    """Run a command in this process, which forgets its parts after it; return what `_call` does."""
+
+    def call(*arguments, code=0):
+        with forgetting():
+            ended, out, err = run_cli(*arguments)
+        assert ended == code, out + err
+        return err if code else out
+
+    return call
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
@@ -181,32 +194,32 @@ def wide(files, tmp_path_factory):
     return moved
 
 
-def test_a_run_is_measured_and_drawn_from_itself_alone(wide, tmp_path):
-    found = json.loads(_call("evaluate", wide, "--parts", wide, "--num-samples", 2, "--json"))
+def test_a_run_is_measured_and_drawn_from_itself_alone(wide, here, tmp_path):
+    found = json.loads(here("evaluate", wide, "--parts", wide, "--num-samples", 2, "--json"))
     assert np.isfinite(found["nll"])
     assert yaml.safe_load((wide / "config.yaml").read_text())["model"]["network"] == {"kind": "wide", "width": 24}
-    _call("report", wide, "--parts", wide, "--num-samples", 2, "-o", tmp_path / "report.html")
+    here("report", wide, "--parts", wide, "--num-samples", 2, "-o", tmp_path / "report.html")
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
-def test_code_of_a_run_is_not_executed_unasked(wide, files):
-    told = _call("evaluate", wide, code=2)
+def test_code_of_a_run_is_not_executed_unasked(wide, here):
+    told = here("evaluate", wide, code=2)
     assert re.search(r"my_net.py \(SHA-256 [0-9a-f]{64}\).*Look at .*my_net.py, then add --parts ", told)
-    assert json.loads(_call("runs", "--folder", wide.parent, "--json"))["runs"][0]["latent"] == "gaussian"
+    assert json.loads(here("runs", "--folder", wide.parent, "--json"))["runs"][0]["latent"] == "gaussian"
 
 
-def test_another_file_and_a_changed_copy_are_refused(wide, files, tmp_path):
+def test_another_file_and_a_changed_copy_are_refused(wide, files, here, tmp_path):
     other = tmp_path / "my_net.py"
     other.write_text(NETWORK.replace("gelu", "relu"))
-    assert f"{other} is not the file that {wide} was trained with" in _call("evaluate", wide, "--parts", other, code=2)
+    assert f"{other} is not the file that {wide} was trained with" in here("evaluate", wide, "--parts", other, code=2)
     changed = tmp_path / "changed"
     shutil.copytree(wide, changed)
     (changed / "parts" / "my_net.py").write_text("raise SystemExit('it was executed')")
-    told = _call("evaluate", changed, "--parts", changed, code=2)
+    told = here("evaluate", changed, "--parts", changed, code=2)
     assert "is not what the run was trained with" in told and "it was executed" not in told
 
 
-def test_a_search_over_a_setting_of_ones_own(files, tmp_path):
+def test_a_search_over_a_setting_of_ones_own(files, here, tmp_path):
     space = tmp_path / "space.yaml"
     parameter = {"path": "model.network.width", "name": "width", "kind": "int", "min": 4, "max": 8, "step": 4}
     space.write_text(yaml.safe_dump({"base": {"model": {"network": {"kind": "wide"}}}, "parameters": [parameter]}))
@@ -214,8 +227,8 @@ def test_a_search_over_a_setting_of_ones_own(files, tmp_path):
     _call(*arguments, *["--parts", files / "my_net.py", "--epochs", 1, "--set", "data.limit=100"])
     assert {json.loads(p.read_text())["values"]["width"] for p in tmp_path.glob("s/trials/*/trial.json")} == {4, 8}
     assert (tmp_path / "s" / "parts" / "my_net.py").read_text() == NETWORK
-    assert "--parts" in _call("tune", "--resume", "--output", tmp_path, "--name", "s", code=2)
-    _call("show", tmp_path / "s" / "winner", "--parts", tmp_path / "s" / "winner")
+    assert "--parts" in here("tune", "--resume", "--output", tmp_path, "--name", "s", code=2)
+    here("show", tmp_path / "s" / "winner", "--parts", tmp_path / "s" / "winner")
 
 
 def _export_and_ask(run, folder, ask_and_end):
@@ -229,31 +242,31 @@ def test_a_servable_needs_no_parts(wide, tmp_path, ask_and_end):
     _export_and_ask(wide, tmp_path, ask_and_end)
 
 
-def test_a_latent_a_likelihood_and_a_source_together(files, tmp_path, ask_and_end):
+def test_a_latent_a_likelihood_and_a_source_together(files, here, tmp_path, ask_and_end):
     own = [word for name in ("latent", "likelihood", "source") for word in ("--parts", files / f"my_{name}.py")]
     run = tmp_path / "run"
     chosen = ["--dataset", "mine:200", "--latent", "laplace:3", "--set", "model.likelihood={kind: student, freedom: 5}"]
-    _call("train", *own, *chosen, *TINY, "--run-dir", run)
+    here("train", *own, *chosen, *TINY, "--run-dir", run)
     assert {path.name for path in (run / "parts").iterdir()} == {
         *("my_latent.py", "my_likelihood.py", "my_source.py", "SHA256SUMS"),
     }
-    found = json.loads(_call("evaluate", run, "--parts", run, "--num-samples", 5, "--json"))
+    found = json.loads(here("evaluate", run, "--parts", run, "--num-samples", 5, "--json"))
     assert found["nll"] <= found["negative_elbo"] + 1.0
     for command in ("interpolate", "traverse", "generate"):
-        _call(command, run, "--parts", run, "-o", tmp_path / f"{command}.png")
-    _call("score", run, "--parts", run, "-o", tmp_path / "scores.csv", "--num-samples", 2)
+        here(command, run, "--parts", run, "-o", tmp_path / f"{command}.png")
+    here("score", run, "--parts", run, "-o", tmp_path / "scores.csv", "--num-samples", 2)
     assert len((tmp_path / "scores.csv").read_text().splitlines()) > 10
-    _call("report", run, "--parts", run, "--num-samples", 2, "-o", tmp_path / "report.html")
-    _call("train", "--resume", "--run-dir", run, "--epochs", 3, "--parts", run)
+    here("report", run, "--parts", run, "--num-samples", 2, "-o", tmp_path / "report.html")
+    here("train", "--resume", "--run-dir", run, "--epochs", 3, "--parts", run)
     assert len(RunDirectory(run).read_metrics()) == 3
     _export_and_ask(run, tmp_path, ask_and_end)
     space = {"base": {"model": {"latents": [{"kind": "laplace"}], "likelihood": {"kind": "student"}}}}
     space["parameters"] = [{"path": "model.latents[0].size", "kind": "choice", "values": [2, 3]}]
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(space))
     search = ["tune", "--space", tmp_path / "space.yaml", "--tuner", "grid", "--output", tmp_path, "--name", "s", "--no-refit"]
-    _call(*search, *own, "--dataset", "mine:200", "--epochs", 1)
+    here(*search, *own, "--dataset", "mine:200", "--epochs", 1)
     assert len(list(tmp_path.glob("s/trials/*/trial.json"))) == 2
-    told = _call("train", *own[:2], "--set", "model.latents=[{kind: laplace, size: 0}]", code=2)
+    told = here("train", *own[:2], "--set", "model.latents=[{kind: laplace, size: 0}]", code=2)
     assert "model.latents[0].size must be > 0. Received: 0." in told
 
 
@@ -283,7 +296,7 @@ def test_an_installed_package_adds_parts_by_an_entry_point(tmp_path):
         ("raise SystemExit(3)", r"line 1: SystemExit: 3"),
     ],
 )
-def test_code_that_fails_is_one_line(text, message, tmp_path):
+def test_code_that_fails_is_one_line(text, message, here, tmp_path):
     (tmp_path / "my_parts.py").write_text(text)
-    told = _call("datasets", "--parts", tmp_path / "my_parts.py", code=2)
+    told = here("datasets", "--parts", tmp_path / "my_parts.py", code=2)
     assert re.search(message, told) and len(told.strip().splitlines()) == 1

@@ -4,14 +4,14 @@ import inspect
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import keras
+import tensorflow as tf
 
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
@@ -164,20 +164,27 @@ def _default_name(dataset: str) -> str:
 def _write_version(content: _Content, path: Path, check: bool) -> list[SignatureCheck]:
     signatures = make_signatures(content.vae, content.spec)
     with atomic_directory(path) as temporary:
-        archive = keras.export.ExportArchive()
-        for resource in (content.vae, *{id(one): one for signature in signatures for one in signature.resources}.values()):
-            archive.track(resource)
-        for signature in signatures:
-            archive.add_endpoint(signature.name, _endpoint(signature), [field.spec for field in signature.inputs])
-        archive.write_out(str(temporary), verbose=False)
+        _save(signatures, temporary)
         manifest = _manifest(content, {signature.name: describe_signature(signature) for signature in signatures})
         write_json(temporary / "assets.extra" / "manifest.json", manifest)
         write_warmup(temporary, signatures)
         return check_servable(temporary, signatures, precision_of(content.vae)) if check else []
 
 
-def _endpoint(signature: Signature) -> Callable[..., Any]:
-    """Return the signature as a function with one named argument an input: TensorFlow names the feeds after them."""
+def _save(signatures: Sequence[Signature], path: Path) -> None:
+    """Write the SavedModel with all variables and look-up tables that the signatures use.
+
+    Each is traced once: `keras.export.ExportArchive` keeps them as polymorphic functions, which are traced again while saving.
+    """
+    functions = {signature.name: _traced(signature) for signature in signatures}
+    servable = tf.Module()
+    servable.kept = list({id(one): one for function in functions.values() for one in function.variables}.values())
+    servable.resources = list({id(one): one for signature in signatures for one in signature.resources}.values())
+    tf.saved_model.save(servable, str(path), functions)
+
+
+def _traced(signature: Signature) -> Any:
+    """Return the signature's graph, with one named argument an input: TensorFlow names the feeds after them."""
     names = [field.name for field in signature.inputs]
 
     def endpoint(*tensors: Any) -> Any:
@@ -186,7 +193,7 @@ def _endpoint(signature: Signature) -> Callable[..., Any]:
     endpoint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     )
-    return endpoint
+    return tf.function(endpoint, [field.spec for field in signature.inputs], autograph=False).get_concrete_function()
 
 
 def _manifest(content: _Content, signatures: dict[str, Any]) -> dict[str, Any]:
