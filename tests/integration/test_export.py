@@ -24,7 +24,7 @@ from vae_tf.seeding import derive_pair
 from vae_tf.training.runs import load_run
 
 OF_X = {"reconstruct", "encode", "score"}
-NAMES = {"serving_default", "decode", "sample", "interpolate", "impute", "impute_masked"} | OF_X
+NAMES = {"serving_default", "decode", "sample", "interpolate", "impute", "impute_masked", "reading"} | OF_X
 NAMES |= {f"{name}_{form}" for name in OF_X for form in ("uint8", "encoded")}
 OF_DENSITIES = {name for name in NAMES if name.startswith(("score", "impute"))}
 

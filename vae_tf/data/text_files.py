@@ -14,7 +14,7 @@ from vae_tf.data.notes import Note, few, listed
 from vae_tf.data.split_folders import SPLIT_NAMES, are_splits, by_split
 from vae_tf.errors import UserFileError, UserValueError
 
-__all__ = ["Texts", "clean_text", "clean_texts", "read_texts", "split_lines"]
+__all__ = ["Normalization", "Texts", "clean_text", "clean_texts", "read_texts", "split_lines"]
 
 Normalization = Literal["NFC", "NFKC", "none"]
 _JSON_LINES = (".jsonl", ".ndjson")
