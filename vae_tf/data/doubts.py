@@ -91,7 +91,7 @@ def _spellings(table: Table, columns: Sequence[Column]) -> Iterator[Note]:
 def _forms_of_dates(table: Table, columns: Sequence[Column]) -> Iterator[Note]:
     """Say which columns of words are dates, but in several forms."""
     for column in columns:
-        words = (table.column(column.name).distinct if column.is_category else [])[:_LOOKED_AT]
+        words = (table.column(column.name).distinct_texts if column.is_category else [])[:_LOOKED_AT]
         forms = {find_date_format([word]): word for word in words}
         if len(forms) > 1 and "" not in forms:
             yield Note(
