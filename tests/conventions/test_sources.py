@@ -2,8 +2,14 @@
 
 import ast
 import importlib
+import re
+from pathlib import Path
 
 import pytest
+
+import vae_tf
+
+PACKAGE = Path(vae_tf.__file__).parent
 
 EXEMPT = ("vae_tf.cli", "vae_tf.__main__")
 """Commands are found by the command line, not imported by people."""
@@ -222,3 +228,11 @@ def test_packages_re_export_every_public_class_of_their_modules(name, modules):
         if module.startswith(f"{name}."):
             classes = {node.name for node in _definitions(tree) if isinstance(node, ast.ClassDef)}
             assert [one for one in sorted(classes - internal - helpers) if not hasattr(package, one)] == [], module
+
+
+def test_one_function_writes_numbers_with_their_errors():
+    """It does not print the error of a few examples as if it were known; plain models have none where they are few."""
+    found = {path.name for path in PACKAGE.rglob("*.py") if re.search(r"±\W*\{", path.read_text("utf-8"))}
+    assert found == {"uncertainty.py", "tables.py"}
+    tables = (PACKAGE / "evaluation" / "tables.py").read_text("utf-8")
+    assert len(re.findall(r"±\W*\{", tables)) == tables.count("± {other.stderr")

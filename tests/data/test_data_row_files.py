@@ -62,7 +62,7 @@ def test_windows_need_their_columns_and_numbers():
 
 
 def test_arrays_get_the_shape_of_a_signature():
-    assert examples_of_arrays({"x_train": np.zeros((3, 2)), "x_test": np.zeros((2, 2))}, "a", (None, 2)).shape == (5, 2)
-    assert examples_of_arrays({"x": np.zeros(7)}, "a", (None, 3, 1)).shape == (5, 3, 1)
+    assert examples_of_arrays({"x_train": np.zeros((3, 2)), "x_test": np.zeros((2, 2))}, "a", (None, 2))[0].shape == (5, 2)
+    assert examples_of_arrays({"x": np.zeros(7)}, "a", (None, 3, 1))[0].shape == (5, 3, 1)
     with pytest.raises(UserValueError, match=r"must have 3 rows in time at least, a window. Received: 2"):
         array_of_rows(np.zeros((2, 1)), (None, 3, 1), "a")

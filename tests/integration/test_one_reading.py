@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import vae_tf
 from vae_tf.cli import main
@@ -161,18 +161,17 @@ def _texts(folder, seed, letters, num):
 
 
 def lines_of_text(folder):
-    """Trained on one text a file; new ones have other letters, more than the model knows, and one that is written as two."""
-    (folder / "old").mkdir()
-    for number, text in enumerate(_texts(folder, 0, "abcdefgh é", 60)):
-        (folder / "old" / f"{number:02d}.txt").write_text(f"a{text}", "utf-8")
+    """Trained on objects of two fields; new lines have other letters, more than the model knows, and such as are rewritten."""
+    old = [json.dumps({"title": "no", "body": f"a{text}"}) + "\n" for text in _texts(folder, 0, "abcdefgh éfi1", 60)]
+    (folder / "old.jsonl").write_text("".join(old), "utf-8")
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abc"
-    lines = ["zz", "hé he\u0301 u\u0308", "a\tb  c", "", *_texts(folder, 1, letters, 9), "bad " * 5]
+    lines = ["zz", "hé he\u0301 u\u0308", "a\tb  c", "", "\ufb01b\u2460\x0cgh", *_texts(folder, 1, letters, 9), "bad " * 5]
     for name, part in (("new", lines), ("part", lines[:-5])):
         (folder / f"{name}.txt").write_text("\n".join(part) + "\n", "utf-8")
     new, part = (f"text:{folder / name}.txt" for name in ("new", "part"))
-    whole = [line for line in lines if line]
-    settings = {"data.max_length": 8}
-    return Case(f"text:{folder / 'old'}", new, str(folder / "new.txt"), lambda: (part, len(whole) - 5), settings, whole)
+    whole = [line for text in lines if text for line in text.splitlines()]
+    settings = {"data.max_length": 8, "data.normalization": "NFKC", "data.line_ends": "any", "data.text_field": "body"}
+    return Case(f"text:{folder / 'old.jsonl'}", new, str(folder / "new.txt"), lambda: (part, len(whole) - 5), settings, whole)
 
 
 def _pictures(folder, pictures, kept):
@@ -190,7 +189,7 @@ def _encoded(pixels, form, mode=None, **settings):
 
 
 def grey_pictures(folder):
-    """New ones are darker, of other sizes and proportions, and one is of 16 bits."""
+    """New ones are darker, of other sizes and proportions; one is of 16 bits, one is turned."""
     (folder / "old").mkdir()
     for number, pixels in enumerate(_rng().integers(0, 256, (50, 6, 6), np.uint8)):
         (folder / "old" / f"{number:02d}.png").write_bytes(_encoded(pixels, "PNG"))
@@ -198,6 +197,7 @@ def grey_pictures(folder):
     wide = _rng(3).integers(0, 65536, (6, 6)).astype(np.uint16)
     pictures = {"a.png": small, "b.bmp": large, "c.png": wide, "d.jpg": large}
     encoded = {name: _encoded(one, {"png": "PNG", "bmp": "BMP", "jpg": "JPEG"}[name[-3:]]) for name, one in pictures.items()}
+    encoded["e.jpg"] = _turned(large)
     _pictures(folder, encoded, 2)
     names = [f"folder:{folder / name}" for name in ("old", "new", "part")]
     return Case(*names[:2], str(folder / "new"), lambda: (names[2], 2), {"data.resize": [6, 6]})
@@ -209,8 +209,14 @@ def _turned(pixels):
     return _encoded(pixels, "JPEG", exif=exif, quality=95)
 
 
+def _swapped_colours():
+    """Return a colour profile that is sRGB's with red and green swapped."""
+    own = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return own.replace(b"rXYZ", b"....").replace(b"gXYZ", b"rXYZ").replace(b"....", b"gXYZ")
+
+
 def colour_pictures(folder):
-    """Of 16 bits, with alpha, a palette, EXIF; new ones of eight bits and of other forms and sizes."""
+    """Of 16 bits, with alpha, a palette; new ones of eight bits and other sizes, with EXIF and a profile that are ignored."""
     import tensorflow as tf
 
     (folder / "old").mkdir()
@@ -230,11 +236,13 @@ def colour_pictures(folder):
             "d.png": buffer.getvalue(),
             "e.jpg": _encoded(x[..., :3], "JPEG", quality=95),
             "f.png": _encoded(x[..., 0], "PNG"),
+            "g.png": _encoded(x[..., :3], "PNG", icc_profile=_swapped_colours()),
         },
         4,
     )
     names = [f"folder:{folder / name}" for name in ("old", "new", "part")]
-    return Case(*names[:2], str(folder / "new"), lambda: (names[2], 4), {"data.resize": [6, 5]})
+    settings = {"data.resize": [6, 5], "data.turn": False, "data.profile": "ignore"}
+    return Case(*names[:2], str(folder / "new"), lambda: (names[2], 4), settings)
 
 
 CASES: dict[str, tuple[Callable[[Path], Case], ...]] = {
@@ -335,8 +343,6 @@ def test_predict_gives_the_run_s_scores(name, cases, expected, doors, tmp_path):
     case, _ = cases[1][name]
     files = sorted(Path(case.file).iterdir()) if Path(case.file).is_dir() else [case.file]
     door = ("http", "grpc")[NAMES.index(name) % 2]
-    if name == "labelled_pictures":  # a server is told numbers of classes
-        files = [_npz(tmp_path / "x.npz", x=np.load(case.file)["x"], label=np.array([2, 1])[np.arange(13) % 2])]
     assert _call("predict", "score", *files, "-m", name, "--server", doors[door], "-o", tmp_path / "s.csv") == 0
     np.testing.assert_allclose(np.array(_column(tmp_path / "s.csv"), float), expected[name], **CLOSE)
 
@@ -432,7 +438,7 @@ def test_objects_of_text_are_read_as_lines_are(cases, doors, expected, tmp_path)
     folder, made = cases
     (case, run), want = made["lines_of_text"], expected["lines_of_text"]
     new = tmp_path / "new.jsonl"
-    new.write_text("".join(json.dumps({"text": text, "id": 1}) + "\n" for text in case.memory), "utf-8")
+    new.write_text("".join(json.dumps({"title": "no", "body": text}) + "\n" for text in case.memory), "utf-8")
     np.testing.assert_allclose(_by_run(run, f"text:{new}", tmp_path / "run.csv"), want, **CLOSE)
     assert _call("predict", "score", new, "-m", "lines_of_text", "--server", doors["http"], "-o", tmp_path / "s.csv") == 0
     np.testing.assert_allclose(np.array(_column(tmp_path / "s.csv"), float), want, **CLOSE)

@@ -87,7 +87,7 @@ def _read(pipeline: Any, plan: Plan) -> Any:
         return pipeline | "Read" >> beam.io.ReadFromTFRecord(plan.pattern) | "Parse" >> beam.Map(parse_example)
     files = pipeline | "Match" >> fileio.MatchFiles(plan.pattern)
     if form != "images":
-        return files | "Read" >> beam.FlatMap(lambda file: rows_of(form, file.path, plan.in_time))
+        return files | "Read" >> beam.FlatMap(lambda file: rows_of(form, file.path, plan.in_time, plan.reading))
     files |= "Open" >> fileio.ReadMatches()
     return files | "Read" >> beam.Map(lambda file: {"file": file.metadata.path, "image": file.read()})
 

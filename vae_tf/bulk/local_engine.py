@@ -28,7 +28,7 @@ def run_local(plan: Plan, output: Path, advance: Callable[[int], None] | None = 
     """
     with plain_path(plan.model) as plain:
         function = tf.saved_model.load(plain).signatures[plan.signature]
-    total, rows, file = 0, read_rows(plan.pattern, plan.in_time), "part-00000-of-00001.parquet"
+    total, rows, file = 0, read_rows(plan.pattern, plan.in_time, plan.reading), "part-00000-of-00001.parquet"
     with atomic_directory(output) as folder, pyarrow.parquet.ParquetWriter(folder / file, plan.schema) as writer:
         while batch := list(itertools.islice(rows, _BATCH)):
             answers = plan.ask(function, [plan.request(row) for row in batch])

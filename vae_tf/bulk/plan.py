@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from vae_tf.bulk.rows import InTime, column_types
-from vae_tf.data.pictures import as_servable
+from vae_tf.data.file_reading import USUAL, FileReading
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.served import number_cell, own_names, served_cell
 from vae_tf.errors import UserFileError, UserValueError, graph_reason
@@ -37,7 +37,6 @@ class Taken(NamedTuple):
         shape: of a row of it.
         is_cell: whether it is a column of a table, that may have gaps.
         form: of dates, and of numbers with a unit or marks between thousands.
-        names: of labels, what they are called by number.
     """
 
     columns: tuple[str, ...]
@@ -45,7 +44,6 @@ class Taken(NamedTuple):
     shape: tuple[int, ...] = ()
     is_cell: bool = False
     form: str = ""
-    names: tuple[str, ...] = ()
 
 
 class Given(NamedTuple):
@@ -74,8 +72,7 @@ class Plan:
         keeps: columns that are written as they came, with Arrow's name of their type.
         gives: output name to what becomes of it.
         gaps: texts that stand for a missing cell.
-        turns: whether pictures are turned as their EXIF says, as they were for the model.
-        in_srgb: whether pictures with a colour profile of their own are brought into sRGB, as they were for the model.
+        reading: how pictures, texts and labels are read: as they were for the model.
         in_time: of a model of windows over rows in time, how these are made.
     """
 
@@ -86,8 +83,7 @@ class Plan:
     keeps: Mapping[str, str]
     gives: Mapping[str, Given]
     gaps: frozenset[str] = GAPS
-    turns: bool = False
-    in_srgb: bool = False
+    reading: FileReading = USUAL
     in_time: InTime | None = None
 
     @property
@@ -106,13 +102,18 @@ class Plan:
             UserValueError: a column is missing, or has too few values.
             UserFileError: a picture cannot be decoded.
         """
-        return {name: self._cell(row, one) if one.is_cell else self._value(row, one) for name, one in self.takes.items()}
+        return {name: self._input(name, row, one) for name, one in self.takes.items()}
+
+    def _input(self, name: str, row: Mapping[str, Any], taken: Taken) -> np.ndarray:
+        if taken.is_cell:
+            return self._cell(row, taken)
+        return np.asarray(self.reading.labels(row.get(name))[0]) if name == "label" else self._value(row, taken)
 
     def _value(self, row: Mapping[str, Any], taken: Taken) -> np.ndarray:
         value = _value(row, taken)
         if taken.dtype == "string" and taken.columns[0] in _PICTURES:
             name = str(row.get("file", "A picture"))
-            return np.asarray(as_servable(value.item(), name, self.turns, self.in_srgb), object)
+            return np.asarray(self.reading.picture(value.item(), name), object)
         return value
 
     def _cell(self, row: Mapping[str, Any], taken: Taken) -> np.ndarray:
@@ -158,14 +159,12 @@ def _plain(value: Any, given: Given) -> Any:
 
 def _value(row: Mapping[str, Any], taken: Taken) -> np.ndarray:
     columns, dtype, shape = taken.columns, taken.dtype, taken.shape
-    values = [row.get(column, -1 if column == "label" else None) for column in columns]
+    values = [row.get(column) for column in columns]
     if any(value is None for value in values):
         missing = [column for column, value in zip(columns, values, strict=True) if value is None]
         raise UserValueError(f"Every row must have a value of {', '.join(missing)}.")
     if dtype == "string":
         return np.asarray(values[0], object)
-    if taken.names and str(values[0]) in taken.names:
-        return np.asarray(taken.names.index(str(values[0])), dtype)
     if len(columns) > 1 or isinstance(values[0], str):
         values = [[number_cell(column, value) for column, value in zip(columns, values, strict=True)]]
     array = np.asarray(values[0], dtype)
@@ -203,7 +202,9 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
     """
     folder = find_servable(servable)
     manifest = read_json(folder / "assets.extra" / "manifest.json")
-    types, dataset = column_types(pattern), manifest["dataset"]
+    dataset = manifest["dataset"]
+    reading = FileReading.of(dataset)
+    types = column_types(pattern, reading)
     if function not in manifest["signatures"]:
         raise UserValueError(f"The servable has no signature {function}. It has: {', '.join(manifest['signatures'])}.")
     in_time = _in_time(manifest["signatures"][function]["inputs"], dataset, types)
@@ -215,9 +216,7 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
     outputs = _outputs(folder, name)
     gives = {key: Given(own, *outputs[key]) for key, own in own_names(outputs, names).items() if own not in keeps}
     own = dataset.get("missing") or (manifest.get("config") or {}).get("data", {}).get("missing") or ()  # once kept there alone
-    reading = dataset.get("reading") or {}
-    turns, in_srgb = bool(reading.get("turn")), reading.get("profile") == "srgb"
-    return Plan(pattern, str(folder), name, takes, keeps, gives, GAPS | frozenset(own), turns, in_srgb, in_time)
+    return Plan(pattern, str(folder), name, takes, keeps, gives, GAPS | frozenset(own), reading, in_time)
 
 
 def _in_time(inputs: Mapping[str, Any], dataset: Mapping[str, Any], types: Mapping[str, str]) -> InTime | None:
@@ -251,7 +250,6 @@ def _takes(
             columns if index == 0 else (key,),
             field["dtype"],
             tuple(field["shape"][1:]),
-            names=tuple(dataset["label_names"]) if key == "label" else (),
         )
         for index, (key, field) in enumerate(signatures[name]["inputs"].items())
     }

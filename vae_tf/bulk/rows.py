@@ -11,6 +11,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from vae_tf.config import what_is
+from vae_tf.data.file_reading import USUAL, FileReading
 from vae_tf.data.pictures import SUFFIXES
 from vae_tf.data.row_files import ROW_FILES, rows_of_file, windows
 from vae_tf.errors import UserFileError, UserValueError, readable
@@ -90,12 +91,13 @@ def parse_example(record: bytes) -> dict[str, Any]:
     return {name: values[0] if len(values) == 1 else values for name, values in lists.items() if values}
 
 
-def read_rows(pattern: str, in_time: InTime | None = None) -> Iterator[dict[str, Any]]:
+def read_rows(pattern: str, in_time: InTime | None = None, reading: FileReading = USUAL) -> Iterator[dict[str, Any]]:
     """Read the rows of all files that a pattern names, in order, never more than a few hundred at once.
 
     Args:
         pattern: of files.
         in_time: of a servable of windows, the columns and the length of these.
+        reading: how texts are read.
 
     Raises:
         UserFileError: there is no such file, or one is damaged.
@@ -103,19 +105,19 @@ def read_rows(pattern: str, in_time: InTime | None = None) -> Iterator[dict[str,
     form, files = form_of(pattern), find_files(pattern)
     try:
         for file in files:
-            yield from rows_of(form, file, in_time)
+            yield from rows_of(form, file, in_time, reading)
     except (OSError, pa.ArrowInvalid, tf.errors.OpError, DecodeError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise UserFileError(f"{pattern} cannot be read: {reason}.") from error
 
 
-def column_types(pattern: str) -> dict[str, str]:
+def column_types(pattern: str, reading: FileReading = USUAL) -> dict[str, str]:
     """Return the columns of the files that a pattern names, and Arrow's names of their types; empty where they hold lists.
 
     Raises:
         UserFileError: there is no such file, or one is damaged, or it has no rows.
     """
-    row = next(read_rows(pattern), None)
+    row = next(read_rows(pattern, reading=reading), None)
     if row is None:
         raise UserFileError(f"{pattern} has no rows.")
     if form_of(pattern) == "parquet":
@@ -142,7 +144,7 @@ def _content(file: str) -> bytes:
     return content
 
 
-def rows_of(form: Form, file: str, in_time: InTime | None = None) -> Iterator[dict[str, Any]]:
+def rows_of(form: Form, file: str, in_time: InTime | None = None, reading: FileReading = USUAL) -> Iterator[dict[str, Any]]:
     """Yield the rows of one file, or the windows over them; see `read_rows`.
 
     Raises:
@@ -155,4 +157,4 @@ def rows_of(form: Form, file: str, in_time: InTime | None = None) -> Iterator[di
     elif form == "tfrecord":
         yield from map(parse_example, tf.data.TFRecordDataset(file).as_numpy_iterator())
     else:
-        yield from rows_of_file(file)
+        yield from rows_of_file(file, reading)

@@ -91,21 +91,22 @@ def _ask(
         ends = ", ".join(end for one in ROW_FILES.values() for end in one)
         raise UserValueError(f"FILE must be images, or one file of {ends}. Received: {', '.join(map(str, files))}.")
     if form == "text":
-        asked = read_texts(path)
+        asked = read_texts(path, client.reading())
         return client.of_texts(signature.removesuffix("_text"), asked.inputs["text"]), asked
     wanted = client.fields(signature).inputs
     of_rows = {name: field for name, field in wanted.items() if name not in _NOT_OF_ROWS}
     if form in {"csv", "parquet", "table"}:
         asked = read_columns(path, of_rows, ask_columns(client, of_rows))
     else:
-        asked = Asked(_load(path, of_rows))
+        asked = _load(path, of_rows)
     count = len(next(iter(asked.inputs.values())))
-    more = {"seed": np.arange(seed, seed + count), "label": np.full(count, -1)}
-    inputs = {**{name: value for name, value in more.items() if name in wanted}, **asked.inputs}
+    inputs = {**({"seed": np.arange(seed, seed + count)} if "seed" in wanted else {}), **asked.inputs}
+    if "label" in wanted and (labels := asked.inputs.get("label", asked.others.get("label"))) is not None:
+        inputs["label"] = client.reading().labels(labels)
     return client.predict(signature, inputs), asked
 
 
-def _load(path: Path, wanted: "Mapping[str, Field]") -> "dict[str, np.ndarray]":
+def _load(path: Path, wanted: "Mapping[str, Field]") -> Asked:
     """Return a file's arrays by input name; an array alone is the only input wanted, and examples may be called otherwise."""
     from vae_tf.data.array_files import read_arrays
     from vae_tf.data.row_files import examples_of_arrays
@@ -113,11 +114,13 @@ def _load(path: Path, wanted: "Mapping[str, Field]") -> "dict[str, np.ndarray]":
     arrays = read_arrays(path)
     given = {name: value for name, value in arrays.items() if name in _NOT_OF_ROWS}
     if set(wanted) == {"x"}:
-        rest = {name: value for name, value in arrays.items() if name not in given}
-        return {"x": examples_of_arrays(rest, str(path), wanted["x"].shape), **given}
+        seeds = {name: value for name, value in given.items() if name == "seed"}
+        rest = {name: value for name, value in arrays.items() if name not in seeds}
+        x, labels = examples_of_arrays(rest, str(path), wanted["x"].shape)
+        return Asked({"x": x, **seeds}, others={"label": labels} if len(labels) == len(x) else {})
     if len(arrays) == 1 and len(wanted) == 1:
-        return {next(iter(wanted)): next(iter(arrays.values()))}
-    return {name: value for name, value in arrays.items() if name in (*wanted, *given)} or arrays
+        return Asked({next(iter(wanted)): next(iter(arrays.values()))})
+    return Asked({name: value for name, value in arrays.items() if name in (*wanted, *given)} or arrays)
 
 
 def _write(path: Path, answers: "dict[str, np.ndarray]", asked: Asked) -> None:

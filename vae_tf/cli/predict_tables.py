@@ -11,6 +11,7 @@ from vae_tf.errors import UserFileError, UserValueError
 if TYPE_CHECKING:
     import numpy as np
 
+    from vae_tf.data.file_reading import FileReading
     from vae_tf.serving import Client
     from vae_tf.serving.transports import Field
 
@@ -147,8 +148,12 @@ def _number_form(cells: list[Any]) -> str:
     return form.example if form else ""
 
 
-def read_texts(path: Path) -> Asked:
+def read_texts(path: Path, reading: "FileReading") -> Asked:
     """Return the lines of a file of texts, or the texts of JSON objects, and the numbers of their lines.
+
+    Args:
+        path: of texts.
+        reading: how they are read for the model.
 
     Raises:
         UserFileError: it cannot be read, or has no texts.
@@ -156,7 +161,7 @@ def read_texts(path: Path) -> Asked:
     from vae_tf.data.row_files import rows_of_file
     from vae_tf.serving.tensors import object_array
 
-    rows = list(rows_of_file(path))
+    rows = list(rows_of_file(path, reading))
     if not rows:
         raise UserFileError(f"{path} has no texts.")
     return Asked({"text": object_array([row["text"].encode() for row in rows])}, others={"line": [row["line"] for row in rows]})

@@ -282,6 +282,7 @@ def _report(scores: "Scores", detections: "tuple[Detection, ...]", output: Path,
 
 def _show(means: dict[str, float], detections: "tuple[Detection, ...]", output: Path, told: list[str]) -> None:
     from vae_tf.cli.tables import table
+    from vae_tf.evaluation.uncertainty import with_error
 
     console.print(table("Mean scores", ["score", "nats"], [(name, f"{value:.3f}") for name, value in means.items()]))
     if detections:
@@ -289,8 +290,8 @@ def _show(means: dict[str, float], detections: "tuple[Detection, ...]", output: 
         rows = [
             (
                 one.score,
-                f"{one.roc_auc:.4f} ± {one.roc_auc_stderr:.4f}",
-                f"{one.average_precision:.4f} ± {one.average_precision_stderr:.4f}",
+                with_error(one.roc_auc, one.roc_auc_stderr, min(one.num_anomalies, one.num_normal), 4),
+                with_error(one.average_precision, one.average_precision_stderr, min(one.num_anomalies, one.num_normal), 4),
             )
             for one in detections
         ]

@@ -43,6 +43,8 @@ class Listener:
 
     def report(self, result: "TrialResult") -> None:
         """Say what a training gave, once."""
+        from vae_tf.evaluation.uncertainty import FEW_EXAMPLES, with_error
+
         key = (result.trial, result.execution)
         if key in self.results:
             return
@@ -55,7 +57,8 @@ class Listener:
         scores = [getattr(other, self.settings.objective) for other in self.results.values() if not other.failure]
         mark = "  best so far" if score <= min(scores) else ""
         stderr, active = getattr(result, f"{self.settings.objective}_stderr"), f"{result.active} of {result.axes} active"
-        numbers = f"{self.settings.objective} {score:.2f} ± {stderr:.2f}  {active}  {result.seconds:.0f} s"
+        error = with_error(score, stderr, FEW_EXAMPLES if result.num_examples is None else result.num_examples)
+        numbers = f"{self.settings.objective} {error}  {active}  {result.seconds:.0f} s"
         console.print(Text.assemble(visible(label), numbers, (mark, "green")))
 
 

@@ -55,13 +55,15 @@ def _row(trial: Any) -> dict[str, Any]:
 def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSettings") -> None:
     from rich.table import Table
 
+    from vae_tf.evaluation.uncertainty import with_error
+
     parameters = [parameter.name for parameter in settings.space.parameters]
     shown = result["trials"][:_SHOWN]
     title = f"Trials by {settings.objective}, the best {len(shown)} of {len(result['trials'])}"
     table = Table("trial", *parameters, "nats", "behind", "active", "s", title=title, title_justify="left")
     for trial in shown:
         values = [f"{value:g}" if isinstance(value, float) else str(value) for value in map(trial["values"].get, parameters)]
-        behind = f"{trial['gap']:.2f} ± {trial['gap_stderr']:.2f}" if trial["gap"] else "best"
+        behind = with_error(trial["gap"], trial["gap_stderr"], trial["num_examples"]) if trial["gap"] else "best"
         numbers = [f"{trial['scores'][settings.objective]:.2f}", behind, f"{trial['active']:g}/{trial['axes']}"]
         table.add_row(trial["trial"], *values, *numbers, f"{trial['seconds']:.0f}")
     console.print(table)
@@ -75,8 +77,9 @@ def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSe
 
     for line in finding_lines(diagnose_obvious(read_obvious(test))):
         console.print(line)
+    found = with_error(test["negative_elbo"], test["negative_elbo_stderr"], test["num_examples"])
     print(  # noqa: T201 - the result
-        f"Winner on the test split: negative ELBO {test['negative_elbo']:.2f} ± {test['negative_elbo_stderr']:.2f} nats\n"
+        f"Winner on the test split: negative ELBO {found} nats\n"
         "Next:\n"
         f"  open {search.report_file}\n"
         f"  {command_line('tensorboard', search.path)}\n"

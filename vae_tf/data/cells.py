@@ -209,7 +209,8 @@ def refuse_infinite(table: Table, name: str, values: np.ndarray) -> None:
     if is_wrong.any():
         row = int(np.flatnonzero(is_wrong)[0])
         raise UserValueError(
-            f"{table.source}: column {name!r} must hold finite numbers. Received: {values[row]:g} on {table.place(row)}."
+            f"{table.source}: column {name!r} must hold finite numbers. Received: {values[row]:g} on {table.place(row)}. "
+            "Correct it, or leave the cell empty."
         )
 
 

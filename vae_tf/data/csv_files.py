@@ -20,7 +20,21 @@ from vae_tf.data.raw_column import GAPS, is_number
 from vae_tf.data.raw_table import Table, named
 from vae_tf.errors import UserFileError
 
-__all__ = ["PACKED", "SAMPLE", "UTF_16", "Dialect", "comma_note", "content_of", "latin_note", "read_csv", "read_csv_rows"]
+__all__ = [
+    "PACKED",
+    "SAMPLE",
+    "UNEVEN",
+    "UTF_16",
+    "Dialect",
+    "comma_note",
+    "content_of",
+    "latin_note",
+    "read_csv",
+    "read_csv_rows",
+]
+
+UNEVEN = "Give every row as many cells, quote cells that hold the separator, remove lines that are no rows."
+"""What helps where a table cannot be cut into cells."""
 
 _SEPARATORS = "\t;|,"
 """What may be between cells; of those that fit as well, the first: a comma is in numbers and texts of files with others too."""
@@ -103,9 +117,8 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
     try:
         columns = _parse(content, dialect)
     except pa.ArrowInvalid as error:
-        raise UserFileError(
-            f"{path} must be a table of comma-separated values. Received: {_uneven(content, dialect) or _reason(error)}."
-        ) from error
+        reason = _uneven(content, dialect) or _reason(error)
+        raise UserFileError(f"{path} must be a table of comma-separated values. Received: {reason}. {UNEVEN}") from error
     notes += [comma_note(path)] if dialect.decimal_point == "," else []
     blank = len(_BLANK.findall(content)) if dialect.width > 1 and b'"' not in content else 0
     notes += [Note(f"{path}: {blank:,} blank lines are no rows.")] if blank else []

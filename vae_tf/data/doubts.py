@@ -6,6 +6,7 @@ import numpy as np
 
 from vae_tf.data.cells import cells
 from vae_tf.data.columns import Column
+from vae_tf.data.dates import find_date_format
 from vae_tf.data.notes import Note, few
 from vae_tf.data.outlying import huge_cells, stand_ins
 from vae_tf.data.raw_column import number_text
@@ -14,10 +15,11 @@ from vae_tf.data.raw_table import Table
 __all__ = ["describe_doubts"]
 
 _NAMED_CELLS = 3
+_LOOKED_AT = 200
 
 
 def describe_doubts(table: Table, columns: Sequence[Column], x: Iterable[np.ndarray]) -> Iterator[Note]:
-    """Say which cells are far from all others, which may stand for empty ones, and which words are spelt in two ways.
+    """Say which cells are far from all others, which may stand for empty ones, and which words may be the same, or dates.
 
     Args:
         table: training rows, and others that were not set aside yet.
@@ -41,6 +43,7 @@ def describe_doubts(table: Table, columns: Sequence[Column], x: Iterable[np.ndar
             found += [(column, one, int((values == one).sum())) for one in stand_ins(values)]
     yield from _stand_ins(table, found)
     yield from _spellings(table, columns)
+    yield from _forms_of_dates(table, columns)
 
 
 def _huge(table: Table, column: Column, values: np.ndarray) -> Iterator[Note]:
@@ -83,3 +86,16 @@ def _spellings(table: Table, columns: Sequence[Column]) -> Iterator[Note]:
             f"{'; ...' if len(told) > _NAMED_CELLS else ''}. Write them alike to join them.",
             is_warning=True,
         )
+
+
+def _forms_of_dates(table: Table, columns: Sequence[Column]) -> Iterator[Note]:
+    """Say which columns of words are dates, but in several forms."""
+    for column in columns:
+        words = (table.column(column.name).distinct_texts if column.is_category else [])[:_LOOKED_AT]
+        forms = {find_date_format([word]): word for word in words}
+        if len(forms) > 1 and "" not in forms:
+            yield Note(
+                f"{table.source}: column {column.name!r} has dates in several forms ({few([*forms.values()])}), and they are "
+                "words now. Write them in one form.",
+                is_warning=True,
+            )

@@ -65,6 +65,7 @@ def load_dataset(config: DataConfig, known: DatasetSpec | None = None) -> Datase
     update: dict[str, Any] = {**counts, "binarization": config.binarization, "fingerprint": _fingerprint(spec, splits)}
     reading = Reading.of(config)
     update |= {"missing": config.missing} if spec.is_mixed else {}
+    update |= {"line_ends": config.line_ends, "text_field": config.text_field or ""} if spec.is_text else {}
     update |= {"reading": reading} if spec.is_image and reading != AS_BEFORE else {}
     return replace(dataset, spec=spec.model_copy(update=update), splits=splits)
 

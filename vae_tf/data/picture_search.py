@@ -117,4 +117,4 @@ def _reason(path: Path, wanted: tuple[str, ...]) -> str:
         return suffix or "without a suffix"
     if path.is_file():
         return ""
-    return "links to nothing" if path.is_symlink() else "no files"
+    return "links to nothing" if path.is_symlink() else "pipes or devices"

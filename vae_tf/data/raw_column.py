@@ -125,7 +125,10 @@ def read_column(
         return _dates(name, column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_time(kind):
         return _texts(name, column.cast(pa.string()), gaps, decimal_point, as_words)
-    raise UserValueError(f"{source}: column {name!r} must hold numbers, words or dates. Received: {kind}.")
+    raise UserValueError(
+        f"{source}: column {name!r} must hold numbers, words or dates. Received: {kind}. Write it so, or leave it out: "
+        f"data.columns.{name}=drop."
+    )
 
 
 def _without(numbers: np.ndarray, gaps: frozenset[str]) -> np.ndarray:

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset
 
-from vae_tf.config import DataConfig
 from vae_tf.data.array_files import read_arrays
-from vae_tf.data.array_names import sort_out
+from vae_tf.data.array_names import NamedArrays, sort_out
 from vae_tf.data.csv_files import read_csv_rows
+from vae_tf.data.file_reading import USUAL, FileReading
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.served import number_cell
 from vae_tf.data.spreadsheets import SPREADSHEETS
@@ -46,17 +46,19 @@ def row_form(name: str) -> str:
     return next((form for form, ends in ROW_FILES.items() if name.lower().endswith(ends)), "")
 
 
-def rows_of_file(path: str | Path) -> Iterator[dict[str, Any]]:
+def rows_of_file(path: str | Path, reading: FileReading = USUAL) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file: of a table its cells, of texts `line` and `text`, of arrays `row`, `x` and `label`.
 
     Args:
         path: a file of one of the `ROW_FILES`.
+        reading: how texts are read.
 
     Raises:
         UserFileError: it cannot be read.
         UserValueError: it holds nothing of that kind.
     """
-    return _READERS[row_form(str(path))](Path(path))
+    form = row_form(str(path))
+    return _texts(Path(path), reading) if form == "text" else _READERS[form](Path(path))
 
 
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:
@@ -79,8 +81,8 @@ def _table(path: Path) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _texts(path: Path) -> Iterator[dict[str, Any]]:
-    texts = read_texts(path, DataConfig(dataset=f"text:{path}"))
+def _texts(path: Path, reading: FileReading) -> Iterator[dict[str, Any]]:
+    texts = read_texts(path, reading.of_texts(path))
     for place, text in zip(texts.places["train"], texts.texts["train"], strict=True):
         yield {"line": place + 1, "text": text}
 
@@ -88,8 +90,7 @@ def _texts(path: Path) -> Iterator[dict[str, Any]]:
 def _arrays(path: Path) -> Iterator[dict[str, Any]]:
     x, labels, _ = sort_out(read_arrays(path), str(path))
     rows = itertools.chain.from_iterable(array for _, array in x.values())
-    given = {split: array.reshape(-1).tolist() for split, (_, array) in labels.items()}
-    ids = itertools.chain.from_iterable(given.get(split, [None] * len(array)) for split, (_, array) in x.items())
+    ids = itertools.chain.from_iterable(_labels_of(labels, split, len(array)) for split, (_, array) in x.items())
     for number, (row, label) in enumerate(zip(rows, ids, strict=True)):
         yield {"row": number, "x": row.tolist(), **({} if label is None else {"label": label})}
 
@@ -98,13 +99,16 @@ _READERS: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {
     "parquet": _parquet,
     "csv": _csv,
     "table": _table,
-    "text": _texts,
     "arrays": _arrays,
 }
 
 
-def examples_of_arrays(arrays: Mapping[str, np.ndarray], source: str, shape: Sequence[int | None]) -> np.ndarray:
-    """Return the examples among named arrays in the shape that a signature takes: with a channel, cut into windows.
+def examples_of_arrays(
+    arrays: Mapping[str, np.ndarray], source: str, shape: Sequence[int | None]
+) -> tuple[np.ndarray, list[Any]]:
+    """Return the examples among named arrays in the shape that a signature takes, and their labels; empty where there are none.
+
+    A channel is added, and rows in time are cut into windows.
 
     Args:
         arrays: by name.
@@ -115,13 +119,23 @@ def examples_of_arrays(arrays: Mapping[str, np.ndarray], source: str, shape: Seq
         UserValueError: there are none, or several could be meant.
 
     Example:
-        >>> examples_of_arrays({"images": np.zeros((5, 2, 2))}, "toy", (None, 2, 2, 1)).shape
+        >>> examples_of_arrays({"images": np.zeros((5, 2, 2))}, "toy", (None, 2, 2, 1))[0].shape
         (5, 2, 2, 1)
-        >>> examples_of_arrays({"x": np.zeros((5, 2))}, "toy", (None, 3, 2)).shape
+        >>> examples_of_arrays({"x": np.zeros((5, 2))}, "toy", (None, 3, 2))[0].shape
         (3, 3, 2)
     """
-    found, _, _ = sort_out(arrays, source)
+    found, named, _ = sort_out(arrays, source)
     x = np.concatenate([array for _, array in found.values()])
+    labels = [label for split in found for label in _labels_of(named, split, len(found[split][1]))] if named else []
+    return _in_shape(x, shape, source), labels
+
+
+def _labels_of(labels: NamedArrays, split: str, count: int) -> list[Any]:
+    """Return the labels of a split, None where it has none."""
+    return labels[split][1].reshape(-1).tolist() if split in labels else [None] * count
+
+
+def _in_shape(x: np.ndarray, shape: Sequence[int | None], source: str) -> np.ndarray:
     if len(shape) == x.ndim + 1 and len(shape) == 4 and shape[-1] == 1:
         return x[..., np.newaxis]
     return array_of_rows(x[:, np.newaxis] if x.ndim == 1 else x, shape, source) if len(shape) == 3 else x

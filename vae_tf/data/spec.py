@@ -55,6 +55,8 @@ class DatasetSpec(BaseModel):
         reading: of pictures, what is done to each; None: as ever, stretched, without what is transparent.
         tokenizer: how text becomes subwords, in the JSON of the tokenizers library; empty where tokens are characters.
         normalization: the Unicode form of a text's letters: texts are brought into it before they become tokens.
+        line_ends: what ends a line of text: `newline`, or `any` that Unicode knows.
+        text_field: the field of JSON objects that holds the text; empty where they have one alone, or the texts are no objects.
         fingerprint: a hash that changes when the data change.
 
     Example:
@@ -87,6 +89,8 @@ class DatasetSpec(BaseModel):
     tokenizer: str = ""
     reading: Reading | None = None
     normalization: Literal["none", "NFC", "NFKC"] = "none"
+    line_ends: Literal["newline", "any"] = "newline"
+    text_field: str = ""
     fingerprint: str = ""
 
     @property

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from vae_tf.data.csv_files import PACKED, SAMPLE, UTF_16, Dialect, comma_note, latin_note
+from vae_tf.data.csv_files import PACKED, SAMPLE, UNEVEN, UTF_16, Dialect, comma_note, latin_note
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import named, short_list
 from vae_tf.errors import UserFileError
@@ -210,7 +210,9 @@ def _copied(
             is_other = isinstance(error, UnicodeError) or "UTF8" in str(error)
             if not is_other or encoding == encodings[-1]:
                 reason = " ".join(str(error).split()).rstrip(".")
-                raise UserFileError(f"{path} must be a table of comma-separated values. Received: {reason}.") from error
+                raise UserFileError(
+                    f"{path} must be a table of comma-separated values. Received: {reason}. {UNEVEN}"
+                ) from error
     raise UserFileError(f"{path} must be a table of comma-separated values.")
 
 

@@ -14,7 +14,7 @@ from vae_tf.data.notes import Note, few, listed
 from vae_tf.data.split_folders import SPLIT_NAMES, are_splits, by_split
 from vae_tf.errors import UserFileError, UserValueError
 
-__all__ = ["Texts", "clean_text", "clean_texts", "read_texts", "split_lines"]
+__all__ = ["Normalization", "Texts", "clean_text", "clean_texts", "read_texts", "split_lines"]
 
 Normalization = Literal["NFC", "NFKC", "none"]
 _JSON_LINES = (".jsonl", ".ndjson")
@@ -221,9 +221,10 @@ def _field(objects: Sequence[dict[str, Any] | None], fields: Sequence[str], path
     strings = [name for name in fields if any(one and isinstance(one.get(name), str) for one in objects)]
     wanted = config.text_field or ("text" if "text" in strings else strings[0] if len(strings) == 1 else None)
     if wanted not in fields or wanted is None:
+        received = config.text_field or f"strings in {few(strings) or 'no field'}"
         raise UserValueError(
             f"{path} must hold its texts in a field 'text', in the only one of strings, or in that which data.text_field says. "
-            f"Received: {config.text_field or f'strings in {few(strings) or None}'}; fields are {', '.join(fields) or 'none'}."
+            f"Received: {received}; fields are {', '.join(fields) or 'none'}."
         )
     return wanted
 

@@ -10,6 +10,7 @@ from vae_tf.evaluation.assessment import AssessmentSettings, Subject
 from vae_tf.evaluation.bounds import stderr
 from vae_tf.evaluation.obvious import ObviousSettings, independent_nats
 from vae_tf.evaluation.row_scores import RowScorer
+from vae_tf.evaluation.uncertainty import with_error
 from vae_tf.seeding import derive
 
 __all__ = ["ColumnNats", "least_learned", "measure_column_nats", "summarize"]
@@ -106,7 +107,7 @@ def least_learned(columns: Sequence[ColumnNats]) -> str:
         "Least is learned of 'noise': 0.00 ± 0.10 nats a cell. 1 of 2 columns is no better known given z than by itself."
     """
     worst = min(columns, key=lambda column: column.gain)
-    said = f"Least is learned of {worst.name!r}: {worst.gain:.2f} ± {worst.gain_stderr:.2f} nats a cell"
+    said = f"Least is learned of {worst.name!r}: {with_error(worst.gain, worst.gain_stderr, worst.num_cells)} nats a cell"
     drowned = sum(column.is_drowned for column in columns)
     if not drowned:
         return f"{said}. All {len(columns)} columns are better known given z than by themselves."

@@ -15,6 +15,7 @@ from vae_tf.evaluation.figures import figure_with_pictures
 from vae_tf.evaluation.generation import HoleScore, fitted_gaussian, measure_holes
 from vae_tf.evaluation.pictures import grid_pixels, interpolation_grid, reconstruction_grid
 from vae_tf.evaluation.tables import obvious_brief
+from vae_tf.evaluation.uncertainty import with_error
 from vae_tf.seeding import derive, derive_pair
 
 __all__ = ["Comparison", "compare_models", "comparison_figure", "comparison_rows", "hole_rows"]
@@ -99,7 +100,7 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
         return lambda c: None if (found := getattr(c.assessment, part)) is None else getattr(found, key)
 
     def stderr(key: str) -> _Cell:
-        return lambda c: _with_error(getattr(c.assessment.bounds, key), getattr(c.assessment.bounds, f"{key}_stderr"))
+        return lambda c: _with_error(c, key)
 
     rows: list[tuple[str, _Cell, str]] = [
         ("data", lambda c: c.dataset, "{}"),
@@ -145,8 +146,10 @@ def _hole_text(score: HoleScore | None) -> str:
     return f"{score.distance:.2f}" if score.confidence is None else f"{score.distance:.2f} / {score.confidence:.3f}"
 
 
-def _with_error(value: float | None, error: float | None) -> str | None:
-    return None if value is None else f"{value:.2f} ± {error:.2f}"
+def _with_error(comparison: Comparison, key: str) -> str | None:
+    bounds = comparison.assessment.bounds
+    value = getattr(bounds, key)
+    return None if value is None else with_error(value, getattr(bounds, f"{key}_stderr"), bounds.num_examples)
 
 
 def _active(comparison: Comparison) -> str | None:

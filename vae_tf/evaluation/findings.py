@@ -10,6 +10,7 @@ from vae_tf.evaluation.generation import Generation
 from vae_tf.evaluation.latent_statistics import BlockStatistics, LatentStatistics
 from vae_tf.evaluation.nearness import Nearness
 from vae_tf.evaluation.obvious.base import ObviousComparison
+from vae_tf.evaluation.uncertainty import with_error
 
 __all__ = [
     "Finding",
@@ -185,8 +186,9 @@ def diagnose_generation(generation: Generation) -> list[Finding]:
 def _diagnose_nearness(found: Nearness) -> Finding:
     """Say whether made rows are nearer to training rows than other real rows are."""
     copies = f"{found.made_copies:.1%} are copies of training rows, of real rows {found.real_copies:.1%}"
-    apart = f"distance to the nearest {found.made:.3f} ± {found.made_stderr:.3f}, of test rows {found.held_out:.3f} ± "
-    figures = f"{apart}{found.held_out_stderr:.3f}; {copies} ({found.num_rows:,} rows of either)."
+    made = with_error(found.made, found.made_stderr, found.num_rows, 3)
+    held_out = with_error(found.held_out, found.held_out_stderr, found.num_rows, 3)
+    figures = f"distance to the nearest {made}, of test rows {held_out}; {copies} ({found.num_rows:,} rows of either)."
     advice = "They may give training rows away. Fewer epochs (--epochs) or a smaller code (--latent) let a model remember less."
     if found.more_copies > _CLEARLY:
         told = f"More made rows are copies of training rows than real rows are, by {found.more_copies:.1f} standard errors"

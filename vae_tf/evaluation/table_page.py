@@ -24,6 +24,7 @@ from vae_tf.evaluation.table_figures import (
     gains_figure,
 )
 from vae_tf.evaluation.tables import Rows
+from vae_tf.evaluation.uncertainty import with_error
 from vae_tf.seeding import derive, derive_pair
 
 __all__ = ["TablePage", "make_table_page"]
@@ -131,5 +132,8 @@ def _gains(nats: list[ColumnNats], assessment: Assessment) -> list[tuple[Figure,
 
 
 def _nats_text(column: ColumnNats) -> str:
-    given, alone = f"{column.given:.2f} ± {column.given_stderr:.2f}", f"{column.alone:.2f} ± {column.alone_stderr:.2f}"
-    return f"{given}, alone {alone}: {column.gain:.2f} ± {column.gain_stderr:.2f} gained ({column.num_cells:,} cells)"
+    given, alone, gain = (
+        with_error(getattr(column, key), getattr(column, f"{key}_stderr"), column.num_cells)
+        for key in ("given", "alone", "gain")
+    )
+    return f"{given}, alone {alone}: {gain} gained ({column.num_cells:,} cells)"

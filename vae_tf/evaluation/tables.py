@@ -11,7 +11,7 @@ from vae_tf.evaluation.latent_statistics import BlockStatistics, InformationEsti
 from vae_tf.evaluation.nearness import Nearness
 from vae_tf.evaluation.obvious import ObviousComparison
 from vae_tf.evaluation.representation import Representation
-from vae_tf.evaluation.uncertainty import error_text
+from vae_tf.evaluation.uncertainty import error_text, with_error
 
 __all__ = ["Rows", "assessment_tables", "convergence_rows", "obvious_brief", "obvious_rows", "obvious_text"]
 
@@ -170,7 +170,10 @@ def _memory_rows(memory: Memorization) -> Rows:
 
 
 def _nearness_rows(found: Nearness) -> Rows:
-    distances = f"{found.made:.3f} ± {found.made_stderr:.3f} (test rows: {found.held_out:.3f} ± {found.held_out_stderr:.3f})"
+    made, held_out = (
+        with_error(getattr(found, key), getattr(found, f"{key}_stderr"), found.num_rows, 3) for key in ("made", "held_out")
+    )
+    distances = f"{made} (test rows: {held_out})"
     repeated = f"training rows that are there more than once: {found.train_copies:.2%}"
     return {
         "distance to nearest training row, copies left out": distances,

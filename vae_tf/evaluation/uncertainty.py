@@ -1,6 +1,6 @@
 """How sure a mean over examples is, in words."""
 
-__all__ = ["FEW_EXAMPLES", "error_text"]
+__all__ = ["FEW_EXAMPLES", "error_text", "with_error"]
 
 FEW_EXAMPLES = 30
 """Examples below which a standard error is itself too unsure to be printed as if it were known."""
@@ -23,3 +23,13 @@ def error_text(stderr: float | None, num_examples: int, digits: int = 2) -> str:
     if num_examples < FEW_EXAMPLES:
         return f" (± unknown: {num_examples} examples)"
     return f" ± {stderr:.{digits}f}"
+
+
+def with_error(value: float, stderr: float | None, num_examples: int, digits: int = 2) -> str:
+    """Return a mean over examples and its standard error, as far as that is known; see `error_text`.
+
+    Example:
+        >>> with_error(2.5, 0.123, 500), with_error(2.5, 0.123, 6)
+        ('2.50 ± 0.12', '2.50 (± unknown: 6 examples)')
+    """
+    return f"{value:.{digits}f}{error_text(stderr, num_examples, digits)}"

@@ -20,6 +20,7 @@ from vae_tf.export.column_forms import with_columns
 from vae_tf.export.column_names import columns_signature
 from vae_tf.export.columns import served_columns
 from vae_tf.export.functions import ServedFunctions, Tensors
+from vae_tf.export.reading import reading_signature
 from vae_tf.export.rows import ServedRows
 from vae_tf.export.signature import Input, Signature
 from vae_tf.export.texts import clean_strings
@@ -35,21 +36,23 @@ def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
 
     `reconstruct`, `encode` and `score` come in forms for what clients have: float values, for images also bytes (`_uint8`)
     and picture files (`_encoded`, brought to the model's size). Of a table of mixed columns, every column is an input and
-    an output of its own; `columns` says what they are. An autoencoder has no density: no `score`, no `impute`.
+    an output of its own; `columns` says what they are. `reading` says how files are read for the model. An autoencoder has
+    no density: no `score`, no `impute`.
 
     Args:
         vae: the model.
         spec: how raw values become model inputs and back.
     """
     signatures = array_signatures(vae, spec)
+    told = [*([columns_signature(spec)] if spec.feature_names else []), reading_signature(spec)]
     if spec.is_mixed:
         columns = served_columns(spec.columns, spec.missing)
-        return [*(with_columns(signature, columns) for signature in signatures), columns_signature(spec)]
+        return [*(with_columns(signature, columns) for signature in signatures), *told]
     make_forms = _image_forms if spec.is_image else _text_forms
     forms = [form for signature in signatures if signature.name in _OF_X for form in make_forms(signature, spec)]
     if spec.is_text:
         signatures = [signature if signature.name in _AS_TOKENS else _with_text(signature, spec) for signature in signatures]
-    return [*signatures, *forms, *([columns_signature(spec)] if spec.feature_names else [])]
+    return [*signatures, *forms, *told]
 
 
 def array_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:

@@ -1,7 +1,6 @@
 """A typed client of a served VAE, over REST or gRPC; it imports no TensorFlow."""
 
 import time
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -9,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.data.file_reading import USUAL, FileReading
+from vae_tf.errors import UserValueError
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.tensors import has_shape, object_array
 from vae_tf.serving.transports import GrpcTransport, ModelVersion, RestTransport, SignatureFields, Transport
@@ -18,6 +18,7 @@ __all__ = ["Client"]
 
 Images = Sequence[Any] | np.ndarray
 _POLL_SECONDS = 0.2
+_LABELS = ("label", "start_label", "stop_label")
 
 
 class Client:
@@ -62,6 +63,7 @@ class Client:
         )
         self._timeout = timeout
         self._signatures: dict[str, SignatureFields] | None = None
+        self._reading: FileReading | None = None
 
     def __enter__(self) -> "Client":
         """Return the client."""
@@ -125,7 +127,7 @@ class Client:
 
         Args:
             signature: its name.
-            inputs: name to array; values are converted to the declared types.
+            inputs: name to array; values are converted to the declared types. Labels that are not given are not known.
             outputs: names wanted; default: all.
             timeout: seconds; default: the client's.
 
@@ -134,6 +136,7 @@ class Client:
             ServingError: what the server answered, or that it did not.
         """
         fields = self.fields(signature)
+        inputs = _with_labels(inputs, fields)
         if set(inputs) != set(fields.inputs):
             raise UserValueError(
                 f"{signature} takes {', '.join(sorted(fields.inputs))}. Received: {', '.join(inputs) or 'nothing'}."
@@ -150,6 +153,13 @@ class Client:
             found = self._transport.signatures(self._timeout)
             self._signatures = {name: fields for name, fields in found.items() if fields.inputs}
         return self._signatures
+
+    def reading(self) -> FileReading:
+        """Return how pictures, texts and labels are read for the model; as usual where its servable does not say."""
+        if self._reading is None:
+            told = "reading" in self.signatures() and self.predict("reading", {"number": [0]})["reading"][0]
+            self._reading = FileReading.told(told.decode("utf-8")) if told else USUAL
+        return self._reading
 
     def states(self) -> dict[int, str]:
         """Return every known version's state, e.g. `{2: "AVAILABLE", 1: "END"}`."""
@@ -238,39 +248,28 @@ class Client:
         """
         if isinstance(x, (str, bytes, Path)):
             raise UserValueError("Give a list of images or texts, even of one.")
-        if (texts := _as_texts(x)) is not None and self._takes_texts(signature):
-            return self.of_texts(signature, texts, *outputs)
-        files = _as_files(x)
-        if files is not None:
-            return self.predict(f"{signature}_encoded", {"image": files}, outputs)
+        if self._takes_texts(signature) and _are(x, str, bytes):
+            texts = [item if isinstance(item, bytes) else self.reading().string(item) for item in x]
+            return self.of_texts(signature, object_array(texts), *outputs)
+        if _are(x, str, bytes, Path):
+            files = [item if isinstance(item, bytes) else self.reading().picture_file(Path(item)) for item in x]
+            return self.predict(f"{signature}_encoded", {"image": object_array(files)}, outputs)
         x = np.asarray(x)
         form = "_uint8" if x.dtype == np.uint8 and f"{signature}_uint8" in self.signatures() else ""
         return self.predict(signature + form, {"x": x}, outputs)
 
 
-def _as_texts(x: Images) -> np.ndarray | None:
-    """Return texts in UTF-8, their letters composed as training texts are by default; None where x holds numbers."""
+def _are(x: Images, *types: type) -> bool:
+    """Return whether x is a list of such values."""
     items = x if not isinstance(x, np.ndarray) else x.tolist() if x.dtype.kind in "OSU" else []
-    if not len(items) or not all(isinstance(item, (str, bytes)) for item in items):
-        return None
-    return object_array([item if isinstance(item, bytes) else unicodedata.normalize("NFC", item).encode() for item in items])
+    return bool(len(items)) and all(isinstance(item, types) for item in items)
 
 
-def _as_files(x: Images) -> np.ndarray | None:
-    """Return the contents of image files, or None where x holds numbers."""
-    items = x if not isinstance(x, np.ndarray) else x.tolist() if x.dtype.kind in "OSU" else []
-    if not items or not all(isinstance(item, (str, bytes, Path)) for item in items):
-        return None
-    return object_array([item if isinstance(item, bytes) else _read(Path(item)) for item in items])
-
-
-def _read(path: Path) -> bytes:
-    from vae_tf.data.pictures import as_servable
-
-    try:
-        return as_servable(path.read_bytes(), str(path))
-    except OSError as error:
-        raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
+def _with_labels(inputs: Mapping[str, Any], fields: SignatureFields) -> Mapping[str, Any]:
+    """Return the inputs, and where a model is told labels and none are given, that they are not known."""
+    missing = [name for name in fields.inputs if name in _LABELS and name not in inputs]
+    count = len(next(iter(inputs.values()), ()))
+    return {**inputs, **{name: np.full(count, -1) for name in missing}}
 
 
 def _fit(what: str, value: Any, field: Any) -> np.ndarray:

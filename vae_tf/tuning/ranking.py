@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vae_tf.evaluation.bounds import stderr
+from vae_tf.evaluation.uncertainty import FEW_EXAMPLES
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, TrialResult
 from vae_tf.tuning.space import SearchSpace
 
@@ -32,6 +33,7 @@ class RankedTrial:
         seconds: time of a training.
         best_epoch: mean.
         executions: trainings.
+        num_examples: validation examples that the standard errors are over; as many as it takes where they are over trainings.
     """
 
     trial: str
@@ -46,6 +48,7 @@ class RankedTrial:
     seconds: float
     best_epoch: float
     executions: int
+    num_examples: int = FEW_EXAMPLES
 
     @property
     def is_as_good(self) -> bool:
@@ -114,6 +117,7 @@ def _ranked(search: SearchDirectory, objective: str, group: list[TrialResult], b
         seconds=_mean(group, "seconds"),
         best_epoch=_mean(group, "best_epoch"),
         executions=len(group),
+        num_examples=FEW_EXAMPLES if len(group) > 1 or first.num_examples is None else first.num_examples,
     )
 
 

@@ -11,6 +11,7 @@ from vae_tf.config_sources import dump_yaml
 from vae_tf.escaping import html_value
 from vae_tf.evaluation.figures import PALETTE, styled, to_svg
 from vae_tf.evaluation.findings import Finding
+from vae_tf.evaluation.uncertainty import error_text, with_error
 from vae_tf.program import command_line
 from vae_tf.tuning.ranking import Knee, RankedTrial, find_knee, rank_trials
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings
@@ -57,7 +58,7 @@ def _about_knee(knee: Knee, settings: SearchSettings) -> Finding:
         return Finding("warning", f"{what}. It is the largest value tried, and all smaller ones are worse.", advice)
     if trial.trial == knee.best.trial:
         return Finding("good", f"{what}, the best; beyond it, up to {knee.largest:g}, nothing was gained.")
-    gap = f"{trial.gap:.2f} ± {trial.gap_stderr:.2f} nats"
+    gap = f"{with_error(trial.gap, trial.gap_stderr, trial.num_examples)} nats"
     best = knee.best.values[knee.name]
     return Finding(
         "good",
@@ -76,9 +77,10 @@ def trial_rows(settings: SearchSettings, ranked: Sequence[RankedTrial]) -> tuple
 def _row(trial: RankedTrial, parameters: Sequence[str]) -> list[str]:
     values = [_text(trial.values.get(name, "-")) for name in parameters]
     scores = [
-        f"{trial.scores[name]:.2f} ± {trial.stderrs[name]:.2f}" if name in trial.scores else "none" for name in OBJECTIVES
+        with_error(trial.scores[name], trial.stderrs[name], trial.num_examples) if name in trial.scores else "none"
+        for name in OBJECTIVES
     ]
-    gap = f"{trial.gap:.2f} ± {trial.gap_stderr:.2f}" if trial.gap else "the best"
+    gap = with_error(trial.gap, trial.gap_stderr, trial.num_examples) if trial.gap else "the best"
     active = f"{trial.active:g} of {trial.axes}" if trial.axes else "none"
     return [trial.trial, *values, *scores, gap, f"{trial.kl:.2f}", active, f"{trial.best_epoch:g}", f"{trial.seconds:.0f}"]
 
@@ -174,15 +176,28 @@ def _cards(settings: SearchSettings, best: RankedTrial, test: dict[str, Any] | N
             best.trial,
             ", ".join(f"{name.rpartition('.')[2]} {_text(value)}" for name, value in best.values.items()),
         ),
-        (f"validation {OBJECTIVES[settings.objective]}", score, f"± {best.stderrs[settings.objective]:.2f} nats an example"),
+        (
+            f"validation {OBJECTIVES[settings.objective]}",
+            score,
+            f"{_error_alone(best.stderrs[settings.objective], best.num_examples)} nats an example",
+        ),
     ]
     if best.axes:
         cards.append(("active axes", f"{best.active:g} of {best.axes}", "variance > 0.01"))
     if test:
-        cards.append(("test negative ELBO", f"{test['negative_elbo']:.2f}", f"± {test['negative_elbo_stderr']:.2f}, once"))
+        count = test["num_examples"]
+        cards.append(
+            ("test negative ELBO", f"{test['negative_elbo']:.2f}", f"{_error_alone(test['negative_elbo_stderr'], count)}, once")
+        )
         if test["nll"] is not None:
-            cards.append(("test NLL", f"{test['nll']:.2f}", f"± {test['nll_stderr']:.2f}, {test['num_samples']} samples"))
+            cards.append(
+                ("test NLL", f"{test['nll']:.2f}", f"{_error_alone(test['nll_stderr'], count)}, {test['num_samples']} samples")
+            )
     return [dict(zip(("name", "value", "extra"), card, strict=True)) for card in cards]
+
+
+def _error_alone(stderr: float, num_examples: int) -> str:
+    return error_text(stderr, num_examples).strip()
 
 
 def render_search(search: SearchDirectory) -> str:

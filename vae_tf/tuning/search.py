@@ -59,6 +59,7 @@ class TrialResult(Frozen):
         active: latent axes whose posterior mean varies (variance above 0.01).
         axes: all latent axes.
         num_parameters: weights that are trained.
+        num_examples: validation examples; None in searches that did not record it.
         epochs: epochs trained.
         best_epoch: the one that was measured.
         seconds: time of the training.
@@ -76,6 +77,7 @@ class TrialResult(Frozen):
     active: int | None = None
     axes: int | None = None
     num_parameters: int | None = None
+    num_examples: int | None = None
     epochs: int = 0
     best_epoch: int = 0
     seconds: float = Field(0.0, ge=0.0)

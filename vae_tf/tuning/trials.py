@@ -239,6 +239,7 @@ def _with_numbers(result: TrialResult, outcome: TrainingOutcome, bounds: BoundEs
         update={
             "val_negative_elbo": bounds.negative_elbo,
             "val_negative_elbo_stderr": bounds.negative_elbo_stderr,
+            "num_examples": bounds.num_examples,
             "val_nll": bounds.nll,
             "val_nll_stderr": bounds.nll_stderr,
             "kl": bounds.kl,
