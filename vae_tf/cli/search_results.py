@@ -25,8 +25,10 @@ def show_search(search: "SearchDirectory", winner: "Winner", as_json: bool) -> N
         Exit: the search was stopped before its end.
     """
     from vae_tf.files import write_text
+    from vae_tf.sums import write_sums
     from vae_tf.tuning.ranking import rank_trials
     from vae_tf.tuning.report import describe_search, render_search
+    from vae_tf.tuning.search import INNER
 
     if winner.results is None:
         again = command_line("tune", "--resume", "--output", search.path.parent, "--name", search.path.name)
@@ -36,6 +38,7 @@ def show_search(search: "SearchDirectory", winner: "Winner", as_json: bool) -> N
     ranked = rank_trials(search, settings.objective)
     findings = describe_search(settings, ranked)
     write_text(search.report_file, render_search(search))
+    write_sums(search.path, without=INNER)
     result = {
         "search": str(search.path),
         "objective": settings.objective,

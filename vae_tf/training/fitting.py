@@ -24,6 +24,7 @@ from vae_tf.models.vae import VAE
 from vae_tf.optimizers import FusedAdam, WeightAverage
 from vae_tf.parts.settings import build
 from vae_tf.stopwatch import Stopwatch
+from vae_tf.sums import drop_sums
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import Distribution, start_distribution
@@ -145,6 +146,7 @@ def _train_locked(job: _Job, resume: bool, own: Sequence[keras.callbacks.Callbac
                 state = store.restore(vae) if goes_on else TrainingState()
     if job.is_chief:
         with phase("write"):
+            drop_sums(job.run.path)
             record(job.run, dataset.spec, resume)
             job.run.write_metrics([line for line in job.run.read_metrics() if line["epoch"] <= state.epoch])
     checkpointing = Checkpointing(store, state, plan, job.is_chief, job.stopwatch)

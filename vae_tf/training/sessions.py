@@ -21,7 +21,7 @@ from vae_tf.escaping import visible
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
 from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious
 from vae_tf.evaluation.obvious import read_obvious
-from vae_tf.files import write_json
+from vae_tf.files import write_record
 from vae_tf.models.vae import VAE
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
@@ -105,7 +105,7 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
         with stopwatch.phase("write"):
             run.write_config(config, resume)
             if not (resume and run.notes_file.exists()):  # a run's data are read again by its own columns: less is told
-                write_json(run.notes_file, account.as_json())
+                write_record(run.notes_file, account.as_json())
     _announce(config, account, run, console)
     if account.columns:
         console.print(columns_table(account), highlight=False)

@@ -12,6 +12,7 @@ from vae_tf.config import RunConfig, TrainingConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.errors import UserError
 from vae_tf.files import atomic_directory, write_text
+from vae_tf.sums import SUMS, drop_sums
 from vae_tf.training import TrainingOutcome, check_start, finish_run, load_run, train
 from vae_tf.tuning.oracles import make_hyperparameters
 from vae_tf.tuning.ranking import RankedTrial, rank_trials
@@ -95,6 +96,8 @@ def open_tuner(search: SearchDirectory, console: Console, begin: Report, report:
         report: called with every training that has ended.
         is_worker: leave the state to the chief.
     """
+    if not is_worker:
+        drop_sums(search.path)
     tuner = RunTuner(search, console, begin, report)
     if not is_worker and (search.oracle / "oracle.json").exists():
         tuner.oracle.reload()
@@ -157,7 +160,7 @@ def _refit(search: SearchDirectory, config: RunConfig, best: RankedTrial, consol
 def _adopt(search: SearchDirectory, best: RankedTrial) -> dict[str, Any]:
     """Copy the winner's first run, and measure it on the test split."""
     if not search.winner.config_file.exists():
-        skipped = shutil.ignore_patterns("trial.json", "validation.npz", "hparams", ".lock")
+        skipped = shutil.ignore_patterns("trial.json", "validation.npz", "hparams", ".lock", SUMS)
         with atomic_directory(search.winner.path) as folder:
             shutil.copytree(search.trial_run(best.trial, 1).path, folder, dirs_exist_ok=True, ignore=skipped)
     loaded = load_run(search.winner.path)

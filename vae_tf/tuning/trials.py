@@ -23,6 +23,7 @@ from vae_tf.files import atomic_directory, write_arrays
 from vae_tf.models import VAE
 from vae_tf.models.build import build_vae
 from vae_tf.seeding import derive, derive_pair
+from vae_tf.sums import SUMS, write_sums
 from vae_tf.training import NonFiniteLossError, TrainingOutcome, train
 from vae_tf.training.deciding import look_for, plan_run
 from vae_tf.training.showing import only_shown
@@ -33,7 +34,7 @@ __all__ = ["Report", "RunHyperModel", "RunTuner", "SearchError", "SearchStopped"
 
 _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 _IDLE_SECONDS = 0.2
-_SKIPPED = ("trial.json", "validation.npz", "hparams", ".lock")
+_SKIPPED = ("trial.json", "validation.npz", "hparams", ".lock", SUMS)
 Report = Callable[[TrialResult], None]
 
 
@@ -194,6 +195,7 @@ class RunTuner(kt.engine.base_tuner.BaseTuner):
                 reason = "Out of memory." if isinstance(error, _OUT_OF_MEMORY) else str(error)
                 result = result.model_copy(update={"failure": reason})
             self.files.write_result(result)
+            write_sums(self.files.trial_run(result.trial, execution).path)
         self.report(result)
         return result
 
