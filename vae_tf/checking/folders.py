@@ -57,6 +57,7 @@ def check_folder(path: str | Path) -> Checked:
     if kind == "search":
         inner = [*sorted((folder / "trials").glob("*")), folder / "winner"]
         rows += [row for child in inner if _is_like(child, "run") for row in _below(child, "run", folder)]
+    rows = list({row.file: row for row in rows}.values())  # a lost trial is told by the search and by its own sums
     return Checked(folder, "servable" if kind == "version" else kind, rows)
 
 
@@ -94,9 +95,13 @@ def _rows(folder: Path, kind: str) -> Iterator[Row]:
         found.append(_row(folder, kind, name, state, reason))
     told = dict(_DISAGREEMENTS[kind](folder, {row.file: row.state for row in found}))
     for row in found:
-        state, reason = ("differs", told.pop(row.file)) if row.file in told and row.state not in BAD else (row.state, row.reason)
+        state, reason = (
+            ("differs", told.pop(row.file)) if row.file in told and row.state not in BAD else (row.state, row.reason)
+        )
         yield _row(folder, kind, row.file, state, reason)
-    yield from (_row(folder, kind, name, "missing", reason) for name, reason in told.items() if name not in {row.file for row in found})
+    yield from (
+        _row(folder, kind, name, "missing", reason) for name, reason in told.items() if name not in {row.file for row in found}
+    )
 
 
 def _sums(folder: Path, kind: str) -> tuple[dict[str, str], list[Row]]:

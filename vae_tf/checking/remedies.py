@@ -69,7 +69,10 @@ _REMEDIES: dict[str, list[tuple[str, str | Callable[[Path], str]]]] = {
         ("results.json", _measured),
         ("metrics.jsonl", "The curves of its damaged or lost lines. The model and resuming are not concerned."),
         ("trial.json", "What the trial measured: put it back from a copy, or move it away; the trial is then not counted."),
-        ("validation.npz", "The trial's numbers by example: put it back from a copy, or move trial.json away; the trial is then not counted."),
+        (
+            "validation.npz",
+            "The trial's numbers by example: put it back from a copy, or move trial.json away; the trial is then not counted.",
+        ),
         ("environment.json", _written_anew("A section of the report.")),
         ("data_notes.json", _written_anew("What was told of the data.")),
         ("model.keras", _written_anew("No command reads it: the weights are in the checkpoints.")),
@@ -80,7 +83,10 @@ _REMEDIES: dict[str, list[tuple[str, str | Callable[[Path], str]]]] = {
         ("*", _OTHER),
     ],
     "search": [
-        ("search.yaml", "The settings of the search: put it back from a copy. Trials and winner are runs of their own, and not concerned."),
+        (
+            "search.yaml",
+            "The settings of the search: put it back from a copy. Trials and winner are runs of their own, and not concerned.",
+        ),
         ("oracle/*", _proposed),
         ("best.yaml", _searched),
         ("report.html", _reported),
@@ -94,7 +100,10 @@ _REMEDIES: dict[str, list[tuple[str, str | Callable[[Path], str]]]] = {
         ("saved_model.pb", _exported),
         ("variables/*", _exported),
         ("assets/*", _exported),
-        ("assets.extra/manifest.json", "Scoring tables and files by this version; requests are answered without it. Put it back from a copy."),
+        (
+            "assets.extra/manifest.json",
+            "Scoring tables and files by this version; requests are answered without it. Put it back from a copy.",
+        ),
         ("assets.extra/*", "Requests that warm a server up: it refuses the version. Put it back from a copy."),
         ("fingerprint.pb", "Nothing here reads it; put it back from a copy."),
         ("SHA256SUMS", _SUMS_LOST),

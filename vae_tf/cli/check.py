@@ -79,7 +79,13 @@ def _show(checked: "Checked", rows: "list[Row]") -> None:
 
     shown = [row for row in rows if row.state != "good"]
     if shown:
-        table = Table(Column("file", overflow="fold"), "state", "what it costs, and what can be done", title=f"{checked.path}", title_justify="left")
+        table = Table(
+            Column("file", overflow="fold"),
+            "state",
+            "what it costs, and what can be done",
+            title=f"{checked.path}",
+            title_justify="left",
+        )
         for row in shown:
             said: Any = ". ".join(part.rstrip(".") for part in (row.reason[:1].upper() + row.reason[1:], row.remedy) if part)
             style = {"unchecked": "dim", "unreadable": "yellow"}.get(row.state, "red")

@@ -22,9 +22,9 @@ from vae_tf.cli.common import (
     warn,
 )
 from vae_tf.cli.search_progress import Listener
-from vae_tf.cli.search_results import show_search
+from vae_tf.cli.search_results import failures_table, show_search
 from vae_tf.consoles import PeopleConsole
-from vae_tf.errors import UserValueError
+from vae_tf.errors import UserError, UserValueError
 from vae_tf.processes import signal_code
 from vae_tf.program import command_line
 
@@ -134,7 +134,7 @@ def _run(asked: _Asked, place: _Place, as_json: bool) -> None:
         _work(search)
         return
     if place.resume:
-        _resume(search, asked.given())
+        _resume(search, asked)
         _start_tensorflow()
     else:
         search.check_free()
@@ -156,7 +156,7 @@ def _start_tensorflow() -> None:
         quiet_tensorflow()
 
 
-def _resume(search: "SearchDirectory", given: dict[str, Any]) -> None:
+def _resume(search: "SearchDirectory", asked: _Asked) -> None:
     """Check that a search can go on; more trials may be asked for.
 
     Raises:
@@ -164,12 +164,45 @@ def _resume(search: "SearchDirectory", given: dict[str, Any]) -> None:
     """
     from vae_tf.tuning.search import SearchDirectory
 
-    refused = sorted(set(given) - {"trials"})
-    if refused:
-        raise UserValueError(f"--resume goes on with the search's own settings; only --trials may change. Received: {refused}.")
-    settings = SearchDirectory.open(search.path).read_settings()
-    if "trials" in given:
+    settings, given = SearchDirectory.open(search.path).read_settings(), asked.given()
+    differ = _differing(settings, asked) if set(given) - {"trials"} else []
+    if differ:
+        raise UserValueError(
+            f"A resumed search keeps its settings; only --trials may change. Differ: {'; '.join(differ)}. Leave them out, or "
+            "search anew under another --name."
+        )
+    if given.get("trials", settings.trials) != settings.trials:
         search.write_settings(settings.model_copy(update={"trials": given["trials"]}))
+
+
+def _differing(settings: "SearchSettings", asked: _Asked) -> list[str]:
+    """Say which settings of a search are said otherwise.
+
+    What is said is laid over the search's own settings. What a preset says beside that, the search may have settled otherwise
+    when it began: it counts only where the whole command, said anew, gives something else too.
+    """
+    from vae_tf.api.starting import differences
+    from vae_tf.config_sources import say_over
+    from vae_tf.tuning.space import load_space
+
+    config = say_over(settings.config, **asked.source.said())
+    if asked.patience:
+        config = config.model_copy(update={"training": config.training.model_copy(update={"patience": asked.patience})})
+    choices = {key: value for key, value in asked.choices.items() if value is not None}
+    space = load_space(asked.space) if asked.space else settings.space
+    over = settings.model_copy(update={"config": config, "space": space, **choices})
+    told = _told(differences, settings, over)
+    try:
+        return [text for path, text in told.items() if path in _told(differences, settings, _resolve(asked))]
+    except UserError:  # a part of a command is no whole one
+        return list(told.values())
+
+
+def _told(differences: Any, own: "SearchSettings", other: "SearchSettings") -> dict[str, str]:
+    """Return path to what differs, but for the number of trials."""
+    own, other = (one.model_copy(update={"config": one.config.located()}) for one in (own, other))
+    found = dict(differences(own.model_dump(mode="json"), other.model_dump(mode="json")))
+    return {path: text.replace("config.", "", 1) for path, text in found.items() if path != "trials"}
 
 
 def _resolve(asked: _Asked) -> "SearchSettings":
@@ -241,9 +274,10 @@ def _settings(**values: Any) -> "SearchSettings":
 def _search(search: "SearchDirectory", workers: int, role: str) -> "Winner":
     """Run the trials that are left, then fit the winner."""
     from vae_tf.tuning import workers as processes
-    from vae_tf.tuning.drive import finish_search, open_tuner, search_here
+    from vae_tf.tuning.drive import NoTrialError, finish_search, open_tuner, search_here
 
-    listener = Listener(search.read_settings(), search.read_results())
+    done = search.read_results()
+    listener = Listener(search.read_settings(), done)
 
     def poll() -> None:
         for result in search.read_results():
@@ -259,8 +293,14 @@ def _search(search: "SearchDirectory", workers: int, role: str) -> "Winner":
             processes.search_with_workers(tuner, search, workers, poll)
         else:
             search_here(tuner)
-    console.print("Fitting the winner")
-    return finish_search(search, console)
+    if done and len(listener.results) == len(done):
+        console.print(f"The search is complete: all {len(done)} trainings were done before.", highlight=False)
+    console.print("Fitting the winner" if search.winner.read_results() is None else "The winner was fitted before.")
+    try:
+        return finish_search(search, console)
+    except NoTrialError:
+        console.print(failures_table(search.read_results()))
+        raise
 
 
 def _work(search: "SearchDirectory") -> None:

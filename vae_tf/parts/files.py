@@ -15,7 +15,7 @@ from vae_tf.parts.known import all_parts
 from vae_tf.program import remember_parts
 from vae_tf.quiet import quiet_imports
 
-__all__ = ["PartsFile", "load_parts", "loaded_files", "require_parts", "sums_text"]
+__all__ = ["PartsFile", "fault_of_own", "load_parts", "loaded_files", "require_parts", "sums_text"]
 
 _SUMS = "SHA256SUMS"
 _FOLDER = "parts"
@@ -135,6 +135,19 @@ def _line(error: BaseException, path: Path) -> str:
         return f", line {error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f", line {lines[-1]}" if lines else ""
+
+
+def fault_of_own(error: BaseException) -> str:
+    """Return where in a file of parts an error came from, and what it is, in one line; nothing where it came from elsewhere.
+
+    An error in a graph that TensorFlow traces has its place in its message alone.
+    """
+    message = " ".join(str(error).split())
+    for file in _LOADED.values():
+        where = _line(error, file.path)
+        if where or f'"{file.path}"' in str(error):
+            return f"{file.path.name}{where}: {type(error).__name__}: {message}"
+    return ""
 
 
 def loaded_files() -> list[PartsFile]:

@@ -1,6 +1,7 @@
 """A search from start to end: here, or as a chief with workers; then the winner, fitted again and tested once."""
 
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from vae_tf.sums import SUMS, drop_sums
 from vae_tf.training import TrainingOutcome, check_start, finish_run, load_run, train
 from vae_tf.tuning.oracles import make_hyperparameters
 from vae_tf.tuning.ranking import RankedTrial, rank_trials
-from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings
+from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult
 from vae_tf.tuning.space import ChoiceParameter, IntParameter
 from vae_tf.tuning.trials import Report, RunHyperModel, RunTuner, SearchError, check_objective, oracle_of, prepare_run
 
@@ -126,8 +127,7 @@ def finish_search(search: SearchDirectory, console: Console) -> Winner:
     settings = search.read_settings()
     ranked = rank_trials(search, settings.objective)
     if not ranked:
-        reasons = {result.failure for result in search.read_results()}
-        raise NoTrialError(f"No trial of {search.path} succeeded. {'; '.join(sorted(reasons)) or 'None has ended.'}")
+        raise NoTrialError(f"No trial of {search.path} succeeded. {_why_none(search.read_results())}")
     best = ranked[0]
     config = search.trial_run(best.trial, 1).read_config()
     comment = f"# The best of {len(ranked)} trials by {settings.objective}: {_describe(best.values)}.\n"
@@ -136,6 +136,15 @@ def finish_search(search: SearchDirectory, console: Console) -> Winner:
     if results is None:
         results = _refit(search, config, best, console) if settings.refit else _adopt(search, best)
     return Winner(best, results)
+
+
+def _why_none(results: list[TrialResult]) -> str:
+    """Say what most trainings failed by."""
+    if not results:
+        return "None has ended."
+    (reason, count), *others = Counter(result.failure for result in results).most_common()
+    more = f" The others: {len(others)} more reasons." if len(others) > 1 else ""
+    return f"{count} of {len(results)} trainings failed by: {reason}{more}"
 
 
 def _describe(values: dict[str, Any]) -> str:
