@@ -17,7 +17,7 @@ from vae_tf.config import RECORDED, RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file, merge
 from vae_tf.errors import DamagedFileError, UserError, UserFileError
 from vae_tf.failures import disk_failure, writing
-from vae_tf.files import atomic_file, read_record, write_text
+from vae_tf.files import atomic_file, read_file, read_record, write_text
 from vae_tf.parts.files import loaded_files, require_parts, sums_text
 from vae_tf.program import command_line
 
@@ -201,9 +201,11 @@ class RunDirectory:
             UserFileError: the file cannot be read.
         """
         try:
-            lines = self.metrics_file.read_bytes().split(b"\n")
+            lines = read_file(self.metrics_file).split(b"\n")
         except FileNotFoundError:
             return []
+        except UserFileError:
+            raise
         except OSError as error:
             raise disk_failure("read", self.metrics_file, error) from error
         found = [(number, _metrics_line(line)) for number, line in enumerate(lines, 1) if line.strip()]

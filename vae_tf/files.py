@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 __all__ = [
     "atomic_directory",
     "atomic_file",
+    "check_file",
+    "read_file",
     "read_json",
     "read_record",
     "sync_file",
     "write_arrays",
     "write_json",
     "write_record",
+    "what_is",
     "write_text",
 ]
 
@@ -157,6 +160,50 @@ def write_arrays(path: str | Path, arrays: "dict[str, np.ndarray[Any, Any]]", sy
         temporary.write_bytes(packed.getbuffer())
 
 
+def what_is(path: Path) -> str:
+    """Say what is at a path where something else is wanted.
+
+    Example:
+        >>> what_is(Path("/dev/null")), what_is(Path("/"))
+        ('which is a pipe or a device: write what comes out of it to a file', 'which is a folder')
+    """
+    if path.is_dir():
+        return "which is a folder"
+    if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
+        return "which is a pipe or a device: write what comes out of it to a file"
+    return "which is a file" if path.is_file() else "which is not one"
+
+
+def check_file(path: str | Path) -> None:
+    """Check that a path that somebody named can be read without waiting; whether it is there is told when it is read.
+
+    Raises:
+        UserFileError: it is a pipe or a device.
+
+    Example:
+        >>> check_file("/dev/zero")
+        Traceback (most recent call last):
+        vae_tf.errors.UserFileError: Cannot read /dev/zero, which is a pipe or a device: write what comes out of it to a file.
+    """
+    try:
+        is_special = Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir()
+    except (OSError, ValueError):
+        return
+    if is_special:
+        raise UserFileError(f"Cannot read {path}, {what_is(Path(path))}.")
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return what is in a file that somebody named; a pipe or a device is not waited for.
+
+    Raises:
+        UserFileError: it is a pipe or a device.
+        OSError: the system's own, as when a file is opened.
+    """
+    check_file(path)
+    return Path(path).read_bytes()
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
@@ -165,7 +212,9 @@ def read_json(path: str | Path) -> Any:
         DamagedFileError: it is damaged.
     """
     try:
-        return json.loads(Path(path).read_text("utf-8"))
+        return json.loads(read_file(path).decode("utf-8"))
+    except UserFileError:
+        raise
     except FileNotFoundError as error:
         raise UserFileError(f"{path} is missing.") from error
     except OSError as error:

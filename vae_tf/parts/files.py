@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import check_file, read_file
 from vae_tf.parts.known import all_parts
 from vae_tf.program import remember_parts
 from vae_tf.quiet import quiet_imports
@@ -88,6 +89,7 @@ def _find(path: Path) -> list[PartsFile]:
         if not recorded:
             raise UserFileError(f"{path} has no parts of its own. --parts takes a Python file, or a run trained with one.")
         return [_load(path / _FOLDER / name, sha256) for name, sha256 in recorded.items()]
+    check_file(path)
     if not path.is_file():
         raise UserFileError(f"--parts must name a Python file or a run directory. Received: {path}, which is neither.")
     return [_load(path)]
@@ -95,7 +97,9 @@ def _find(path: Path) -> list[PartsFile]:
 
 def _load(path: Path, recorded: str | None = None) -> PartsFile:
     try:
-        file = PartsFile(path, path.read_bytes())
+        file = PartsFile(path, read_file(path))
+    except UserFileError:
+        raise
     except OSError as error:
         raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
     if recorded and file.sha256 != recorded:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import read_file
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.tensors import has_shape, object_array
 from vae_tf.serving.transports import GrpcTransport, ModelVersion, RestTransport, SignatureFields, Transport
@@ -268,7 +269,9 @@ def _read(path: Path) -> bytes:
     from vae_tf.data.pictures import as_servable
 
     try:
-        return as_servable(path.read_bytes(), str(path))
+        return as_servable(read_file(path), str(path))
+    except UserFileError:
+        raise
     except OSError as error:
         raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
 
