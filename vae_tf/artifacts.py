@@ -17,7 +17,7 @@ from vae_tf.config import RECORDED, RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file, merge
 from vae_tf.errors import DamagedFileError, UserError, UserFileError
 from vae_tf.failures import disk_failure, writing
-from vae_tf.files import atomic_file, read_file, read_record, write_text
+from vae_tf.files import LOCK, atomic_file, begun_alone, read_file, read_record, write_text
 from vae_tf.parts.files import loaded_files, require_parts, sums_text
 from vae_tf.program import command_line
 
@@ -162,7 +162,7 @@ class RunDirectory:
         """
         if self.config_file.exists():
             raise UserFileError(f"{self.path} holds a run already. Add --resume to go on with it, or choose another.")
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or {path.name for path in self.path.iterdir()} - {LOCK}):
             raise UserFileError(f"{self.path} exists and is not empty. Choose another --run-dir.")
         parent = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
         if not parent.is_dir() or not os.access(parent, os.W_OK):
@@ -174,10 +174,14 @@ class RunDirectory:
         Raises:
             UserFileError: the folder holds something already and this is no resume, or it cannot be written.
         """
-        if not resume:
+        if resume:
+            write_text(self.config_file, summed_text(dump_yaml(config.located())))
+            return
+        self.check_free()
+        with begun_alone(self.config_file):
             self.check_free()
             keep_parts(self.parts)
-        write_text(self.config_file, summed_text(dump_yaml(config.located())))
+            write_text(self.config_file, summed_text(dump_yaml(config.located())))
 
     def read_config(self, with_parts: bool = True) -> RunConfig:
         """Return the run's configuration.

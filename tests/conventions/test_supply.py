@@ -1,6 +1,7 @@
 """What others make and we run: images have versions, hooks and packages are pinned, and installing shows that it moves."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,7 +30,9 @@ def test_the_base_image_can_be_given_by_its_digest():
 
 
 def test_hooks_run_what_the_lock_pins():
-    pinned = dict(re.findall(r"^([\w-]+)==(\S+) \\\n +--hash=sha256", (ROOT / "requirements-dev.lock").read_text(), re.MULTILINE))
+    pinned = dict(
+        re.findall(r"^([\w-]+)==(\S+) \\\n +--hash=sha256", (ROOT / "requirements-dev.lock").read_text(), re.MULTILINE)
+    )
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert [repository["repo"] for repository in hooks] == ["local"]
     for hook in hooks[0]["hooks"]:
@@ -45,6 +48,11 @@ def test_every_locked_package_has_its_sums():
 
 def test_installing_shows_that_it_moves():
     for target in ("train", "test"):
-        told = subprocess.run(["make", "-n", "-B", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        command = [shutil.which("make"), "-n", "-B", target]
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         installs = [line for line in told.splitlines() if "pip install" in line]
-        assert installs and not any("--quiet" in line for line in installs) and all("--require-hashes" in line for line in installs)
+        assert (
+            installs
+            and not any("--quiet" in line for line in installs)
+            and all("--require-hashes" in line for line in installs)
+        )

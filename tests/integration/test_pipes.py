@@ -52,7 +52,7 @@ def test_it_is_refused_and_not_waited_for(run_cli, tiny_run, tmp_path, case):
     for suffix in ("", ".npz", ".png", ".csv"):
         os.mkfifo(tmp_path / f"pipe{suffix}")
     places = {"{}": tmp_path / "pipe", "{out}": tmp_path / "out", "{run}": tiny_run}
-    given = [one for one in FILES[case]]
+    given = list(FILES[case])
     for name, place in places.items():
         given = [one.replace(name, str(place)) for one in given]
     code, out, err = run_cli(*given)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from vae_tf.artifacts import RunDirectory
 from vae_tf.checking import check_folder
 
 ROOT = Path(__file__).parents[2]
@@ -116,7 +115,7 @@ def undisturbed(places, tmp_path_factory):
     return find
 
 
-def _disturb(name, number, moment, places, out, reference):  # noqa: PLR0913, PLR0917 - one disturbance, said in full
+def _disturb(name, number, moment, places, out, reference):
     """Send a signal at a moment, look at what is there, and let the command be finished; return its exit code."""
     case = CASES[name]
     here = {**places, "{out}": out}
@@ -149,5 +148,5 @@ def test_every_long_command_at_many_moments(places, undisturbed, tmp_path, name,
         out = tmp_path / str(index)
         out.mkdir()
         codes.append(_disturb(name, number, (index + 0.5) / MOMENTS * seconds, places, out, reference))
-    print(f"{name}, {signal.Signals(number).name}: {codes}")
+    sys.stdout.write(f"{name}, {signal.Signals(number).name}: {codes}\n")
     assert (_content(places["{run}"]), _content(places["{table}"])) == inputs

@@ -17,8 +17,9 @@ from vae_tf.sums import sum_of
 __all__ = ["BAD", "Row", "look_at", "read_mapping", "read_record_of"]
 
 BAD = ("damaged", "differs", "missing", "unreadable")
-"""States that are not well: what is in the file is not what was written; it opens, but was changed; it is not there; it could not
-be looked at, which says nothing of what is in it. The others are `good` and `unchecked`: it opens, and nothing says more."""
+"""States that are not well: what is in the file is not what was written; it opens, but was changed; it is not there; it could
+not be looked at, which says nothing of what is in it. The others: `good`, and `unchecked`, where nothing says more than that it
+opens."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +47,25 @@ def look_at(path: Path, expected: str | None) -> tuple[str, str]:
         expected: its SHA-256, where it is known.
     """
     try:
-        if not path.exists():
-            return "missing", "it is not there"
-        if not path.is_file():
-            return "damaged", "a folder is in its place" if path.is_dir() else "something that is no file is in its place"
-        if _READERS.get(_kind(path), _reads)(path):
-            return "good", ""
-        if expected is None:
-            return "unchecked", "there is no sum to compare it with"
-        return ("good", "") if sum_of(path) == expected else ("differs", "it is not as it was written")
+        return _look(path, expected)
     except MemoryError:
         return "unreadable", "there is not enough memory to look at it"
     except DamagedFileError as error:
         return "damaged", str(error)
     except OSError as error:
         return "unreadable", error.strerror or str(error)
+
+
+def _look(path: Path, expected: str | None) -> tuple[str, str]:
+    if not path.exists():
+        return "missing", "it is not there"
+    if not path.is_file():
+        return "damaged", "a folder is in its place" if path.is_dir() else "something that is no file is in its place"
+    if _READERS.get(_kind(path), _reads)(path):
+        return "good", ""
+    if expected is None:
+        return "unchecked", "there is no sum to compare it with"
+    return ("good", "") if sum_of(path) == expected else ("differs", "it is not as it was written")
 
 
 def _kind(path: Path) -> str:

@@ -51,7 +51,8 @@ def _searched(folder: Path) -> str:
 
 
 def _proposed(folder: Path) -> str:
-    return f"No new trials can be proposed: put it back from a copy. Trials that ended, the winner and `{command_line('report', folder)}` are not concerned."
+    report = command_line("report", folder)
+    return f"No new trials can be proposed: put it back from a copy. Trials that ended, the winner and `{report}` stay."
 
 
 def _exported(_: Path) -> str:

@@ -141,8 +141,8 @@ def _by_example(search: SearchDirectory, objective: str, result: TrialResult) ->
         raise disk_failure("read", path, error) from error
     except (ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DamagedFileError(
-            f"{path} is damaged ({type(error).__name__}). Put it back from a copy, or move trial.json beside it away: that trial "
-            "is then not counted."
+            f"{path} is damaged ({type(error).__name__}). Put it back from a copy, or move trial.json beside it away: that "
+            "trial is then not counted."
         ) from error
 
 

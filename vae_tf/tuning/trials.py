@@ -20,7 +20,7 @@ from vae_tf.errors import UserError, UserValueError
 from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator
 from vae_tf.evaluation.latent_statistics import count_active
 from vae_tf.failures import system_reason
-from vae_tf.files import atomic_directory, write_arrays
+from vae_tf.files import LOCK, atomic_directory, write_arrays
 from vae_tf.models import VAE
 from vae_tf.models.build import build_vae
 from vae_tf.parts.files import fault_of_own
@@ -36,7 +36,7 @@ __all__ = ["Report", "RunHyperModel", "RunTuner", "SearchError", "SearchStopped"
 
 _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 _IDLE_SECONDS = 0.2
-_SKIPPED = ("trial.json", "validation.npz", "hparams", ".lock", SUMS)
+_SKIPPED = ("trial.json", "validation.npz", "hparams", LOCK, SUMS)
 Report = Callable[[TrialResult], None]
 
 
