@@ -1,6 +1,6 @@
 """Long commands get every signal that ends a process, at moments over their whole time: nothing lost, no traceback, no hang.
 
-By default a training alone, at two moments. All commands, at N moments each: VAE_TF_SIGNALS=N, `-m signals`.
+By default a training alone, before it has begun. All commands, at N moments each: VAE_TF_SIGNALS=N, `-m signals`.
 """
 
 import os
@@ -150,3 +150,17 @@ def test_every_long_command_at_many_moments(places, undisturbed, tmp_path, name,
         codes.append(_disturb(name, number, (index + 0.5) / MOMENTS * seconds, places, out, reference))
     sys.stdout.write(f"{name}, {signal.Signals(number).name}: {codes}\n")
     assert (_content(places["{run}"]), _content(places["{table}"])) == inputs
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: signal.Signals(number).name)
+def test_a_training_that_has_not_begun(tmp_path, number):
+    """While TensorFlow is imported; test_kill_and_resume.py has the moments after it."""
+    process = _start(CASES["train"].arguments, {"{out}": tmp_path})
+    while "tensorflow" not in Path(f"/proc/{process.pid}/maps").read_text():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    output, err = process.communicate(timeout=120)
+    assert (process.returncode, output) == (SIGNALS[number], ""), err
+    assert [line for line in err.splitlines() if line.strip()][-1] == "Error: stopped by a signal." and "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
