@@ -93,7 +93,11 @@ def atomic_file(path: str | Path, synced: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def folder_of(path: Path) -> Iterator[None]:
-    """Make the folder of a file; it is gone again if nothing comes to be in it."""
+    """Make the folder of a file; it is gone again if nothing comes to be in it.
+
+    Raises:
+        UserFileError: it cannot be made.
+    """
     folder = path.parent
     made = list(takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
     try:
@@ -133,7 +137,11 @@ def begun_alone(file: Path) -> Iterator[None]:
 
 @contextmanager
 def new_folder(wanted: Path) -> Iterator[Path]:
-    """Give a folder that no other process has, of a name or of that name with a number; it goes again if it stays empty."""
+    """Give a folder that no other process has, of a name or of that name with a number; it goes again if it stays empty.
+
+    Raises:
+        UserFileError: it cannot be made.
+    """
     numbered = (wanted.with_name(f"{wanted.name}-{number}") for number in range(2, 1000))
     for path in (wanted, *numbered):
         with folder_of(path):
