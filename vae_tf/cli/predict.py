@@ -54,10 +54,13 @@ def predict(  # noqa: PLR0913 - options of the command line
     `predict encode data.npz -o codes.npz`, `predict impute gaps.csv -o filled.csv`, `predict score a.png --json`. Nothing here
     needs TensorFlow.
     """
+    from vae_tf.files import check_file
     from vae_tf.serving import Client, ServingError
 
     if output:
         check_suffix(output, ".npz", ".png", ".csv")
+    for path in files or []:
+        check_file(path)
     with Client(server, model, version, label, timeout) as client:
         try:
             client.wait_for_server(timeout, lambda: console.print(f"Waiting for {server}, {timeout:g} s"))
