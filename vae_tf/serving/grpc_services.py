@@ -9,19 +9,22 @@ import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_status_pb2,
     model_management_pb2,
+    model_service_pb2,
     model_service_pb2_grpc,
     predict_pb2,
+    prediction_service_pb2,
     prediction_service_pb2_grpc,
 )
 
 from vae_tf.errors import UserError
 from vae_tf.serving.codes import Code, ServingError, invalid
 from vae_tf.serving.core import Request, ServingCore
+from vae_tf.serving.keys import key_name
 from vae_tf.serving.metadata import metadata_response
 from vae_tf.serving.model_config import from_message
 from vae_tf.serving.tensors import SignatureInfo, dtype_name
 
-__all__ = ["add_services"]
+__all__ = ["SERVICES", "add_services"]
 
 _VALUE_FIELDS = {
     "float32": "float_val",
@@ -32,6 +35,11 @@ _VALUE_FIELDS = {
     "bool": "bool_val",
     **dict.fromkeys(("int8", "int16", "int32", "uint8", "uint16"), "int_val"),
 }
+SERVICES = [
+    file.DESCRIPTOR.services_by_name[name].full_name
+    for file, name in ((prediction_service_pb2, "PredictionService"), (model_service_pb2, "ModelService"))
+]
+"""Their full names."""
 _GRPC_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -47,7 +55,8 @@ class _Service:
 
     async def _answer(self, api: str, spec: Any, context: Any, work: Callable[[Request], Awaitable[Any]]) -> Any:
         """Do the work; turn what is wrong into a status."""
-        request = Request("GRPC", api, f"{type(self).__name__[1:]}Service/{api}", context.peer(), model=spec.name)
+        path = f"{type(self).__name__[1:]}Service/{api}"
+        request = Request("GRPC", api, path, context.peer(), model=spec.name, key=key_name.get())
         try:
             with self._core.admit(request):
                 try:
