@@ -2,9 +2,9 @@
 
     python tests/serving/fuzz.py --cases 10000
 
-The server is an embedded one with the conformance model, in this process. Counted are the answers by their codes. Wrong are a 5xx
-or a code that says the server is to blame (INTERNAL, UNKNOWN, DATA_LOSS), an answer that does not come, and a server that does not
-answer a good request at the end.
+The server is an embedded one with the conformance model, in this process. Counted are the answers by their codes. Wrong are
+a 5xx or a code that says the server is to blame (INTERNAL, UNKNOWN, DATA_LOSS), an answer that does not come, and a server that
+does not answer a good request at the end.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import grpc
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
-from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import predict_pb2  # noqa: E402 - after the path
 
 MODEL = "conformance"
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
@@ -53,6 +53,8 @@ TOKENS = [
     b"\x00",
     b",",
 ]
+
+PATHS = ["%00", "%ff", ":x", "/versions/99999999999999999999:predict", "/labels/%ff:predict"]
 
 
 def mutated_value(value, rng):
@@ -90,11 +92,7 @@ def rest_case(rng):
     else:
         body = mutated_bytes(json.dumps(document).encode(), rng, TOKENS)
     headers = {"Content-Encoding": "gzip"} if rng.random() < 0.05 else {}
-    path = (
-        f"/v1/models/{MODEL}:predict"
-        if rng.random() < 0.9
-        else f"/v1/models/{MODEL}{rng.choice(['%00', '%ff', ':x', '/versions/99999999999999999999:predict', '/labels/%ff:predict'])}"
-    )
+    path = f"/v1/models/{MODEL}{':predict' if rng.random() < 0.9 else rng.choice(PATHS)}"
     return body, headers, path
 
 
@@ -148,7 +146,7 @@ def grpc_case(seeds, rng):
 
 def attack(rest_url, grpc_address, cases, seed=0):
     """Send mutated requests, half over REST; return the answers by code, and what was wrong."""
-    rng, counts, wrong = random.Random(seed), Counter(), []
+    rng, counts, wrong = random.Random(seed), Counter(), []  # noqa: S311 - cases, no secrets
     connection = http.client.HTTPConnection(urlsplit(rest_url).netloc, timeout=60)
     seeds = grpc_seeds()
     with grpc.insecure_channel(grpc_address, options=[("grpc.enable_http_proxy", 0)]) as channel:

@@ -50,7 +50,8 @@ def serve(  # noqa: PLR0913 - options of the command line
     body_timeout: Annotated[float, typer.Option(help="Seconds for a request's body to arrive (embedded).", min=0.001)] = 30.0,
     poll: Annotated[float, typer.Option(help="Seconds between looks for new versions (embedded).", min=0.05)] = 1.0,
     cors_origin: Annotated[
-        list[str] | None, typer.Option(help="Let web pages of https://HOST ask; repeatable, * for all (embedded).")
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="Let web pages of https://HOST ask; repeatable, * for all (embedded)."),
     ] = None,
     access_log: Annotated[bool, typer.Option(help="One JSON line a request on stderr (embedded).")] = True,
 ) -> None:

@@ -141,7 +141,7 @@ class HttpServer(uvicorn.Server):
                 ssl_context_factory=(lambda *_: certificate.ssl_context()) if certificate else None,
             )
         )
-        self._handshake = {"ssl_handshake_timeout": limits.head_seconds} if certificate else {}
+        self._handshake_seconds = limits.head_seconds if certificate else None
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -157,7 +157,9 @@ class HttpServer(uvicorn.Server):
 
         loop = asyncio.get_running_loop()
         self.servers = [
-            await loop.create_server(protocol, sock=one, ssl=config.ssl, backlog=config.backlog, **self._handshake)
+            await loop.create_server(
+                protocol, sock=one, ssl=config.ssl, backlog=config.backlog, ssl_handshake_timeout=self._handshake_seconds
+            )
             for one in sockets or ()
         ]
         self.started = True

@@ -17,7 +17,7 @@ from vae_tf.serving.batching import BatchingOptions
 from vae_tf.serving.connections import HttpServer
 from vae_tf.serving.core import Limits, ServingCore
 from vae_tf.serving.cors import Cors
-from vae_tf.serving.grpc_services import SERVICES, add_services
+from vae_tf.serving.grpc_services import SERVICES, MessagesInterceptor, add_services
 from vae_tf.serving.health import Health, add_reflection
 from vae_tf.serving.keys import Keys, KeysInterceptor
 from vae_tf.serving.log import log_event, log_to_stderr
@@ -124,7 +124,7 @@ class EmbeddedServer:
     def _grpc_server(self, core: ServingCore) -> Any:
         limits, keys = self.options.limits, self.options.keys
         server = grpc.aio.server(
-            interceptors=[KeysInterceptor(keys, core)] if keys else None,
+            interceptors=[*([KeysInterceptor(keys, core)] if keys else ()), MessagesInterceptor(core)],
             options=[
                 ("grpc.max_receive_message_length", limits.request_bytes),
                 ("grpc.max_send_message_length", -1),

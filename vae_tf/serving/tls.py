@@ -49,7 +49,7 @@ class Certificate:
         def choose(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
             connection.context = self._pair.current().context
 
-        context.sni_callback = choose  # type: ignore[assignment] # called with or without a name
+        context.sni_callback = choose
         return context
 
     def grpc_credentials(self) -> Any:

@@ -86,7 +86,7 @@ class RestTransport:
     """
 
     def __init__(self, url: str, model: ModelVersion, num_retries: int, access: Access) -> None:
-        trust = {"ca_certs": str(access.ca_file)} if access.ca_file else {}
+        trust: dict[str, Any] = {"ca_certs": str(access.ca_file)} if access.ca_file else {}
         self._pool = urllib3.PoolManager(maxsize=32, headers=access.headers(), **trust)
         self._num_retries = num_retries
         where = (
