@@ -116,6 +116,10 @@ class ModelManager:
             raise ServingError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
         return versions
 
+    def answering(self) -> dict[str, bool]:
+        """Return the models that are wanted, and whether a version of each answers."""
+        return {name: bool(served.available()) for name, served in self._served.items() if served.config.specific != (-1,)}
+
     # --- versions ---
 
     async def start(self) -> None:
