@@ -58,10 +58,41 @@ def test_too_few_examples_for_the_folds_and_a_test_split_of_ones_own_are_refused
         fill_splits(given, DataConfig(fold=(1, 2)))
 
 
-@pytest.mark.parametrize("dataset", ["digits", "waves"])
+@pytest.mark.parametrize("dataset", ["mnist", "waves"])
 def test_data_whose_splits_are_fixed_have_no_folds(dataset):
-    with pytest.raises(UserValueError, match=r"data\.fold does not go with"):
+    with pytest.raises(UserValueError, match=r"data\.fold does not go with .* evaluate without --folds"):
         load_dataset(DataConfig(dataset=dataset, fold=(1, 2)))
+
+
+@pytest.mark.parametrize("dataset", ["digits", "sprites", "topics"])
+def test_built_in_data_are_put_together_and_every_example_is_tested_once(dataset, tmp_path):
+    config = DataConfig(dataset=dataset, data_dir=str(tmp_path))
+    whole = load_dataset(config)
+    folds = [load_dataset(config.model_copy(update={"fold": (number, 3)})) for number in (1, 2, 3)]
+    tested = np.concatenate([fold.splits["test"].x for fold in folds])
+    expected = np.concatenate([split.x for split in whole.splits.values()])
+    assert sorted(x.tobytes() for x in tested) == sorted(x.tobytes() for x in expected)
+    assert len({fold.spec.fingerprint for fold in (whole, *folds)}) == 4
+    for fold in folds:
+        held, others = ({x.tobytes() for x in fold.splits[name].x} for name in ("test", "train"))
+        assert held and others and not held & others
+        if whole.spec.label_names:
+            _assert_shares(fold.splits["test"].labels, np.concatenate([split.labels for split in whole.splits.values()]))
+
+
+def _assert_shares(labels, of_all):
+    assert np.abs(np.bincount(labels) - np.bincount(of_all) / 3).max() <= 1
+
+
+def test_the_limit_is_of_every_part_of_a_fold_of_all_and_what_is_streamed_has_none(tmp_path):
+    config = DataConfig(dataset="digits", data_dir=str(tmp_path), fold=(2, 3))
+    assert [split.num_examples for split in load_dataset(config.model_copy(update={"limit": 20})).splits.values()] == [20] * 3
+    assert not np.array_equal(
+        load_dataset(config.model_copy(update={"limit": 20})).splits["test"].x,
+        load_dataset(config.model_copy(update={"limit": 20, "fold": None})).splits["test"].x,
+    )
+    with pytest.raises(UserValueError, match=r"data\.fold needs data that fit in memory"):
+        load_dataset(config.model_copy(update={"memory_limit_mb": 0}))
 
 
 def test_scoring_all_examples_pays_no_heed_to_the_fold(tmp_path):

@@ -157,10 +157,11 @@ def _report(trained: "TrainedRun", as_json: bool) -> None:
 
 
 def _has_folds(config: "RunConfig") -> bool:
-    """Return whether the program cuts the splits itself, so that it can cut others."""
+    """Return whether the program can cut other splits, which test on all examples: a limit would cut each of them short."""
     from vae_tf.data.loading import source_of
 
-    return "fold" in source_of(config.data.dataset).heeds and not config.data.window
+    data = config.data
+    return "fold" in source_of(data.dataset).heeds and not (data.window or data.limit)
 
 
 def _show(run: str, results: dict[str, Any], trained: "TrainedRun") -> None:

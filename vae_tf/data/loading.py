@@ -26,6 +26,8 @@ OF_PICTURES = ("resize", *PICTURE_SETTINGS, "turn", "profile", "suffixes", "link
 """Settings that say which pictures are read, and how."""
 _CHOOSY = ("splits", *_OF_TABLES, "counts", *OF_PICTURES, "window", "group", "fold")
 """Settings that mean nothing to some sources, and are refused there rather than ignored."""
+_INSTEAD = {"fold": "its test split is fixed. Measure on that: evaluate without --folds, or leave the setting out"}
+"""What to do where leaving a setting out is not all: of those that an option of a command sets."""
 _DIGESTED = 2**17
 """Examples that are in memory at a time while all are hashed."""
 _BEFORE = DataConfig.model_validate(RECORDED["data"])
@@ -154,9 +156,8 @@ def _refuse_settings(source: Any, config: DataConfig) -> None:
     for name in _CHOOSY:
         unsaid = (DataConfig.model_fields[name].default, getattr(_BEFORE, name))
         if name not in source.heeds and getattr(config, name) not in unsaid:
-            raise UserValueError(
-                f"data.{name} does not go with {config.dataset}: leave it out. Received: {getattr(config, name)!r}."
-            )
+            cure = _INSTEAD.get(name, "leave it out")
+            raise UserValueError(f"data.{name} does not go with {config.dataset}: {cure}. Received: {getattr(config, name)!r}.")
     if config.copies == "similar" and "group" not in source.heeds:
         raise UserValueError(
             f"data.copies=similar does not go with {config.dataset}: pictures and rows of numbers are compared, in files or in "

@@ -77,7 +77,9 @@ def load_waves(config: DataConfig) -> Dataset:
 def load_topics(config: DataConfig) -> Dataset:
     """Load 4,000 simulated documents of 60 words and 5 topics; the label is a document's main topic."""
     counts, topics = simulate_topics(4000, 60, 5, np.random.default_rng(0))
-    splits, cut, notes = array_splits({"train": counts}, {"train": topics}, config.model_copy(update={"stratify": False}))
+    splits, cut, notes = array_splits(
+        {"train": counts}, {"train": topics}, config if config.fold else config.model_copy(update={"stratify": False})
+    )
     names = {"label_names": tuple(f"topic_{k}" for k in range(5)), "feature_names": tuple(f"word_{w:02d}" for w in range(60))}
     spec = DatasetSpec(name="topics", event_shape=splits["train"].x.shape[1:], **names, **count_fields({"x": counts}, "topics"))
     told = Note("topics: 4,000 documents of 60 words from five topics, simulated with seed 0; the label is the main topic.")

@@ -2,9 +2,9 @@
 
 from vae_tf.config import DataConfig
 from vae_tf.data.digits import prepare_digits
+from vae_tf.data.embedded import load_embedded
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.source import Source
-from vae_tf.data.tfds_source import load_tfds
 from vae_tf.parts.registry import register
 
 __all__ = ["DigitsSource"]
@@ -14,9 +14,9 @@ __all__ = ["DigitsSource"]
 class DigitsSource(Source):
     """The real handwritten digits of scikit-learn, 8 x 8: no network needed."""
 
-    heeds = ("splits", "resize")
+    heeds = ("splits", "resize", "fold")
     is_file = False
 
     def load(self, config: DataConfig) -> Dataset:
-        """Return the dataset; see `vae_tf.data.tfds_source.load_tfds`."""
-        return load_tfds(config.model_copy(update={"data_dir": prepare_digits(config.data_dir)}))
+        """Return the dataset; see `vae_tf.data.embedded.load_embedded`."""
+        return load_embedded(prepare_digits(config.data_dir), config)

@@ -13,7 +13,7 @@ __all__ = ["TopicsSource"]
 class TopicsSource(Source):
     """Simulated documents as counts of words."""
 
-    heeds = ()
+    heeds = ("fold",)
     is_file = False
 
     def load(self, config: DataConfig) -> Dataset:
