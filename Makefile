@@ -1,6 +1,7 @@
 # make train   from nothing to a trained, measured model
 # make test    the whole default test suite
 # make lint    format, lint and types
+# make docs    the site of the docs, docs/_build/html/index.html; its lessons are run (needs Python 3.11 or later)
 # make beam    an environment with Apache Beam, for score and encode --engine beam
 # make bench   this toolkit beside others (bench-peers installs those; bench-quick: a few small cases; bench-first-run: plain models)
 # make sbom    what is installed, as CycloneDX (make audit: what is known to be wrong with it, needs network)
@@ -18,17 +19,27 @@ COMPILE := pip compile --quiet --upgrade --generate-hashes --no-strip-extras --u
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: train test lint beam bench bench-quick bench-first-run bench-peers sbom audit lock clean help
+.PHONY: train test lint docs beam bench bench-quick bench-first-run bench-peers sbom audit lock clean help
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile | head -7
+	@sed -n 's/^# //p' Makefile | head -8
 
 train: $(VENV)/.runtime
 	$(BIN)/python run.py train $(ARGS)
 
 test: $(VENV)/.development
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+
+# Warnings are errors: a link to nowhere, a lesson that fails. All pages are read again: what is left of an old page warns nobody.
+docs: .venv-docs/.installed
+	.venv-docs/bin/python -m sphinx -W --keep-going -q -E -b html docs docs/_build/html $(ARGS)
+	@echo "docs/_build/html/index.html"
+
+.venv-docs/.installed: requirements-docs.lock | $(BIN)/python
+	@test -x .venv-docs/bin/python || $(BIN)/python -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --require-hashes -r requirements-docs.lock
+	@touch $@
 
 beam: | $(BIN)/python
 	@test -x .venv-beam/bin/python || $(BIN)/python -m venv .venv-beam
@@ -78,6 +89,7 @@ lock:
 	$(BIN)/uv $(COMPILE) requirements.txt -o requirements.lock
 	$(BIN)/uv $(COMPILE) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv $(COMPILE) requirements-beam.txt -o requirements-beam.lock
+	$(BIN)/uv $(subst 3.10,3.11,$(COMPILE)) requirements-docs.txt -c requirements.lock -o requirements-docs.lock
 
 # What is installed, as a CycloneDX file; and what is known to be wrong with it, as far as the database of PyPI can be reached.
 sbom: $(TOOLS)/.installed

@@ -95,7 +95,7 @@ class Run:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """One mapping a look at validation: losses, bounds, schedules, speed; of epoch 0 where the start is a model already."""
+        """Losses, bounds, schedules and speed at every look at validation; of epoch 0 where the start is a model already."""
         return self._loaded.run.read_metrics()
 
     @cached_property
