@@ -41,6 +41,7 @@ ORDER = [
     "export",
     "bulk",
     "serving",
+    "explorer",
     "tuning",
     "api",
     "cli",

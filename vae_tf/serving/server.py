@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +71,7 @@ class EmbeddedServer:
         models: what to serve.
         options: where and how.
         config_file: a ModelServerConfig that is read again from time to time, if that is wanted.
+        around: makes of the REST door the ASGI application that is served: the door itself where it is not given.
 
     Example:
         >>> server = EmbeddedServer([ModelConfig("m", Path("saved_models/m"))], ServerOptions(rest_port=0, grpc_port=0))
@@ -79,13 +80,18 @@ class EmbeddedServer:
     """
 
     def __init__(
-        self, models: Iterable[ModelConfig], options: ServerOptions | None = None, config_file: Path | None = None
+        self,
+        models: Iterable[ModelConfig],
+        options: ServerOptions | None = None,
+        config_file: Path | None = None,
+        around: Callable[[RestApp], Any] | None = None,
     ) -> None:
         self.options = options or ServerOptions()
         self.rest_port = self.options.rest_port
         self.grpc_port = self.options.grpc_port
         self.is_running = False
         self._manager = ModelManager(models, self.options.manager, config_file)
+        self._around = around or (lambda door: door)
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -133,7 +139,7 @@ class EmbeddedServer:
             starting.cancel()
             return
         starting.result()
-        app = RestApp(core, self.options.cors, self.options.metrics)
+        app = self._around(RestApp(core, self.options.cors, self.options.metrics))
         config = uvicorn.Config(
             app,
             log_level="warning",
