@@ -183,7 +183,7 @@ def _serve(subjects: "list[Subject]", port: int, browser: bool) -> None:
         threading.Thread(target=_begin, args=(subjects, server, loop, failures, browser), daemon=True).start()
 
     try:
-        run_server(server, announce)
+        run_server(server, announce, is_logged=False)
     except ServingError as error:
         raise UserFileError(f"Cannot load the model: {error.message}") from error
     finally:

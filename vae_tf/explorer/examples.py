@@ -10,6 +10,7 @@ from vae_tf.data.cells import as_cells
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.served import served_names
 from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.text import decode_text
 from vae_tf.serving.tensors import object_array
 
 __all__ = ["MOST_EXAMPLES", "Examples", "examples_of", "row_json"]
@@ -24,7 +25,7 @@ class Examples:
     """Examples as the inputs of `encode`.
 
     Attributes:
-        inputs: arrays [N, ...] by name.
+        inputs: arrays [N, ...] by name; what is no input of `encode` is to be shown.
         labels: their classes, int [N], -1 where there is none.
         label_names: names of the classes.
         title: what they are.
@@ -66,7 +67,9 @@ def examples_of(dataset: Dataset, split: str | None, title: str) -> Examples:
 
 
 def _as_inputs(spec: DatasetSpec, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Return raw examples as a servable takes them: of mixed rows an array a column, words and dates as text."""
+    """Return raw examples as a servable takes them: of mixed rows an array a column; of texts also `text`, to be shown."""
+    if spec.is_text:
+        return {"x": x, "text": object_array(decode_text(spec, x))}
     if not spec.is_mixed:
         return {"x": x}
     names = served_names([column.name for column in spec.columns])

@@ -92,7 +92,8 @@ class Points:
             self.num_scored = min(start + _CHUNK, len(self.examples))
 
     def _ask(self, signature: str, start: int) -> dict[str, np.ndarray]:
-        rows = self.examples.rows(start, start + _CHUNK)
+        wanted = self._client.fields(signature).inputs
+        rows = {name: values for name, values in self.examples.rows(start, start + _CHUNK).items() if name in wanted}
         return self._client.predict(signature, unlabelled(self._client, signature, rows))
 
     def _summarise(self, parameters: Mapping[str, np.ndarray]) -> dict[str, Any]:

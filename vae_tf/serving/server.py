@@ -193,9 +193,10 @@ def _port_taken(port: int, option: str) -> UserValueError:
     return UserValueError(f"Port {port} cannot be opened: another program has it. Choose another with {option}.")
 
 
-def serve(server: EmbeddedServer, on_ready: Any = None) -> None:
-    """Run a server until SIGTERM or Ctrl-C, then drain it; logs are lines of JSON on stderr."""
-    log_to_stderr()
+def serve(server: EmbeddedServer, on_ready: Any = None, is_logged: bool = True) -> None:
+    """Run a server until SIGTERM or Ctrl-C, then drain it; where that is wanted, logs are lines of JSON on stderr."""
+    if is_logged:
+        log_to_stderr()
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
