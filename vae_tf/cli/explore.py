@@ -138,18 +138,24 @@ def _examples(manifest: dict[str, Any], wanted: _Wanted) -> "tuple[Examples | No
         else:
             place = str(wanted.data_dir) if wanted.data_dir else None
             examples = load_dataset(DataConfig(dataset=full_name(wanted.data), data_dir=place))
-        return examples_of(examples, wanted.split, f"{wanted.data}{f', {wanted.split}' if wanted.split else ''}"), ""
+        return examples_of(examples, wanted.split, _title(wanted.data, wanted.split)), ""
     if config is None:
         return None, "No data were named (--data): the map shows draws from the prior."
     own = config.model_copy(update={"data_dir": str(wanted.data_dir)}) if wanted.data_dir else config
     try:
         split = wanted.split or "test"
-        return examples_of(load_dataset(own, spec), split, f"{config.dataset}, {split}"), ""
+        return examples_of(load_dataset(own, spec), split, _title(config.dataset, split)), ""
     except UserError as error:
         if wanted.split:
             raise
         console.print(f"Its own data cannot be read: {error}", soft_wrap=True)
         return None, "Its own data cannot be read; name others with --data. The map shows draws from the prior."
+
+
+def _title(dataset: str, split: str | None) -> str:
+    """Return what examples are called: of a file or folder, its own name."""
+    name = Path(dataset.partition(":")[2] or dataset).name
+    return f"{name}, {split}" if split else name
 
 
 def _like(config: Any, spec: Any, wanted: _Wanted) -> Any:

@@ -13,7 +13,7 @@ import orjson
 from vae_tf.errors import UserError
 from vae_tf.escaping import json_ready
 from vae_tf.explorer.dropped import read_dropped
-from vae_tf.explorer.examples import row_json
+from vae_tf.explorer.examples import column_json, row_json
 from vae_tf.explorer.proxy import Proxy
 from vae_tf.explorer.subject import Subject
 from vae_tf.serving import ServingError
@@ -122,6 +122,8 @@ def _of_points(subject: Subject, what: str, which: str) -> Answer:
         if not (which.isdecimal() and int(which) < len(points.examples)):
             return _error(404, "There is no such example.")
         return _json(row_json(points.examples.inputs, int(which)))
+    if what == "columns" and which in points.examples.inputs:
+        return _json(column_json(points.examples.inputs[which]))
     arrays = {"codes": points.codes, "scores": points.scores, "labels": points.examples.labels.astype(np.int32)}
     if what not in arrays:
         return _error(404, "There is nothing of that name.")

@@ -13,7 +13,7 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.text import decode_text
 from vae_tf.serving.tensors import object_array
 
-__all__ = ["MOST_EXAMPLES", "Examples", "examples_of", "row_json"]
+__all__ = ["MOST_EXAMPLES", "Examples", "column_json", "examples_of", "row_json"]
 
 MOST_EXAMPLES = 60_000
 """Points of a map at most."""
@@ -87,13 +87,20 @@ def row_json(inputs: Mapping[str, Any], place: int) -> dict[str, Any]:
         >>> row_json({"age": np.array([1.0, np.nan]), "size": np.array([b"big", b""], object)}, 1)
         {'age': None, 'size': ''}
     """
-    return {name: _plain(np.asarray(values[place])) for name, values in inputs.items()}
+    return {name: _plain(values[place]) for name, values in inputs.items()}
 
 
-def _plain(value: np.ndarray) -> Any:
-    if value.dtype == object:
-        item = value.item()
-        return item.decode("utf-8", "replace") if isinstance(item, bytes) else item
+def column_json(values: np.ndarray) -> list[Any]:
+    """Return a column's cells as JSON has them; see `row_json`."""
+    return [_plain(value) for value in values]
+
+
+def _plain(cell: Any) -> Any:
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace")
+    if isinstance(cell, str):
+        return cell
+    value = np.asarray(cell)
     if value.dtype.kind == "f" and not np.isfinite(value).all():
         return np.where(np.isfinite(value), value.astype(object), None).tolist()
     return value.tolist()

@@ -13,12 +13,13 @@ import { PriorPanel } from "./prior.js";
 import { numbers } from "./state.js";
 
 const MOST_NAMES = 20;
-const UNKNOWN = [130, 136, 146];
+const shortNumber = (value) => Number(value.toPrecision(4)).toLocaleString("en");
+const narrow = matchMedia("(max-width: 860px)"), dark = matchMedia("(prefers-color-scheme: dark)");
 
 export class Explorer {
   /** told: changed() when the view is another; hovered(index) for the other model. */
   constructor(model, state, told) {
-    Object.assign(this, { model, told, colour: state.colour ?? "label", planeName: state.plane ?? "principal", chosen: new Set() });
+    Object.assign(this, { model, told, colour: "none", wanted: state.colour, planeName: state.plane ?? "principal", chosen: new Set() });
     this.restored = state;
     this.z = numbers(state.z, model.size) ?? Array(model.size).fill(0);
     this.at = -1;
@@ -46,10 +47,20 @@ export class Explorer {
     this.film = new FilmPanel(model, { here: () => this.z, changed: (codes) => { this.drawPath(codes); this.told.changed(); }, at: (z, row) => this.setCode(z, { row }) });
     this.prior = model.signatures.sample ? new PriorPanel(model, (z) => this.setCode(z)) : null;
     this.own = new OwnPanel(model, { found: (found) => this.setCode(found.z, { spread: found.spread, centred: true }), picked: (index) => this.pick(index) });
-    const side = make("aside.side", { "aria-label": `What ${model.title} makes` }, make("section.card", {}, make("h3", {}, "Decoded at the point"), this.decoded), this.tabs());
-    this.element = make("section.subject", { "aria-label": model.title }, make("div.left", {}, this.head(), this.map.element, this.legend), side);
+    this.lens = make("section.card", { "aria-label": "Decoded at the point" }, make("h3", {}, "Decoded at the point"), this.decoded);
+    this.side = make("aside.side", { "aria-label": `What ${model.title} makes` }, this.tabs());
+    this.element = make("section.subject", { "aria-label": model.title }, make("div.left", {}, this.head(), this.map.element, this.legend), this.side);
+    this.placeLens();
+    narrow.addEventListener("change", () => this.placeLens());
     this.element.dataset.key = model.key;
     this.own.watch(this.element, () => this.open("own"));
+  }
+
+  /** What is decoded stands beside the map; where there is no room, on it, so that it is seen while the point is dragged. */
+  placeLens() {
+    const isInset = (narrow.matches || this.told.isOneOfTwo) && (this.model.kind === "picture" || this.model.kind === "series");
+    this.lens.classList.toggle("inset", isInset);
+    if (isInset) this.map.element.append(this.lens); else this.side.prepend(this.lens);
   }
 
   head() {
@@ -57,7 +68,7 @@ export class Explorer {
     this.plane = choice("Plane", [["principal", "principal axes"]], "principal", (value) => { this.planeName = value; this.setPlane(true); });
     this.first = choice("across", [], "", () => this.pickAxes());
     this.second = choice("up", [], "", () => this.pickAxes());
-    this.paintBy = choice("Colour", [["label", "label"]], "label", (value) => { this.colour = value; this.paintPoints(); this.told.changed(); });
+    this.paintBy = choice("Colour", [["label", "label"]], "label", (value) => { this.colour = this.wanted = value; this.chosen.clear(); this.paintPoints(); this.told.changed(); });
     const buttons = make("div.icons", {}, button("‹", "Previous example", () => this.step(-1)), button("›", "Next example", () => this.step(1)),
       button("−", "Zoom out", () => this.map.zoomBy(-0.7)), button("+", "Zoom in", () => this.map.zoomBy(0.7)), button("⤢", "Show all", () => { this.map.fit(); this.told.changed(); }));
     return make("div.head", {}, make("h2", {}, this.model.title), this.state, this.progress, this.plane, this.first, this.second, this.paintBy, buttons);
@@ -119,8 +130,7 @@ export class Explorer {
     this.plane.select.value = this.planeName === "principal" ? "principal" : "axes";
     const pair = numbers(restored.pair, 2) ?? [most[0] ?? 0, most[1] ?? Math.min(1, model.size - 1)];
     this.first.fill(names, String(pair[0])); this.second.fill(names, String(pair[1]));
-    if (!model.labels.some((label) => label >= 0)) this.colour = restored.colour === "score" ? "score" : "none";
-    this.paintBy.fill(this.colour === "none" ? [["none", "nothing"]] : [["label", "label"]], this.colour);
+    this.fillColours();
     if (!numbers(restored.z, model.size)) this.z = model.code(0);
     this.axes.build();
     this.setPlane(!numbers(restored.view, 3));
@@ -128,10 +138,15 @@ export class Explorer {
     this.setCode(this.z);
   }
 
-  scored() {
-    const options = [...this.paintBy.select.options].map((one) => [one.value, one.textContent]);
-    this.paintBy.fill([...options, ["score", "score"]], this.colour);
-    this.paintPoints();
+  scored() { this.fillColours(); this.paintPoints(); }
+
+  fillColours() {
+    const { model } = this, has = model.labels.some((label) => label >= 0);
+    const columns = model.kind === "table" ? Object.entries(model.columns).map(([key, name]) => [`column:${key}`, name]) : [];
+    const options = [...(has ? [["label", "label"]] : []), ...columns, ...(model.scores ? [["score", "score"]] : []), ["none", "nothing"]];
+    const wanted = options.some(([key]) => key === this.wanted) ? this.wanted : columns.find(([key]) => model.words.includes(key.slice(7)))?.[0] ?? options[0][0];
+    this.paintBy.fill(options, has && wanted === undefined ? "label" : wanted);
+    this.colour = this.paintBy.select.value;
   }
 
   pickAxes() { this.planeName = "axes"; this.setPlane(true); }
@@ -148,39 +163,39 @@ export class Explorer {
     this.told.changed();
   }
 
-  paintPoints() {
+  async paintPoints() {
     const { model } = this;
     if (!this.places) return;
-    const count = model.labels.length, colours = new Uint8Array(4 * count), byScore = this.colour === "score" && model.scores;
-    const sorted = byScore ? Float32Array.from(model.scores).sort() : null, faint = MapView.faint();
-    const [low, high] = byScore ? [sorted[Math.floor(0.01 * count)], sorted[Math.floor(0.99 * (count - 1))]] : [0, 1];
+    const paint = this.paint = await model.paints(this.colour), { classes, amounts } = paint, faint = MapView.faint();
+    const count = model.labels.length, colours = new Uint8Array(4 * count);
+    if (amounts) {
+      const sorted = amounts.filter(Number.isFinite).sort();
+      paint.range = [sorted[Math.floor(0.01 * sorted.length)] ?? 0, sorted[Math.floor(0.99 * (sorted.length - 1))] ?? 1];
+    }
     for (let n = 0; n < count; n++) {
-      const label = model.labels[n], colour = byScore ? amountRgb((model.scores[n] - low) / (high - low || 1)) : this.colour === "label" ? classRgb(label) : this.colour === "none" ? classRgb(0) : UNKNOWN;
-      colours.set(this.chosen.size && !this.chosen.has(label) ? faint : [...colour, 255], 4 * n);
+      const [low, high] = paint.range ?? [0, 1];
+      const colour = amounts ? amountRgb((amounts[n] - low) / (high - low || 1), dark.matches) : classRgb(classes ? classes[n] : 0);
+      colours.set(this.chosen.size && !this.chosen.has(classes[n]) ? faint : [...colour, 255], 4 * n);
     }
     this.map.setPoints(this.places, colours);
-    this.nameClasses(byScore, low, high);
+    this.nameClasses(paint);
   }
 
   /** The legend, and names at the middles of the classes: colour alone says nothing. */
-  nameClasses(byScore, low, high) {
-    const { model } = this, labels = [...new Set(model.labels)].filter((label) => label >= 0).sort((a, b) => a - b);
-    if (byScore) {
-      this.legend.replaceChildren(make("span", {}, `${low.toFixed(0)} nats, usual`), make("i.ramp", { "aria-hidden": "true" }), make("span", {}, `${high.toFixed(0)} nats, unusual`));
-    } else {
-      this.legend.replaceChildren(...(this.colour === "label" ? labels.slice(0, 40) : []).map((label) => this.legendButton(label)));
-    }
-    const named = this.colour === "label" && labels.length <= MOST_NAMES ? labels : [];
-    this.map.setNames(named.map((label) => {
-      const [xs, ys] = [0, 1].map((side) => [...model.labels.keys()].filter((n) => model.labels[n] === label).map((n) => this.places[2 * n + side]).sort((a, b) => a - b));
-      return { name: model.points.labels[label] ?? String(label), place: [xs[xs.length >> 1], ys[ys.length >> 1]] };
+  nameClasses({ classes, names, range, unit, ends }) {
+    const found = classes ? [...new Set(classes)].filter((one) => one >= 0).sort((a, b) => a - b) : [];
+    if (range) this.legend.replaceChildren(make("span", {}, `${shortNumber(range[0])}${unit}${ends[0]}`), make("i.ramp", { "aria-hidden": "true" }), make("span", {}, `${shortNumber(range[1])}${unit}${ends[1]}`));
+    else this.legend.replaceChildren(...found.slice(0, 40).map((one) => this.legendButton(one, names[one] ?? String(one))));
+    this.map.setNames((found.length <= MOST_NAMES ? found : []).map((one) => {
+      const middle = [0, 1].map((side) => [...classes.keys()].filter((n) => classes[n] === one).map((n) => this.places[2 * n + side]).sort((a, b) => a - b));
+      return { name: names[one] ?? String(one), place: middle.map((values) => values[values.length >> 1]) };
     }));
   }
 
-  legendButton(label) {
-    const name = this.model.points.labels[label] ?? String(label), dot = make("i.dot", { "aria-hidden": "true" });
-    dot.style.background = classColour(label);
-    return make("button.key", { type: "button", "aria-pressed": String(this.chosen.has(label)), onclick: () => { this.chosen.delete(label) || this.chosen.add(label); this.paintPoints(); } }, dot, name);
+  legendButton(one, name) {
+    const dot = make("i.dot", { "aria-hidden": "true" });
+    dot.style.background = classColour(one);
+    return make("button.key", { type: "button", "aria-pressed": String(this.chosen.has(one)), onclick: () => { this.chosen.delete(one) || this.chosen.add(one); this.paintPoints(); } }, dot, name);
   }
 
   /** Makes a code the one that is decoded; row: what it decodes to, where that is known. */

@@ -21,7 +21,7 @@ async function start() {
   subjects.replaceChildren();
   subjects.classList.toggle("two", models.length > 1);
   models.forEach((model, place) => {
-    const explorer = new Explorer(model, readState(place), { changed, hovered: (index) => hovered(explorer, index) });
+    const explorer = new Explorer(model, readState(place), { changed, hovered: (index) => hovered(explorer, index), isOneOfTwo: models.length > 1 });
     explorers.push(explorer);
     subjects.append(explorer.element);
   });

@@ -93,7 +93,9 @@ export class MapView {
     const parts = [];
     if (this.stops.length) {
       const line = this.stops.map((place) => this.project(place));
-      parts.push(makeSvg("polyline", { class: "path", points: line.map((one) => one.join(",")).join(" ") }));
+      const points = line.map((one) => one.join(",")).join(" ");
+      parts.push(makeSvg("polyline", { class: "path under", points }), makeSvg("polyline", { class: "path", points }));
+      for (const [cx, cy] of [line[0], line.at(-1)]) parts.push(makeSvg("circle", { class: "stop", cx, cy, r: 5 }));
     }
     if (this.spread) parts.push(this.drawSpread());
     if (this.marked >= 0) {

@@ -58,6 +58,19 @@ export class Model {
     return this.kept.get(at);
   }
 
+  /** What the points can be coloured by: classes, values [N] and their names; or amounts [N]. */
+  async paints(by) {
+    if (by === "label") return { classes: this.labels, names: this.points.labels };
+    if (by === "score") return { amounts: this.scores, unit: " nats", ends: [", usual", ", unusual"] };
+    if (!by.startsWith("column:")) return {};
+    const values = await getJson(`${this.base}/columns/${encodeURIComponent(by.slice(7))}`);
+    if (!this.words.includes(by.slice(7))) return { amounts: Float32Array.from(values, (value) => value ?? NaN), unit: "", ends: ["", ""] };
+    const counts = new Map();
+    for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+    const names = [...counts.keys()].filter((name) => name !== "").sort((a, b) => counts.get(b) - counts.get(a));
+    return { classes: Int32Array.from(values, (value) => names.indexOf(value)), names };
+  }
+
   /** Decodes codes; a row each. */
   async decode(codes) { return rowsOf(await predict(this, "decode", { z: codes }), codes.length); }
 

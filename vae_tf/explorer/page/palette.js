@@ -7,10 +7,10 @@ const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 export const classColour = (label) => CLASSES[label % CLASSES.length];
 export const classRgb = (label) => (label < 0 ? [130, 136, 146] : rgb(classColour(label)));
 
-/** The colour of a share from 0 to 1. */
-export function amountRgb(share) {
+/** The colour of a share from 0 to 1; of cividis, the end that the page's own colour would hide is left out. */
+export function amountRgb(share, isDark) {
   if (!Number.isFinite(share)) return [130, 136, 146];
-  const at = Math.min(1, Math.max(0, share)) * (CIVIDIS.length - 1);
+  const [first, last] = isDark ? [2, 9] : [0, 8], at = first + Math.min(1, Math.max(0, share)) * (last - first);
   const [low, high] = [rgb(CIVIDIS[Math.floor(at)]), rgb(CIVIDIS[Math.ceil(at)])];
   return low.map((value, i) => Math.round(value + (high[i] - value) * (at % 1)));
 }
