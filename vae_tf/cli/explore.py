@@ -29,7 +29,9 @@ _MOST_MODELS = 2
 def explore(
     models: Annotated[
         list[str],
-        typer.Argument(metavar="MODEL...", help="A run, a servable (saved_models/NAME) or http://HOST:PORT/v1/models/NAME; or two."),
+        typer.Argument(
+            metavar="MODEL...", help="A run, a servable (saved_models/NAME) or http://HOST:PORT/v1/models/NAME; or two."
+        ),
     ],
     *,
     data: Annotated[
@@ -173,12 +175,16 @@ def _serve(subjects: "list[Subject]", port: int, browser: bool) -> None:
     from vae_tf.explorer.app import ExplorerApp
     from vae_tf.explorer.subject import Address
     from vae_tf.serving.codes import ServingError
+    from vae_tf.serving.manager import ManagerOptions
     from vae_tf.serving.model_config import ModelConfig
     from vae_tf.serving.server import EmbeddedServer, ServerOptions
     from vae_tf.serving.server import serve as run_server
 
     here = [ModelConfig(one.key, one.folder) for one in subjects if one.folder]
-    options = ServerOptions(rest_port=port, grpc_port=0, access_log=False, metrics=False, drain_seconds=2.0)
+    as_it_is = ManagerOptions(
+        poll_seconds=0.0, warm_up=False
+    )  # one version, whose points are on the map; no signature before its time
+    options = ServerOptions(rest_port=port, grpc_port=0, manager=as_it_is, access_log=False, metrics=False, drain_seconds=2.0)
     server = EmbeddedServer(here, options, around=lambda door: ExplorerApp(subjects, door))
     failures: list[Exception] = []
 
@@ -199,9 +205,7 @@ def _serve(subjects: "list[Subject]", port: int, browser: bool) -> None:
         raise failures[0]
 
 
-def _begin(
-    subjects: "list[Subject]", server: "EmbeddedServer", loop: Any, failures: list[Exception], browser: bool
-) -> None:
+def _begin(subjects: "list[Subject]", server: "EmbeddedServer", loop: Any, failures: list[Exception], browser: bool) -> None:
     """Find out what the models are, begin to encode their examples, and open the page; what fails ends the server."""
     from vae_tf.serving.codes import ServingError
 

@@ -97,7 +97,7 @@ export function show(model, element, parts) {
     const [shown, told] = element.children[i].children;
     if (told.textContent !== caption) told.textContent = caption;
     if (model.kind === "text") { shown.textContent = textOf(model, row); return; }
-    shown.setAttribute("aria-label", caption);
+    shown.setAttribute("aria-label", caption || "What the point decodes to");
     paint(model, { ...row, range }, shown);
   });
 }

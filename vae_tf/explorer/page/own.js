@@ -77,7 +77,7 @@ export class OwnPanel {
     const places = this.model.nearest(z, NEAREST), asPicture = this.model.kind === "picture" || this.model.kind === "series";
     const rows = await Promise.all(places.map((at) => this.model.example(at)));
     this.near.classList.toggle("lines", !asPicture);
-    this.near.replaceChildren(make("p.caption", {}, "Nearest examples"), ...rows.map((row, i) => make("button.drawn", { type: "button", "aria-label": `Neighbour ${i + 1}, ${this.model.labelOf(places[i]) || "no label"}`, onclick: () => this.asks.picked(places[i]) },
+    this.near.replaceChildren(make("p.caption", {}, "Nearest examples"), ...rows.map((row, i) => make("button.drawn", { type: "button", ...(asPicture ? { "aria-label": `Neighbour ${i + 1}, ${this.model.labelOf(places[i]) || "no label"}` } : {}), onclick: () => this.asks.picked(places[i]) },
       asPicture ? paint(this.model, row) : make("span", {}, textOf(this.model, row)))));
   }
 }
