@@ -1,7 +1,7 @@
 """Fetch the page's libraries from the npm registry by its own client, and check them: `python docs/fetch_libraries.py`.
 
-`vae_tf/explorer/page/vendor/libraries.json` says which: version, licence, the registry's hash of the package, the files that are
-taken, and where to. For another version, change it there: without a hash the script writes what it finds, for you to look at.
+`vae_tf/explorer/page/vendor/libraries.json` says which: version, licence, the registry's hash of the package, the files
+that are taken, and where to. For another version, change it there: without a hash, the one that is found is written there.
 """
 
 import base64

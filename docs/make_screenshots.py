@@ -1,7 +1,9 @@
-"""Take the pictures of docs/explorer.md, and measure how soon a dragged point is decoded: `python docs/make_screenshots.py URL`.
+"""Take the pictures of docs/explorer.md, and measure how soon a dragged point is decoded.
 
-URL is the page of a running `explore`, best of MNIST; needs Debian's chromium and chromium-driver. With `--name FOO` the pictures
-are docs/images/explorer_FOO_*.png; with `--drags N` the time of N moves is measured, and printed with the machine's load.
+    python docs/make_screenshots.py URL [--name FOO] [--drags N]
+
+URL is the page of a running `explore`; needs Debian's chromium and chromium-driver. With `--name FOO` the pictures are
+docs/images/explorer_FOO_*.png; with `--drags N` the time of N moves is measured, and printed with the machine's load.
 """
 
 import argparse
@@ -56,7 +58,7 @@ class Camera:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         self.driver.get("about:blank")
         self.driver.get(self.url)
-        self.until("return document.querySelector('.subject') && [...document.querySelectorAll('.subject')].every(e => e.dataset.ready)")
+        self.until("return document.querySelector('main')?.dataset.ready")
 
     def take(self, what: str) -> None:
         """Take a picture."""
@@ -76,8 +78,11 @@ class Camera:
 
     def hover(self, index: int) -> None:
         """Put the pointer on an example."""
-        x, y = self.js("const { map, places } = explorers[0]; return map.project([places[2 * arguments[0]], places[2 * arguments[0] + 1]])", index)
-        left, top = self.js("const { left, top } = explorers[0].map.element.getBoundingClientRect(); return [left, top]")
+        x, y = self.js(
+            "const { map, places } = explorers[0]; return map.project(places.slice(2 * arguments[0]))",
+            index,
+        )
+        left, top = self.js("const box = explorers[0].map.element.getBoundingClientRect(); return [box.left, box.top]")
         actions = ActionChains(self.driver, duration=0)
         actions.w3c_actions.pointer_action.move_to_location(int(left + x), int(top + y))
         actions.perform()

@@ -35,9 +35,7 @@ class Page:
         )
         self.driver.get("about:blank")
         self.driver.get(address)
-        self.until(
-            "return document.querySelector('.subject') && [...document.querySelectorAll('.subject')].every(e => e.dataset.ready)"
-        )
+        self.until("return document.querySelector('main')?.dataset.ready")
 
     def find(self, css):
         from selenium.webdriver.common.by import By
@@ -113,7 +111,7 @@ def test_two_models_side_by_side_by_pointer_and_by_key(page, pair):
     before = page.pixels("[data-key=digits] .decoded canvas")
     z = page.drag("digits", 90, 40)
     place = page.js(
-        "const one = explorers[0], z = arguments[0]; return [...one.shown.to(z), ...one.map.unproject(one.map.project(one.shown.to(z)))]",
+        "const { map, shown } = explorers[0], at = shown.to(arguments[0]); return [...at, ...map.unproject(map.project(at))]",
         z,
     )
     assert place[:2] == pytest.approx(place[2:])
@@ -140,7 +138,8 @@ def test_classes_temperature_draws_and_a_film_that_is_restored_by_its_link(page,
     page.open(pair[1])
     key = "classes"
     page.js("document.querySelector('[data-key=classes] .class[aria-label$=\"class 2\"]').click()")
-    slide = "const s = document.querySelector('[data-key=classes] .panel .slider input'); s.value = arguments[0]; s.dispatchEvent(new Event('input'))"
+    slide = "const s = document.querySelector('[data-key=classes] .panel .slider input');"
+    slide += "s.value = arguments[0]; s.dispatchEvent(new Event('input'))"
     chances = "return explorers[1].z.slice(2, 8)"
     page.js(slide, 0.1)
     hard = page.js(chances)
@@ -203,7 +202,8 @@ def test_a_dropped_picture_has_a_place_a_score_and_neighbours(page, pair, pictur
     assert "nats. More unusual than" in with_nats
     drop = (
         "const data = new DataTransfer(); data.items.add(new File(['x'], 'a.exe'));"
-        "document.querySelector('[data-key=digits]').dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))"
+        "const drop = new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true });"
+        "document.querySelector('[data-key=digits]').dispatchEvent(drop)"
     )
     page.js(drop)
     assert page.until("return document.getElementById('told').textContent").startswith("Drop a picture. Received: 'a.exe'")

@@ -79,7 +79,8 @@ def _check(models: Sequence[str]) -> None:
         elif not _versions(Path(name)):
             if Path(name).is_dir() and not (Path(name) / "config.yaml").is_file():
                 raise UserFileError(
-                    f"{name} is neither a run nor a servable, a folder of versions. Write one with `{command_line('export', 'RUN')}`."
+                    f"{name} is neither a run nor a servable, a folder of versions. "
+                    f"Write one with `{command_line('export', 'RUN')}`."
                 )
             RunDirectory.open(name)
 
@@ -126,7 +127,7 @@ def _open(name: str, key: str, folder: Path, wanted: _Wanted) -> "Subject":
 
 
 def _examples(manifest: dict[str, Any], wanted: _Wanted) -> "tuple[Examples | None, str]":
-    """Return what the map shows, and what is to be told of it: none where nothing is asked for and its own data are not there."""
+    """Return what the map shows, and what is to be told of it; nothing where its own data are wanted and not there."""
     from vae_tf.config import DataConfig, full_name
     from vae_tf.data import load_dataset
     from vae_tf.data.spec import DatasetSpec

@@ -114,17 +114,15 @@ def _of_points(subject: Subject, what: str, which: str) -> Answer:
     points = subject.points
     if points is None:
         return _error(404, "There are no examples.")
-    if what == "progress":
-        return _json(points.progress())
-    if what == "points":
-        return _json(points.summary)
-    if what == "examples":
-        if not (which.isdecimal() and int(which) < len(points.examples)):
-            return _error(404, "There is no such example.")
-        return _json(row_json(points.examples.inputs, int(which)))
-    if what == "columns" and which in points.examples.inputs:
-        return _json(column_json(points.examples.inputs[which]))
-    arrays = {"codes": points.codes, "scores": points.scores, "labels": points.examples.labels.astype(np.int32)}
+    inputs, labels = points.examples.inputs, points.examples.labels
+    if what == "examples" and which.isdecimal() and int(which) < len(labels):
+        return _json(row_json(inputs, int(which)))
+    if what == "columns" and which in inputs:
+        return _json(column_json(inputs[which]))
+    told = {"progress": points.progress(), "points": points.summary}
+    if what in told:
+        return _json(told[what])
+    arrays = {"codes": points.codes, "scores": points.scores, "labels": labels.astype(np.int32)}
     if what not in arrays:
         return _error(404, "There is nothing of that name.")
     return 200, "application/octet-stream", np.ascontiguousarray(arrays[what]).tobytes()

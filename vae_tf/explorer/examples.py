@@ -102,5 +102,7 @@ def _plain(cell: Any) -> Any:
         return cell
     value = np.asarray(cell)
     if value.dtype.kind == "f" and not np.isfinite(value).all():
-        return np.where(np.isfinite(value), value.astype(object), None).tolist()
+        cells = value.astype(object)
+        cells[~np.isfinite(value)] = None
+        return cells.tolist()
     return value.tolist()

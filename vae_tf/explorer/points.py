@@ -130,8 +130,8 @@ def principal_axes(codes: np.ndarray, num_axes: int = 2) -> dict[str, Any]:
 def axis_nats(block: Block, parameters: Mapping[str, np.ndarray]) -> list[float]:
     """Return what every axis, or variable, of a block tells of an example, in nats: the mean KL from what all examples give.
 
-    What all give is a Gaussian of their mean and variance for an axis, their mean chances for a variable: whatever the prior is.
-    Without a spread the mean's own variance stands for it.
+    What all give is a Gaussian of their mean and variance for an axis, their mean chances for a variable, whatever the
+    prior is. Without a spread the mean's own variance stands for it.
 
     Args:
         block: of z.

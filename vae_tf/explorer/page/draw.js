@@ -109,7 +109,7 @@ function rangeOf(parts) {
 
 function showRows(model, element, parts) {
   const columns = parts.map(([, row]) => cellsOf(model, row));
-  const head = make("tr", {}, make("th", { scope: "col" }, "Column"), ...parts.map(([caption]) => make("th", { scope: "col" }, caption)));
+  const head = make("tr", {}, make("th", { scope: "col" }, "Column"), ...parts.map(([caption]) => make("th", { scope: "col" }, caption || "Value")));
   const rows = columns[0].map(([name], i) => make("tr", {}, make("th", { scope: "row" }, name), ...columns.map((cells) => cell(cells[i]))));
   element.dataset.kind = "rows";
   element.replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));

@@ -30,6 +30,7 @@ async function start() {
   subjects.setAttribute("aria-busy", "false");
   await Promise.all(explorers.map((explorer) => explorer.start()));
   started = true;
+  subjects.dataset.ready = "yes";
   changed();
 }
 
