@@ -76,8 +76,15 @@ class Camera:
             actions = actions.move_by_offset(right // steps, down // steps)
         actions.release().perform()
 
-    def hover(self, index: int) -> None:
-        """Put the pointer on an example."""
+    def hover(self, right: float, down: float) -> None:
+        """Put the pointer on the example nearest to a place, in shares of the map."""
+        index = self.js(
+            "const { map, places } = explorers[0], [w, h] = map.box, at = map.unproject([arguments[0] * w, arguments[1] * h]);"
+            "const far = n => Math.hypot(places[2 * n] - at[0], places[2 * n + 1] - at[1]);"
+            "return [...Array(places.length / 2).keys()].reduce((a, b) => (far(b) < far(a) ? b : a))",
+            right,
+            down,
+        )
         x, y = self.js(
             "const { map, places } = explorers[0]; return map.project(places.slice(2 * arguments[0]))",
             index,
@@ -102,7 +109,7 @@ def take_all(camera: Camera) -> None:
         camera.drag(right, down)
         camera.click("Add this point")
     camera.until("return document.querySelector('.film').width > 1 && explorers[0].film.frames")
-    camera.hover(20)
+    camera.hover(0.16, 0.75)
     camera.take("map")
     camera.open(WIDE, is_dark=True)
     camera.js("const { select } = explorers[0].paintBy; select.value = 'score'; select.dispatchEvent(new Event('change'))")

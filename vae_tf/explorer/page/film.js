@@ -24,7 +24,7 @@ export class FilmPanel {
     this.screen = make("div.screen", { hidden: true }, this.canvas, this.scrub, make("div.buttons", {}, this.play, this.save));
     this.element = make("div.panel", {}, make("p.hint", {}, "Move the point, add it; move it, add it again. Two make a path."),
       make("div.buttons", {}, make("button.primary", { type: "button", onclick: () => this.add() }, "Add this point"), make("button", { type: "button", onclick: () => { this.stops = []; this.reset(); } }, "Clear")),
-      this.list, this.kind, this.number, this.screen);
+      this.list, this.screen, this.kind, this.number);
   }
 
   add(z = this.asks.here()) { this.stops.push([...z]); this.reset(); }
