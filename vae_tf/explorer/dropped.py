@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from vae_tf.data.pictures import SUFFIXES, as_servable
+from vae_tf.data.pictures import SUFFIXES
 from vae_tf.data.row_files import row_form
 from vae_tf.errors import UserValueError
 from vae_tf.explorer.examples import row_json
@@ -36,7 +36,7 @@ def read_dropped(subject: Subject, name: str, content: bytes) -> dict[str, Any]:
     suffix, signatures = Path(name).suffix.lower(), subject.description.signatures
     if suffix in SUFFIXES:
         _check("encode_encoded" in signatures, name, "pictures", subject)
-        encoded = base64.b64encode(as_servable(content, name)).decode()
+        encoded = base64.b64encode(subject.client.reading().picture(content, name)).decode()
         return {"form": "_encoded", "rows": [{"image": {"b64": encoded}}], "picture": encoded}
     form = row_form(name)
     if form == "text":
@@ -49,7 +49,7 @@ def read_dropped(subject: Subject, name: str, content: bytes) -> dict[str, Any]:
         path = Path(folder) / f"dropped{''.join(Path(name).suffixes[-2:]).lower()}"
         path.write_bytes(content)
         try:
-            asked = read_texts(path) if form == "text" else _columns(subject, path)
+            asked = read_texts(path, subject.client.reading()) if form == "text" else _columns(subject, path)
         except ValueError as error:
             raise UserValueError(str(error).replace(str(path), name)) from error
     inputs = asked.inputs
