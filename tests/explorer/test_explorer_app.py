@@ -45,9 +45,9 @@ def _json(address, path, body=None):
 
 def test_blocks_of_z_are_found_by_the_signatures_alone(pair):
     digits, classes = (subject.description for subject in pair[0])
-    assert (digits.kind, digits.shape, digits.size) == ("picture", (8, 8, 1), 3)
+    assert (digits.noun, digits.shape, digits.size) == ("picture", (8, 8, 1), 3)
     assert digits.blocks == (Block("", "continuous", 0, 3, 1, "loc", "scale"),)
-    assert [(one.kind, one.start, one.size, one.num_classes) for one in classes.blocks] == [
+    assert [(one.values, one.start, one.size, one.num_classes) for one in classes.blocks] == [
         ("continuous", 0, 2, 1),
         ("categorical", 2, 6, 3),
     ]
@@ -56,7 +56,7 @@ def test_blocks_of_z_are_found_by_the_signatures_alone(pair):
 
 def test_a_table_is_known_by_its_columns(table):
     description = table[0].description
-    assert (description.kind, description.shape) == ("table", ())
+    assert (description.noun, description.shape) == ("table", ())
     assert list(description.columns.values()) == ["kind", "size (mm)", "count"]
     assert description.words == ("kind",)
 

@@ -10,8 +10,8 @@ from vae_tf.serving import Client
 
 __all__ = ["Block", "Description", "describe", "drawn_inputs", "unlabelled"]
 
-Kind = Literal["picture", "text", "series", "row", "table"]
-BlockKind = Literal["continuous", "categorical", "binary"]
+Noun = Literal["picture", "text", "series", "row", "table"]
+Values = Literal["continuous", "categorical", "binary"]
 _NUM_PROBED = 32
 _CENTRES = {"loc": "scale", "center": "base_scale", "probs": None}
 """Parameters of q(z|x) that are a block's mean, and what its spread is called beside them."""
@@ -23,7 +23,7 @@ class Block:
 
     Attributes:
         name: of the block; empty where there is one alone.
-        kind: numbers on the real line, variables of several classes, or bits.
+        values: numbers on the real line, variables of several classes, or bits.
         start: where it begins in z.
         size: how many numbers of z it is.
         num_classes: of every variable; 1 where there are none.
@@ -32,7 +32,7 @@ class Block:
     """
 
     name: str
-    kind: BlockKind
+    values: Values
     start: int
     size: int
     num_classes: int = 1
@@ -45,7 +45,7 @@ class Description:
     """What the page must know of a model.
 
     Attributes:
-        kind: what an example is.
+        noun: what an example is.
         shape: of the input `x`; empty for a table, whose columns are inputs of their own.
         white: the raw value of white.
         size: numbers of z.
@@ -56,7 +56,7 @@ class Description:
         outputs: the same of its outputs.
     """
 
-    kind: Kind
+    noun: Noun
     shape: tuple[int, ...]
     white: float
     size: int
@@ -86,7 +86,7 @@ def describe(client: Client, white: float | None = None) -> Description:
     made = probe.get("x")
     found = client.signatures()
     return Description(
-        kind=_kind_of(shape, decode.outputs),
+        noun=_noun_of(shape, decode.outputs),
         shape=shape,
         white=white or (255.0 if made is not None and made.dtype != object and float(np.max(made)) > 1.5 else 1.0),
         size=size or 0,
@@ -104,13 +104,13 @@ def unlabelled(client: Client, signature: str, inputs: Mapping[str, Any]) -> dic
     return {**inputs, **({"label": np.full(count, -1)} if "label" in client.fields(signature).inputs else {})}
 
 
-def _kind_of(shape: tuple[int, ...], decoded: Mapping[str, Any]) -> Kind:
+def _noun_of(shape: tuple[int, ...], decoded: Mapping[str, Any]) -> Noun:
     if "x_text" in decoded:
         return "text"
     if len(shape) == 3 and shape[-1] in (1, 3, 4):
         return "picture"
-    kinds: dict[int, Kind] = {0: "table", 2: "series"}
-    return kinds.get(len(shape), "row")
+    nouns: dict[int, Noun] = {0: "table", 2: "series"}
+    return nouns.get(len(shape), "row")
 
 
 def drawn_inputs(client: Client, num: int) -> dict[str, np.ndarray]:
@@ -137,11 +137,11 @@ def _blocks(client: Client, probe: Mapping[str, np.ndarray], names: list[str], s
             if start is None:
                 continue
             spread = f"{prefix}_{_CENTRES[end]}".lstrip("_") if _CENTRES[end] else ""
-            kind: BlockKind = "continuous" if end != "probs" else "categorical" if value.ndim == 3 else "binary"
+            values: Values = "continuous" if end != "probs" else "categorical" if value.ndim == 3 else "binary"
             width = int(np.prod(value.shape[1:]))
             taken[start : start + width] = True
             classes = value.shape[2] if value.ndim == 3 else 1
-            blocks.append(Block(prefix, kind, start, width, classes, name, spread if spread in told else ""))
+            blocks.append(Block(prefix, values, start, width, classes, name, spread if spread in told else ""))
     for start, stop in _free(taken):
         blocks.append(Block("", "continuous", start, stop - start))
     return tuple(sorted(blocks, key=lambda block: block.start))

@@ -42,7 +42,7 @@ def read_dropped(subject: Subject, name: str, content: bytes) -> dict[str, Any]:
     if form == "text":
         _check("encode_text" in signatures, name, "lines of text", subject)
     elif form in {"csv", "parquet", "table"}:
-        _check(subject.description.kind in {"table", "row", "series"}, name, "rows of a table", subject)
+        _check(subject.description.noun in {"table", "row", "series"}, name, "rows of a table", subject)
     else:
         raise UserValueError(f"Drop {_wanted(subject)}. Received: {name!r}.")
     with tempfile.TemporaryDirectory(prefix="vae_tf-explorer-") as folder:
@@ -70,4 +70,4 @@ def _check(is_taken: bool, name: str, what: str, subject: Subject) -> None:
 
 def _wanted(subject: Subject) -> str:
     kinds = {"picture": "a picture", "text": "a file of lines (.txt)"}
-    return kinds.get(subject.description.kind, "a table with its columns (.csv)")
+    return kinds.get(subject.description.noun, "a table with its columns (.csv)")

@@ -143,9 +143,9 @@ def axis_nats(block: Block, parameters: Mapping[str, np.ndarray]) -> list[float]
         [0.0]
     """
     mean = parameters["mean"][:, block.start : block.start + block.size].astype(np.float64)
-    if block.kind != "continuous":
+    if block.values != "continuous":
         chances = mean.reshape(len(mean), -1, block.num_classes)
-        if block.kind == "binary":
+        if block.values == "binary":
             chances = np.stack([mean, 1.0 - mean], axis=-1)
         told = _entropy(chances.mean(axis=0)) - _entropy(chances).mean(axis=0)
     elif block.spread:

@@ -56,7 +56,11 @@ class Subject:
 
     @cached_property
     def client(self) -> Client:
-        """Return what asks the model, as fast as can be."""
+        """Return what asks the model, as fast as can be.
+
+        Raises:
+            RuntimeError: it is asked before it is served.
+        """
         if self.address is None:
             raise RuntimeError(f"{self.key} is not served yet")
         return Client(self.address.server, self.address.model)

@@ -12,7 +12,7 @@ export class AxesPanel {
     this.scores = Array(model.size).fill(0);
     this.list = make("div.controls");
     this.more = make("button", { type: "button", onclick: () => { this.all = !this.all; this.build(); } });
-    const hasClasses = model.blocks.some((block) => block.kind === "categorical");
+    const hasClasses = model.blocks.some((block) => block.values === "categorical");
     this.temperature = hasClasses ? slider("Temperature", { min: 0.1, max: 3, step: 0.05, value: this.softness, format: (v) => `${v.toFixed(2)} ${v < 0.4 ? "hard" : v > 1.5 ? "soft" : ""}`, hint: "From hard classes to soft mixtures" },
       (value) => { this.softness = value; this.soften(); }) : null;
     this.element = make("div.panel", {}, this.temperature, this.list, this.more);
@@ -24,7 +24,7 @@ export class AxesPanel {
     const nats = this.model.points?.nats ?? [], found = [];
     let at = 0;
     for (const block of this.model.blocks) {
-      const width = block.kind === "categorical" ? block.num_classes : 1;
+      const width = block.values === "categorical" ? block.num_classes : 1;
       for (let start = block.start; start < block.start + block.size; start += width) found.push({ block, start, width, nats: nats[at++] });
     }
     return found.sort((a, b) => (b.nats ?? 0) - (a.nats ?? 0));
@@ -32,7 +32,7 @@ export class AxesPanel {
 
   build() {
     const parts = this.parts(), shown = this.all ? parts : parts.slice(0, SHOWN);
-    this.controls = shown.map((part) => (part.block.kind === "continuous" ? this.makeSlider(part) : this.makeButtons(part)));
+    this.controls = shown.map((part) => (part.block.values === "continuous" ? this.makeSlider(part) : this.makeButtons(part)));
     this.list.replaceChildren(...this.controls.map((control) => control.element));
     this.more.hidden = parts.length <= SHOWN;
     this.more.textContent = this.all ? "Show the first alone" : `Show all ${parts.length}`;
@@ -49,7 +49,7 @@ export class AxesPanel {
   }
 
   makeButtons({ block, start, width, nats }) {
-    const told = nats === undefined ? "" : ` · ${nats.toFixed(2)} nats`, binary = block.kind === "binary";
+    const told = nats === undefined ? "" : ` · ${nats.toFixed(2)} nats`, binary = block.values === "binary";
     const name = binary ? this.model.axisNames[start] : this.model.axisNames[start].replace(/: class 1$/, "");
     const choices = binary ? ["0", "1"] : Array.from({ length: width }, (_, i) => String(i + 1));
     const buttons = choices.map((choice, i) => make("button.class", { type: "button", "aria-pressed": "false", "aria-label": `${name}, class ${choice}`, onclick: () => this.choose(block, start, width, i) }, make("span", {}, choice), make("i.share", { "aria-hidden": "true" })));
@@ -63,7 +63,7 @@ export class AxesPanel {
 
   choose(block, start, width, chosen) {
     const z = [...this.z];
-    if (block.kind === "binary") z[start] = chosen;
+    if (block.values === "binary") z[start] = chosen;
     else {
       for (let i = 0; i < width; i++) this.scores[start + i] = i === chosen ? 1 : 0;
       this.spread(z, start, width);
@@ -80,7 +80,7 @@ export class AxesPanel {
 
   soften() {
     const z = [...this.z];
-    for (const { block, start, width } of this.parts()) if (block.kind === "categorical") this.spread(z, start, width);
+    for (const { block, start, width } of this.parts()) if (block.values === "categorical") this.spread(z, start, width);
     this.z = z; this.set(z); this.changed(z, true);
   }
 
@@ -89,7 +89,7 @@ export class AxesPanel {
     this.z = Array.from(z);
     if (isNew) {
       for (const { block, start, width } of this.parts()) {
-        if (block.kind !== "categorical") continue;
+        if (block.values !== "categorical") continue;
         for (let i = start; i < start + width; i++) this.scores[i] = this.softness * Math.log(Math.max(z[i], Math.exp(-FIRM / this.softness)));
       }
     }

@@ -37,7 +37,7 @@ const shownCell = (cell) => (typeof cell === "number" || cell === null ? shownNu
 
 /** The cells of a row: [name, text, share of the column's range or null]. */
 function cellsOf(model, row) {
-  if (model.kind === "table") {
+  if (model.noun === "table") {
     return Object.entries(model.columns).map(([key, name]) => {
       const range = model.ranges[name], value = row[key];
       const share = range && typeof value === "number" && range[1] > range[0] ? (value - range[0]) / (range[1] - range[0]) : null;
@@ -53,8 +53,8 @@ export const textOf = (model, row) => row.text ?? row.x_text ?? row.reconstructi
 /** A canvas with an example, for films and small pictures. */
 export function paint(model, row, canvas = document.createElement("canvas")) {
   if (row.picture) return paintFile(canvas, row.picture);
-  if (model.kind === "picture") paintPicture(canvas, row.x, model.white);
-  else if (model.kind === "series") paintSeries(canvas, row.x, row.range);
+  if (model.noun === "picture") paintPicture(canvas, row.x, model.white);
+  else if (model.noun === "series") paintSeries(canvas, row.x, row.range);
   else paintText(canvas, model, row);
   return canvas;
 }
@@ -67,8 +67,8 @@ function paintFile(canvas, encoded) {
 }
 
 function paintText(canvas, model, row) {
-  const lines = model.kind === "text" ? wrapped(textOf(model, row)) : cellsOf(model, row).slice(0, 24).map(([name, text]) => `${name}: ${text}`);
-  canvas.width = LONG; canvas.height = Math.max(60, 22 * (model.kind === "text" ? 6 : lines.length) + 16);
+  const lines = model.noun === "text" ? wrapped(textOf(model, row)) : cellsOf(model, row).slice(0, 24).map(([name, text]) => `${name}: ${text}`);
+  canvas.width = LONG; canvas.height = Math.max(60, 22 * (model.noun === "text" ? 6 : lines.length) + 16);
   const pen = canvas.getContext("2d");
   pen.fillStyle = styleColour("--card"); pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.fillStyle = styleColour("--ink"); pen.font = "15px system-ui, sans-serif";
@@ -86,17 +86,17 @@ function wrapped(text) {
 
 /** Fills an element with examples side by side: [[caption, row], …]. */
 export function show(model, element, parts) {
-  if (model.kind === "table" || model.kind === "row") return showRows(model, element, parts);
+  if (model.noun === "table" || model.noun === "row") return showRows(model, element, parts);
   const figures = [...element.children];
-  if (figures.length !== parts.length || element.dataset.kind !== "figures") {
-    element.dataset.kind = "figures";
-    element.replaceChildren(...parts.map(() => make("figure", {}, model.kind === "text" ? make("blockquote") : make("canvas", { role: "img" }), make("figcaption"))));
+  if (figures.length !== parts.length || element.dataset.shown !== "figures") {
+    element.dataset.shown = "figures";
+    element.replaceChildren(...parts.map(() => make("figure", {}, model.noun === "text" ? make("blockquote") : make("canvas", { role: "img" }), make("figcaption"))));
   }
-  const range = model.kind === "series" ? rangeOf(parts) : undefined;
+  const range = model.noun === "series" ? rangeOf(parts) : undefined;
   parts.forEach(([caption, row], i) => {
     const [shown, told] = element.children[i].children;
     if (told.textContent !== caption) told.textContent = caption;
-    if (model.kind === "text") { shown.textContent = textOf(model, row); return; }
+    if (model.noun === "text") { shown.textContent = textOf(model, row); return; }
     shown.setAttribute("aria-label", caption || "What the point decodes to");
     paint(model, { ...row, range }, shown);
   });
@@ -111,7 +111,7 @@ function showRows(model, element, parts) {
   const columns = parts.map(([, row]) => cellsOf(model, row));
   const head = make("tr", {}, make("th", { scope: "col" }, "Column"), ...parts.map(([caption]) => make("th", { scope: "col" }, caption || "Value")));
   const rows = columns[0].map(([name], i) => make("tr", {}, make("th", { scope: "row" }, name), ...columns.map((cells) => cell(cells[i]))));
-  element.dataset.kind = "rows";
+  element.dataset.shown = "rows";
   element.replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
 }
 

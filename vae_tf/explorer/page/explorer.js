@@ -58,7 +58,7 @@ export class Explorer {
 
   /** What is decoded stands beside the map; where there is no room, on it, so that it is seen while the point is dragged. */
   placeLens() {
-    const isInset = (narrow.matches || this.told.isOneOfTwo) && (this.model.kind === "picture" || this.model.kind === "series");
+    const isInset = (narrow.matches || this.told.isOneOfTwo) && (this.model.noun === "picture" || this.model.noun === "series");
     this.lens.classList.toggle("inset", isInset);
     if (isInset) this.map.element.append(this.lens); else this.side.prepend(this.lens);
   }
@@ -142,7 +142,7 @@ export class Explorer {
 
   fillColours() {
     const { model } = this, has = model.labels.some((label) => label >= 0);
-    const columns = model.kind === "table" ? Object.entries(model.columns).map(([key, name]) => [`column:${key}`, name]) : [];
+    const columns = model.noun === "table" ? Object.entries(model.columns).map(([key, name]) => [`column:${key}`, name]) : [];
     const options = [...(has ? [["label", "label"]] : []), ...columns, ...(model.scores ? [["score", "score"]] : []), ["none", "nothing"]];
     const wanted = options.some(([key]) => key === this.wanted) ? this.wanted : columns.find(([key]) => model.words.includes(key.slice(7)))?.[0] ?? options[0][0];
     this.paintBy.fill(options, has && wanted === undefined ? "label" : wanted);

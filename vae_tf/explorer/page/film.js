@@ -93,7 +93,7 @@ export class FilmPanel {
       large.width = small.width * scale; large.height = small.height * scale;
       const pen = large.getContext("2d", { willReadFrequently: true });
       pen.imageSmoothingEnabled = false;
-      if (this.model.kind === "series") { pen.fillStyle = "#fff"; pen.fillRect(0, 0, large.width, large.height); }
+      if (this.model.noun === "series") { pen.fillStyle = "#fff"; pen.fillRect(0, 0, large.width, large.height); }
       pen.drawImage(small, 0, 0, large.width, large.height);
       const { data } = pen.getImageData(0, 0, large.width, large.height), palette = quantize(data, 256);
       gif.writeFrame(applyPalette(data, palette), large.width, large.height, { palette, delay: FRAME_MS });

@@ -19,7 +19,7 @@ export class Model {
     const block = this.blocks.find((one) => at >= one.start && at < one.start + one.size);
     const prefix = block.name ? `${block.name} ` : "";
     const place = at - block.start;
-    if (block.kind !== "categorical") return `${prefix || (block.kind === "binary" ? "bit " : "axis ")}${place + 1}`;
+    if (block.values !== "categorical") return `${prefix || (block.values === "binary" ? "bit " : "axis ")}${place + 1}`;
     return `${prefix || "variable "}${Math.floor(place / block.num_classes) + 1}: class ${(place % block.num_classes) + 1}`;
   }
 

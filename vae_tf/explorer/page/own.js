@@ -18,9 +18,9 @@ export class OwnPanel {
   /** asks: found({z, spread}) is told where it lies; picked(index) when a neighbour is clicked. */
   constructor(model, asks) {
     this.model = model; this.asks = asks;
-    const [told, example] = ASKED[model.kind];
+    const [told, example] = ASKED[model.noun];
     this.file = make("input", { type: "file", "aria-label": "A file of your own", onchange: () => this.file.files[0] && this.take(this.file.files[0]) });
-    this.text = example ? make("textarea", { rows: 3, placeholder: example, "aria-label": model.kind === "text" ? "A line of your own" : "A head and a row of your own" }) : null;
+    this.text = example ? make("textarea", { rows: 3, placeholder: example, "aria-label": model.noun === "text" ? "A line of your own" : "A head and a row of your own" }) : null;
     const go = example ? make("button.primary", { type: "button", onclick: () => this.typed() }, "Look at it") : null;
     this.pair = make("div.pair");
     this.score = make("div.score");
@@ -41,7 +41,7 @@ export class OwnPanel {
     });
   }
 
-  typed() { this.take(new File([this.text.value], this.model.kind === "text" ? "typed.txt" : "typed.csv")); }
+  typed() { this.take(new File([this.text.value], this.model.noun === "text" ? "typed.txt" : "typed.csv")); }
 
   async take(file) {
     try {
@@ -74,7 +74,7 @@ export class OwnPanel {
   async showNear(z) {
     this.near.replaceChildren();
     if (!this.model.codes) return;
-    const places = this.model.nearest(z, NEAREST), asPicture = this.model.kind === "picture" || this.model.kind === "series";
+    const places = this.model.nearest(z, NEAREST), asPicture = this.model.noun === "picture" || this.model.noun === "series";
     const rows = await Promise.all(places.map((at) => this.model.example(at)));
     this.near.classList.toggle("lines", !asPicture);
     this.near.replaceChildren(make("p.caption", {}, "Nearest examples"), ...rows.map((row, i) => make("button.drawn", { type: "button", ...(asPicture ? { "aria-label": `Neighbour ${i + 1}, ${this.model.labelOf(places[i]) || "no label"}` } : {}), onclick: () => this.asks.picked(places[i]) },

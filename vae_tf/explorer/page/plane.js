@@ -45,10 +45,10 @@ export class Plane {
 /** Keeps chances chances, after a move on the plane took them elsewhere. */
 export function tidied(z, blocks) {
   const kept = Array.from(z);
-  for (const { kind, start, size, num_classes: classes } of blocks) {
-    if (kind === "continuous") continue;
+  for (const { values, start, size, num_classes: classes } of blocks) {
+    if (values === "continuous") continue;
     for (let i = start; i < start + size; i++) kept[i] = Math.min(1, Math.max(0, kept[i]));
-    for (let at = start; kind === "categorical" && at < start + size; at += classes) {
+    for (let at = start; values === "categorical" && at < start + size; at += classes) {
       const sum = kept.slice(at, at + classes).reduce((a, b) => a + b, 0);
       for (let i = at; i < at + classes; i++) kept[i] = sum > 0 ? kept[i] / sum : 1 / classes;
     }
@@ -59,8 +59,8 @@ export function tidied(z, blocks) {
 /** A point between two codes: straight, or on the sphere for continuous blocks (Shoemake 1985), which their prior lies near. */
 export function between(from, to, share, spherical, blocks) {
   const z = from.map((value, i) => value + (to[i] - value) * share);
-  for (const { kind, start, size } of spherical ? blocks : []) {
-    if (kind !== "continuous") continue;
+  for (const { values, start, size } of spherical ? blocks : []) {
+    if (values !== "continuous") continue;
     const [a, b] = [from.slice(start, start + size), to.slice(start, start + size)];
     const [na, nb] = [Math.hypot(...a), Math.hypot(...b)];
     const cosine = na && nb ? a.reduce((sum, value, i) => sum + value * b[i], 0) / (na * nb) : 1;

@@ -29,7 +29,7 @@ export class PriorPanel {
   }
 
   show(rows) {
-    const asPicture = this.model.kind === "picture" || this.model.kind === "series";
+    const asPicture = this.model.noun === "picture" || this.model.noun === "series";
     this.gallery.classList.toggle("lines", !asPicture);
     this.gallery.replaceChildren(...rows.map((row, i) => make("button.drawn", { type: "button", ...(asPicture ? { "aria-label": `Draw ${i + 1}: go there` } : {}), onclick: () => this.chosen(row.z) },
       asPicture ? paint(this.model, row) : make("span", {}, textOf(this.model, row)))));
