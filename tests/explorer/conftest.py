@@ -1,4 +1,4 @@
-"""Three tiny servables, of digits, of classes and of a table, and pages that show them."""
+"""Tiny servables, of digits, of classes, of a table and of texts, and pages that show them."""
 
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +21,7 @@ ROWS = [(("red", "blue")[row % 2], round(10.0 * (row % 2) + (row * 7 % 11) / 10,
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory, make_config, start):
-    """Train and export: `digits` with a continuous code, `classes` with classes and numbers, `table` of words and numbers."""
+    """Train and export: `digits` with a continuous code, `classes` with classes and numbers, a table, texts."""
     folder = tmp_path_factory.mktemp("explored")
     rows = folder / "rows.csv"
     cells = ["" if number % 5 == 0 else str(size) for number, (_, size, _) in enumerate(ROWS)]
@@ -29,11 +29,10 @@ def folder(tmp_path_factory, make_config, start):
     rows.write_text("\n".join(["kind,size (mm),count", *lines]) + "\n", "utf-8")
     classes = [{"kind": "gaussian", "size": 2}, {"kind": "categorical", "num_variables": 2, "num_classes": 3}]
     numbers = [{"kind": "gaussian", "size": 3}]
-    for name, dataset, latents in (
-        ("digits", "digits", numbers),
-        ("classes", "digits", classes),
-        ("table", f"csv:{rows}", numbers),
-    ):
+    (folder / "lines.txt").write_text("".join(f"the {('cat', 'dog')[row % 2]} {row:03d}\n" for row in range(240)), "utf-8")
+    datasets = {"digits": "digits", "classes": "digits", "table": f"csv:{rows}", "text": f"text:{folder / 'lines.txt'}"}
+    for name, dataset in datasets.items():
+        latents = classes if name == "classes" else numbers
         config = make_config(latents, epochs=1, batch_size=64)
         config = config.model_copy(update={"data": DataConfig(dataset=dataset)})
         start(config, folder / "runs" / name, dataset=load_dataset(config.data), eager=True)
@@ -61,23 +60,37 @@ def open_page(folder, start_server):
     return page
 
 
+def _whole(subjects):
+    for subject in subjects:
+        subject.points._thread.join(60)
+        assert subject.points.error == ""
+    return subjects
+
+
 @pytest.fixture(scope="session")
 def pair(open_page):
     """Serve digits and classes side by side, all encoded and scored."""
     with open_page("digits", "classes") as (subjects, address):
-        for subject in subjects:
-            subject.points._thread.join(60)
-            assert subject.points.error == ""
-        yield subjects, address
+        yield _whole(subjects), address
 
 
 @pytest.fixture(scope="session")
-def table(open_page):
-    """Serve the table, all encoded and scored."""
-    with open_page("table") as (subjects, address):
-        subjects[0].points._thread.join(60)
-        assert subjects[0].points.error == ""
-        yield subjects[0], address
+def rows(open_page):
+    """Serve the table and the texts, all encoded and scored."""
+    with open_page("table", "text") as (subjects, address):
+        yield _whole(subjects), address
+
+
+@pytest.fixture(scope="session")
+def table(rows):
+    """Give the table's subject and the page's address."""
+    return rows[0][0], rows[1]
+
+
+@pytest.fixture(scope="session")
+def text(rows):
+    """Give the texts' subject and the page's address."""
+    return rows[0][1], rows[1]
 
 
 @pytest.fixture(scope="session")

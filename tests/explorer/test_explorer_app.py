@@ -61,6 +61,16 @@ def test_a_table_is_known_by_its_columns(table):
     assert description.words == ("kind",)
 
 
+def test_texts_are_texts(text):
+    subject, address = text
+    assert subject.description.noun == "text"
+    assert _json(address, "/explorer/text/examples/0")[1]["text"].startswith("the ")
+    assert read_dropped(subject, "new.txt", b"the dog 7\n\nthe cat 8\n")["rows"] == [
+        {"text": "the dog 7"},
+        {"text": "the cat 8"},
+    ]
+
+
 def test_codes_and_scores_are_those_of_the_model(pair, folder):
     subject, run = pair[0][0], load_run(folder / "runs" / "digits")
     x = load_dataset(run.config.data, run.spec).split("test").x
@@ -227,6 +237,7 @@ def test_rows_are_read_by_their_columns_and_gaps_stay_gaps(table):
         ("a.txt", b"line", "table takes no lines of text."),
         ("a.exe", b"", "Drop a table with its columns (.csv). Received: 'a.exe'."),
         ("a.csv", b"kind\nred\n", "a.csv must have the columns"),
+        ("a.csv", b"kind\n", "a.csv has no rows."),
         ("../../a.csv", b"kind,size (mm),count\nred,big,1\n", "Column 'size (mm)' must hold numbers. Received: 'big'."),
     ],
 )

@@ -212,7 +212,7 @@ def test_a_dropped_picture_has_a_place_a_score_and_neighbours(page, pair, pictur
     assert "400" in refused[0]
 
 
-def test_a_table_on_a_narrow_dark_screen(page, table):
+def test_a_table_and_texts_on_a_narrow_dark_screen(page, table):
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
     page.open(table[1], width=390)
     assert page.js("return document.documentElement.scrollWidth") <= 390
@@ -228,5 +228,12 @@ def test_a_table_on_a_narrow_dark_screen(page, table):
     page.js("document.querySelector('[aria-label=\"Row 2 of the file\"]').click()")
     assert page.until("return document.querySelector('.panel .pair').textContent.includes('<b>blue</b>')")
     assert page.js("return document.querySelectorAll('main b').length") == 0
+
+    page.click("text", "Yours")
+    page.find("[data-key=text] textarea").send_keys("the dog 7")
+    page.click("text", "Look at it")
+    page.until("return document.querySelector('[data-key=text] .panel .pair blockquote')?.textContent === 'the dog 7'")
+    page.js("explorers[1].step(1)")
+    page.until("return [...explorers[1].card.querySelectorAll('blockquote')].some(one => one.textContent.startsWith('the '))")
     assert page.faults() == []
     assert page.errors() == []

@@ -105,7 +105,7 @@ def unlabelled(client: Client, signature: str, inputs: Mapping[str, Any]) -> dic
 
 
 def _noun_of(shape: tuple[int, ...], decoded: Mapping[str, Any]) -> Noun:
-    if "x_text" in decoded:
+    if "text" in decoded:
         return "text"
     if len(shape) == 3 and shape[-1] in (1, 3, 4):
         return "picture"

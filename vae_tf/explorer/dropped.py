@@ -7,7 +7,7 @@ from typing import Any
 
 from vae_tf.data.pictures import SUFFIXES
 from vae_tf.data.row_files import row_form
-from vae_tf.errors import UserValueError
+from vae_tf.errors import UserError, UserValueError
 from vae_tf.explorer.examples import row_json
 from vae_tf.explorer.subject import Subject
 from vae_tf.serving.tables import ask_columns, read_columns, read_texts
@@ -50,7 +50,7 @@ def read_dropped(subject: Subject, name: str, content: bytes) -> dict[str, Any]:
         path.write_bytes(content)
         try:
             asked = read_texts(path, subject.client.reading()) if form == "text" else _columns(subject, path)
-        except ValueError as error:
+        except UserError as error:
             raise UserValueError(str(error).replace(str(path), name)) from error
     inputs = asked.inputs
     count = min(MOST_DROPPED, len(next(iter(inputs.values()))))

@@ -48,7 +48,7 @@ function cellsOf(model, row) {
   return flat.map((value, i) => [model.columns[String(i)] || `${i}`, shownCell(value), null]);
 }
 
-export const textOf = (model, row) => row.text ?? row.x_text ?? row.reconstruction_text ?? cellsOf(model, row).map((cell) => cell[1]).join(" ");
+export const textOf = (model, row) => row.text ?? row.reconstruction_text ?? cellsOf(model, row).map((cell) => cell[1]).join(" ");
 
 /** A canvas with an example, for films and small pictures. */
 export function paint(model, row, canvas = document.createElement("canvas")) {

@@ -133,6 +133,7 @@ export class Explorer {
     this.fillColours();
     if (!numbers(restored.z, model.size)) this.z = model.code(0);
     this.axes.build();
+    if (model.points.nats.reduce((sum, one) => sum + one, 0) < 0.05) tell("The code tells next to nothing of the examples: the model has collapsed.");
     this.setPlane(!numbers(restored.view, 3));
     if (numbers(restored.view, 3)) this.map.setView({ target: [restored.view[0], restored.view[1], 0], zoom: restored.view[2] });
     this.setCode(this.z);
@@ -233,10 +234,7 @@ export class Explorer {
 
   hovered(index, x, y) {
     if (index < 0) { this.hideCard(); return; }
-    const [width, height] = this.map.box;
-    this.card.classList.toggle("lefts", x > width / 2);
-    this.card.classList.toggle("ups", y > height / 2);
-    this.card.style.transform = `translate(${x}px, ${y}px)`;
+    this.cardAt = [x, y];
     this.hoveredAt = index;
     this.map.mark(index);
     this.hovering.ask(index);
@@ -252,6 +250,17 @@ export class Explorer {
     this.cardTitle.textContent = `${model.labelOf(index) || `Example ${index + 1}`}${score}`;
     show(model, this.cardPair, [["Example", row], ["Reconstruction", made]]);
     this.card.hidden = false;
+    this.placeCard();
+  }
+
+  /** Puts the card beside its example, on the side with more room, and within the map. */
+  placeCard() {
+    const size = [this.card.offsetWidth, this.card.offsetHeight];
+    const [left, top] = this.map.box.map((room, i) => {
+      const wanted = this.cardAt[i] > room / 2 ? this.cardAt[i] - size[i] - 14 : this.cardAt[i] + 14;
+      return Math.max(6, Math.min(room - size[i] - 6, wanted));
+    });
+    this.card.style.transform = `translate(${left}px, ${top}px)`;
   }
 
   showDecoded(row) { show(this.model, this.decoded, [["", row]]); this.element.dataset.decoded = String(Number(this.element.dataset.decoded ?? 0) + 1); }
