@@ -217,6 +217,12 @@ def test_a_table_and_texts_on_a_narrow_dark_screen(page, table):
     page.open(table[1], width=390)
     assert page.js("return document.documentElement.scrollWidth") <= 390
     page.until("return document.querySelectorAll('.legend .key').length === 2")  # coloured by the column of words
+    seen = page.js(
+        "const { map, places } = explorers[0], [w, h] = map.box;"
+        "return [...Array(places.length / 2).keys()].map(n => map.project(places.slice(2 * n))).map(([x, y]) => [x / w, y / h])"
+    )
+    assert all(0 < x < 1 and 0 < y < 1 for x, y in seen)  # all are shown, and fill the map
+    assert max(max(x) - min(x) for x in zip(*seen, strict=True)) == pytest.approx(0.86, abs=0.01)
     cells = "return [...document.querySelectorAll('.decoded tbody tr')].map(row => row.textContent)"
     assert len(page.until(cells)) == 3
     page.js("arguments[0].scrollIntoView({ block: 'center' })", page.find(".handle"))
@@ -234,6 +240,8 @@ def test_a_table_and_texts_on_a_narrow_dark_screen(page, table):
     page.click("text", "Look at it")
     page.until("return document.querySelector('[data-key=text] .panel .pair blockquote')?.textContent === 'the dog 7'")
     page.js("explorers[1].step(1)")
-    page.until("return [...explorers[1].card.querySelectorAll('blockquote')].some(one => one.textContent.startsWith('the '))")
+    page.until("return explorers[1].card.querySelector('blockquote')?.textContent.startsWith('the ')")
+    made = page.until("return [...explorers[1].card.querySelectorAll('blockquote')].map(one => one.textContent)[1]")
+    assert not made[0].isdecimal()  # text, no numbers of tokens
     assert page.faults() == []
     assert page.errors() == []

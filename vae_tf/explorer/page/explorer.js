@@ -45,7 +45,7 @@ export class Explorer {
     this.decoded = make("div.pair.decoded");
     this.axes = new AxesPanel(model, (z) => this.setCode(z, { from: this.axes }));
     this.film = new FilmPanel(model, { here: () => this.z, changed: (codes) => { this.drawPath(codes); this.told.changed(); }, at: (z, row) => this.setCode(z, { row }) });
-    this.prior = model.signatures.sample ? new PriorPanel(model, (z) => this.setCode(z)) : null;
+    this.prior = model.signatures.sample ? new PriorPanel(model, (z) => this.setCode(z, { centred: true })) : null;
     this.own = new OwnPanel(model, { found: (found) => this.setCode(found.z, { spread: found.spread, centred: true }), picked: (index) => this.pick(index) });
     this.lens = make("section.card", { "aria-label": "Decoded at the point" }, make("h3", {}, "Decoded at the point"), this.decoded);
     this.side = make("aside.side", { "aria-label": `What ${model.title} makes` }, this.tabs());
@@ -157,7 +157,7 @@ export class Explorer {
     this.first.hidden = this.second.hidden = Boolean(isPrincipal);
     this.shown = isPrincipal ? model.principal() : model.axes(Number(this.first.select.value) || 0, Number(this.second.select.value || Math.min(1, model.size - 1)));
     if (model.size === 1) this.shown = new Plane([0], [[1], [0]], [model.axisNames[0], ""]);
-    if (model.codes) { this.places = this.shown.all(model.codes, model.size); this.paintPoints(); }
+    if (model.codes) { this.places = this.map.places = this.shown.all(model.codes, model.size); this.paintPoints(); }
     if (fits) this.map.fit();
     this.map.setHandle(this.shown.to(this.z));
     this.drawPath(this.film.stops.length > 1 ? this.film.codes : this.film.stops);
@@ -167,7 +167,8 @@ export class Explorer {
   async paintPoints() {
     const { model } = this;
     if (!this.places) return;
-    const paint = this.paint = await model.paints(this.colour), { classes, amounts } = paint, faint = MapView.faint();
+    const wanted = this.colour, paint = await model.paints(wanted), { classes, amounts } = paint, faint = MapView.faint();
+    if (wanted !== this.colour) return; // another colour was chosen meanwhile
     const count = model.labels.length, colours = new Uint8Array(4 * count);
     if (amounts) {
       const sorted = amounts.filter(Number.isFinite).sort();

@@ -75,13 +75,18 @@ export class Model {
   async decode(codes) { return rowsOf(await predict(this, "decode", { z: codes }), codes.length); }
 
   /** Runs a signature of x on rows of inputs, in a form: "", "_encoded" or "_text". */
-  async ofRows(signature, rows, form = "") {
+  async ofRows(signature, rows, given = "") {
+    const form = !given && rows[0].text !== undefined && this.signatures[`${signature}_text`] ? "_text" : given;
     const names = this.signatures[signature + form].filter((name) => name in rows[0]);
     const inputs = Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name])]));
     return predict(this, signature + form, inputs);
   }
 
   async reconstruct(row, form = "") {
+    if (this.noun === "text" && !this.signatures.reconstruct_text) { // of subwords: only what is decoded comes as text
+      const [made] = await this.decode((await this.ofRows("encode", [row])).mean);
+      return made;
+    }
     const [made] = rowsOf(await this.ofRows("reconstruct", [row], form), 1);
     return "reconstruction" in made ? { ...made, x: made.reconstruction } : made;
   }
