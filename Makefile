@@ -47,15 +47,16 @@ $(BIN)/python:
 	echo "No Python 3.10 to 3.13 with the venv module was found. Install one (on Debian: apt install python3-venv)," >&2; \
 	echo "or name it: make PYTHON=/path/to/python train" >&2; exit 2
 
-# A stamp holds what was installed: installing again happens only when the pinned set changes.
+# A stamp holds what was installed: installing again happens only when the pinned set changes. Pip is not quiet: minutes without a
+# word look like a hang.
 $(VENV)/.runtime: requirements.lock | $(BIN)/python
 	@echo "Installing the pinned requirements (once, about 700 MB; takes a few minutes)"
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/.development: requirements-dev.lock | $(BIN)/python
 	@echo "Installing the pinned development requirements (once; takes a few minutes)"
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --require-hashes -r requirements-dev.lock
 	@touch $@
 
 bench: $(VENV)/.development

@@ -6,6 +6,8 @@ Nothing here imports TensorFlow: `runs`, `show` and error messages must answer a
 import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,11 @@ from vae_tf.config import RECORDED, RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file, merge
 from vae_tf.errors import DamagedFileError, UserError, UserFileError
 from vae_tf.failures import disk_failure, writing
-from vae_tf.files import atomic_file, read_record, write_text
+from vae_tf.files import LOCK, atomic_file, begun_alone, read_file, read_record, write_text
 from vae_tf.parts.files import loaded_files, require_parts, sums_text
 from vae_tf.program import command_line
 
-__all__ = ["LOG", "RunDirectory", "keep_parts", "list_runs"]
+__all__ = ["LOG", "RunDirectory", "keep_parts", "list_runs", "told_of_changes"]
 
 LOG = logging.getLogger("vae_tf")
 """Says what was found wrong with files that can be used all the same; the command line shows it as warnings."""
@@ -33,6 +35,38 @@ def keep_parts(folder: str | Path) -> None:
             temporary.write_bytes(file.content)
     if files:
         write_text(Path(folder) / "SHA256SUMS", sums_text(files))
+
+
+@contextmanager
+def told_of_changes(path: Path) -> Iterator[None]:
+    """Say of a text with a checksum, which a block reads, that it is not as it was written: people may have changed it.
+
+    Raises:
+        DamagedFileError: it is not, and the block could not read it.
+    """
+    is_whole = _has_whole_text(path)
+    try:
+        yield
+    except UserError as error:
+        if is_whole:
+            raise
+        raise DamagedFileError(
+            f"{path} is damaged: it does not agree with its checksum. {error} Put it back from a copy; the weights in the "
+            "checkpoints are not concerned."
+        ) from error
+    if not is_whole:
+        LOG.warning(
+            "%s is not as it was written: it does not agree with its checksum. What it says now is taken. If you changed "
+            "it, take its first line out; if you did not, it is damaged: put it back from a copy.",
+            path,
+        )
+
+
+def _has_whole_text(path: Path) -> bool:
+    try:
+        return check_text(path.read_text("utf-8", "replace"))
+    except OSError:
+        return True  # what is wrong is told when it is read
 
 
 @dataclass(frozen=True)
@@ -128,7 +162,7 @@ class RunDirectory:
         """
         if self.config_file.exists():
             raise UserFileError(f"{self.path} holds a run already. Add --resume to go on with it, or choose another.")
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or {path.name for path in self.path.iterdir()} - {LOCK}):
             raise UserFileError(f"{self.path} exists and is not empty. Choose another --run-dir.")
         parent = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
         if not parent.is_dir() or not os.access(parent, os.W_OK):
@@ -140,10 +174,14 @@ class RunDirectory:
         Raises:
             UserFileError: the folder holds something already and this is no resume, or it cannot be written.
         """
-        if not resume:
+        if resume:
+            write_text(self.config_file, summed_text(dump_yaml(config.located())))
+            return
+        self.check_free()
+        with begun_alone(self.config_file):
             self.check_free()
             keep_parts(self.parts)
-        write_text(self.config_file, summed_text(dump_yaml(config.located())))
+            write_text(self.config_file, summed_text(dump_yaml(config.located())))
 
     def read_config(self, with_parts: bool = True) -> RunConfig:
         """Return the run's configuration.
@@ -157,29 +195,8 @@ class RunDirectory:
         """
         if with_parts:
             require_parts(self.path)
-        is_whole = self._has_whole_config()
-        try:
-            config = validate_config(merge(RECORDED, load_config_file(self.config_file)), with_parts)
-        except UserError as error:
-            if is_whole:
-                raise
-            raise DamagedFileError(
-                f"{self.config_file} is damaged: it does not agree with its checksum. {error} Put it back from a copy; the "
-                "weights in the checkpoints are not concerned."
-            ) from error
-        if not is_whole:
-            LOG.warning(
-                "%s is not as it was written: it does not agree with its checksum. What it says now is taken. If you changed "
-                "it, take its first line out; if you did not, it is damaged: put it back from a copy.",
-                self.config_file,
-            )
-        return config
-
-    def _has_whole_config(self) -> bool:
-        try:
-            return check_text(self.config_file.read_text("utf-8", "replace"))
-        except OSError:
-            return True  # what is wrong is told when it is read
+        with told_of_changes(self.config_file):
+            return validate_config(merge(RECORDED, load_config_file(self.config_file)), with_parts)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the epochs' metrics; lines that are damaged or were cut off are left out, and said.
@@ -188,9 +205,11 @@ class RunDirectory:
             UserFileError: the file cannot be read.
         """
         try:
-            lines = self.metrics_file.read_bytes().split(b"\n")
+            lines = read_file(self.metrics_file).split(b"\n")
         except FileNotFoundError:
             return []
+        except UserFileError:
+            raise
         except OSError as error:
             raise disk_failure("read", self.metrics_file, error) from error
         found = [(number, _metrics_line(line)) for number, line in enumerate(lines, 1) if line.strip()]

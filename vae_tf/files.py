@@ -15,6 +15,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
 from vae_tf.checksums import check_record, summed_record
 from vae_tf.errors import DamagedFileError, UserFileError
 from vae_tf.escaping import json_ready
@@ -24,17 +26,26 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
+    "LOCK",
     "atomic_directory",
     "atomic_file",
+    "begun_alone",
+    "check_file",
+    "folder_of",
+    "new_folder",
+    "read_file",
     "read_json",
     "read_record",
     "sync_file",
+    "what_is",
     "write_arrays",
     "write_json",
     "write_record",
     "write_text",
 ]
 
+LOCK = ".lock"
+"""The file by which one process alone works on a run or a search."""
 _MOST_LETTERS = 40
 """Of a file's name, that are in the name of what it is written to: the system takes no longer name than the file's."""
 _AT_ONCE = 2**24
@@ -62,7 +73,7 @@ def atomic_file(path: str | Path, synced: bool = True) -> Iterator[Path]:
         ('whole', 1)
     """
     path = Path(path)
-    with _folder_of(path):
+    with folder_of(path):
         with writing(path):
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -81,8 +92,12 @@ def atomic_file(path: str | Path, synced: bool = True) -> Iterator[Path]:
 
 
 @contextmanager
-def _folder_of(path: Path) -> Iterator[None]:
-    """Make the folder of a file; it is gone again if nothing comes to be in it."""
+def folder_of(path: Path) -> Iterator[None]:
+    """Make the folder of a file; it is gone again if nothing comes to be in it.
+
+    Raises:
+        UserFileError: it cannot be made.
+    """
     folder = path.parent
     made = list(takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
     try:
@@ -98,6 +113,54 @@ def _folder_of(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def begun_alone(file: Path) -> Iterator[None]:
+    """Let one process alone begin what is in a folder, of those that try at the same time.
+
+    Args:
+        file: what makes the folder what it is; where the block does not write it, nothing of the folder is left.
+
+    Raises:
+        UserFileError: another process is at it, or the folder cannot be written.
+    """
+    lock = file.parent / LOCK
+    with folder_of(file), writing(file.parent):
+        try:
+            with FileLock(lock, timeout=0):
+                try:
+                    yield
+                finally:
+                    if not file.exists():
+                        lock.unlink(missing_ok=True)
+        except Timeout as error:
+            raise UserFileError(f"Another process is writing {file.parent}. Wait for it, or choose another place.") from error
+
+
+@contextmanager
+def new_folder(wanted: Path) -> Iterator[Path]:
+    """Give a folder that no other process has, of a name or of that name with a number; it goes again if it stays empty.
+
+    Raises:
+        UserFileError: it cannot be made.
+    """
+    numbered = (wanted.with_name(f"{wanted.name}-{number}") for number in range(2, 1000))
+    for path in (wanted, *numbered):
+        with folder_of(path):
+            try:
+                with writing(path):
+                    path.mkdir()
+            except UserFileError:
+                if not path.exists():
+                    raise
+                continue  # another process was quicker
+            try:
+                yield path
+            finally:
+                with suppress(OSError):  # something is in it
+                    path.rmdir()
+            return
+
+
+@contextmanager
 def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Give a temporary folder beside `path`, and rename it to `path` when the block ends without an error.
 
@@ -107,7 +170,7 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
         UserFileError: the parent cannot be written, or `path` exists and is not empty.
     """
     path = Path(path)
-    with _folder_of(path):
+    with folder_of(path):
         with writing(path):
             temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:_MOST_LETTERS]}-", suffix=".partial", dir=path.parent))
         try:
@@ -157,6 +220,50 @@ def write_arrays(path: str | Path, arrays: "dict[str, np.ndarray[Any, Any]]", sy
         temporary.write_bytes(packed.getbuffer())
 
 
+def what_is(path: Path) -> str:
+    """Say what is at a path where something else is wanted.
+
+    Example:
+        >>> what_is(Path("/dev/null")), what_is(Path("/"))
+        ('which is a pipe or a device: write what comes out of it to a file', 'which is a folder')
+    """
+    if path.is_dir():
+        return "which is a folder"
+    if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
+        return "which is a pipe or a device: write what comes out of it to a file"
+    return "which is a file" if path.is_file() else "which is not one"
+
+
+def check_file(path: str | Path) -> None:
+    """Check that a path that somebody named can be read without waiting; whether it is there is told when it is read.
+
+    Raises:
+        UserFileError: it is a pipe or a device.
+
+    Example:
+        >>> check_file("/dev/zero")
+        Traceback (most recent call last):
+        vae_tf.errors.UserFileError: Cannot read /dev/zero, which is a pipe or a device: write what comes out of it to a file.
+    """
+    try:
+        is_special = Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir()
+    except (OSError, ValueError):
+        return
+    if is_special:
+        raise UserFileError(f"Cannot read {path}, {what_is(Path(path))}.")
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return what is in a file that somebody named; a pipe or a device is not waited for.
+
+    Raises:
+        UserFileError: it is a pipe or a device.
+        OSError: the system's own, as when a file is opened.
+    """
+    check_file(path)
+    return Path(path).read_bytes()
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
@@ -165,7 +272,9 @@ def read_json(path: str | Path) -> Any:
         DamagedFileError: it is damaged.
     """
     try:
-        return json.loads(Path(path).read_text("utf-8"))
+        return json.loads(read_file(path).decode("utf-8"))
+    except UserFileError:
+        raise
     except FileNotFoundError as error:
         raise UserFileError(f"{path} is missing.") from error
     except OSError as error:

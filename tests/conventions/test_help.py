@@ -7,8 +7,8 @@ import typer
 from typer.testing import CliRunner
 
 from vae_tf.cli.app import app
+from vae_tf.cli.asked_search import _patience
 from vae_tf.cli.common import parser
-from vae_tf.cli.tune import _patience
 from vae_tf.config import TrainingConfig
 from vae_tf.program import program
 

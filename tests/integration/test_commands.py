@@ -13,6 +13,7 @@ from vae_tf.artifacts import RunDirectory
 from vae_tf.config_sources import list_presets
 
 RUN_FILES = {
+    "SHA256SUMS",
     "config.yaml",
     "data_notes.json",
     "dataset.json",

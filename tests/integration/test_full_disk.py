@@ -46,7 +46,7 @@ NOT_HERE = {
     "serve": "writes nothing that stays",
     "tensorboard": "writes nothing that stays",
     "evaluate": "writes nothing; --folds trains",
-    **dict.fromkeys(("runs", "show", "presets", "datasets", "parts"), "writes nothing"),
+    **dict.fromkeys(("runs", "show", "check", "presets", "datasets", "parts"), "writes nothing"),
 }
 SLOW = {"train": 7, "train on": 4, "tune": 3, "estimators": 1, "export": 2, "compare": 1}
 """Commands of which not every write fails, but so many of them, spread over all."""

@@ -164,7 +164,7 @@ def _free_port():
 
 
 def test_bad_arguments(tmp_path):
-    with pytest.raises(UserValueError, match="http://HOST:PORT or grpc://HOST:PORT"):
+    with pytest.raises(UserValueError, match="must be one of http://HOST:PORT"):
         Client("localhost:8501", "m")
     with pytest.raises(UserValueError, match="not both"):
         Client("http://a", "m", version=1, label="b")

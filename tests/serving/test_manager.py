@@ -5,6 +5,7 @@ import json
 import shutil
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ class Fake:
     def __init__(self, path):
         self.path = path
         self.is_closed = False
+        self.itself = self  # a cycle, as a graph is one: the collector alone frees it
         if (path / "broken").exists():
             raise ServingError(Code.DATA_LOSS, "broken")
 
@@ -141,6 +143,22 @@ def test_a_missing_folder_changes_nothing_and_an_empty_one_unloads(tmp_path):
             lambda manager: states(manager) == {1: "END"} or pytest.fail(str(states(manager))),
         ],
     )
+
+
+def test_a_version_that_is_replaced_leaves_the_memory(tmp_path):
+    versions_in(tmp_path, 1)
+    kept = []
+
+    def replace(manager):
+        with manager.use("m") as version:
+            kept.append(weakref.ref(version.model))
+        versions_in(tmp_path, 2)
+
+    def look(manager):
+        assert states(manager) == {2: "AVAILABLE", 1: "END"}
+        assert kept[0]() is None
+
+    manage(tmp_path, [replace, look])
 
 
 def test_policies(tmp_path):

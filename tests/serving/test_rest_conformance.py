@@ -49,9 +49,6 @@ class TestPaths:
         assert (status, headers["content-type"]) == (400, "application/json")
         assert json.loads(body)["error"].startswith(f"Malformed request: {method} {path}")
 
-    def test_head_is_malformed_without_a_body(self, rest):
-        assert rest.ask("HEAD", MODEL)[0] == 400
-
     def test_a_missing_name(self, rest):
         assert message(rest.get("/v1/models")) == "Missing model name in request."
 

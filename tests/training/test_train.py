@@ -44,6 +44,7 @@ def test_a_finished_run_has_these_files(finished):
     projector = {"latent_labels.tsv", "latent_means.tsv", "latent_sprite.png", "projector_config.pbtxt"}
     assert {name.rsplit("/", 1)[0] for name in events} == {"tensorboard/train", "tensorboard/validation"}
     assert files - events - {".lock"} == {
+        "SHA256SUMS",
         "config.yaml",
         "dataset.json",
         "environment.json",

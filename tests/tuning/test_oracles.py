@@ -59,7 +59,7 @@ def _outcome(oracle):
 @pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband", "grid"])
 def test_a_kill_at_any_write_changes_nothing(tuner, tmp_path, monkeypatch):
     expected = _outcome(_run(_open(tmp_path / "whole", tuner)))
-    write, left = module.write_json, [0]
+    write, left = module.write_record, [0]
 
     def dying(path, value):
         if left[0] == 0:
@@ -67,7 +67,7 @@ def test_a_kill_at_any_write_changes_nothing(tuner, tmp_path, monkeypatch):
         left[0] -= 1
         write(path, value)
 
-    monkeypatch.setattr(module, "write_json", dying)
+    monkeypatch.setattr(module, "write_record", dying)
     for writes in range(0, 4 * len(expected), 3):
         folder = tmp_path / f"after {writes}"
         left[0] = writes

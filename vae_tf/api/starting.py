@@ -12,7 +12,7 @@ from vae_tf.config_sources import say_over, with_value
 from vae_tf.errors import UserValueError
 from vae_tf.program import command_line
 
-__all__ = ["default_directory", "start_again"]
+__all__ = ["default_directory", "differences", "start_again"]
 
 _EPOCHS = "training.epochs"
 _OPEN = ("auto", {"kind": "auto"})
@@ -55,7 +55,7 @@ def start_again(run_dir: str | Path | None, **said: Any) -> tuple[RunDirectory, 
     config = run.read_config()
     asked = say_over(config, **said)
     differ = [
-        told for path, told in _differences(config.model_dump(mode="json"), asked.model_dump(mode="json")) if path != _EPOCHS
+        told for path, told in differences(config.model_dump(mode="json"), asked.model_dump(mode="json")) if path != _EPOCHS
     ]
     if differ:
         raise UserValueError(
@@ -66,16 +66,16 @@ def start_again(run_dir: str | Path | None, **said: Any) -> tuple[RunDirectory, 
     return run, config if epochs == "auto" else with_value(config, _EPOCHS, epochs)
 
 
-def _differences(own: Any, asked: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def differences(own: Any, asked: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Give the path of every setting that differs, and how; what is left to the data agrees with what they decided."""
     if own == asked or asked in _OPEN:
         return
     if isinstance(own, dict) and isinstance(asked, dict) and own.get("kind") == asked.get("kind"):
         for key in (*own, *(key for key in asked if key not in own)):
-            yield from _differences(own.get(key), asked.get(key), join_path(path, key))
+            yield from differences(own.get(key), asked.get(key), join_path(path, key))
     elif isinstance(own, list) and isinstance(asked, list) and len(own) == len(asked):
         for index, (one, other) in enumerate(zip(own, asked, strict=True)):
-            yield from _differences(one, other, f"{path}[{index}]")
+            yield from differences(one, other, f"{path}[{index}]")
     else:
         yield path, f"{path} is {_short(own)}, not {_short(asked)}"
 

@@ -18,7 +18,7 @@ from vae_tf.data.raw_column import GAPS
 from vae_tf.data.served import number_cell, own_names, served_cell
 from vae_tf.errors import UserFileError, UserValueError, graph_reason
 from vae_tf.export.servable import list_versions
-from vae_tf.files import read_json
+from vae_tf.files import read_record
 from vae_tf.program import command_line
 
 __all__ = ["Given", "Plan", "Taken", "find_servable", "make_plan"]
@@ -201,7 +201,8 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
         UserValueError: the servable has no such function, or none that takes what is in the files.
     """
     folder = find_servable(servable)
-    manifest = read_json(folder / "assets.extra" / "manifest.json")
+    again = f"Export the run again: {command_line('export', 'RUN')}."
+    manifest = read_record(folder / "assets.extra" / "manifest.json", again)
     dataset = manifest["dataset"]
     reading = FileReading.of(dataset)
     types = column_types(pattern, reading)

@@ -10,11 +10,11 @@ import pyarrow.parquet
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from vae_tf.config import what_is
 from vae_tf.data.file_reading import USUAL, FileReading
 from vae_tf.data.pictures import SUFFIXES
 from vae_tf.data.row_files import ROW_FILES, rows_of_file, windows
 from vae_tf.errors import UserFileError, UserValueError, readable
+from vae_tf.files import what_is
 
 __all__ = ["FORMS", "Form", "InTime", "column_types", "find_files", "form_of", "parse_example", "read_rows", "rows_of"]
 

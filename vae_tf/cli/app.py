@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from vae_tf.cli import (
+    check,
     compare,
     data,
     datasets,
@@ -75,7 +76,7 @@ _COMMANDS = {
     "Measure": (evaluate, compare, report, score, estimators),
     "Look": (data, generate, impute, reconstruct, interpolate, traverse, manifold, encode, explore, tensorboard),
     "Serve": (export, serve, predict),
-    "List": (runs, show, presets, datasets, parts),
+    "List": (runs, show, check, presets, datasets, parts),
 }
 for _panel, _modules in _COMMANDS.items():
     for _module in _modules:

@@ -36,7 +36,13 @@ def predict(  # noqa: PLR0913 - options of the command line
     ] = None,
     *,
     model: Annotated[str, typer.Option("--model", "-m", help="The model's name: its folder's below saved_models.")],
-    server: Annotated[str, typer.Option(help="http://HOST:PORT or grpc://HOST:PORT.")] = "http://127.0.0.1:8501",
+    server: Annotated[
+        str, typer.Option(help="http://HOST:PORT or grpc://HOST:PORT; https and grpcs with TLS.")
+    ] = "http://127.0.0.1:8501",
+    api_key_file: Annotated[Path | None, typer.Option(help="File with the API key; default: $VAE_TF_API_KEY.")] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(help="Certificates of trusted authorities, PEM; default: the system's.")
+    ] = None,
     version: Annotated[int | None, typer.Option(help="A version; default: the newest.")] = None,
     label: Annotated[str | None, typer.Option(help="A version's label.")] = None,
     num: Annotated[int, typer.Option(help="Draws of `sample`.", min=1)] = 16,
@@ -54,11 +60,14 @@ def predict(  # noqa: PLR0913 - options of the command line
     `predict encode data.npz -o codes.npz`, `predict impute gaps.csv -o filled.csv`, `predict score a.png --json`. Nothing here
     needs TensorFlow.
     """
+    from vae_tf.files import check_file
     from vae_tf.serving import Client, ServingError
 
     if output:
         check_suffix(output, ".npz", ".png", ".csv")
-    with Client(server, model, version, label, timeout) as client:
+    for path in files or []:
+        check_file(path)
+    with Client(server, model, version, label, timeout, api_key_file=api_key_file, ca_file=ca_file) as client:
         try:
             client.wait_for_server(timeout, lambda: console.print(f"Waiting for {server}, {timeout:g} s"))
             answers, asked = _ask(client, signature, files or [], num, seed, temperature)

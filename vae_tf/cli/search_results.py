@@ -5,15 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from vae_tf.cli.common import console, emit
+from vae_tf.cli.common import console, emit, print_lines
 from vae_tf.cli.tables import finding_lines, obvious_lines
+from vae_tf.escaping import visible
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
-    from vae_tf.tuning.drive import Winner
-    from vae_tf.tuning.search import SearchDirectory, SearchSettings
+    from collections.abc import Sequence
 
-__all__ = ["show_search"]
+    from rich.table import Table
+
+    from vae_tf.tuning.drive import Winner
+    from vae_tf.tuning.search import SearchDirectory, SearchSettings, TrialResult
+
+__all__ = ["failures_table", "show_search", "tell_search"]
 
 _SHOWN = 10
 
@@ -25,8 +30,10 @@ def show_search(search: "SearchDirectory", winner: "Winner", as_json: bool) -> N
         Exit: the search was stopped before its end.
     """
     from vae_tf.files import write_text
+    from vae_tf.sums import write_sums
     from vae_tf.tuning.ranking import rank_trials
     from vae_tf.tuning.report import describe_search, render_search
+    from vae_tf.tuning.search import INNER
 
     if winner.results is None:
         again = command_line("tune", "--resume", "--output", search.path.parent, "--name", search.path.name)
@@ -36,6 +43,7 @@ def show_search(search: "SearchDirectory", winner: "Winner", as_json: bool) -> N
     ranked = rank_trials(search, settings.objective)
     findings = describe_search(settings, ranked)
     write_text(search.report_file, render_search(search))
+    write_sums(search.path, without=INNER)
     result = {
         "search": str(search.path),
         "objective": settings.objective,
@@ -48,11 +56,49 @@ def show_search(search: "SearchDirectory", winner: "Winner", as_json: bool) -> N
     emit(result, as_json, lambda: _show(search, result, settings))
 
 
+def tell_search(path: str, as_json: bool) -> None:
+    """Print the settings of a search, and its trials so far: those that succeeded, and why others failed."""
+    from vae_tf.config_sources import dump_yaml
+    from vae_tf.tuning.ranking import rank_trials
+    from vae_tf.tuning.search import SearchDirectory
+
+    search = SearchDirectory.open(path)
+    settings, results = search.read_settings(), search.read_results()
+    ranked = rank_trials(search, settings.objective)
+    result = {
+        "search": path,
+        "objective": settings.objective,
+        "settings": settings.model_dump(mode="json"),
+        "trials": [_row(trial) for trial in ranked],
+        "failures": [one.model_dump() for one in results if one.failure],
+    }
+
+    def tell() -> None:
+        typer.echo(dump_yaml(settings))
+        print_lines([_trials_table(result, settings)] if ranked else [])
+        print_lines([failures_table(results)] if result["failures"] else [])
+
+    emit(result, as_json, tell)
+
+
+def failures_table(results: "Sequence[TrialResult]") -> "Table":
+    """Return the trainings that failed, with their settings and reasons."""
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    table = Table("failed", "settings", Column("why", overflow="fold"), title="Trainings that failed", title_justify="left")
+    for one in results:
+        if one.failure:
+            settings = ", ".join(f"{name}={value}" for name, value in one.values.items())
+            table.add_row(f"{one.trial}-{one.execution}", *(Text(visible(text)) for text in (settings, one.failure)))
+    return table
+
+
 def _row(trial: Any) -> dict[str, Any]:
     return {**asdict(trial), "is_as_good": trial.is_as_good}
 
 
-def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSettings") -> None:
+def _trials_table(result: dict[str, Any], settings: "SearchSettings") -> "Table":
     from rich.table import Table
 
     from vae_tf.evaluation.uncertainty import with_error
@@ -66,7 +112,13 @@ def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSe
         behind = with_error(trial["gap"], trial["gap_stderr"], trial["num_examples"]) if trial["gap"] else "best"
         numbers = [f"{trial['scores'][settings.objective]:.2f}", behind, f"{trial['active']:g}/{trial['axes']}"]
         table.add_row(trial["trial"], *values, *numbers, f"{trial['seconds']:.0f}")
-    console.print(table)
+    return table
+
+
+def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSettings") -> None:
+    console.print(_trials_table(result, settings))
+    if result["failures"]:
+        console.print(failures_table(search.read_results()))
     for finding in result["findings"]:
         console.print(finding)
     test = result["test"]
@@ -74,6 +126,7 @@ def _show(search: "SearchDirectory", result: dict[str, Any], settings: "SearchSe
         console.print(f"{name}: {said}")
     from vae_tf.evaluation.findings import diagnose_obvious
     from vae_tf.evaluation.obvious import read_obvious
+    from vae_tf.evaluation.uncertainty import with_error
 
     for line in finding_lines(diagnose_obvious(read_obvious(test))):
         console.print(line)

@@ -5,7 +5,7 @@ import shlex
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -31,6 +31,12 @@ def serve(  # noqa: PLR0913 - options of the command line
     ] = None,
     engine: Annotated[str, typer.Option(help="auto, model-server, docker or embedded.")] = "auto",
     host: Annotated[str, typer.Option(help="The interface; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    insecure: Annotated[bool, typer.Option("--insecure", help="Let other machines in without TLS and keys.")] = False,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain, PEM; read again when renewed (embedded).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM (embedded).")] = None,
+    api_keys: Annotated[
+        Path | None, typer.Option(help="File of who may ask, a KEY or NAME: KEY a line; read again (embedded).")
+    ] = None,
     rest_port: Annotated[int, typer.Option(help="REST; 0 takes a free port (embedded only).", min=0, max=65535)] = 8501,
     grpc_port: Annotated[int, typer.Option(help="gRPC; 0 takes a free port (embedded only).", min=0, max=65535)] = 8500,
     batching: Annotated[bool, typer.Option(help="Merge requests that wait at the same time.")] = True,
@@ -38,9 +44,15 @@ def serve(  # noqa: PLR0913 - options of the command line
     batch_timeout: Annotated[int, typer.Option(help="Microseconds that a request waits for others.", min=0)] = 0,
     max_request_mb: Annotated[int, typer.Option(help="Largest request, MiB (embedded).", min=1, max=2047)] = 64,
     max_requests: Annotated[int, typer.Option(help="Requests at the same time; more get 503 (embedded).", min=1)] = 512,
-    timeout: Annotated[float, typer.Option(help="Seconds for one REST request (embedded).", min=0.001)] = 30.0,
+    max_connections: Annotated[int, typer.Option(help="Open REST connections; more get 503 (embedded).", min=1)] = 1024,
+    timeout: Annotated[float, typer.Option(help="Seconds for one REST computation (embedded).", min=0.001)] = 30.0,
+    head_timeout: Annotated[float, typer.Option(help="Seconds for a request's head to arrive (embedded).", min=0.001)] = 10.0,
+    body_timeout: Annotated[float, typer.Option(help="Seconds for a request's body to arrive (embedded).", min=0.001)] = 30.0,
     poll: Annotated[float, typer.Option(help="Seconds between looks for new versions (embedded).", min=0.05)] = 1.0,
-    cors: Annotated[bool, typer.Option(help="Let web pages of other origins ask (embedded).")] = False,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="Let web pages of https://HOST ask; repeatable, * for all (embedded)."),
+    ] = None,
     access_log: Annotated[bool, typer.Option(help="One JSON line a request on stderr (embedded).")] = True,
 ) -> None:
     """Serve SavedModels by REST and gRPC, as TensorFlow Serving does; new versions are picked up as they appear.
@@ -54,14 +66,65 @@ def serve(  # noqa: PLR0913 - options of the command line
     from vae_tf.serving.engines import Launch, choose_engine
 
     models = _models(servables or [], config_file)
-    kind, why = choose_engine(engine)
+    door = _Door(tls_cert, tls_key, api_keys, cors_origin or [])
+    door.check(host, insecure)
+    kind, why = choose_engine("embedded" if engine == "auto" and door.given() else engine)
+    if kind != "embedded" and door.given():
+        raise UserValueError(f"{', '.join(door.given())} need --engine embedded: TensorFlow Serving's REST has no such thing.")
     console.print(f"Serving {', '.join(model.name for model in models)} with the {kind} engine: {why}.")
     threads = max(1, os.cpu_count() or 1)
     launch = Launch(models, host, rest_port, grpc_port, max_batch_size if batching else 0, batch_timeout, threads)
     if kind == "embedded":
-        _serve_here(launch, _Embedded(config_file, max_request_mb, max_requests, timeout, poll, cors, access_log))
+        limits = _Limits(max_request_mb, max_requests, max_connections, timeout, head_timeout, body_timeout)
+        _serve_here(launch, _Embedded(config_file, limits, door, poll, access_log))
     else:
         _hand_over(launch, kind)
+
+
+@dataclass(frozen=True)
+class _Door:
+    """Who is let in, and how."""
+
+    tls_cert: Path | None
+    tls_key: Path | None
+    api_keys: Path | None
+    cors_origins: list[str]
+
+    def given(self) -> list[str]:
+        """Return the options that only the embedded server has."""
+        options = {"--tls-cert": self.tls_cert, "--api-keys": self.api_keys, "--cors-origin": self.cors_origins}
+        return [name for name, value in options.items() if value]
+
+    def check(self, host: str, insecure: bool) -> None:
+        """Refuse what does not go together."""
+        from vae_tf.serving.exposure import check_exposure
+
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise UserValueError("Give --tls-cert and --tls-key, or neither of the two.")
+        check_exposure(host, bool(self.tls_cert), bool(self.api_keys), insecure)
+
+    def options(self) -> dict[str, Any]:
+        """Return the server's own options; the files are read."""
+        from vae_tf.serving.cors import Cors
+        from vae_tf.serving.keys import Keys
+        from vae_tf.serving.tls import Certificate
+
+        return {
+            "certificate": Certificate(self.tls_cert, self.tls_key) if self.tls_cert and self.tls_key else None,
+            "keys": Keys(self.api_keys) if self.api_keys else None,
+            "cors": Cors(self.cors_origins),
+        }
+
+
+class _Limits(NamedTuple):
+    """What clients may ask for."""
+
+    max_request_mb: int
+    max_requests: int
+    max_connections: int
+    timeout: float
+    head_timeout: float
+    body_timeout: float
 
 
 @dataclass(frozen=True)
@@ -69,11 +132,9 @@ class _Embedded:
     """What the embedded server is told beside what every server is."""
 
     config_file: Path | None
-    max_request_mb: int
-    max_requests: int
-    timeout: float
+    limits: _Limits
+    door: _Door
     poll: float
-    cors: bool
     access_log: bool
 
     def options(self, launch: "Launch") -> "ServerOptions":
@@ -95,10 +156,17 @@ class _Embedded:
                 num_threads=max(1, launch.num_threads // 2) if merges else launch.num_threads,
                 enabled=merges,
             ),
-            limits=Limits(request_bytes=self.max_request_mb * 2**20, num_requests=self.max_requests, timeout=self.timeout),
+            limits=Limits(
+                request_bytes=self.limits.max_request_mb * 2**20,
+                num_requests=self.limits.max_requests,
+                timeout=self.limits.timeout,
+                num_connections=self.limits.max_connections,
+                head_seconds=self.limits.head_timeout,
+                body_seconds=self.limits.body_timeout,
+            ),
             manager=ManagerOptions(poll_seconds=self.poll, config_poll_seconds=self.poll if self.config_file else 0.0),
             access_log=self.access_log,
-            cors=self.cors,
+            **self.door.options(),
         )
 
 
@@ -122,7 +190,7 @@ def _serve_here(launch: "Launch", embedded: _Embedded) -> None:
     server = EmbeddedServer(launch.models, embedded.options(launch), embedded.config_file)
 
     def announce() -> None:
-        base = f"http://{launch.host}:{server.rest_port}/v1/models"
+        base = f"http{'s' if embedded.door.tls_cert else ''}://{launch.host}:{server.rest_port}/v1/models"
         for model in launch.models:
             place = f"gRPC {launch.host}:{server.grpc_port}"
             console.print(f"REST {base}/{model.name}   {place}", soft_wrap=True)

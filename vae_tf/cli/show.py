@@ -1,14 +1,24 @@
-"""`run.py show`: a run's configuration, data and model."""
+"""`run.py show`: a run's configuration, data and model; a search's settings and trials."""
 
 import typer
 
-from vae_tf.cli.common import JsonOption, RunArgument, emit, open_run, print_lines
+from vae_tf.cli.common import JsonOption, RunArgument, emit, open_run, print_lines, quiet_tensorflow
+from vae_tf.cli.search_results import tell_search
 
 __all__ = ["show"]
 
 
 def show(run: RunArgument, as_json: JsonOption = False) -> None:
-    """Print the resolved configuration, what the data were and what was done to them, and the layers with their parameters."""
+    """Print the resolved configuration, what the data were and what was done to them, and the layers with their parameters.
+
+    Of a search (`{program} tune`): its settings, the trials that succeeded, and why others failed.
+    """
+    from vae_tf.tuning.search import SearchDirectory
+
+    if SearchDirectory.is_search(run):
+        quiet_tensorflow()
+        tell_search(run, as_json)
+        return
     loaded = open_run(run)
     from vae_tf.config_sources import dump_yaml
     from vae_tf.data.account import Account

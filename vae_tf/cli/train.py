@@ -1,5 +1,6 @@
 """`run.py train`: from data to a trained, measured run."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ from vae_tf.cli.common import (
     quiet_tensorflow,
 )
 from vae_tf.cli.tables import obvious_lines
+from vae_tf.files import new_folder
 from vae_tf.processes import die_with_parent, signal_code
 from vae_tf.program import command_line
 from vae_tf.stopwatch import Stopwatch
@@ -90,13 +92,18 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
 
 def _run(source: ConfigSource, run_dir: Path | None, resume: bool, strategy: str, as_json: bool) -> None:
     """Train as one process of one or several, and report if this one is the chief."""
+    with ExitStack() as stack:
+        _train(source, run_dir, resume, strategy, as_json, stack)
+
+
+def _train(source: ConfigSource, run_dir: Path | None, resume: bool, strategy: str, as_json: bool, stack: ExitStack) -> None:
     from vae_tf.cluster import Cluster
 
     stopwatch = Stopwatch.of_process()
     die_with_parent()
     with stopwatch.phase("import"):
         cluster = Cluster.read()
-        run, config = _resumed(run_dir, source) if resume else _begun(run_dir, source, cluster)
+        run, config = _resumed(run_dir, source) if resume else _begun(run_dir, source, cluster, stack)
         console.quiet = not cluster.is_chief
         distribution = _start_tensorflow(strategy, cluster)
         from vae_tf.training.sessions import train_and_measure
@@ -107,12 +114,17 @@ def _run(source: ConfigSource, run_dir: Path | None, resume: bool, strategy: str
         raise typer.Exit(signal_code())
 
 
-def _begun(run_dir: Path | None, source: ConfigSource, cluster: "Cluster") -> "tuple[RunDirectory, RunConfig]":
+def _begun(
+    run_dir: Path | None, source: ConfigSource, cluster: "Cluster", stack: ExitStack
+) -> "tuple[RunDirectory, RunConfig]":
     """Return a new run and its configuration."""
     from vae_tf.artifacts import RunDirectory
 
     config = source.resolve()
-    run = RunDirectory(run_dir or default_directory(config.preset or config.data.dataset))
+    if run_dir is None:
+        run_dir = default_directory(config.preset or config.data.dataset)
+        run_dir = stack.enter_context(new_folder(run_dir)) if cluster.is_chief else run_dir
+    run = RunDirectory(run_dir)
     if cluster.is_chief:
         run.check_free()
     return run, config

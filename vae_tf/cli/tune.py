@@ -2,13 +2,15 @@
 
 import io
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vae_tf.cli.asked_search import Asked, differing, resolve
 from vae_tf.cli.common import (
     ConfigOption,
     ConfigSource,
@@ -19,27 +21,22 @@ from vae_tf.cli.common import (
     SetOption,
     console,
     quiet_tensorflow,
-    warn,
 )
 from vae_tf.cli.search_progress import Listener
-from vae_tf.cli.search_results import show_search
+from vae_tf.cli.search_results import failures_table, show_search
 from vae_tf.consoles import PeopleConsole
 from vae_tf.errors import UserValueError
+from vae_tf.files import new_folder
 from vae_tf.processes import signal_code
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
-    from vae_tf.config import TrainingConfig
     from vae_tf.tuning.drive import Winner
     from vae_tf.tuning.search import SearchDirectory, SearchSettings
 
 __all__ = ["tune"]
 
 _WAIT_SECONDS = 600
-_OTHER_DATA = ("data.", "model.likelihood", "evaluation.")
-"""Settings that change what is measured: numbers of such trials do not compare."""
-_NEVER = 1_000_000
-"""Epochs between pictures that no training reaches."""
 
 
 _TrialsOption = Annotated[int | None, typer.Option(help="At most so many. Default: 10; all of a grid or of hyperband.", min=1)]
@@ -85,29 +82,7 @@ def tune(  # noqa: PLR0913, PLR0917 - the options of the command line
     options = {"data.dataset": dataset, "data.data_dir": data_dir, "training.epochs": epochs, "seed": seed}
     source = ConfigSource(preset, config, options, overrides=overrides)
     choices = {"tuner": tuner, "objective": objective, "trials": trials, "executions": executions, "refit": refit}
-    _run(_Asked(source, space, patience, choices), _Place(output, name, workers, resume), as_json)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is asked of a search; None where nothing is said.
-
-    Attributes:
-        source: where the configuration comes from that trials start from.
-        space: a file, or the name of one in tuning/.
-        patience: epochs without a better one.
-        choices: of the search's settings, by their names.
-    """
-
-    source: ConfigSource
-    space: str | None
-    patience: int | None
-    choices: dict[str, Any]
-
-    def given(self) -> dict[str, Any]:
-        """Return what was said, by the names that messages use."""
-        said = {"space": self.space, "patience": self.patience, **self.choices, **self.source.given()}
-        return {key: value for key, value in said.items() if value is not None}
+    _run(Asked(source, space, patience, choices), _Place(output, name, workers, resume), as_json)
 
 
 @dataclass(frozen=True)
@@ -120,31 +95,42 @@ class _Place:
     resume: bool
 
 
-def _run(asked: _Asked, place: _Place, as_json: bool) -> None:
+def _run(asked: Asked, place: _Place, as_json: bool) -> None:
     """Search as the chief, as a worker, or alone."""
     from vae_tf.tuning.search import SearchDirectory, tuner_role
 
     role = tuner_role()
     if (place.resume or role != "alone") and place.name is None:
         raise UserValueError("--resume and KERASTUNER_TUNER_ID need --name: the search to go on with, or to share.")
-    name = place.name or f"{Path(asked.space or 'latent_size').stem}-{datetime.now():%Y%m%d-%H%M%S}"
-    search = SearchDirectory(place.output / name)
+    with ExitStack() as stack:
+        folder = place.output / (place.name or f"{Path(asked.space or 'latent_size').stem}-{datetime.now():%Y%m%d-%H%M%S}")
+        search = SearchDirectory(folder if place.name else stack.enter_context(new_folder(folder)))
+        _search_in(search, asked, place, as_json)
+
+
+def _search_in(search: "SearchDirectory", asked: Asked, place: _Place, as_json: bool) -> None:
+    from vae_tf.tuning.search import tuner_role
+
+    role = tuner_role()
     if role == "worker":
         _start_tensorflow()
         _work(search)
         return
     if place.resume:
-        _resume(search, asked.given())
+        _resume(search, asked)
         _start_tensorflow()
     else:
         search.check_free()
-        settings = _resolve(asked)
+        settings = resolve(asked)
         _start_tensorflow()
         _start(search, settings)
+    from vae_tf.tuning.drive import searching_alone
+
     try:
-        winner = _search(search, place.workers, role)
+        with searching_alone(search):
+            winner = _search(search, place.workers, role)
     except KeyboardInterrupt as error:
-        again = command_line("tune", "--resume", "--output", place.output, "--name", name)
+        again = command_line("tune", "--resume", "--output", place.output, "--name", search.path.name)
         told = f"Stopped. What is done is kept; go on with: {again}"
         console.print(told, soft_wrap=True)
         raise typer.Exit(signal_code()) from error
@@ -156,7 +142,7 @@ def _start_tensorflow() -> None:
         quiet_tensorflow()
 
 
-def _resume(search: "SearchDirectory", given: dict[str, Any]) -> None:
+def _resume(search: "SearchDirectory", asked: Asked) -> None:
     """Check that a search can go on; more trials may be asked for.
 
     Raises:
@@ -164,48 +150,15 @@ def _resume(search: "SearchDirectory", given: dict[str, Any]) -> None:
     """
     from vae_tf.tuning.search import SearchDirectory
 
-    refused = sorted(set(given) - {"trials"})
-    if refused:
-        raise UserValueError(f"--resume goes on with the search's own settings; only --trials may change. Received: {refused}.")
-    settings = SearchDirectory.open(search.path).read_settings()
-    if "trials" in given:
+    settings, given = SearchDirectory.open(search.path).read_settings(), asked.given()
+    differ = differing(settings, asked) if set(given) - {"trials"} else []
+    if differ:
+        raise UserValueError(
+            f"A resumed search keeps its settings; only --trials may change. Differ: {'; '.join(differ)}. Leave them out, or "
+            "search anew under another --name."
+        )
+    if given.get("trials", settings.trials) != settings.trials:
         search.write_settings(settings.model_copy(update={"trials": given["trials"]}))
-
-
-def _resolve(asked: _Asked) -> "SearchSettings":
-    """Return the settings of a new search, as far checked as can be without the data.
-
-    Raises:
-        UserValueError: a path, type or range does not fit.
-        UserFileError: a file cannot be read.
-    """
-    from vae_tf.tuning.space import load_space
-
-    space = load_space("latent_size" if asked.space is None else asked.space)
-    config = space.start(asked.source.resolve())
-    training = config.training
-    update = {
-        "patience": _patience(asked.patience, training),
-        "pictures_every": training.pictures_every or (_NEVER if training.epochs == "auto" else training.epochs),
-    }
-    settings = _settings(
-        config=config.model_copy(update={"training": training.model_copy(update=update)}),
-        space=space,
-        **{key: value for key, value in asked.choices.items() if value is not None},
-    )
-    space.check(settings.config)
-    for parameter in space.parameters:
-        if parameter.path.startswith(_OTHER_DATA):
-            warn(f"{parameter.path} changes what is measured: the numbers of such trials do not compare.")
-    return settings
-
-
-def _patience(asked: int | None, training: "TrainingConfig") -> int | str:
-    """Return what the help of --patience says; a budget that the data decide brings its own."""
-    if asked or training.epochs == "auto":
-        return asked or training.patience or "auto"
-    given = None if training.patience == "auto" else training.patience
-    return given or max(5, training.epochs // 5)
 
 
 def _start(search: "SearchDirectory", settings: "SearchSettings") -> None:
@@ -220,30 +173,13 @@ def _start(search: "SearchDirectory", settings: "SearchSettings") -> None:
     )
 
 
-def _settings(**values: Any) -> "SearchSettings":
-    """Return validated settings.
-
-    Raises:
-        UserValueError: a choice is unknown.
-    """
-    from pydantic import ValidationError
-
-    from vae_tf.tuning.search import SearchSettings
-
-    try:
-        return SearchSettings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        rule = first["msg"].replace("Input should be ", "must be ")
-        raise UserValueError(f"--{first['loc'][0]} {rule}. Received: {first['input']!r}.") from error
-
-
 def _search(search: "SearchDirectory", workers: int, role: str) -> "Winner":
     """Run the trials that are left, then fit the winner."""
     from vae_tf.tuning import workers as processes
-    from vae_tf.tuning.drive import finish_search, open_tuner, search_here
+    from vae_tf.tuning.drive import NoTrialError, finish_search, open_tuner, search_here
 
-    listener = Listener(search.read_settings(), search.read_results())
+    done = search.read_results()
+    listener = Listener(search.read_settings(), done)
 
     def poll() -> None:
         for result in search.read_results():
@@ -259,8 +195,14 @@ def _search(search: "SearchDirectory", workers: int, role: str) -> "Winner":
             processes.search_with_workers(tuner, search, workers, poll)
         else:
             search_here(tuner)
-    console.print("Fitting the winner")
-    return finish_search(search, console)
+    if done and len(listener.results) == len(done):
+        console.print(f"The search is complete: all {len(done)} trainings were done before.", highlight=False)
+    console.print("Fitting the winner" if search.winner.read_results() is None else "The winner was fitted before.")
+    try:
+        return finish_search(search, console)
+    except NoTrialError:
+        console.print(failures_table(search.read_results()))
+        raise
 
 
 def _work(search: "SearchDirectory") -> None:

@@ -4,7 +4,7 @@ Every key of a configuration file is a field here, or an argument of a part's co
 errors that name the nearest known one, and every message has the form `path rule. Received: value.`
 """
 
-from vae_tf.config.data import MEMORY, DataConfig, check_path, existing_path, full_name, what_is
+from vae_tf.config.data import MEMORY, DataConfig, check_path, existing_path, full_name
 from vae_tf.config.model import ModelConfig
 from vae_tf.config.run import PUBLISHED, RECORDED, EvaluationConfig, RunConfig, TrainingConfig
 from vae_tf.config.validation import validate_config
@@ -22,5 +22,4 @@ __all__ = [
     "existing_path",
     "full_name",
     "validate_config",
-    "what_is",
 ]

@@ -7,10 +7,11 @@ from PIL import ImageColor
 from pydantic import Field, field_validator, model_validator
 
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import what_is
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, SizeLike, Text
 
-__all__ = ["MEMORY", "DataConfig", "absolute", "check_path", "existing_path", "full_name", "what_is"]
+__all__ = ["MEMORY", "DataConfig", "absolute", "check_path", "existing_path", "full_name"]
 
 ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""
@@ -55,20 +56,6 @@ def existing_path(dataset: str) -> Path:
     if found not in _PATHS[form]:
         raise UserFileError(f"{form}:PATH must name a {wanted}. Received: {str(path)!r}, {what_is(path)}.")
     return path
-
-
-def what_is(path: Path) -> str:
-    """Say what is at a path where something else is wanted.
-
-    Example:
-        >>> what_is(Path("/dev/null")), what_is(Path("/"))
-        ('which is a pipe or a device: write what comes out of it to a file', 'which is a folder')
-    """
-    if path.is_dir():
-        return "which is a folder"
-    if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
-        return "which is a pipe or a device: write what comes out of it to a file"
-    return "which is a file" if path.is_file() else "which is not one"
 
 
 def absolute(path: str) -> str:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from vae_tf.checksums import check_record
 from vae_tf.config import DataConfig
 from vae_tf.data.notes import ColumnNote, Note, few
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.data.value_tables import ValueTable, measure_values
-from vae_tf.errors import UserFileError
+from vae_tf.errors import DamagedFileError, UserFileError
 from vae_tf.files import read_json
 
 __all__ = ["Account"]
@@ -133,7 +134,10 @@ class Account:
         if not path.exists():
             return None
         try:
-            return cls.from_json(read_json(path))
+            found, is_whole = check_record(read_json(path))
+            if not is_whole:
+                raise DamagedFileError(f"{path} is damaged: it does not agree with its checksum. It only tells: move it away.")
+            return cls.from_json(found)
         except (KeyError, TypeError) as error:
             raise UserFileError(f"{path} must be the account of a run's data. Received: another form ({error}).") from error
 

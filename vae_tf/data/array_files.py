@@ -13,6 +13,7 @@ import numpy as np
 
 from vae_tf.errors import UserFileError
 from vae_tf.failures import disk_failure
+from vae_tf.files import check_file
 
 __all__ = ["read_arrays"]
 
@@ -49,6 +50,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         UserFileError: it is no such file, is damaged, has arrays of Python objects, or claims more than it has or than this
             machine's memory holds.
     """
+    check_file(path)
     try:
         with path.open("rb") as file:
             is_one = file.read(len(_MAGIC)) == _MAGIC

@@ -12,6 +12,7 @@ from vae_tf.data.pictures import as_servable
 from vae_tf.data.raw_column import is_number
 from vae_tf.data.text_files import Normalization, clean_text
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import read_file
 
 __all__ = ["USUAL", "FileReading"]
 
@@ -84,7 +85,9 @@ class FileReading(NamedTuple):
             UserFileError: it cannot be read or decoded; the message names it.
         """
         try:
-            return self.picture(path.read_bytes(), str(path))
+            return self.picture(read_file(path), str(path))
+        except UserFileError:
+            raise
         except OSError as error:
             raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
 

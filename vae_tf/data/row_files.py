@@ -21,6 +21,7 @@ from vae_tf.data.spreadsheets import SPREADSHEETS
 from vae_tf.data.table_files import read_table
 from vae_tf.data.text_files import read_texts
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import check_file
 
 __all__ = ["ROW_FILES", "array_of_rows", "examples_of_arrays", "row_form", "rows_of_file", "windows"]
 
@@ -57,6 +58,7 @@ def rows_of_file(path: str | Path, reading: FileReading = USUAL) -> Iterator[dic
         UserFileError: it cannot be read.
         UserValueError: it holds nothing of that kind.
     """
+    check_file(path)
     form = row_form(str(path))
     return _texts(Path(path), reading) if form == "text" else _READERS[form](Path(path))
 

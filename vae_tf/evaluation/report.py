@@ -28,7 +28,7 @@ from vae_tf.evaluation.nearness import nearest_training
 from vae_tf.evaluation.table_page import TablePage, make_table_page
 from vae_tf.evaluation.tables import assessment_tables, convergence_rows
 from vae_tf.evaluation.uncertainty import error_text
-from vae_tf.files import read_json
+from vae_tf.files import read_record
 from vae_tf.program import command_line
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.version import VERSION
@@ -296,7 +296,7 @@ def _environment(run: RunDirectory) -> list[tuple[str, str]]:
     if not run.environment_file.exists():
         return []
     try:
-        found = read_json(run.environment_file)
+        found = read_record(run.environment_file)
     except UserFileError as error:  # what the machine was costs no report
         return [(run.environment_file.name, str(error))]
     packages = found.pop("packages", {})

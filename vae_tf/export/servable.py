@@ -19,8 +19,9 @@ from vae_tf.export.check import SignatureCheck, check_servable, precision_of
 from vae_tf.export.signature import Signature, describe_signature
 from vae_tf.export.signatures import make_signatures
 from vae_tf.export.warmup import write_warmup
-from vae_tf.files import atomic_directory, write_json
+from vae_tf.files import atomic_directory, write_record
 from vae_tf.models.vae import VAE
+from vae_tf.sums import write_sums
 from vae_tf.training.runs import LoadedRun, describe_environment
 
 __all__ = ["Exported", "export_run", "export_vae", "list_versions", "prune_versions"]
@@ -166,8 +167,9 @@ def _write_version(content: _Content, path: Path, check: bool) -> list[Signature
     with atomic_directory(path) as temporary:
         _save(signatures, temporary)
         manifest = _manifest(content, {signature.name: describe_signature(signature) for signature in signatures})
-        write_json(temporary / "assets.extra" / "manifest.json", manifest)
+        write_record(temporary / "assets.extra" / "manifest.json", manifest)
         write_warmup(temporary, signatures)
+        write_sums(temporary)
         return check_servable(temporary, signatures, precision_of(content.vae)) if check else []
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from types import ModuleType
 
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import check_file, read_file
 from vae_tf.parts.known import all_parts
 from vae_tf.program import remember_parts
 from vae_tf.quiet import quiet_imports
 
-__all__ = ["PartsFile", "load_parts", "loaded_files", "require_parts", "sums_text"]
+__all__ = ["PartsFile", "fault_of_own", "load_parts", "loaded_files", "require_parts", "sums_text"]
 
 _SUMS = "SHA256SUMS"
 _FOLDER = "parts"
@@ -88,6 +89,7 @@ def _find(path: Path) -> list[PartsFile]:
         if not recorded:
             raise UserFileError(f"{path} has no parts of its own. --parts takes a Python file, or a run trained with one.")
         return [_load(path / _FOLDER / name, sha256) for name, sha256 in recorded.items()]
+    check_file(path)
     if not path.is_file():
         raise UserFileError(f"--parts must name a Python file or a run directory. Received: {path}, which is neither.")
     return [_load(path)]
@@ -95,7 +97,9 @@ def _find(path: Path) -> list[PartsFile]:
 
 def _load(path: Path, recorded: str | None = None) -> PartsFile:
     try:
-        file = PartsFile(path, path.read_bytes())
+        file = PartsFile(path, read_file(path))
+    except UserFileError:
+        raise
     except OSError as error:
         raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
     if recorded and file.sha256 != recorded:
@@ -135,6 +139,19 @@ def _line(error: BaseException, path: Path) -> str:
         return f", line {error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f", line {lines[-1]}" if lines else ""
+
+
+def fault_of_own(error: BaseException) -> str:
+    """Return where in a file of parts an error came from, and what it is, in one line; nothing where it came from elsewhere.
+
+    An error in a graph that TensorFlow traces has its place in its message alone.
+    """
+    message = " ".join(str(error).split())
+    for file in _LOADED.values():
+        where = _line(error, file.path)
+        if where or f'"{file.path}"' in str(error):
+            return f"{file.path.name}{where}: {type(error).__name__}: {message}"
+    return ""
 
 
 def loaded_files() -> list[PartsFile]:

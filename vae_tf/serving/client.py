@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
 from vae_tf.data.file_reading import USUAL, FileReading
 from vae_tf.errors import UserValueError
+from vae_tf.serving.access import Access
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.tensors import has_shape, object_array
 from vae_tf.serving.transports import GrpcTransport, ModelVersion, RestTransport, SignatureFields, Transport
@@ -19,6 +21,7 @@ __all__ = ["Client"]
 Images = Sequence[Any] | np.ndarray
 _POLL_SECONDS = 0.2
 _LABELS = ("label", "start_label", "stop_label")
+_SCHEMES = ("http", "https", "grpc", "grpcs")
 
 
 class Client:
@@ -28,22 +31,25 @@ class Client:
     of texts also strings.
 
     Args:
-        server: `http://host:8501` for REST, `grpc://host:8500` for gRPC.
+        server: `http://host:8501` for REST, `grpc://host:8500` for gRPC; with TLS `https://` and `grpcs://`.
         model: the model's name.
         version: a version; default: the newest.
         label: a version's label, instead of its number.
         timeout: seconds for one call, retries included.
         num_retries: how often a call is tried again when the server is not reachable or too busy; waits 0.1, 0.2, 0.4 ... s.
+        api_key_file: holds the API key; default: the environment variable VAE_TF_API_KEY, if it is there.
+        ca_file: certificates of the authorities that are trusted, PEM; default: the system's.
 
     Raises:
-        UserValueError: the address has another form.
+        UserValueError: the address has another form, or a file holds something else.
+        UserFileError: a file cannot be read.
 
     Example:
         >>> with Client("http://127.0.0.1:8501", "mnist") as client:  # doctest: +SKIP
         ...     digits = client.sample(16, seed=0)
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a connection is made of
         self,
         server: str,
         model: str,
@@ -51,15 +57,25 @@ class Client:
         label: str | None = None,
         timeout: float = 30.0,
         num_retries: int = 3,
+        api_key_file: Path | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         if version is not None and label is not None:
             raise UserValueError("Give a version or a label, not both.")
         wanted = ModelVersion(model, version, label)
         scheme, separator, rest = server.partition("://")
-        if not separator or not rest or scheme not in ("http", "https", "grpc"):
-            raise UserValueError(f"The server must be http://HOST:PORT or grpc://HOST:PORT. Received: {server!r}.")
+        if not separator or not rest or scheme not in _SCHEMES:
+            forms = ", ".join(f"{one}://HOST:PORT" for one in _SCHEMES)
+            raise UserValueError(f"The server must be one of {forms}. Received: {server!r}.")
+        has_tls = scheme in ("https", "grpcs")
+        if ca_file and not has_tls:
+            raise UserValueError(f"A file of authorities is for https:// and grpcs://. Received: {server!r}.")
+        access = Access.of(api_key_file, ca_file)
+        access.warn(server, urlsplit(f"//{rest}").hostname or "", has_tls)
         self._transport: Transport = (
-            GrpcTransport(rest, wanted, num_retries) if scheme == "grpc" else RestTransport(server, wanted, num_retries)
+            GrpcTransport(rest, wanted, num_retries, access, has_tls)
+            if scheme.startswith("grpc")
+            else RestTransport(server, wanted, num_retries, access)
         )
         self._timeout = timeout
         self._signatures: dict[str, SignatureFields] | None = None

@@ -26,12 +26,18 @@ class Limits:
     Attributes:
         request_bytes: largest body or message.
         num_requests: requests at the same time; more are refused.
-        timeout: seconds for a REST request's computation, and for its body to arrive.
+        timeout: seconds for a REST request's computation.
+        num_connections: open connections to the REST door; more are refused.
+        head_seconds: in which a request's head must arrive, and a handshake of either door must be done.
+        body_seconds: in which a REST request's body must arrive.
     """
 
     request_bytes: int = 64 * 2**20
     num_requests: int = 512
     timeout: float = 30.0
+    num_connections: int = 1024
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
 
 
 @dataclass
@@ -46,6 +52,7 @@ class Request:
         model: name, once known.
         code: how it ended.
         num_bytes: size of the request's body.
+        key: name of the API key that it came with.
     """
 
     entrypoint: str
@@ -56,6 +63,7 @@ class Request:
     code: Code = Code.OK
     num_bytes: int = 0
     http_status: int | None = None
+    key: str = ""
     began: float = field(default_factory=time.perf_counter)
 
 
@@ -86,21 +94,22 @@ class ServingCore:
             ServingError: UNAVAILABLE.
         """
         if self._num_requests >= self.limits.num_requests:
-            self._record(request, Code.UNAVAILABLE)
+            self.record(request, Code.UNAVAILABLE)
             raise ServingError(Code.UNAVAILABLE, f"More than {self.limits.num_requests} requests at the same time. Try again.")
         self._num_requests += 1
         try:
             yield
         finally:
             self._num_requests -= 1
-            self._record(request, request.code)
+            self.record(request, request.code)
 
-    def _record(self, request: Request, code: Code) -> None:
+    def record(self, request: Request, code: Code) -> None:
+        """Count a request that is over, and log it."""
         seconds = time.perf_counter() - request.began
         if request.api.lower() == "predict":
             self.metrics.record(request.model, code, seconds, request.entrypoint, request.api)
         if self._access_log:
-            extra = {"status": request.http_status} if request.http_status else {}
+            extra = {name: value for name, value in (("status", request.http_status), ("key", request.key)) if value}
             log_event(
                 "request",
                 protocol=request.entrypoint,

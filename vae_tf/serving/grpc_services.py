@@ -1,27 +1,32 @@
 """The gRPC door: PredictionService and ModelService, with TensorFlow Serving's own protocol buffers."""
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 import grpc
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import (
     get_model_status_pb2,
     model_management_pb2,
+    model_service_pb2,
     model_service_pb2_grpc,
     predict_pb2,
+    prediction_service_pb2,
     prediction_service_pb2_grpc,
 )
 
 from vae_tf.errors import UserError
 from vae_tf.serving.codes import Code, ServingError, invalid
 from vae_tf.serving.core import Request, ServingCore
+from vae_tf.serving.keys import key_name
 from vae_tf.serving.metadata import metadata_response
 from vae_tf.serving.model_config import from_message
 from vae_tf.serving.tensors import SignatureInfo, dtype_name
 
-__all__ = ["add_services"]
+__all__ = ["SERVICES", "MessagesInterceptor", "add_services"]
 
 _VALUE_FIELDS = {
     "float32": "float_val",
@@ -32,6 +37,11 @@ _VALUE_FIELDS = {
     "bool": "bool_val",
     **dict.fromkeys(("int8", "int16", "int32", "uint8", "uint16"), "int_val"),
 }
+SERVICES = [
+    file.DESCRIPTOR.services_by_name[name].full_name
+    for file, name in ((prediction_service_pb2, "PredictionService"), (model_service_pb2, "ModelService"))
+]
+"""Their full names."""
 _GRPC_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -41,13 +51,42 @@ def add_services(server: Any, core: ServingCore) -> None:
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Model(core), server)
 
 
+class MessagesInterceptor(grpc.aio.ServerInterceptor):
+    """Refuses bytes that are no message of a method; gRPC's own library takes them for a fault of the server (UNKNOWN).
+
+    Args:
+        core: counts and logs.
+    """
+
+    def __init__(self, core: ServingCore) -> None:
+        self._core = core
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        """Return the method, its message read with care."""
+        method = await continuation(details)
+        if method is None or method.unary_unary is None:
+            return method
+
+        async def answer(data: bytes, context: Any) -> Any:
+            try:
+                message = method.request_deserializer(data)
+            except DecodeError as error:
+                path = details.method.removeprefix("/tensorflow.serving.")
+                self._core.record(Request("GRPC", "", path, context.peer(), num_bytes=len(data)), Code.INVALID_ARGUMENT)
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The message cannot be read: {error}")
+            return await method.unary_unary(message, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer, None, method.response_serializer)
+
+
 class _Service:
     def __init__(self, core: ServingCore) -> None:
         self._core = core
 
     async def _answer(self, api: str, spec: Any, context: Any, work: Callable[[Request], Awaitable[Any]]) -> Any:
         """Do the work; turn what is wrong into a status."""
-        request = Request("GRPC", api, f"{type(self).__name__[1:]}Service/{api}", context.peer(), model=spec.name)
+        path = f"{type(self).__name__[1:]}Service/{api}"
+        request = Request("GRPC", api, path, context.peer(), model=spec.name, key=key_name.get())
         try:
             with self._core.admit(request):
                 try:
@@ -74,7 +113,7 @@ class _Prediction(_Service):
                 if signature is None:
                     text = f'Serving signature key "{name or "serving_default"}" not found.'
                     raise ServingError(Code.FAILED_PRECONDITION, text)
-                inputs = _read_inputs(message, signature)
+                inputs = _read_inputs(message, signature, self._core.limits.request_bytes)
                 wanted = _check_filter(message.output_filter, signature)
                 outputs = await self._core.compute(version, signature, inputs, wanted, context.time_remaining())
             response = predict_pb2.PredictResponse()
@@ -177,7 +216,7 @@ def _check_spec(spec: Any) -> tuple[int | None, str | None]:
     return (spec.version.value if choice == "version" else None), (spec.version_label if choice == "version_label" else None)
 
 
-def _read_inputs(message: Any, signature: SignatureInfo) -> dict[str, np.ndarray]:
+def _read_inputs(message: Any, signature: SignatureInfo, most: int) -> dict[str, np.ndarray]:
     sent, wanted = set(message.inputs), set(signature.inputs)
     if len(sent) != len(wanted):
         raise invalid(
@@ -192,7 +231,7 @@ def _read_inputs(message: Any, signature: SignatureInfo) -> dict[str, np.ndarray
                 f"Signature input alias: {alias}(feed name: {info.tensor}) not found in request and no default value provided. "
                 f"Inputs expected to be in the set {{{_joined(wanted)}}}."
             )
-        arrays[alias] = _read_tensor(alias, index, message.inputs[alias], info.dtype)
+        arrays[alias] = _read_tensor(alias, index, message.inputs[alias], info.dtype, most)
     return arrays
 
 
@@ -200,11 +239,12 @@ def _joined(names: set[str]) -> str:
     return ",".join(sorted(names))
 
 
-def _read_tensor(alias: str, index: int, proto: Any, dtype: str) -> np.ndarray:
+def _read_tensor(alias: str, index: int, proto: Any, dtype: str, most: int) -> np.ndarray:
+    """Return an array of at most so many elements: one value may stand for all, and a few bytes ask for all memory."""
     try:
         sent = tf.as_dtype(proto.dtype)
         lengths = [dim.size for dim in proto.tensor_shape.dim]
-        if proto.tensor_shape.unknown_rank or min(lengths, default=0) < 0:
+        if proto.tensor_shape.unknown_rank or min(lengths, default=0) < 0 or math.prod(lengths) > most:
             raise ValueError(alias)
         array: np.ndarray = tf.make_ndarray(proto)
     except (TypeError, ValueError, KeyError, OverflowError, MemoryError) as error:

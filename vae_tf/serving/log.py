@@ -41,4 +41,5 @@ class _JsonLines(logging.Formatter):
         if message.startswith("{"):
             return f'{{"time":"{moment}",{message[1:]}'
         trace = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
-        return json.dumps(json_ready({"time": moment, "event": "error", "message": message, **trace}))
+        event = "error" if record.levelno >= logging.ERROR else "warning"
+        return json.dumps(json_ready({"time": moment, "event": event, "message": message, **trace}))

@@ -116,6 +116,10 @@ class ModelManager:
             raise ServingError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
         return versions
 
+    def answering(self) -> dict[str, bool]:
+        """Return the models that are wanted, and whether a version of each answers."""
+        return {name: bool(served.available()) for name, served in self._served.items() if served.config.specific != (-1,)}
+
     # --- versions ---
 
     async def start(self) -> None:
@@ -218,7 +222,7 @@ class ModelManager:
                 return  # what is loaded stays until something wanted answers
             for number in served.available():
                 if number not in wanted:
-                    self._spawn(self._unload(served.versions[number]))
+                    self._spawn(self._replace(served.versions[number]))
             for number, version in list(served.versions.items()):
                 if number not in wanted and version.error:
                     version.state = State.END
@@ -244,8 +248,7 @@ class ModelManager:
             version.next_attempt = time.monotonic() + self.options.retry_seconds
             log_event("load failed", model=version.name, version=number, error=str(error), attempt=version.num_attempts)
         else:
-            gc.collect()
-            gc.freeze()  # a graph is a million objects: the collector, set off by long requests, need not look at them again
+            _keep_what_is_there()
             version.state = State.AVAILABLE
             log_event("available", model=version.name, version=number, seconds=round(time.perf_counter() - began, 3))
 
@@ -277,6 +280,12 @@ class ModelManager:
         version.state = State.END
         log_event("unloaded", model=version.name, version=version.number)
 
+    async def _replace(self, version: Version) -> None:
+        """Free a version while others go on: its graph is cycles of objects that the collector was told to pass over."""
+        await self._unload(version)
+        gc.unfreeze()
+        _keep_what_is_there()
+
     async def close(self) -> None:
         """Unload everything."""
         for served in self._served.values():
@@ -284,3 +293,9 @@ class ModelManager:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._unload(version), 5.0)
         self._loader.shutdown(wait=False, cancel_futures=True)
+
+
+def _keep_what_is_there() -> None:
+    """Collect what is gone; the collector, set off by long requests, passes over the rest: a graph is a million objects."""
+    gc.collect()
+    gc.freeze()

@@ -12,7 +12,9 @@ import orjson
 
 from vae_tf.serving.codes import Code, ServingError, http_status, invalid
 from vae_tf.serving.core import Request, ServingCore
+from vae_tf.serving.cors import Cors
 from vae_tf.serving.json_parser import parse_json
+from vae_tf.serving.keys import CHALLENGE, Keys
 from vae_tf.serving.metadata import metadata_json
 from vae_tf.serving.metrics import METRICS_PATH
 from vae_tf.serving.predict_request import parse_predict, read_inputs
@@ -28,7 +30,7 @@ _LARGE = 256 * 2**10
 """Bodies above so many bytes are read by a thread, so that others are answered meanwhile."""
 _MOST_UNPACKED = 100 * 2**20
 _NOT_FOUND = b"<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n"
-_PAYLOAD_TOO_LARGE = 413
+_UNAUTHENTICATED, _FORBIDDEN, _TOO_LATE, _PAYLOAD_TOO_LARGE = 401, 403, 408, 413
 _JSON = b"application/json"
 _MOST_DIGITS = 20
 
@@ -41,12 +43,14 @@ class RestApp:
 
     Args:
         core: computes.
-        cors: whether pages of other origins may ask.
+        keys: of those who may ask; None lets everybody.
+        cors: which pages of other origins may ask.
         has_metrics: whether the metrics page is served.
     """
 
-    def __init__(self, core: ServingCore, cors: bool = False, has_metrics: bool = True) -> None:
+    def __init__(self, core: ServingCore, keys: Keys | None, cors: Cors, has_metrics: bool = True) -> None:
         self._core = core
+        self._keys = keys
         self._cors = cors
         self._has_metrics = has_metrics
 
@@ -67,13 +71,12 @@ class RestApp:
         except ServingError as error:  # refused at the door
             status, kind, body = _error(error)
         headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-        if self._cors:
-            headers += [
-                (b"access-control-allow-origin", b"*"),
-                (b"access-control-allow-methods", b"POST, GET"),
-                (b"access-control-allow-headers", b"Content-Type"),
-            ]
-        if status == _PAYLOAD_TOO_LARGE:
+        origin = dict(scope["headers"]).get(b"origin")
+        if origin:
+            headers += self._cors.headers(origin) + (self._cors.preflight(origin) if scope["method"] == "OPTIONS" else [])
+        if status == _UNAUTHENTICATED:
+            headers.append((b"www-authenticate", CHALLENGE))
+        if status in (_TOO_LATE, _PAYLOAD_TOO_LARGE):
             headers.append((b"connection", b"close"))  # the rest of the body is not read
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -84,13 +87,15 @@ class RestApp:
         except ServingError as error:
             request.code = error.code
             return _error(error)
-        except _TooLargeError as error:
-            request.code = Code.RESOURCE_EXHAUSTED
-            return _PAYLOAD_TOO_LARGE, _JSON, orjson.dumps({"error": str(error)})
+        except _BodyError as error:
+            request.code = error.code
+            return error.status, _JSON, orjson.dumps({"error": str(error)})
 
     async def _route(self, request: Request, scope: Mapping[str, Any], target: str, receive: Any) -> Answer:
-        method = scope["method"]
+        method = _method(scope)
         path, _, query = target.partition("?")
+        if self._keys and not _is_open(method, target):
+            request.key = self._keys.check(dict(scope["headers"]))
         if self._has_metrics and path == METRICS_PATH and method == "GET":
             if query:
                 raise invalid(f"Unexpected path: {target}")
@@ -99,11 +104,13 @@ class RestApp:
             return 404, b"text/html", _NOT_FOUND
         if method == "OPTIONS":
             origin = dict(scope["headers"]).get(b"origin", b"")
+            if self._cors.is_on and not self._cors.allows(origin):
+                return _FORBIDDEN, _JSON, orjson.dumps({"error": "Pages of this origin may not ask"})
             return (200 if b"http://" in origin or b"https://" in origin else 400), _JSON, b""
         return await self._model_route(request, scope, target, receive)
 
     async def _model_route(self, request: Request, scope: Mapping[str, Any], target: str, receive: Any) -> Answer:
-        method = scope["method"]
+        method = _method(scope)
         pattern = {"POST": _POST, "GET": _GET}.get(method)
         match = pattern.fullmatch(target) if pattern else None
         verb = match["verb"] if match and method == "POST" else ""
@@ -162,8 +169,8 @@ class RestApp:
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
-            raise _TooLargeError(limit)
-        with _Expiry(self._core.limits.timeout):
+            raise _too_large(limit)
+        with _Expiry(self._core.limits.body_seconds):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
@@ -171,7 +178,7 @@ class RestApp:
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > limit:
-                    raise _TooLargeError(limit)
+                    raise _too_large(limit)
                 if not message.get("more_body"):
                     break
         request.num_bytes = size
@@ -198,7 +205,7 @@ class _Expiry:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._timer.cancel()
         if self._fired and kind is asyncio.CancelledError:
-            raise ServingError(Code.DEADLINE_EXCEEDED, "The request's body did not arrive in time")
+            raise _BodyError(_TOO_LATE, Code.DEADLINE_EXCEEDED, "The request's body did not arrive in time")
 
 
 @dataclass(frozen=True)
@@ -216,11 +223,29 @@ def _version_of(match: re.Match[str]) -> tuple[int | None, str | None]:
     return (int(digits or "0") if match["version"] else None), (unquote(match["label"]) if match["label"] else None)
 
 
-class _TooLargeError(Exception):
-    """A body above the limit."""
+def _method(scope: Mapping[str, Any]) -> str:
+    """Return the method; HEAD is GET, of which the HTTP server sends the head alone."""
+    return "GET" if scope["method"] == "HEAD" else str(scope["method"])
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"The request is larger than {limit} bytes, this server's limit")
+
+def _is_open(method: str, target: str) -> bool:
+    """Whether no key is asked for: a browser's preflight has none, and probes ask how a model is."""
+    match = _GET.fullmatch(target) if method == "GET" else None
+    return method == "OPTIONS" or bool(match and not match["metadata"])
+
+
+class _BodyError(Exception):
+    """A body that is not read to its end; the status is HTTP's own, which no code stands for."""
+
+    def __init__(self, status: int, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def _too_large(limit: int) -> _BodyError:
+    message = f"The request is larger than {limit} bytes, this server's limit"
+    return _BodyError(_PAYLOAD_TOO_LARGE, Code.RESOURCE_EXHAUSTED, message)
 
 
 def _unpacked(body: bytes) -> bytes:

@@ -5,23 +5,26 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
-import uvicorn
 
 from vae_tf.errors import UserValueError
 from vae_tf.serving.batching import BatchingOptions
+from vae_tf.serving.connections import HttpServer
 from vae_tf.serving.core import Limits, ServingCore
-from vae_tf.serving.grpc_services import add_services
+from vae_tf.serving.cors import Cors
+from vae_tf.serving.grpc_services import SERVICES, MessagesInterceptor, add_services
+from vae_tf.serving.health import Health, add_reflection
+from vae_tf.serving.keys import Keys, KeysInterceptor
 from vae_tf.serving.log import log_event, log_to_stderr
 from vae_tf.serving.manager import ManagerOptions, ModelManager
 from vae_tf.serving.model_config import ModelConfig
 from vae_tf.serving.rest import RestApp
+from vae_tf.serving.tls import Certificate
 
 __all__ = ["EmbeddedServer", "ServerOptions", "serve"]
 
@@ -38,7 +41,9 @@ class ServerOptions:
         limits: what clients may ask for.
         manager: how folders are watched.
         access_log: whether every request is logged.
-        cors: whether pages of other origins may ask.
+        certificate: for TLS on both doors; None without.
+        keys: of those who may ask; None lets everybody.
+        cors: which pages of other origins may ask.
         metrics: whether the Prometheus page is served.
         drain_seconds: how long running requests may take when the server ends.
     """
@@ -50,18 +55,11 @@ class ServerOptions:
     limits: Limits = field(default_factory=Limits)
     manager: ManagerOptions = field(default_factory=ManagerOptions)
     access_log: bool = True
-    cors: bool = False
+    certificate: Certificate | None = None
+    keys: Keys | None = None
+    cors: Cors = field(default_factory=lambda: Cors(()))
     metrics: bool = True
     drain_seconds: float = 30.0
-
-
-class _Uvicorn(uvicorn.Server):
-    """uvicorn without its own signal handlers: one place decides how the server ends."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
 
 
 class EmbeddedServer:
@@ -112,16 +110,14 @@ class EmbeddedServer:
         sockets = [_bind(options.host, options.rest_port)]
         self.rest_port = sockets[0].getsockname()[1]
         core = ServingCore(self._manager, options.batching, options.limits, options.access_log)
-        grpc_server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", options.limits.request_bytes),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.so_reuseport", 0),
-            ]
-        )
-        add_services(grpc_server, core)
+        grpc_server = self._grpc_server(core)
+        address = f"[{options.host}]" if ":" in options.host else options.host
         try:
-            self.grpc_port = grpc_server.add_insecure_port(f"{options.host}:{options.grpc_port}")
+            self.grpc_port = (
+                grpc_server.add_secure_port(f"{address}:{options.grpc_port}", options.certificate.grpc_credentials())
+                if options.certificate
+                else grpc_server.add_insecure_port(f"{address}:{options.grpc_port}")
+            )
         except RuntimeError as error:
             sockets[0].close()
             raise _port_taken(options.grpc_port, "--grpc-port") from error
@@ -131,6 +127,23 @@ class EmbeddedServer:
             sockets[0].close()
             core.executor.shutdown(wait=False, cancel_futures=True)
 
+    def _grpc_server(self, core: ServingCore) -> Any:
+        limits, keys = self.options.limits, self.options.keys
+        server = grpc.aio.server(
+            interceptors=[*([KeysInterceptor(keys, core)] if keys else ()), MessagesInterceptor(core)],
+            options=[
+                ("grpc.max_receive_message_length", limits.request_bytes),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.so_reuseport", 0),
+                ("grpc.server_handshake_timeout_ms", max(1, int(limits.head_seconds * 1e3))),
+                ("grpc.max_concurrent_streams", limits.num_requests),
+                ("grpc.keepalive_time_ms", 60_000),  # a client that is gone is noticed
+            ],
+        )
+        add_services(server, core)
+        add_reflection(server, SERVICES)
+        return server
+
     async def _until_stopped(self, core: ServingCore, grpc_server: Any, sockets: list[socket.socket], on_ready: Any) -> None:
         stopping = asyncio.ensure_future(self._stop.wait())
         starting = asyncio.ensure_future(self._manager.start())
@@ -139,23 +152,14 @@ class EmbeddedServer:
             starting.cancel()
             return
         starting.result()
-        app = self._around(RestApp(core, self.options.cors, self.options.metrics))
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            proxy_headers=False,
-            date_header=True,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=int(self.options.drain_seconds),
-            ws="none",
-        )
-        http = _Uvicorn(config)
+        options = self.options
+        app = self._around(RestApp(core, options.keys, options.cors, options.metrics))
+        http = HttpServer(app, options.limits, options.certificate, options.drain_seconds)
+        health = Health(grpc_server, self._manager)
+        await health.update()
         await grpc_server.start()
         serving = asyncio.ensure_future(http.serve(sockets=sockets))
-        watching = asyncio.ensure_future(self._manager.watch())
+        following = [asyncio.ensure_future(work) for work in (self._manager.watch(), health.follow())]
         while not http.started and not serving.done():
             await asyncio.sleep(0.005)
         self.is_running = True
@@ -164,7 +168,9 @@ class EmbeddedServer:
             on_ready()
         await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
         log_event("draining")
-        watching.cancel()
+        for task in following:
+            task.cancel()
+        await health.end()
         http.should_exit = True
         await asyncio.gather(serving, grpc_server.stop(self.options.drain_seconds))
         await self._manager.close()

@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 import urllib3
 
+from vae_tf.serving.access import Access
 from vae_tf.serving.codes import Code, ServingError, State
 from vae_tf.serving.tensors import object_array
 from vae_tf.serving.wire import DTYPES, Wire, read_tensor, unary, write_tensor
@@ -81,10 +82,12 @@ class RestTransport:
         url: scheme, host and port.
         model: which model.
         num_retries: how often a request is tried again after a connection error, 429 or 503.
+        access: key and trust.
     """
 
-    def __init__(self, url: str, model: ModelVersion, num_retries: int) -> None:
-        self._pool = urllib3.PoolManager(maxsize=32)
+    def __init__(self, url: str, model: ModelVersion, num_retries: int, access: Access) -> None:
+        trust: dict[str, Any] = {"ca_certs": str(access.ca_file)} if access.ca_file else {}
+        self._pool = urllib3.PoolManager(maxsize=32, headers=access.headers(), **trust)
         self._num_retries = num_retries
         where = (
             f"/versions/{model.version}"
@@ -135,6 +138,8 @@ class RestTransport:
                 failure = ServingError(Code.UNAVAILABLE, f"Cannot reach {url}: {error}")
             except urllib3.exceptions.TimeoutError as error:
                 raise ServingError(Code.DEADLINE_EXCEEDED, f"No answer from {url} within {timeout:g} s") from error
+            except urllib3.exceptions.SSLError as error:
+                raise ServingError(Code.UNAVAILABLE, f"No TLS with {url}: {error}") from error
             except urllib3.exceptions.HTTPError as error:
                 failure = ServingError(Code.UNAVAILABLE, f"Cannot reach {url}: {error}")
             else:
@@ -151,8 +156,21 @@ class RestTransport:
 
 
 def _failure(status: int, body: bytes, url: str) -> ServingError:
-    codes = {400: Code.INVALID_ARGUMENT, 404: Code.NOT_FOUND, 429: Code.RESOURCE_EXHAUSTED, 413: Code.RESOURCE_EXHAUSTED}
-    codes |= {501: Code.UNIMPLEMENTED, 503: Code.UNAVAILABLE, 504: Code.DEADLINE_EXCEEDED}
+    codes = {
+        400: Code.INVALID_ARGUMENT,
+        401: Code.UNAUTHENTICATED,
+        403: Code.PERMISSION_DENIED,
+        404: Code.NOT_FOUND,
+        429: Code.RESOURCE_EXHAUSTED,
+        413: Code.RESOURCE_EXHAUSTED,
+    }
+    codes |= {
+        408: Code.DEADLINE_EXCEEDED,
+        431: Code.INVALID_ARGUMENT,
+        501: Code.UNIMPLEMENTED,
+        503: Code.UNAVAILABLE,
+        504: Code.DEADLINE_EXCEEDED,
+    }
     try:
         message = orjson.loads(body)["error"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -214,9 +232,11 @@ class GrpcTransport:
         address: host and port.
         model: which model.
         num_retries: how often a request is tried again while the server is unavailable.
+        access: key and trust.
+        has_tls: whether the server has.
     """
 
-    def __init__(self, address: str, model: ModelVersion, num_retries: int) -> None:
+    def __init__(self, address: str, model: ModelVersion, num_retries: int, access: Access, has_tls: bool) -> None:
         import grpc
 
         policy = {
@@ -227,16 +247,16 @@ class GrpcTransport:
             "retryableStatusCodes": ["UNAVAILABLE"],
         }
         config = {"methodConfig": [{"name": [{}], "retryPolicy": policy}]} if num_retries else {}
-        self._channel = grpc.insecure_channel(
-            address,
-            options=[
-                ("grpc.max_receive_message_length", -1),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.service_config", json.dumps(config)),
-                ("grpc.enable_http_proxy", 0),
-                ("grpc.max_reconnect_backoff_ms", 1000),
-            ],
-        )
+        options = [
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.service_config", json.dumps(config)),
+            ("grpc.enable_http_proxy", 0),
+            ("grpc.max_reconnect_backoff_ms", 1000),
+        ]
+        trusted = grpc.ssl_channel_credentials(access.authorities()) if has_tls else None
+        self._channel = grpc.secure_channel(address, trusted, options) if trusted else grpc.insecure_channel(address, options)
+        self._metadata = tuple(access.headers().items())
         self._calls = {method: unary(self._channel, method) for method in ("predict", "metadata", "status")}
         self._address = address
         self._model = model
@@ -287,7 +307,7 @@ class GrpcTransport:
         import grpc
 
         try:
-            return self._calls[method](request, timeout=timeout if math.isfinite(timeout) else None)
+            return self._calls[method](request, timeout=timeout if math.isfinite(timeout) else None, metadata=self._metadata)
         except grpc.RpcError as error:
             code = Code(error.code().value[0])
             where = f"Cannot reach {self._address}: " if code is Code.UNAVAILABLE else ""

@@ -14,7 +14,7 @@ from vae_tf.errors import DamagedFileError, UserFileError
 from vae_tf.failures import disk_failure, system_reason, writing
 from vae_tf.files import sync_file, write_arrays
 
-__all__ = ["CheckpointStore", "TrainingState"]
+__all__ = ["CheckpointStore", "TrainingState", "read_header"]
 
 _FORMAT = 1
 
@@ -187,6 +187,12 @@ class CheckpointStore:
             return "Put it back from a copy. There is no earlier one: without it this training begins anew, in another folder."
         newest = f"epoch {others[-1]} is then the newest, and --resume goes on from there"
         return f"Put it back from a copy, or move it out of the folder: {newest}."
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint that is whole says of itself: `format`, `state`, `shapes`."""
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        return dict(json.loads(file["header"].tobytes()))
 
 
 def _is_whole(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,13 @@ from vae_tf.data.pipeline import Dataset, Examples, eval_batches, gather_example
 from vae_tf.data.splits import Share
 from vae_tf.errors import UserFileError
 from vae_tf.evaluation.viewer import Viewer
+from vae_tf.files import LOCK
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.optimizers import FusedAdam, WeightAverage
 from vae_tf.parts.settings import build
 from vae_tf.stopwatch import Stopwatch
+from vae_tf.sums import drop_sums
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.distribution import Distribution, start_distribution
@@ -35,7 +37,7 @@ from vae_tf.training.showing import Shown
 from vae_tf.training.tensorboard import Pace, TensorBoardLog
 from vae_tf.training.transfer import init_from
 
-__all__ = ["batches_of", "check_start", "prepare", "train"]
+__all__ = ["batches_of", "check_start", "prepare", "train", "training_alone"]
 
 _PICTURE_EXAMPLES = 500
 
@@ -107,11 +109,21 @@ def train(  # noqa: PLR0913 - one training, said in full
         NonFiniteLossError: the loss blew up.
     """
     distribution = distribution or start_distribution("none", Cluster())
-    lock = FileLock(run.path / ".lock", timeout=0) if distribution.cluster.is_chief else contextlib.nullcontext()
+    with training_alone(run) if distribution.cluster.is_chief else contextlib.nullcontext():
+        job = _Job(config, dataset, run, console, distribution, stopwatch or Stopwatch())
+        return _train_locked(job, resume, callbacks, vae)
+
+
+@contextlib.contextmanager
+def training_alone(run: RunDirectory) -> Iterator[None]:
+    """Let one process alone write a run.
+
+    Raises:
+        UserFileError: another process does.
+    """
     try:
-        with lock:
-            job = _Job(config, dataset, run, console, distribution, stopwatch or Stopwatch())
-            return _train_locked(job, resume, callbacks, vae)
+        with FileLock(run.path / LOCK, timeout=0):
+            yield
     except Timeout as error:
         raise UserFileError(f"Another process is training {run.path}. Wait for it, or choose another --run-dir.") from error
 
@@ -145,6 +157,7 @@ def _train_locked(job: _Job, resume: bool, own: Sequence[keras.callbacks.Callbac
                 state = store.restore(vae) if goes_on else TrainingState()
     if job.is_chief:
         with phase("write"):
+            drop_sums(job.run.path)
             record(job.run, dataset.spec, resume)
             job.run.write_metrics([line for line in job.run.read_metrics() if line["epoch"] <= state.epoch])
     checkpointing = Checkpointing(store, state, plan, job.is_chief, job.stopwatch)

@@ -13,7 +13,7 @@ from vae_tf.artifacts import RunDirectory
 from vae_tf.config import RunConfig
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.obvious import ObviousComparison, judge, read_obvious
-from vae_tf.files import write_json
+from vae_tf.files import write_record
 from vae_tf.training.sessions import train_and_measure
 
 __all__ = ["CrossValidation", "cross_validate", "fold_config", "pool"]
@@ -89,7 +89,7 @@ def cross_validate(config: RunConfig, folder: Path, total: int, console: Console
             return None
         found.append(results)
     together = _together(found)
-    write_json(folder / f"folds-{total}.json", together.to_json())
+    write_record(folder / f"folds-{total}.json", together.to_json())
     return together
 
 

@@ -25,12 +25,13 @@ from vae_tf.evaluation.obvious import ObviousSettings, measure_obvious
 from vae_tf.evaluation.pictures import save_grid
 from vae_tf.evaluation.projector import write_projector
 from vae_tf.evaluation.viewer import Viewer
-from vae_tf.files import atomic_file, read_record, write_json, write_record
+from vae_tf.files import atomic_file, read_record, write_record
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.program import command_line
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.stopwatch import Stopwatch
+from vae_tf.sums import write_sums
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
 from vae_tf.training.showing import only_shown
 from vae_tf.version import VERSION
@@ -86,7 +87,7 @@ def record(run: RunDirectory, spec: DatasetSpec, resume: bool) -> None:
     if resume and run.dataset_file.exists():
         check_same_data(run, spec)
     write_record(run.dataset_file, spec.model_dump(mode="json"))
-    write_json(run.environment_file, describe_environment())
+    write_record(run.environment_file, describe_environment())
 
 
 def check_same_data(run: RunDirectory, spec: DatasetSpec) -> None:
@@ -189,6 +190,7 @@ def finish_run(
         "timing": outcome.stopwatch.read(),
     }
     write_record(run.results_file, results)
+    write_sums(run.path)
     return results
 
 

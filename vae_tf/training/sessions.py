@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from vae_tf.escaping import visible
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
 from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious
 from vae_tf.evaluation.obvious import read_obvious
-from vae_tf.files import write_json
+from vae_tf.files import write_record
 from vae_tf.models.vae import VAE
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
@@ -31,7 +32,7 @@ from vae_tf.training.accounts import choices_table, columns_table
 from vae_tf.training.checkpoints import CheckpointStore
 from vae_tf.training.deciding import look_for, plan_run
 from vae_tf.training.distribution import Distribution, start_distribution
-from vae_tf.training.fitting import check_start, train
+from vae_tf.training.fitting import check_start, train, training_alone
 from vae_tf.training.plan import plan_of
 from vae_tf.training.runs import LoadedRun, TrainingOutcome, as_recorded, finish_run, read_spec
 from vae_tf.training.showing import timing_table
@@ -102,10 +103,10 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
     with console.status(f"Loading {config.data.dataset}"), stopwatch.phase("start"):
         dataset, config, account, choices, vae = _load(config, console, distribution, stopwatch, run if resume else None)
     if is_chief:
-        with stopwatch.phase("write"):
+        with stopwatch.phase("write"), training_alone(run) if resume else nullcontext():
             run.write_config(config, resume)
             if not (resume and run.notes_file.exists()):  # a run's data are read again by its own columns: less is told
-                write_json(run.notes_file, account.as_json())
+                write_record(run.notes_file, account.as_json())
     _announce(config, account, run, console)
     if account.columns:
         console.print(columns_table(account), highlight=False)

@@ -1,25 +1,30 @@
 """A search from start to end: here, or as a chief with workers; then the winner, fitted again and tested once."""
 
 import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+from filelock import FileLock, Timeout
 from rich.console import Console
 from tensorboard.plugins.hparams import api as hparams
 
 from vae_tf.config import RunConfig, TrainingConfig
 from vae_tf.config_sources import dump_yaml
-from vae_tf.errors import UserError
-from vae_tf.files import atomic_directory, write_text
+from vae_tf.errors import UserError, UserFileError
+from vae_tf.files import LOCK, atomic_directory, begun_alone, write_text
+from vae_tf.sums import SUMS, drop_sums
 from vae_tf.training import TrainingOutcome, check_start, finish_run, load_run, train
 from vae_tf.tuning.oracles import make_hyperparameters
 from vae_tf.tuning.ranking import RankedTrial, rank_trials
-from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings
+from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult
 from vae_tf.tuning.space import ChoiceParameter, IntParameter
 from vae_tf.tuning.trials import Report, RunHyperModel, RunTuner, SearchError, check_objective, oracle_of, prepare_run
 
-__all__ = ["NoTrialError", "Winner", "finish_search", "open_tuner", "search_here", "start_search"]
+__all__ = ["NoTrialError", "Winner", "finish_search", "open_tuner", "search_here", "searching_alone", "start_search"]
 
 _REFIT_LOOKS = 20
 """Checkpoints of the last fit, whose validation split tells nothing."""
@@ -54,7 +59,9 @@ def start_search(search: SearchDirectory, settings: SearchSettings) -> None:
     check_objective(settings, check_start(config, dataset))
     settings = _with_length(settings, config.training)
     oracle_of(settings)
-    search.write_settings(settings)
+    with begun_alone(search.settings_file):
+        search.check_free()
+        search.write_settings(settings)
     _write_experiment(search, settings)
 
 
@@ -85,6 +92,20 @@ def _write_experiment(search: SearchDirectory, settings: SearchSettings) -> None
         )
 
 
+@contextmanager
+def searching_alone(search: SearchDirectory) -> Iterator[None]:
+    """Let one process alone go on with a search, beside the workers that it has.
+
+    Raises:
+        UserFileError: another process does.
+    """
+    try:
+        with FileLock(search.path / LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise UserFileError(f"Another process goes on with {search.path}. Wait for it, or choose another --name.") from error
+
+
 def open_tuner(search: SearchDirectory, console: Console, begin: Report, report: Report, is_worker: bool = False) -> RunTuner:
     """Return the tuner of a search, with what has been done so far.
 
@@ -95,6 +116,8 @@ def open_tuner(search: SearchDirectory, console: Console, begin: Report, report:
         report: called with every training that has ended.
         is_worker: leave the state to the chief.
     """
+    if not is_worker:
+        drop_sums(search.path)
     tuner = RunTuner(search, console, begin, report)
     if not is_worker and (search.oracle / "oracle.json").exists():
         tuner.oracle.reload()
@@ -123,8 +146,7 @@ def finish_search(search: SearchDirectory, console: Console) -> Winner:
     settings = search.read_settings()
     ranked = rank_trials(search, settings.objective)
     if not ranked:
-        reasons = {result.failure for result in search.read_results()}
-        raise NoTrialError(f"No trial of {search.path} succeeded. {'; '.join(sorted(reasons)) or 'None has ended.'}")
+        raise NoTrialError(f"No trial of {search.path} succeeded. {_why_none(search.read_results())}")
     best = ranked[0]
     config = search.trial_run(best.trial, 1).read_config()
     comment = f"# The best of {len(ranked)} trials by {settings.objective}: {_describe(best.values)}.\n"
@@ -133,6 +155,15 @@ def finish_search(search: SearchDirectory, console: Console) -> Winner:
     if results is None:
         results = _refit(search, config, best, console) if settings.refit else _adopt(search, best)
     return Winner(best, results)
+
+
+def _why_none(results: list[TrialResult]) -> str:
+    """Say what most trainings failed by."""
+    if not results:
+        return "None has ended."
+    (reason, count), *others = Counter(result.failure for result in results).most_common()
+    more = f" The others: {len(others)} more reasons." if len(others) > 1 else ""
+    return f"{count} of {len(results)} trainings failed by: {reason}{more}"
 
 
 def _describe(values: dict[str, Any]) -> str:
@@ -157,7 +188,7 @@ def _refit(search: SearchDirectory, config: RunConfig, best: RankedTrial, consol
 def _adopt(search: SearchDirectory, best: RankedTrial) -> dict[str, Any]:
     """Copy the winner's first run, and measure it on the test split."""
     if not search.winner.config_file.exists():
-        skipped = shutil.ignore_patterns("trial.json", "validation.npz", "hparams", ".lock")
+        skipped = shutil.ignore_patterns("trial.json", "validation.npz", "hparams", LOCK, SUMS)
         with atomic_directory(search.winner.path) as folder:
             shutil.copytree(search.trial_run(best.trial, 1).path, folder, dirs_exist_ok=True, ignore=skipped)
     loaded = load_run(search.winner.path)

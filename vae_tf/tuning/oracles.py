@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from vae_tf.errors import UserValueError
-from vae_tf.files import read_json, write_json
+from vae_tf.files import read_record, write_record
 from vae_tf.seeding import derive
 from vae_tf.tuning.space import ChoiceParameter, FloatParameter, IntParameter, SearchSpace
 
@@ -27,6 +27,7 @@ _ENDED = ("COMPLETED", "FAILED")
 _MAX_COLLISIONS = 1000
 _NUM_CANDIDATES = 200
 _MAX_GRID = 10_000
+_REMEDY = "Put it back from a copy. Trials that ended are kept in the folder trials; no new ones can be proposed without it."
 _NOISE = 1e-2
 """Variance that another seed would give a trial's number, in units of the variance over trials."""
 
@@ -51,10 +52,10 @@ class _Durable(kt.Oracle):
 
     def save(self) -> None:
         """Write the state atomically; the trials have files of their own."""
-        write_json(self._get_oracle_fname(), self.get_state())
+        write_record(self._get_oracle_fname(), self.get_state())
 
     def _save_trial(self, trial: Any) -> None:
-        write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
+        write_record(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
 
     def reload(self) -> None:
         """Read the state, and put right what a kill left between two files.
@@ -62,10 +63,10 @@ class _Durable(kt.Oracle):
         A trial that the state does not know was never handed out: its file goes, and it will be proposed again. One whose own
         file says that it ended has ended, whatever the state says. All others that were under way are run again, first.
         """
-        state = read_json(self._get_oracle_fname())
+        state = read_record(self._get_oracle_fname(), _REMEDY)
         self.trials = {}
         for path in sorted(Path(self._project_dir).glob("trial_*/trial.json")):
-            trial = kt.engine.trial.Trial.from_state(read_json(path))
+            trial = kt.engine.trial.Trial.from_state(read_record(path, _REMEDY))
             if trial.trial_id in state["start_order"]:
                 self.trials[trial.trial_id] = trial
             else:

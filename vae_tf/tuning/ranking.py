@@ -1,6 +1,8 @@
 """Which trial is best, what is as good within one standard error, and where the knee is."""
 
 import math
+import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from vae_tf.errors import DamagedFileError
 from vae_tf.evaluation.bounds import stderr
 from vae_tf.evaluation.uncertainty import FEW_EXAMPLES
+from vae_tf.failures import disk_failure
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, TrialResult
 from vae_tf.tuning.space import SearchSpace
 
@@ -133,8 +137,17 @@ def _gap_stderr(search: SearchDirectory, objective: str, group: list[TrialResult
 
 def _by_example(search: SearchDirectory, objective: str, result: TrialResult) -> np.ndarray:
     """Return a training's number for every validation example."""
-    with np.load(search.trial_run(result.trial, result.execution).path / "validation.npz", allow_pickle=False) as arrays:
-        return np.asarray(arrays[objective], np.float64)
+    path = search.trial_run(result.trial, result.execution).path / "validation.npz"
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return np.asarray(arrays[objective], np.float64)
+    except OSError as error:
+        raise disk_failure("read", path, error) from error
+    except (ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DamagedFileError(
+            f"{path} is damaged ({type(error).__name__}). Put it back from a copy, or move trial.json beside it away: that "
+            "trial is then not counted."
+        ) from error
 
 
 def find_knee(space: SearchSpace, ranked: Sequence[RankedTrial]) -> Knee | None:

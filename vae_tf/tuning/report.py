@@ -14,7 +14,7 @@ from vae_tf.evaluation.findings import Finding
 from vae_tf.evaluation.uncertainty import error_text, with_error
 from vae_tf.program import command_line
 from vae_tf.tuning.ranking import Knee, RankedTrial, find_knee, rank_trials
-from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings
+from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult
 from vae_tf.version import VERSION
 
 __all__ = ["describe_search", "render_search", "trial_rows"]
@@ -214,7 +214,7 @@ def render_search(search: SearchDirectory) -> str:
     knee = find_knee(settings.space, ranked)
     columns, rows = trial_rows(settings, ranked)
     config = search.trial_run(ranked[0].trial, 1).read_config()
-    failures = [(f"{result.trial}-{result.execution}", result.failure) for result in search.read_results() if result.failure]
+    failures = [_failure(result) for result in search.read_results() if result.failure]
     loader = ChoiceLoader([PackageLoader("vae_tf.tuning"), PackageLoader("vae_tf.evaluation")])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, finalize=html_value)
     return environment.get_template("search.html.jinja").render(
@@ -234,6 +234,11 @@ def render_search(search: SearchDirectory) -> str:
         made_by=f"vae_tf {VERSION}",
         stderr_note=_stderr_note(settings.executions),
     )
+
+
+def _failure(result: TrialResult) -> tuple[str, str, str]:
+    settings = ", ".join(f"{name}={_text(value)}" for name, value in result.values.items())
+    return f"{result.trial}-{result.execution}", settings, result.failure
 
 
 def _count(ranked: Sequence[RankedTrial], failures: Sequence[Any]) -> str:

@@ -7,19 +7,22 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from vae_tf.artifacts import RunDirectory, keep_parts
+from vae_tf.artifacts import RunDirectory, keep_parts, told_of_changes
+from vae_tf.checksums import summed_text
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml, load_config_file
-from vae_tf.errors import UserFileError, UserValueError
-from vae_tf.files import read_json, write_json, write_text
+from vae_tf.errors import DamagedFileError, UserFileError, UserValueError
+from vae_tf.files import read_record, write_record, write_text
 from vae_tf.parts.files import require_parts
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt
 from vae_tf.program import command_line
 from vae_tf.tuning.space import SearchSpace
 
-__all__ = ["OBJECTIVES", "SearchDirectory", "SearchSettings", "TrialResult", "tuner_role"]
+__all__ = ["INNER", "OBJECTIVES", "SearchDirectory", "SearchSettings", "TrialResult", "tuner_role"]
 
+INNER = ("trials", "winner")
+"""Folders of a search that hold runs, with sums of their own."""
 OBJECTIVES = {"val_negative_elbo": "negative ELBO", "val_nll": "NLL"}
 
 
@@ -161,7 +164,8 @@ class SearchDirectory:
     def write_settings(self, settings: SearchSettings) -> None:
         """Write the settings, and the user's own parts that they name; this makes the folder a search."""
         keep_parts(self.path / "parts")
-        write_text(self.settings_file, dump_yaml(settings.model_copy(update={"config": settings.config.located()})))
+        located = settings.model_copy(update={"config": settings.config.located()})
+        write_text(self.settings_file, summed_text(dump_yaml(located)))
 
     def read_settings(self) -> SearchSettings:
         """Return the settings.
@@ -171,29 +175,36 @@ class SearchDirectory:
             UserValueError: its keys or values are not this version's, or parts of the user's own are needed first.
         """
         require_parts(self.path)
-        try:
-            return SearchSettings.model_validate(load_config_file(self.settings_file))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise UserValueError(f"{self.settings_file}: {where}: {first['msg']}.") from error
+        with told_of_changes(self.settings_file):
+            try:
+                return SearchSettings.model_validate(load_config_file(self.settings_file))
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                where = ".".join(map(str, first["loc"]))
+                raise UserValueError(f"{self.settings_file}: {where}: {first['msg']}.") from error
 
     def write_result(self, result: TrialResult) -> None:
         """Write what a training measured: from now on it is finished."""
         run = self.trial_run(result.trial, result.execution)
-        write_json(run.path / "trial.json", result.model_dump(mode="json"))
+        write_record(run.path / "trial.json", result.model_dump(mode="json"))
 
     def read_result(self, trial: str, execution: int) -> TrialResult | None:
         """Return what a training measured; None where it has not ended."""
         path = self.trial_run(trial, execution).path / "trial.json"
-        return TrialResult.model_validate(read_json(path)) if path.exists() else None
+        return _read_result(path) if path.exists() else None
 
     def read_results(self) -> list[TrialResult]:
         """Return what all trainings so far measured, by trial and execution."""
         found = sorted((self.path / "trials").glob("*/trial.json"))
-        return sorted(
-            (TrialResult.model_validate(read_json(path)) for path in found), key=lambda r: (int(r.trial), r.execution)
-        )
+        return sorted(map(_read_result, found), key=lambda result: (int(result.trial), result.execution))
+
+
+def _read_result(path: Path) -> TrialResult:
+    remedy = "Put it back from a copy, or move it away: that trial is then not counted."
+    try:
+        return TrialResult.model_validate(read_record(path, remedy))
+    except ValidationError as error:
+        raise DamagedFileError(f"{path} is damaged: {error.errors()[0]['msg']}. {remedy}") from error
 
 
 def tuner_role() -> Literal["alone", "chief", "worker"]:

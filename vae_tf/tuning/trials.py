@@ -16,13 +16,16 @@ from tensorboard.plugins.hparams import api as hparams
 from vae_tf.artifacts import RunDirectory
 from vae_tf.config import DataConfig, RunConfig
 from vae_tf.data import Dataset, eval_batches, load_dataset
-from vae_tf.errors import UserValueError
+from vae_tf.errors import UserError, UserValueError
 from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator
 from vae_tf.evaluation.latent_statistics import count_active
-from vae_tf.files import atomic_directory, write_arrays
+from vae_tf.failures import system_reason
+from vae_tf.files import LOCK, atomic_directory, write_arrays
 from vae_tf.models import VAE
 from vae_tf.models.build import build_vae
+from vae_tf.parts.files import fault_of_own
 from vae_tf.seeding import derive, derive_pair
+from vae_tf.sums import SUMS, write_sums
 from vae_tf.training import NonFiniteLossError, TrainingOutcome, train
 from vae_tf.training.deciding import look_for, plan_run
 from vae_tf.training.showing import only_shown
@@ -33,7 +36,7 @@ __all__ = ["Report", "RunHyperModel", "RunTuner", "SearchError", "SearchStopped"
 
 _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 _IDLE_SECONDS = 0.2
-_SKIPPED = ("trial.json", "validation.npz", "hparams", ".lock")
+_SKIPPED = ("trial.json", "validation.npz", "hparams", LOCK, SUMS)
 Report = Callable[[TrialResult], None]
 
 
@@ -118,7 +121,8 @@ class RunHyperModel(kt.HyperModel):
 class RunTuner(kt.engine.base_tuner.BaseTuner):
     """Trains every trial into a run directory, and scores it on the validation split.
 
-    A training whose loss is not finite, or that runs out of memory, fails its trial; everything else ends the search.
+    A training whose loss is not finite, that runs out of memory, or that fails in a file of somebody's own parts, fails its
+    trial; everything else ends the search.
 
     Args:
         search: the folder; its settings are read from it.
@@ -166,7 +170,7 @@ class RunTuner(kt.engine.base_tuner.BaseTuner):
             Means over the trainings.
 
         Raises:
-            FailedTrialError: the loss is not finite, or memory ran out.
+            FailedTrialError: the loss is not finite, memory ran out, or parts of somebody's own failed.
             SearchError: anything else went wrong.
         """
         executions = range(1, self.settings.executions + 1)
@@ -190,10 +194,13 @@ class RunTuner(kt.engine.base_tuner.BaseTuner):
             self.begin(result)
             try:
                 result = self._train(trial, result)
-            except (NonFiniteLossError, *_OUT_OF_MEMORY) as error:
-                reason = "Out of memory." if isinstance(error, _OUT_OF_MEMORY) else str(error)
+            except Exception as error:
+                reason = _failure_of(error)
+                if not reason:
+                    raise
                 result = result.model_copy(update={"failure": reason})
             self.files.write_result(result)
+            write_sums(self.files.trial_run(result.trial, execution).path)
         self.report(result)
         return result
 
@@ -215,6 +222,15 @@ class RunTuner(kt.engine.base_tuner.BaseTuner):
         with only_shown("TensorBoard's HParams", self.console):
             _write_hparams(run, result)
         return result
+
+
+def _failure_of(error: Exception) -> str:
+    """Return why a trial failed, where the search can go on without it: no other trial need fail by the same."""
+    if isinstance(error, NonFiniteLossError):
+        return str(error)
+    if isinstance(error, _OUT_OF_MEMORY) and system_reason(error) is None:
+        return "Out of memory."
+    return "" if isinstance(error, UserError) else fault_of_own(error)
 
 
 def _copy_run(source: RunDirectory, target: RunDirectory) -> None:
