@@ -234,13 +234,13 @@ def modules() -> dict[str, ast.Module]:
 
 
 @contextmanager
-def _running(models: Any, config_file: Any = None, **options: Any) -> Iterator[Any]:
+def _running(models: Any, config_file: Any = None, around: Any = None, **options: Any) -> Iterator[Any]:
     """Run an embedded server in a thread of its own, on free ports."""
     from vae_tf.serving.server import EmbeddedServer, ServerOptions
 
     ready, loops, failures = threading.Event(), [], []
     settings = {"rest_port": 0, "grpc_port": 0, "access_log": False, **options}
-    server = EmbeddedServer(models, ServerOptions(**settings), config_file)
+    server = EmbeddedServer(models, ServerOptions(**settings), config_file, around)
 
     async def main() -> None:
         loops.append(asyncio.get_running_loop())

@@ -42,6 +42,7 @@ ORDER = [
     "export",
     "bulk",
     "serving",
+    "explorer",
     "tuning",
     "checking",
     "api",

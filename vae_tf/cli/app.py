@@ -13,6 +13,7 @@ from vae_tf.cli import (
     encode,
     estimators,
     evaluate,
+    explore,
     export,
     generate,
     impute,
@@ -73,7 +74,7 @@ def _options(
 _COMMANDS = {
     "Train": (train, tune, launch),
     "Measure": (evaluate, compare, report, score, estimators),
-    "Look": (data, generate, impute, reconstruct, interpolate, traverse, manifold, encode, tensorboard),
+    "Look": (data, generate, impute, reconstruct, interpolate, traverse, manifold, encode, explore, tensorboard),
     "Serve": (export, serve, predict),
     "List": (runs, show, check, presets, datasets, parts),
 }

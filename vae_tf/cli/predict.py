@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vae_tf.cli.common import check_suffix, console, emit
-from vae_tf.cli.predict_tables import Asked, ask_columns, read_columns, read_texts, write_answers
 from vae_tf.errors import UserValueError
+from vae_tf.serving.tables import Asked, ask_columns, read_columns, read_texts, write_answers
 
 if TYPE_CHECKING:
     import numpy as np

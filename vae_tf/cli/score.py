@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.anomaly import Detection, Scores
     from vae_tf.training.runs import LoadedRun
 
-__all__ = ["load_like", "score"]
+__all__ = ["load_as", "load_like", "score"]
 
 _BATCH = 500
 _SPLITS = ("train", "validation", "test")
@@ -143,22 +143,30 @@ def _no_detection(scores: "Scores", truth: Any, examples: "Dataset", splits: lis
 
 def load_like(loaded: "LoadedRun", data: str) -> "Dataset":
     """Load other data as a run's own are read, all of them in their own order: what is not divided is the split `train`."""
-    return _load(loaded, _Wanted(data, None, None, None, None, None))
+    return load_as(loaded.config.data, loaded.spec, data)
 
 
 def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
     """Load what is to be scored, described as the model wants it."""
+    from vae_tf.evaluation.anomaly import as_model_inputs
+
+    if wanted.data is None:
+        return as_model_inputs(loaded.spec, _own_of_all_classes(loaded))
+    return load_as(loaded.config.data, loaded.spec, wanted.data, wanted.data_dir, wanted.label_column)
+
+
+def load_as(
+    own: "DataConfig", spec: "DatasetSpec", data: str, data_dir: Path | None = None, label_column: str | None = None
+) -> "Dataset":
+    """Load other data as a model's own were read, described as the model wants them."""
     from vae_tf.data import load_examples
     from vae_tf.evaluation.anomaly import as_model_inputs
 
-    own = loaded.config.data
-    if wanted.data is None:
-        return as_model_inputs(loaded.spec, _own_of_all_classes(loaded))
-    data = _full_name(loaded, wanted.data)
+    data = _full_name(spec, data)
     update = {
         "dataset": data,
-        "data_dir": str(wanted.data_dir) if wanted.data_dir else own.data_dir,
-        "label_column": wanted.label_column if data.startswith("csv:") else None,
+        "data_dir": str(data_dir) if data_dir else own.data_dir,
+        "label_column": label_column if data.startswith("csv:") else None,
         "label_bins": None,
         "columns": None,
         **({} if data.startswith("csv:") else {"missing": (), "rare": type(own).model_fields["rare"].default}),
@@ -169,9 +177,9 @@ def _load(loaded: "LoadedRun", wanted: _Wanted) -> "Dataset":
         "classes": None,
         "limit": None,
         "binarization": "none",
-        **_pictures(own, loaded.spec, data),
+        **_pictures(own, spec, data),
     }
-    return as_model_inputs(loaded.spec, load_examples(own.model_copy(update=update), loaded.spec))
+    return as_model_inputs(spec, load_examples(own.model_copy(update=update), spec))
 
 
 def _own_of_all_classes(loaded: "LoadedRun") -> "Dataset":
@@ -184,11 +192,11 @@ def _own_of_all_classes(loaded: "LoadedRun") -> "Dataset":
     return load_dataset(config.data.model_copy(update={"classes": None}), loaded.spec)
 
 
-def _full_name(loaded: "LoadedRun", data: str) -> str:
+def _full_name(spec: "DatasetSpec", data: str) -> str:
     """Return the name of other data with its source: for a run on a table every file is one, whatever its suffix."""
     from vae_tf.config import full_name
 
-    is_file = loaded.spec.is_table and ":" not in data and bool(Path(data).suffix)
+    is_file = spec.is_table and ":" not in data and bool(Path(data).suffix)
     return f"csv:{data}" if is_file and full_name(data) == data else full_name(data)
 
 

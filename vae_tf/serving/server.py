@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ class EmbeddedServer:
         models: what to serve.
         options: where and how.
         config_file: a ModelServerConfig that is read again from time to time, if that is wanted.
+        around: makes of the REST door the ASGI application that is served: the door itself where it is not given.
 
     Example:
         >>> server = EmbeddedServer([ModelConfig("m", Path("saved_models/m"))], ServerOptions(rest_port=0, grpc_port=0))
@@ -77,13 +78,18 @@ class EmbeddedServer:
     """
 
     def __init__(
-        self, models: Iterable[ModelConfig], options: ServerOptions | None = None, config_file: Path | None = None
+        self,
+        models: Iterable[ModelConfig],
+        options: ServerOptions | None = None,
+        config_file: Path | None = None,
+        around: Callable[[RestApp], Any] | None = None,
     ) -> None:
         self.options = options or ServerOptions()
         self.rest_port = self.options.rest_port
         self.grpc_port = self.options.grpc_port
         self.is_running = False
         self._manager = ModelManager(models, self.options.manager, config_file)
+        self._around = around or (lambda door: door)
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -147,7 +153,7 @@ class EmbeddedServer:
             return
         starting.result()
         options = self.options
-        app = RestApp(core, options.keys, options.cors, options.metrics)
+        app = self._around(RestApp(core, options.keys, options.cors, options.metrics))
         http = HttpServer(app, options.limits, options.certificate, options.drain_seconds)
         health = Health(grpc_server, self._manager)
         await health.update()
@@ -193,9 +199,10 @@ def _port_taken(port: int, option: str) -> UserValueError:
     return UserValueError(f"Port {port} cannot be opened: another program has it. Choose another with {option}.")
 
 
-def serve(server: EmbeddedServer, on_ready: Any = None) -> None:
-    """Run a server until SIGTERM or Ctrl-C, then drain it; logs are lines of JSON on stderr."""
-    log_to_stderr()
+def serve(server: EmbeddedServer, on_ready: Any = None, is_logged: bool = True) -> None:
+    """Run a server until SIGTERM or Ctrl-C, then drain it; where that is wanted, logs are lines of JSON on stderr."""
+    if is_logged:
+        log_to_stderr()
 
     async def main() -> None:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""`run.py predict` with tables: columns of a file as a server's inputs, answers as a file again; without TensorFlow."""
+"""Tables and texts as a server takes them: columns of a file as inputs, answers as a file again; without TensorFlow."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
