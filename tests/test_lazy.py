@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-PACKAGES = [f"vae_tf.{name}" for name in ("data", "evaluation", "tuning")]
+PACKAGES = [f"vae_tf.{name}" for name in ("data", "evaluation", "serving", "tuning")]
 
 
 @pytest.mark.parametrize("name", PACKAGES)
