@@ -91,6 +91,7 @@ def mathematics(node: Any, display: bool) -> str:
     except MathError as error:
         logging.getLogger(__name__).warning("%s %s", text, error, location=node)
         return html.escape(text)
+    mathml = mathml.replace("<mo>‖</mo>", '<mo stretchy="false">‖</mo>')  # as high as a letter, beside fractions too
     return mathml.replace("<math ", f'<math alttext="{html.escape(text)}" ', 1)
 
 
