@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from docutils.nodes import SkipNode
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.util import logging
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1", PYTHONPATH=str(ROOT))
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1", TF_NUM_INTRAOP_THREADS="1", PYTHONPATH=str(ROOT))
 
 from vae_tf.quiet import quiet_imports  # noqa: E402 - found by the line above
 from vae_tf.version import VERSION  # noqa: E402
@@ -84,7 +86,12 @@ def escape_text(_app: Any, _what: str, _name: str, _value: Any, _options: Any, l
 def mathematics(node: Any, display: bool) -> str:
     """Return a formula as MathML, which browsers draw by themselves."""
     text = node.astext()
-    mathml = tex2mathml(text, as_block=display)
+    try:
+        mathml = tex2mathml(text, as_block=display)
+    except MathError as error:
+        logging.getLogger(__name__).warning("%s %s", text, error, location=node)
+        return html.escape(text)
+    mathml = mathml.replace("<mo>‖</mo>", '<mo stretchy="false">‖</mo>')  # as high as a letter, beside fractions too
     return mathml.replace("<math ", f'<math alttext="{html.escape(text)}" ', 1)
 
 
