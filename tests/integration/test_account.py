@@ -3,7 +3,6 @@
 A new loader fails here until `MADE` has data for it.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from PIL import Image
 
 import vae_tf
+from vae_tf.files import read_record
 from vae_tf.parts import kinds
 
 RNG = np.random.default_rng(0)
@@ -159,7 +159,7 @@ def test_the_command_gives_the_account_without_training(kind, runs, run_cli, par
 @pytest.mark.parametrize("kind", sorted(MADE))
 def test_the_account_is_told_before_training_and_kept_with_the_run(kind, trained, run_cli, parse):
     made, run, log = trained(kind)
-    kept = json.loads((run / "data_notes.json").read_text())
+    kept = read_record(run / "data_notes.json")
     told = " ".join(note["text"] for note in kept["notes"])
     assert [one for one in made.told if one not in told] == []
     assert [one for one in made.told if one not in log] == []

@@ -16,7 +16,7 @@ from vae_tf.cluster import Cluster
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
-from vae_tf.files import write_text
+from vae_tf.files import read_record, write_text
 from vae_tf.training import (
     CheckpointStore,
     NonFiniteLossError,
@@ -152,7 +152,7 @@ def test_pictures_can_be_opened(finished):
 
 def test_the_environment_is_on_record(finished):
     run, *_ = finished
-    environment = json.loads(run.environment_file.read_text())
+    environment = read_record(run.environment_file)
     assert environment.keys() == describe_environment().keys()
     assert environment["packages"]["keras"] == keras.__version__
     assert "unknown" not in environment["packages"].values()
