@@ -17,6 +17,7 @@ import tensorflow as tf
 from vae_tf.bulk.plan import Plan, Taken
 from vae_tf.config import DataConfig
 from vae_tf.data import load_dataset
+from vae_tf.data.file_reading import FileReading
 from vae_tf.errors import UserValueError
 from vae_tf.program import command_line
 
@@ -188,5 +189,6 @@ def test_cells_of_a_table_of_numbers_are_numbers():
 
 
 def test_labels_are_known_by_their_names():
-    plan = Plan("", "", "score", {"label": Taken(("label",), "int64", names=("ape", "7"))}, {}, {})
+    reading = FileReading(label_names=("ape", "7"))
+    plan = Plan("", "", "score", {"label": Taken(("label",), "int64")}, {}, {}, reading=reading)
     assert [int(plan.request(row)["label"]) for row in ({"label": "ape"}, {"label": 7}, {})] == [0, 1, -1]

@@ -285,7 +285,7 @@ def test_killing_an_export_leaves_only_whole_versions(tmp_path, tiny_run):
 
 def test_a_failed_export_leaves_nothing(tmp_path, tiny_run, monkeypatch):
     loaded = load_run(tiny_run)
-    monkeypatch.setattr("vae_tf.export.servable.write_json", lambda *_: (_ for _ in ()).throw(RuntimeError("disk")))
+    monkeypatch.setattr("vae_tf.export.servable.write_record", lambda *_: (_ for _ in ()).throw(RuntimeError("disk")))
     with pytest.raises(RuntimeError, match="disk"):
         export_run(loaded, tmp_path, "m")
     assert not (tmp_path / "m").exists()

@@ -70,7 +70,13 @@ def _start(arguments, places):
     for name, place in places.items():
         given = [one.replace(name, str(place)) for one in given]
     command = [sys.executable, "run.py", *given]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, preexec_fn=_heed, **pipes)
+
+
+def _heed():
+    """Tests may have been started in the background, where a shell lets Ctrl-C be ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _content(folder):

@@ -284,7 +284,9 @@ def _are(x: Images, *types: type) -> bool:
 def _with_labels(inputs: Mapping[str, Any], fields: SignatureFields) -> Mapping[str, Any]:
     """Return the inputs, and where a model is told labels and none are given, that they are not known."""
     missing = [name for name in fields.inputs if name in _LABELS and name not in inputs]
-    count = len(next(iter(inputs.values()), ()))
+    if not missing:
+        return inputs
+    count = len(np.atleast_1d(next(iter(inputs.values()), ())))
     return {**inputs, **{name: np.full(count, -1) for name in missing}}
 
 
