@@ -71,7 +71,7 @@ def _start(arguments, places):
         given = [one.replace(name, str(place)) for one in given]
     command = [sys.executable, "run.py", *given]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=ROOT, preexec_fn=_heed, **pipes)
+    return subprocess.Popen(command, cwd=ROOT, preexec_fn=_heed, **pipes)  # noqa: PLW1509 - no thread here
 
 
 def _heed():
