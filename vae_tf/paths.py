@@ -1,13 +1,19 @@
-"""Paths as others can take them."""
+"""Paths as others can take them, and the versions in a folder."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["plain_path"]
+__all__ = ["list_versions", "plain_path"]
 
 _OF_PATTERNS = set("*?[]{}\\")
+
+
+def list_versions(folder: str | Path) -> list[int]:
+    """Return the versions below a servable's folder, in order: the children whose names are integers."""
+    folder = Path(folder)
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.is_dir() else []
 
 
 @contextmanager

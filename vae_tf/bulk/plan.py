@@ -17,8 +17,8 @@ from vae_tf.data.file_reading import USUAL, FileReading
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.served import number_cell, own_names, served_cell
 from vae_tf.errors import UserFileError, UserValueError, graph_reason
-from vae_tf.export.servable import list_versions
 from vae_tf.files import read_record
+from vae_tf.paths import list_versions
 from vae_tf.program import command_line
 
 __all__ = ["Given", "Plan", "Taken", "find_servable", "make_plan"]

@@ -13,7 +13,9 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from vae_tf.cli.common import DataDirOption, console, open_run, quiet_tensorflow
+from vae_tf.cli.other_data import OtherSplitOption
 from vae_tf.errors import UserError, UserFileError, UserValueError
+from vae_tf.paths import list_versions
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def explore(
         str | None, typer.Option(help="What is on the map: as --dataset of train; default: the run's own test split.")
     ] = None,
     data_dir: DataDirOption = None,
-    split: Annotated[str | None, typer.Option(help="train, validation or test; default: test, or all of --data.")] = None,
+    split: OtherSplitOption = None,
     port: Annotated[int, typer.Option(help="Of the page; 0 takes a free one.", min=0, max=65535)] = 8600,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
@@ -91,8 +93,7 @@ def _is_url(name: str) -> bool:
 
 def _versions(folder: Path) -> list[int]:
     """Return the versions that a servable has; none where the folder is none."""
-    found = folder.iterdir() if folder.is_dir() else ()
-    return sorted(int(one.name) for one in found if one.name.isdecimal() and (one / "saved_model.pb").is_file())
+    return [number for number in list_versions(folder) if (folder / str(number) / "saved_model.pb").is_file()]
 
 
 def _key(name: str, taken: Sequence[str]) -> str:
@@ -182,9 +183,8 @@ def _serve(subjects: "list[Subject]", port: int, browser: bool) -> None:
     from vae_tf.serving.server import serve as run_server
 
     here = [ModelConfig(one.key, one.folder) for one in subjects if one.folder]
-    as_it_is = ManagerOptions(
-        poll_seconds=0.0, warm_up=False
-    )  # one version, whose points are on the map; no signature before its time
+    # One version, whose points are on the map; no signature is run before its time.
+    as_it_is = ManagerOptions(poll_seconds=0.0, warm_up=False)
     options = ServerOptions(rest_port=port, grpc_port=0, manager=as_it_is, access_log=False, metrics=False, drain_seconds=2.0)
     server = EmbeddedServer(here, options, around=lambda door: ExplorerApp(subjects, door))
     failures: list[Exception] = []

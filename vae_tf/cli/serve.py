@@ -11,6 +11,7 @@ import typer
 
 from vae_tf.cli.common import console, quiet_tensorflow
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.paths import list_versions
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _models(servables: list[Path], config_file: Path | None) -> "list[ModelConfi
     for path in servables:
         if not path.is_dir():
             raise UserFileError(f"There is no servable {path}. Write one with `{command_line('export', 'RUN')}`.")
-        if not any(child.name.isdecimal() for child in path.iterdir()):
+        if not list_versions(path):
             raise UserFileError(f"{path} must hold versions, folders with numbers for names. {_hint(path)}")
     models = [ModelConfig(path.resolve().name, path.resolve()) for path in servables]
     if len({model.name for model in models}) < len(models):
@@ -231,7 +232,7 @@ def _hint(path: Path) -> str:
     misnamed = [child for child in inner if (child / "saved_model.pb").exists()]
     if misnamed:
         return _renaming(misnamed[0])
-    servables = [child for child in inner if any(one.name.isdecimal() for one in child.iterdir())]
+    servables = [child for child in inner if list_versions(child)]
     runs = [child for child in inner if (child / "config.yaml").is_file()]
     if servables and not runs:
         return f"Did you mean {servables[0]}?"
@@ -241,6 +242,5 @@ def _hint(path: Path) -> str:
 def _renaming(path: Path) -> str:
     """Say how to make a version of a SavedModel whose name is no number."""
     folder = path.parent
-    taken = [int(child.name) for child in folder.iterdir() if child.name.isdecimal()]
-    moved = shlex.join(["mv", str(path), str(folder / str(max(taken, default=0) + 1))])
+    moved = shlex.join(["mv", str(path), str(folder / str(max(list_versions(folder), default=0) + 1))])
     return f"{path.name} is a SavedModel, but no whole number: `{moved}`, then serve {folder}."

@@ -7,8 +7,10 @@ from typing import Any, Literal
 import numpy as np
 
 from vae_tf.serving import Client
+from vae_tf.serving.tables import ask_columns
+from vae_tf.serving.transports import Field
 
-__all__ = ["Block", "Description", "describe", "drawn_inputs", "unlabelled"]
+__all__ = ["Block", "Description", "describe", "drawn_inputs", "fields_of_x"]
 
 Noun = Literal["picture", "text", "series", "row", "table"]
 Values = Literal["continuous", "categorical", "binary"]
@@ -78,9 +80,9 @@ def describe(client: Client, white: float | None = None) -> Description:
         UserValueError: the model lacks `encode` or `decode`: it is none of ours.
         ServingError: it does not answer.
     """
-    encode, decode = client.fields("encode"), client.fields("decode")
+    decode = client.fields("decode")
     (size,) = decode.inputs["z"].shape[1:]
-    inputs = {name: field for name, field in encode.inputs.items() if name != "label"}
+    inputs = fields_of_x(client)
     shape = tuple(length or 0 for length in inputs["x"].shape[1:]) if "x" in inputs else ()
     probe = drawn_inputs(client, _NUM_PROBED)
     made = probe.get("x")
@@ -91,17 +93,16 @@ def describe(client: Client, white: float | None = None) -> Description:
         white=white or (255.0 if made is not None and made.dtype != object and float(np.max(made)) > 1.5 else 1.0),
         size=size or 0,
         blocks=_blocks(client, probe, [*inputs], size or 0),
-        columns=_columns(client, shape, len(inputs)),
+        columns=_columns(client, inputs),
         words=tuple(name for name, field in inputs.items() if field.dtype is object),
         signatures={name: sorted(fields.inputs) for name, fields in found.items()},
         outputs={name: sorted(fields.outputs) for name, fields in found.items()},
     )
 
 
-def unlabelled(client: Client, signature: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return inputs with a label that is not known, where a signature asks for one."""
-    count = len(next(iter(inputs.values())))
-    return {**inputs, **({"label": np.full(count, -1)} if "label" in client.fields(signature).inputs else {})}
+def fields_of_x(client: Client) -> dict[str, Field]:
+    """Return the inputs of `encode` that are an example: all but its label."""
+    return {name: field for name, field in client.fields("encode").inputs.items() if name != "label"}
 
 
 def _noun_of(shape: tuple[int, ...], decoded: Mapping[str, Any]) -> Noun:
@@ -115,11 +116,10 @@ def _noun_of(shape: tuple[int, ...], decoded: Mapping[str, Any]) -> Noun:
 
 def drawn_inputs(client: Client, num: int) -> dict[str, np.ndarray]:
     """Return so many draws of the model as inputs of `encode`; nothing where it makes nothing that `encode` takes."""
-    names = [name for name in client.fields("encode").inputs if name != "label"]
+    names = [*fields_of_x(client)]
     if "sample" not in client.signatures() or set(names) - set(client.fields("sample").outputs):
         return {}
-    seeds = np.arange(num)
-    made = client.predict("sample", unlabelled(client, "sample", {"seed": seeds, "temperature": np.ones(num)}))
+    made = client.predict("sample", {"seed": np.arange(num), "temperature": np.ones(num)})
     return {name: made[name] for name in names}
 
 
@@ -127,7 +127,7 @@ def _blocks(client: Client, probe: Mapping[str, np.ndarray], names: list[str], s
     """Find where in z the parameters of q(z|x) lie: the mean repeats them, block by block."""
     taken, blocks = np.zeros(size, bool), []
     if probe:
-        told = client.predict("encode", unlabelled(client, "encode", {name: probe[name] for name in names}))
+        told = client.predict("encode", {name: probe[name] for name in names})
         mean = told.pop("mean")
         for name, value in sorted(told.items()):
             prefix, _, end = name.rpartition("_") if name not in _CENTRES else ("", "", name)
@@ -162,12 +162,9 @@ def _free(taken: np.ndarray) -> list[tuple[int, int]]:
     return [(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _columns(client: Client, shape: tuple[int, ...], num_inputs: int) -> dict[str, str]:
+def _columns(client: Client, inputs: Mapping[str, Field]) -> dict[str, str]:
     """Return the columns of a table, input to own name; of rows as one array or windows, their numbers to own names."""
-    if "columns" not in client.signatures():
-        return {}
-    count = shape[-1] if shape else num_inputs
-    told = client.predict("columns", {"number": np.arange(count)})
-    names = [name.decode("utf-8", "replace") for name in told["name"].tolist()]
-    keys = [str(number) for number in range(count)] if shape else [key.decode() for key in told["input"].tolist()]
-    return dict(zip(keys, names, strict=True))
+    told = ask_columns(client, inputs)
+    return (
+        {str(number): one.name for number, one in enumerate(told)} if "x" in inputs else {one.input: one.name for one in told}
+    )

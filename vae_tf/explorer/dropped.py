@@ -8,6 +8,7 @@ from typing import Any
 from vae_tf.data.pictures import SUFFIXES
 from vae_tf.data.row_files import row_form
 from vae_tf.errors import UserError, UserValueError
+from vae_tf.explorer.description import fields_of_x
 from vae_tf.explorer.examples import row_json
 from vae_tf.explorer.subject import Subject
 from vae_tf.serving.tables import ask_columns, read_columns, read_texts
@@ -58,9 +59,8 @@ def read_dropped(subject: Subject, name: str, content: bytes) -> dict[str, Any]:
 
 
 def _columns(subject: Subject, path: Path) -> Any:
-    client = subject.client
-    fields = {name: one for name, one in client.fields("encode").inputs.items() if name != "label"}
-    return read_columns(path, fields, ask_columns(client, fields))
+    fields = fields_of_x(subject.client)
+    return read_columns(path, fields, ask_columns(subject.client, fields))
 
 
 def _check(is_taken: bool, name: str, what: str, subject: Subject) -> None:

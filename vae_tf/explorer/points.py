@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vae_tf.errors import UserError
-from vae_tf.explorer.description import Block, Description, unlabelled
+from vae_tf.explorer.description import Block, Description
 from vae_tf.explorer.examples import Examples
 from vae_tf.serving import Client, ServingError
 
@@ -94,7 +94,7 @@ class Points:
     def _ask(self, signature: str, start: int) -> dict[str, np.ndarray]:
         wanted = self._client.fields(signature).inputs
         rows = {name: values for name, values in self.examples.rows(start, start + _CHUNK).items() if name in wanted}
-        return self._client.predict(signature, unlabelled(self._client, signature, rows))
+        return self._client.predict(signature, rows)
 
     def _summarise(self, parameters: Mapping[str, np.ndarray]) -> dict[str, Any]:
         highest = int(self.examples.labels.max(initial=-1))

@@ -21,6 +21,7 @@ from vae_tf.export.signatures import make_signatures
 from vae_tf.export.warmup import write_warmup
 from vae_tf.files import atomic_directory, write_record
 from vae_tf.models.vae import VAE
+from vae_tf.paths import list_versions
 from vae_tf.sums import write_sums
 from vae_tf.training.runs import LoadedRun, describe_environment
 
@@ -28,12 +29,6 @@ __all__ = ["Exported", "export_run", "export_vae", "list_versions", "prune_versi
 
 _ATTEMPTS = 20
 _OLD_SECONDS = 86400.0
-
-
-def list_versions(folder: str | Path) -> list[int]:
-    """Return the versions below a servable's folder, in order: the children whose names are integers."""
-    folder = Path(folder)
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.is_dir() else []
 
 
 @dataclass(frozen=True)

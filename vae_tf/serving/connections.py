@@ -109,9 +109,8 @@ class _LimitedProtocol(HttpToolsProtocol):
         body = orjson.dumps({"error": message})
         head = b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         self.transport.write(head % (status, _REASONS[status], len(body)) + body)
-        self.loop.call_later(
-            _LINGER_SECONDS, self.transport.abort
-        )  # closed at once, what the client sends would undo the answer
+        # Closed at once, what the client sends would undo the answer.
+        self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
 
 class HttpServer(uvicorn.Server):

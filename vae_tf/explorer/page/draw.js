@@ -84,6 +84,17 @@ function wrapped(text) {
   return lines.slice(0, 6);
 }
 
+/** Whether examples are drawn, not written. */
+export const isDrawn = (model) => model.noun === "picture" || model.noun === "series";
+
+/** Fills a gallery with examples that can be chosen; nameOf and chosen get a place. Before them stands what is given. */
+export function fillGallery(model, gallery, rows, nameOf, chosen, ...before) {
+  const drawn = isDrawn(model);
+  gallery.classList.toggle("lines", !drawn);
+  gallery.replaceChildren(...before, ...rows.map((row, i) => make("button.drawn", { type: "button", ...(drawn ? { "aria-label": nameOf(i) } : {}), onclick: () => chosen(i) },
+    drawn ? paint(model, row) : make("span", {}, textOf(model, row)))));
+}
+
 /** Fills an element with examples side by side: [[caption, row], …]. */
 export function show(model, element, parts) {
   if (model.noun === "table" || model.noun === "row") return showRows(model, element, parts);

@@ -3,7 +3,7 @@
 import { Latest, tell } from "./api.js";
 import { AxesPanel } from "./axes.js";
 import { choice, make } from "./dom.js";
-import { show } from "./draw.js";
+import { isDrawn, show } from "./draw.js";
 import { FilmPanel } from "./film.js";
 import { MapView } from "./map.js";
 import { OwnPanel } from "./own.js";
@@ -58,7 +58,7 @@ export class Explorer {
 
   /** What is decoded stands beside the map; where there is no room, on it, so that it is seen while the point is dragged. */
   placeLens() {
-    const isInset = (narrow.matches || this.told.isOneOfTwo) && (this.model.noun === "picture" || this.model.noun === "series");
+    const isInset = (narrow.matches || this.told.isOneOfTwo) && isDrawn(this.model);
     this.lens.classList.toggle("inset", isInset);
     if (isInset) this.map.element.append(this.lens); else this.side.prepend(this.lens);
   }

@@ -2,7 +2,7 @@
 
 import { readFile, tell } from "./api.js";
 import { make, makeSvg } from "./dom.js";
-import { paint, show, textOf } from "./draw.js";
+import { fillGallery, show } from "./draw.js";
 
 const NEAREST = 6;
 const BARS = 40;
@@ -74,11 +74,10 @@ export class OwnPanel {
   async showNear(z) {
     this.near.replaceChildren();
     if (!this.model.codes) return;
-    const places = this.model.nearest(z, NEAREST), asPicture = this.model.noun === "picture" || this.model.noun === "series";
+    const places = this.model.nearest(z, NEAREST);
     const rows = await Promise.all(places.map((at) => this.model.example(at)));
-    this.near.classList.toggle("lines", !asPicture);
-    this.near.replaceChildren(make("p.caption", {}, "Nearest examples"), ...rows.map((row, i) => make("button.drawn", { type: "button", ...(asPicture ? { "aria-label": `Neighbour ${i + 1}, ${this.model.labelOf(places[i]) || "no label"}` } : {}), onclick: () => this.asks.picked(places[i]) },
-      asPicture ? paint(this.model, row) : make("span", {}, textOf(this.model, row)))));
+    fillGallery(this.model, this.near, rows, (i) => `Neighbour ${i + 1}, ${this.model.labelOf(places[i]) || "no label"}`, (i) => this.asks.picked(places[i]),
+      make("p.caption", {}, "Nearest examples"));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { tell } from "./api.js";
 import { make, slider } from "./dom.js";
-import { paint, textOf } from "./draw.js";
+import { fillGallery } from "./draw.js";
 
 const COUNT = 12;
 
@@ -29,9 +29,6 @@ export class PriorPanel {
   }
 
   show(rows) {
-    const asPicture = this.model.noun === "picture" || this.model.noun === "series";
-    this.gallery.classList.toggle("lines", !asPicture);
-    this.gallery.replaceChildren(...rows.map((row, i) => make("button.drawn", { type: "button", ...(asPicture ? { "aria-label": `Draw ${i + 1}: go there` } : {}), onclick: () => this.chosen(row.z) },
-      asPicture ? paint(this.model, row) : make("span", {}, textOf(this.model, row)))));
+    fillGallery(this.model, this.gallery, rows, (i) => `Draw ${i + 1}: go there`, (i) => this.chosen(rows[i].z));
   }
 }
