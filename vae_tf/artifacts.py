@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from vae_tf.config import RECORDED, RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file, merge
 from vae_tf.errors import DamagedFileError, UserError, UserFileError
 from vae_tf.failures import disk_failure, writing
-from vae_tf.files import LOCK, atomic_file, begun_alone, read_file, read_record, write_text
+from vae_tf.files import LOCK, alone_in, atomic_file, begun_alone, check_file, read_record, write_text
 from vae_tf.parts.files import loaded_files, require_parts, sums_text
 from vae_tf.program import command_line
+from vae_tf.sums import SUMS
 
 __all__ = ["LOG", "RunDirectory", "keep_parts", "list_runs", "told_of_changes"]
 
@@ -34,7 +35,7 @@ def keep_parts(folder: str | Path) -> None:
         with atomic_file(Path(folder) / file.path.name) as temporary:
             temporary.write_bytes(file.content)
     if files:
-        write_text(Path(folder) / "SHA256SUMS", sums_text(files))
+        write_text(Path(folder) / SUMS, sums_text(files))
 
 
 @contextmanager
@@ -168,6 +169,14 @@ class RunDirectory:
         if not parent.is_dir() or not os.access(parent, os.W_OK):
             raise UserFileError(f"Cannot write {self.path}: {parent} is not a folder you may write. Choose another --run-dir.")
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Let one process alone write the run.
+
+        Raises:
+            UserFileError: another process does.
+        """
+        return alone_in(self.path, "is training", "--run-dir")
+
     def write_config(self, config: RunConfig, resume: bool = False) -> None:
         """Write the resolved configuration, its paths absolute; this makes the folder a run.
 
@@ -204,12 +213,11 @@ class RunDirectory:
         Raises:
             UserFileError: the file cannot be read.
         """
+        check_file(self.metrics_file)
         try:
-            lines = read_file(self.metrics_file).split(b"\n")
+            lines = self.metrics_file.read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
-        except UserFileError:
-            raise
         except OSError as error:
             raise disk_failure("read", self.metrics_file, error) from error
         found = [(number, _metrics_line(line)) for number, line in enumerate(lines, 1) if line.strip()]

@@ -13,7 +13,7 @@ from vae_tf.config import PUBLISHED, RunConfig, check_path, validate_config
 from vae_tf.config.validation import join_path, nearest_name
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.failures import disk_failure
-from vae_tf.files import read_file
+from vae_tf.files import check_file
 from vae_tf.parts.known import kinds
 from vae_tf.program import command_line
 
@@ -73,10 +73,9 @@ def load_config_file(path: str | Path) -> dict[str, Any]:
         UserFileError: the file is missing, unreadable or not YAML.
         UserValueError: it is YAML, but not a mapping.
     """
+    check_file(path)
     try:
-        settings = yaml.safe_load(read_file(path).decode("utf-8"))
-    except UserFileError:
-        raise
+        settings = yaml.safe_load(Path(path).read_text("utf-8"))
     except OSError as error:
         raise disk_failure("read", f"the configuration file {path}", error) from error
     except UnicodeDecodeError as error:

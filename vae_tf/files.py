@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOCK",
+    "alone_in",
     "atomic_directory",
     "atomic_file",
     "begun_alone",
@@ -113,6 +114,25 @@ def folder_of(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def alone_in(folder: Path, what: str, other: str) -> Iterator[None]:
+    """Let one process alone work in a folder.
+
+    Args:
+        folder: of a run or a search.
+        what: another process is doing there, for the message.
+        other: what else can be chosen.
+
+    Raises:
+        UserFileError: another process is at it.
+    """
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise UserFileError(f"Another process {what} {folder}. Wait for it, or choose another {other}.") from error
+
+
+@contextmanager
 def begun_alone(file: Path) -> Iterator[None]:
     """Let one process alone begin what is in a folder, of those that try at the same time.
 
@@ -122,17 +142,12 @@ def begun_alone(file: Path) -> Iterator[None]:
     Raises:
         UserFileError: another process is at it, or the folder cannot be written.
     """
-    lock = file.parent / LOCK
-    with folder_of(file), writing(file.parent):
+    with folder_of(file), writing(file.parent), alone_in(file.parent, "is writing", "place"):
         try:
-            with FileLock(lock, timeout=0):
-                try:
-                    yield
-                finally:
-                    if not file.exists():
-                        lock.unlink(missing_ok=True)
-        except Timeout as error:
-            raise UserFileError(f"Another process is writing {file.parent}. Wait for it, or choose another place.") from error
+            yield
+        finally:
+            if not file.exists():
+                (file.parent / LOCK).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -257,11 +272,13 @@ def read_file(path: str | Path) -> bytes:
     """Return what is in a file that somebody named; a pipe or a device is not waited for.
 
     Raises:
-        UserFileError: it is a pipe or a device.
-        OSError: the system's own, as when a file is opened.
+        UserFileError: it is a pipe or a device, or cannot be read.
     """
     check_file(path)
-    return Path(path).read_bytes()
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
 def read_json(path: str | Path) -> Any:
@@ -271,10 +288,9 @@ def read_json(path: str | Path) -> Any:
         UserFileError: it is missing, or cannot be read.
         DamagedFileError: it is damaged.
     """
+    check_file(path)
     try:
-        return json.loads(read_file(path).decode("utf-8"))
-    except UserFileError:
-        raise
+        return json.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError as error:
         raise UserFileError(f"{path} is missing.") from error
     except OSError as error:

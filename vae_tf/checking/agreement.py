@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from vae_tf.artifacts import RunDirectory
-from vae_tf.checking.files import BAD, read_mapping, read_record_of
+from vae_tf.checking.files import BAD
+from vae_tf.config_sources import load_config_file
 from vae_tf.failures import system_reason
+from vae_tf.files import read_record
 from vae_tf.training.checkpoints import CheckpointStore, read_header
 
 __all__ = ["run_disagreements", "search_disagreements", "version_disagreements"]
@@ -45,7 +47,7 @@ def _name(store: CheckpointStore, epoch: int) -> str:
 
 
 def _select(folder: Path, good: Set[str]) -> str:
-    config = read_mapping(folder / "config.yaml") if "config.yaml" in good else {}
+    config = load_config_file(folder / "config.yaml") if "config.yaml" in good else {}
     return str((config.get("training") or {}).get("select", "best"))
 
 
@@ -58,7 +60,7 @@ def _model_epoch(store: CheckpointStore, state: dict[str, Any], select: str) -> 
 def _numbers(folder: Path, good: Set[str], epoch: int) -> Told:
     run = RunDirectory(folder)
     if "results.json" in good:
-        results = read_record_of(run.results_file)
+        results = read_record(run.results_file)
         if results.get("epochs") != epoch:
             yield "results.json", f"it is of {results.get('epochs')} epochs, the newest checkpoint of {epoch}"
     if "metrics.jsonl" in good and epoch > 0 and epoch not in {line["epoch"] for line in run.read_metrics()}:
@@ -68,8 +70,8 @@ def _numbers(folder: Path, good: Set[str], epoch: int) -> Told:
 def search_disagreements(folder: Path, states: Mapping[str, str]) -> Told:
     """Compare the tuner's state with the trials that it knows."""
     good = _good(states)
-    ended = read_record_of(folder / "oracle" / "oracle.json").get("end_order", []) if "oracle/oracle.json" in good else []
-    settings = read_mapping(folder / "search.yaml") if "search.yaml" in good else {}
+    ended = read_record(folder / "oracle" / "oracle.json").get("end_order", []) if "oracle/oracle.json" in good else []
+    settings = load_config_file(folder / "search.yaml") if "search.yaml" in good else {}
     for trial in ended:
         if not (folder / "oracle" / f"trial_{trial}" / "trial.json").exists():
             yield f"oracle/trial_{trial}/trial.json", "the tuner's state says that the trial ended"
@@ -91,7 +93,7 @@ def version_disagreements(folder: Path, states: Mapping[str, str]) -> Told:
         yield "saved_model.pb", "it holds no SavedModel"
         return
     if "assets.extra/manifest.json" in good:
-        written = read_record_of(folder / "assets.extra" / "manifest.json").get("signatures", {})
+        written = read_record(folder / "assets.extra" / "manifest.json").get("signatures", {})
         told = {name: sorted(one["inputs"]) for name, one in written.items()}
         if told != served:
             differ = sorted(name for name in {*told, *served} if told.get(name) != served.get(name))

@@ -14,7 +14,7 @@ from vae_tf.errors import DamagedFileError
 from vae_tf.failures import system_reason
 from vae_tf.sums import sum_of
 
-__all__ = ["BAD", "Row", "look_at", "read_mapping", "read_record_of"]
+__all__ = ["BAD", "Row", "look_at"]
 
 BAD = ("damaged", "differs", "missing", "unreadable")
 """States that are not well: what is in the file is not what was written; it opens, but was changed; it is not there; it could
@@ -163,15 +163,3 @@ _READERS: dict[str, Callable[[Path], bool]] = {
     **dict.fromkeys((".yaml", ".html", ".tsv", ".pbtxt", ".py"), _guarded(_text)),
 }
 """By suffix: what reads a file, and returns whether it carries a checksum of its own that agrees."""
-
-
-def read_record_of(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file that was found good."""
-    with path.open("rb") as file:
-        return dict(check_record(json.loads(file.read()))[0])
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file that was found good."""
-    with path.open("rb") as file:
-        return dict(yaml.safe_load(file.read().decode("utf-8")))

@@ -105,13 +105,10 @@ def _run(asked: Asked, place: _Place, as_json: bool) -> None:
     with ExitStack() as stack:
         folder = place.output / (place.name or f"{Path(asked.space or 'latent_size').stem}-{datetime.now():%Y%m%d-%H%M%S}")
         search = SearchDirectory(folder if place.name else stack.enter_context(new_folder(folder)))
-        _search_in(search, asked, place, as_json)
+        _search_in(search, role, asked, place, as_json)
 
 
-def _search_in(search: "SearchDirectory", asked: Asked, place: _Place, as_json: bool) -> None:
-    from vae_tf.tuning.search import tuner_role
-
-    role = tuner_role()
+def _search_in(search: "SearchDirectory", role: str, asked: Asked, place: _Place, as_json: bool) -> None:
     if role == "worker":
         _start_tensorflow()
         _work(search)
@@ -124,10 +121,8 @@ def _search_in(search: "SearchDirectory", asked: Asked, place: _Place, as_json: 
         settings = resolve(asked)
         _start_tensorflow()
         _start(search, settings)
-    from vae_tf.tuning.drive import searching_alone
-
     try:
-        with searching_alone(search):
+        with search.alone():
             winner = _search(search, place.workers, role)
     except KeyboardInterrupt as error:
         again = command_line("tune", "--resume", "--output", place.output, "--name", search.path.name)
@@ -196,7 +191,7 @@ def _search(search: "SearchDirectory", workers: int, role: str) -> "Winner":
         else:
             search_here(tuner)
     if done and len(listener.results) == len(done):
-        console.print(f"The search is complete: all {len(done)} trainings were done before.", highlight=False)
+        console.print(f"The search is complete: all {len(done)} trainings were done before.")
     console.print("Fitting the winner" if search.winner.read_results() is None else "The winner was fitted before.")
     try:
         return finish_search(search, console)

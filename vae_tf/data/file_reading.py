@@ -11,8 +11,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data.pictures import as_servable
 from vae_tf.data.raw_column import is_number
 from vae_tf.data.text_files import Normalization, clean_text
-from vae_tf.errors import UserFileError, UserValueError
-from vae_tf.files import read_file
+from vae_tf.errors import UserValueError
 
 __all__ = ["USUAL", "FileReading"]
 
@@ -77,19 +76,6 @@ class FileReading(NamedTuple):
             UserFileError: it cannot be decoded; the message names it.
         """
         return as_servable(file, name, self.turn, self.profile == "srgb")
-
-    def picture_file(self, path: Path) -> bytes:
-        """Return a picture that is on the disk, as `picture` does.
-
-        Raises:
-            UserFileError: it cannot be read or decoded; the message names it.
-        """
-        try:
-            return self.picture(read_file(path), str(path))
-        except UserFileError:
-            raise
-        except OSError as error:
-            raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
 
     def string(self, text: str) -> bytes:
         """Return a text as a servable reads it."""

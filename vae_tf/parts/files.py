@@ -15,10 +15,10 @@ from vae_tf.files import check_file, read_file
 from vae_tf.parts.known import all_parts
 from vae_tf.program import remember_parts
 from vae_tf.quiet import quiet_imports
+from vae_tf.sums import SUMS
 
 __all__ = ["PartsFile", "fault_of_own", "load_parts", "loaded_files", "require_parts", "sums_text"]
 
-_SUMS = "SHA256SUMS"
 _FOLDER = "parts"
 _LOADED: dict[str, "PartsFile"] = {}
 
@@ -96,12 +96,7 @@ def _find(path: Path) -> list[PartsFile]:
 
 
 def _load(path: Path, recorded: str | None = None) -> PartsFile:
-    try:
-        file = PartsFile(path, read_file(path))
-    except UserFileError:
-        raise
-    except OSError as error:
-        raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
+    file = PartsFile(path, read_file(path))
     if recorded and file.sha256 != recorded:
         raise UserFileError(
             f"{path} is not what the run was trained with: its SHA-256 is {file.sha256}, recorded is {recorded}. It was not "
@@ -166,7 +161,7 @@ def sums_text(files: Iterable[PartsFile]) -> str:
 
 def _recorded(run: Path) -> dict[str, str]:
     """Return the files that a run was trained with: name to SHA-256."""
-    sums = run / _FOLDER / _SUMS
+    sums = run / _FOLDER / SUMS
     if not sums.is_file():
         return {}
     pairs = (line.split(maxsplit=1) for line in sums.read_text("utf-8").splitlines() if line.strip())

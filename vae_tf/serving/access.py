@@ -6,7 +6,8 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.errors import UserValueError
+from vae_tf.files import read_file
 from vae_tf.serving.exposure import is_loopback
 
 __all__ = ["KEY_VARIABLE", "Access"]
@@ -36,14 +37,14 @@ class Access:
             UserFileError: a file cannot be read.
             UserValueError: it holds something else.
         """
-        key = os.environ.get(KEY_VARIABLE, "") if api_key_file is None else _read(api_key_file).decode("utf-8", "replace")
+        key = os.environ.get(KEY_VARIABLE, "") if api_key_file is None else read_file(api_key_file).decode("utf-8", "replace")
         key = key.strip()
         if not key.isascii() or not key.isprintable() or " " in key:
             place = f"The environment variable {KEY_VARIABLE}" if api_key_file is None else str(api_key_file)
             raise UserValueError(f"{place} must hold an API key, one word of letters and digits, and nothing else.")
         if ca_file is not None:
             try:
-                ssl.create_default_context(cadata=_read(ca_file).decode("ascii"))
+                ssl.create_default_context(cadata=read_file(ca_file).decode("ascii"))
             except (ssl.SSLError, UnicodeDecodeError, ValueError) as error:
                 raise UserValueError(f"{ca_file} must hold certificates in PEM form.") from error
         return cls(key, ca_file)
@@ -54,16 +55,9 @@ class Access:
 
     def authorities(self) -> bytes | None:
         """Return the certificates that are trusted; None for the system's."""
-        return _read(self.ca_file) if self.ca_file else None
+        return read_file(self.ca_file) if self.ca_file else None
 
     def warn(self, server: str, host: str, has_tls: bool) -> None:
         """Warn of a key that others can read on its way."""
         if self.key and not has_tls and not is_loopback(host):
             _LOG.warning("The API key goes to %s without TLS: it can be read on the way. Use https:// or grpcs://.", server)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error

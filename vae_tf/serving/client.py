@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from vae_tf.data.file_reading import USUAL, FileReading
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.errors import UserValueError
+from vae_tf.files import read_file
 from vae_tf.serving.access import Access
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.tensors import has_shape, object_array
@@ -264,13 +265,13 @@ class Client:
         """
         if isinstance(x, (str, bytes, Path)):
             raise UserValueError("Give a list of images or texts, even of one.")
-        _look_for(x)
-        if self._takes_texts(signature) and _are(x, str, bytes):
+        if _are(x, str, bytes) and self._takes_texts(signature):
             texts = [item if isinstance(item, bytes) else self.reading().string(item) for item in x]
             return self.of_texts(signature, object_array(texts), *outputs)
         if _are(x, str, bytes, Path):
-            files = [item if isinstance(item, bytes) else self.reading().picture_file(Path(item)) for item in x]
-            return self.predict(f"{signature}_encoded", {"image": object_array(files)}, outputs)
+            files = [(item if isinstance(item, bytes) else read_file(item), item) for item in x]
+            pictures = [file if file is item else self.reading().picture(file, str(item)) for file, item in files]
+            return self.predict(f"{signature}_encoded", {"image": object_array(pictures)}, outputs)
         x = np.asarray(x)
         form = "_uint8" if x.dtype == np.uint8 and f"{signature}_uint8" in self.signatures() else ""
         return self.predict(signature + form, {"x": x}, outputs)
@@ -280,15 +281,6 @@ def _are(x: Images, *types: type) -> bool:
     """Return whether x is a list of such values."""
     items = x if not isinstance(x, np.ndarray) else x.tolist() if x.dtype.kind in "OSU" else []
     return bool(len(items)) and all(isinstance(item, types) for item in items)
-
-
-def _look_for(x: Images) -> None:
-    """Tell of files that are not there before a server is asked how they are read."""
-    for path in x if _are(x, Path) else ():
-        try:
-            path.stat()
-        except OSError as error:
-            raise UserFileError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
 def _with_labels(inputs: Mapping[str, Any], fields: SignatureFields) -> Mapping[str, Any]:

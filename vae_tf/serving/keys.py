@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 
 from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.files import check_file
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.core import Request, ServingCore
 from vae_tf.serving.watched import Watched
@@ -61,6 +62,7 @@ class Keys:
 
 def _read_keys(path: Path) -> list[tuple[str, bytes]]:
     """Return names and keys; what is wrong is told by the line's number, and never by what it holds."""
+    check_file(path)
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_tf.errors import UserFileError, UserValueError
-from vae_tf.files import read_file
+from vae_tf.files import check_file
 
 __all__ = ["ModelConfig", "from_message", "read_model_config", "to_text"]
 
@@ -52,11 +52,10 @@ def read_model_config(path: str | Path) -> list[ModelConfig]:
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 
+    check_file(path)
     try:
-        text = read_file(path).decode("utf-8")
+        text = Path(path).read_text("utf-8")
         return from_message(text_format.Parse(text, model_server_config_pb2.ModelServerConfig()))
-    except UserFileError:
-        raise
     except (OSError, UnicodeDecodeError) as error:
         raise UserFileError(f"Cannot read the model configuration {path}: {error}.") from error
     except text_format.ParseError as error:

@@ -2,13 +2,12 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from vae_tf.artifacts import RunDirectory
@@ -17,9 +16,7 @@ from vae_tf.config import RunConfig
 from vae_tf.consoles import warn_on
 from vae_tf.data.pipeline import Dataset, Examples, eval_batches, gather_examples, train_batches
 from vae_tf.data.splits import Share
-from vae_tf.errors import UserFileError
 from vae_tf.evaluation.viewer import Viewer
-from vae_tf.files import LOCK
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.optimizers import FusedAdam, WeightAverage
@@ -37,7 +34,7 @@ from vae_tf.training.showing import Shown
 from vae_tf.training.tensorboard import Pace, TensorBoardLog
 from vae_tf.training.transfer import init_from
 
-__all__ = ["batches_of", "check_start", "prepare", "train", "training_alone"]
+__all__ = ["batches_of", "check_start", "prepare", "train"]
 
 _PICTURE_EXAMPLES = 500
 
@@ -109,23 +106,9 @@ def train(  # noqa: PLR0913 - one training, said in full
         NonFiniteLossError: the loss blew up.
     """
     distribution = distribution or start_distribution("none", Cluster())
-    with training_alone(run) if distribution.cluster.is_chief else contextlib.nullcontext():
+    with run.alone() if distribution.cluster.is_chief else contextlib.nullcontext():
         job = _Job(config, dataset, run, console, distribution, stopwatch or Stopwatch())
         return _train_locked(job, resume, callbacks, vae)
-
-
-@contextlib.contextmanager
-def training_alone(run: RunDirectory) -> Iterator[None]:
-    """Let one process alone write a run.
-
-    Raises:
-        UserFileError: another process does.
-    """
-    try:
-        with FileLock(run.path / LOCK, timeout=0):
-            yield
-    except Timeout as error:
-        raise UserFileError(f"Another process is training {run.path}. Wait for it, or choose another --run-dir.") from error
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from vae_tf.training.accounts import choices_table, columns_table
 from vae_tf.training.checkpoints import CheckpointStore
 from vae_tf.training.deciding import look_for, plan_run
 from vae_tf.training.distribution import Distribution, start_distribution
-from vae_tf.training.fitting import check_start, train, training_alone
+from vae_tf.training.fitting import check_start, train
 from vae_tf.training.plan import plan_of
 from vae_tf.training.runs import LoadedRun, TrainingOutcome, as_recorded, finish_run, read_spec
 from vae_tf.training.showing import timing_table
@@ -103,7 +103,7 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
     with console.status(f"Loading {config.data.dataset}"), stopwatch.phase("start"):
         dataset, config, account, choices, vae = _load(config, console, distribution, stopwatch, run if resume else None)
     if is_chief:
-        with stopwatch.phase("write"), training_alone(run) if resume else nullcontext():
+        with stopwatch.phase("write"), run.alone() if resume else nullcontext():
             run.write_config(config, resume)
             if not (resume and run.notes_file.exists()):  # a run's data are read again by its own columns: less is told
                 write_record(run.notes_file, account.as_json())

@@ -2,29 +2,35 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
-from filelock import FileLock, Timeout
 from rich.console import Console
 from tensorboard.plugins.hparams import api as hparams
 
 from vae_tf.config import RunConfig, TrainingConfig
 from vae_tf.config_sources import dump_yaml
-from vae_tf.errors import UserError, UserFileError
-from vae_tf.files import LOCK, atomic_directory, begun_alone, write_text
-from vae_tf.sums import SUMS, drop_sums
+from vae_tf.errors import UserError
+from vae_tf.files import atomic_directory, begun_alone, write_text
+from vae_tf.sums import drop_sums
 from vae_tf.training import TrainingOutcome, check_start, finish_run, load_run, train
 from vae_tf.tuning.oracles import make_hyperparameters
 from vae_tf.tuning.ranking import RankedTrial, rank_trials
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult
 from vae_tf.tuning.space import ChoiceParameter, IntParameter
-from vae_tf.tuning.trials import Report, RunHyperModel, RunTuner, SearchError, check_objective, oracle_of, prepare_run
+from vae_tf.tuning.trials import (
+    NOT_COPIED,
+    Report,
+    RunHyperModel,
+    RunTuner,
+    SearchError,
+    check_objective,
+    oracle_of,
+    prepare_run,
+)
 
-__all__ = ["NoTrialError", "Winner", "finish_search", "open_tuner", "search_here", "searching_alone", "start_search"]
+__all__ = ["NoTrialError", "Winner", "finish_search", "open_tuner", "search_here", "start_search"]
 
 _REFIT_LOOKS = 20
 """Checkpoints of the last fit, whose validation split tells nothing."""
@@ -90,20 +96,6 @@ def _write_experiment(search: SearchDirectory, settings: SearchSettings) -> None
             hparams=[hparams.HParam(name, domain) for name, domain in domains.items()],
             metrics=[hparams.Metric(name, display_name=title) for name, title in titles.items()],
         )
-
-
-@contextmanager
-def searching_alone(search: SearchDirectory) -> Iterator[None]:
-    """Let one process alone go on with a search, beside the workers that it has.
-
-    Raises:
-        UserFileError: another process does.
-    """
-    try:
-        with FileLock(search.path / LOCK, timeout=0):
-            yield
-    except Timeout as error:
-        raise UserFileError(f"Another process goes on with {search.path}. Wait for it, or choose another --name.") from error
 
 
 def open_tuner(search: SearchDirectory, console: Console, begin: Report, report: Report, is_worker: bool = False) -> RunTuner:
@@ -188,9 +180,8 @@ def _refit(search: SearchDirectory, config: RunConfig, best: RankedTrial, consol
 def _adopt(search: SearchDirectory, best: RankedTrial) -> dict[str, Any]:
     """Copy the winner's first run, and measure it on the test split."""
     if not search.winner.config_file.exists():
-        skipped = shutil.ignore_patterns("trial.json", "validation.npz", "hparams", LOCK, SUMS)
         with atomic_directory(search.winner.path) as folder:
-            shutil.copytree(search.trial_run(best.trial, 1).path, folder, dirs_exist_ok=True, ignore=skipped)
+            shutil.copytree(search.trial_run(best.trial, 1).path, folder, dirs_exist_ok=True, ignore=NOT_COPIED)
     loaded = load_run(search.winner.path)
     _, dataset = prepare_run(loaded.config)
     outcome = TrainingOutcome(loaded.vae, loaded.state, False, best.seconds)

@@ -1,6 +1,7 @@
 """A search as files: its settings, where its trials are, and what they measured."""
 
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from vae_tf.checksums import summed_text
 from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml, load_config_file
 from vae_tf.errors import DamagedFileError, UserFileError, UserValueError
-from vae_tf.files import read_record, write_record, write_text
+from vae_tf.files import alone_in, read_record, write_record, write_text
 from vae_tf.parts.files import require_parts
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt
@@ -160,6 +161,14 @@ class SearchDirectory:
         if self.settings_file.exists():
             raise UserFileError(f"{self.path} holds a search already. Add --resume to go on with it, or choose another --name.")
         RunDirectory(self.path).check_free()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Let one process alone go on with the search, beside the workers that it has.
+
+        Raises:
+            UserFileError: another process does.
+        """
+        return alone_in(self.path, "goes on with", "--name")
 
     def write_settings(self, settings: SearchSettings) -> None:
         """Write the settings, and the user's own parts that they name; this makes the folder a search."""

@@ -32,11 +32,22 @@ from vae_tf.training.showing import only_shown
 from vae_tf.tuning.oracles import make_oracle
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult
 
-__all__ = ["Report", "RunHyperModel", "RunTuner", "SearchError", "SearchStopped", "check_objective", "oracle_of", "prepare_run"]
+__all__ = [
+    "NOT_COPIED",
+    "Report",
+    "RunHyperModel",
+    "RunTuner",
+    "SearchError",
+    "SearchStopped",
+    "check_objective",
+    "oracle_of",
+    "prepare_run",
+]
 
 _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 _IDLE_SECONDS = 0.2
-_SKIPPED = ("trial.json", "validation.npz", "hparams", LOCK, SUMS)
+NOT_COPIED = shutil.ignore_patterns("trial.json", "validation.npz", "hparams", LOCK, SUMS)
+"""What of a trial stays with it where its run is copied."""
 Report = Callable[[TrialResult], None]
 
 
@@ -236,7 +247,7 @@ def _failure_of(error: Exception) -> str:
 def _copy_run(source: RunDirectory, target: RunDirectory) -> None:
     """Start a run from another's end, as a longer round of Hyperband does."""
     with atomic_directory(target.path) as folder:
-        shutil.copytree(source.path, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_SKIPPED))
+        shutil.copytree(source.path, folder, dirs_exist_ok=True, ignore=NOT_COPIED)
 
 
 def _measure(vae: VAE, config: RunConfig, dataset: Dataset, run: RunDirectory) -> BoundEstimates:
