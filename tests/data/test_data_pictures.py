@@ -303,7 +303,7 @@ def test_all_files_are_accounted_for(tmp_path):
     text = said(dataset)
     assert len(whole(dataset)) == NUM
     assert f"{NUM + 12} files found, {NUM} pictures used, of {NUM} .png" in text
-    for part in ("6 of the system", "2 hidden", "1 .txt", "1 without a suffix", "1 links to nothing", "1 no files"):
+    for part in ("6 of the system", "2 hidden", "1 .txt", "1 without a suffix", "1 links to nothing", "1 pipes or devices"):
         assert part in text
 
 

@@ -45,6 +45,7 @@ NOT_HERE = {
     "predict": "needs a server; its writing is tested below",
     "serve": "writes nothing that stays",
     "tensorboard": "writes nothing that stays",
+    "explore": "writes nothing that stays",
     "evaluate": "writes nothing; --folds trains",
     **dict.fromkeys(("runs", "show", "check", "presets", "datasets", "parts"), "writes nothing"),
 }

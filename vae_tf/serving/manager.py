@@ -293,6 +293,7 @@ class ModelManager:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._unload(version), 5.0)
         self._loader.shutdown(wait=False, cancel_futures=True)
+        gc.unfreeze()  # the process may go on without a server
 
 
 def _keep_what_is_there() -> None:

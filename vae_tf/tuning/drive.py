@@ -1,6 +1,5 @@
 """A search from start to end: here, or as a chief with workers; then the winner, fitted again and tested once."""
 
-import shutil
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from tensorboard.plugins.hparams import api as hparams
 from vae_tf.config import RunConfig, TrainingConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.errors import UserError
-from vae_tf.files import atomic_directory, begun_alone, write_text
+from vae_tf.files import begun_alone, write_text
 from vae_tf.sums import drop_sums
 from vae_tf.training import TrainingOutcome, check_start, finish_run, load_run, train
 from vae_tf.tuning.oracles import make_hyperparameters
@@ -20,12 +19,12 @@ from vae_tf.tuning.ranking import RankedTrial, rank_trials
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult
 from vae_tf.tuning.space import ChoiceParameter, IntParameter
 from vae_tf.tuning.trials import (
-    NOT_COPIED,
     Report,
     RunHyperModel,
     RunTuner,
     SearchError,
     check_objective,
+    copy_run,
     oracle_of,
     prepare_run,
 )
@@ -180,8 +179,7 @@ def _refit(search: SearchDirectory, config: RunConfig, best: RankedTrial, consol
 def _adopt(search: SearchDirectory, best: RankedTrial) -> dict[str, Any]:
     """Copy the winner's first run, and measure it on the test split."""
     if not search.winner.config_file.exists():
-        with atomic_directory(search.winner.path) as folder:
-            shutil.copytree(search.trial_run(best.trial, 1).path, folder, dirs_exist_ok=True, ignore=NOT_COPIED)
+        copy_run(search.trial_run(best.trial, 1), search.winner)
     loaded = load_run(search.winner.path)
     _, dataset = prepare_run(loaded.config)
     outcome = TrainingOutcome(loaded.vae, loaded.state, False, best.seconds)

@@ -4,6 +4,7 @@ import functools
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -33,21 +34,20 @@ from vae_tf.tuning.oracles import make_oracle
 from vae_tf.tuning.search import OBJECTIVES, SearchDirectory, SearchSettings, TrialResult
 
 __all__ = [
-    "NOT_COPIED",
     "Report",
     "RunHyperModel",
     "RunTuner",
     "SearchError",
     "SearchStopped",
     "check_objective",
+    "copy_run",
     "oracle_of",
     "prepare_run",
 ]
 
 _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 _IDLE_SECONDS = 0.2
-NOT_COPIED = shutil.ignore_patterns("trial.json", "validation.npz", "hparams", LOCK, SUMS)
-"""What of a trial stays with it where its run is copied."""
+_OF_A_TRIAL = ("trial.json", "validation.npz", "hparams", LOCK)
 Report = Callable[[TrialResult], None]
 
 
@@ -221,7 +221,7 @@ class RunTuner(kt.engine.base_tuner.BaseTuner):
         run = self.files.trial_run(result.trial, result.execution)
         before = trial.hyperparameters.values.get("tuner/trial_id")
         if before and not run.config_file.exists():
-            _copy_run(self.files.trial_run(before, result.execution), run)
+            copy_run(self.files.trial_run(before, result.execution), run)
         resume = run.config_file.exists()
         run.write_config(config, resume)
         outcome = train(config, dataset, run, self.console, resume)
@@ -244,10 +244,15 @@ def _failure_of(error: Exception) -> str:
     return "" if isinstance(error, UserError) else fault_of_own(error)
 
 
-def _copy_run(source: RunDirectory, target: RunDirectory) -> None:
-    """Start a run from another's end, as a longer round of Hyperband does."""
+def copy_run(source: RunDirectory, target: RunDirectory) -> None:
+    """Start a run from another's end: without what is the trial's own, and without its sums, since it goes on."""
+
+    def left(folder: str, names: list[str]) -> set[str]:
+        of_run = {SUMS} if Path(folder) == source.path else set()  # parts have sums of their own, which go with them
+        return {*names} & {*_OF_A_TRIAL, *of_run}
+
     with atomic_directory(target.path) as folder:
-        shutil.copytree(source.path, folder, dirs_exist_ok=True, ignore=NOT_COPIED)
+        shutil.copytree(source.path, folder, dirs_exist_ok=True, ignore=left)
 
 
 def _measure(vae: VAE, config: RunConfig, dataset: Dataset, run: RunDirectory) -> BoundEstimates:
