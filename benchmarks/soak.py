@@ -32,7 +32,14 @@ from serving import resident_mb, start_server
 from vae_tf.serving import Client
 
 _KEPT = 3
-_RANGES = {"fraction": (0.0, 1.0), "temperature": (0.5, 1.0), "z": (-2.0, 2.0), "label": (-1, 0), "seed": (0, 10**6), "number": (0, 0)}
+_RANGES = {
+    "fraction": (0.0, 1.0),
+    "temperature": (0.5, 1.0),
+    "z": (-2.0, 2.0),
+    "label": (-1, 0),
+    "seed": (0, 10**6),
+    "number": (0, 0),
+}
 
 
 def make_inputs(fields: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
