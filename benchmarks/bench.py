@@ -40,7 +40,7 @@ class Entry:
     @property
     def is_peer(self) -> bool:
         """Whether it runs in the peers' environment."""
-        return "torch" in self.side or "pythae" in self.side
+        return self.side.endswith(("torch", "torch_loader", "torch_compiled", "pythae", "jax"))
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,14 @@ _NAMES = {
     "train_ours": "vae_tf",
     "train_torch": "PyTorch, plain loop",
     "train_torch_loader": "PyTorch, DataLoader",
+    "train_torch_compiled": "PyTorch, compiled, fused Adam",
+    "train_jax": "JAX, lax.scan",
     "train_pythae": "Pythae",
     "train_keras": "Keras 3, tutorial",
     "floor": "matrix products alone",
     "nll_ours": "vae_tf",
     "nll_pythae": "Pythae",
+    "nll_jax": "JAX",
     "bound_ours": "vae_tf",
     "bound_torch": "PyTorch, plain loop",
 }
@@ -78,18 +81,21 @@ def cases(quick: bool, data: str, source: dict[str, Any]) -> list[Case]:
         source: `dataset` and `data_dir` of what the input pipeline reads.
     """
     mlp = {"data": data, "network": "mlp", "latents": "gaussian:20", "epochs": 2 if quick else 4}
-    peers = ("train_torch", "train_torch_loader", "train_pythae", "train_keras")
+    fastest = ("train_jax", "train_torch_compiled")
+    peers = (*fastest, "train_torch", "train_torch_loader", "train_pythae", "train_keras")
     chosen = [_sides("784-400-20, batch 128", {**mlp, "batch_size": 128}, "train_ours", "floor", *peers)]
     nll = {"data": data, "num_images": 20 if quick else 100, "num_samples": 1000 if quick else 5000}
-    chosen.append(_sides(f"NLL, {nll['num_samples']:,} samples an image", nll, "nll_ours", "nll_pythae"))
+    chosen.append(_sides(f"NLL, {nll['num_samples']:,} samples an image", nll, "nll_ours", "nll_jax", "nll_pythae"))
     if quick:
         return chosen
     chosen += [
-        _sides(f"784-400-20, batch {size}", {**mlp, "batch_size": size}, "train_ours", "floor", "train_torch")
+        _sides(f"784-400-20, batch {size}", {**mlp, "batch_size": size}, "train_ours", "floor", *fastest, "train_torch")
         for size in (64, 512)
     ]
     conv = {**mlp, "network": "conv", "batch_size": 128, "epochs": 2}
-    chosen.append(_sides("conv 32-64, batch 128", conv, "train_ours", "train_torch"))
+    chosen.append(_sides("conv 32-64, batch 128", conv, "train_ours", *fastest, "train_torch"))
+    categorical = {**mlp, "latents": "categorical:30x10", "batch_size": 128}
+    chosen.append(_sides("categorical 30x10, batch 128", categorical, "train_ours", "train_jax"))
     chosen.append(
         _sides(
             "to a test negative ELBO of 108", {"data": data, "batch_size": 128, "target": 108.0}, "bound_ours", "bound_torch"
@@ -101,7 +107,7 @@ def cases(quick: bool, data: str, source: dict[str, Any]) -> list[Case]:
 def _own_cases(train: dict[str, Any], source: dict[str, Any]) -> list[Case]:
     """Return the cases without a peer: what a choice costs, beside the first one."""
     options: dict[str, dict[str, Any]] = {"float32": {}, "mixed_bfloat16": {"precision": "mixed_bfloat16"}}
-    options |= {"XLA": {"jit_compile": True}, "one thread an operation": {"threads": 1}}
+    options |= {"not compiled": {"jit_compile": False}, "one thread an operation": {"threads": 1}}
     latents = (
         "gaussian:20",
         "gaussian:200",

@@ -9,6 +9,7 @@ import resource
 import sys
 from pathlib import Path
 
+import jax_sides  # noqa: F401 - registers JAX's sides
 import own_sides  # noqa: F401 - registers our sides
 import peer_sides  # noqa: F401 - registers the peers' sides
 from measuring import SIDES

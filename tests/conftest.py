@@ -26,6 +26,7 @@ hypothesis.settings.load_profile("any machine")
 PACKAGE = Path(__file__).parents[1] / "vae_tf"
 GAUSSIAN = {"kind": "gaussian", "size": 2, "kl_weight": {"kind": "linear", "start": 0.0, "stop": 1.0, "steps": 10}}
 CATEGORICAL = {"kind": "categorical", "num_variables": 2, "num_classes": 3}
+SHORT = {"epochs": 2, "batch_size": 16, "pictures_every": 1000, "jit_compile": False}
 BLOCKS = {"gaussian": [GAUSSIAN], "categorical": [CATEGORICAL], "joint": [GAUSSIAN, CATEGORICAL]}
 
 
@@ -177,7 +178,7 @@ def make_config() -> Callable[..., Any]:
                 "seed": seed,
                 "data": {"binarization": "dynamic"},
                 "model": {"network": {"kind": "mlp", "widths": [8]}, "latents": blocks},
-                "training": {**PUBLISHED["training"], "epochs": 2, "batch_size": 16, "pictures_every": 1000, **training},
+                "training": {**PUBLISHED["training"], **SHORT, **training},
                 "evaluation": {"num_samples": 5, "batch_size": 16, "num_projected": 10},
             }
         )

@@ -18,6 +18,7 @@ from vae_tf.parts.types import (
     RateLike,
     ShareLike,
     SizeLike,
+    SwitchLike,
 )
 
 __all__ = ["PUBLISHED", "RECORDED", "EvaluationConfig", "RunConfig", "TrainingConfig"]
@@ -45,7 +46,11 @@ _PICTURES = {
     "links": False,
 }
 _OTHERS = {"normalization": "none", "line_ends": "any", "series": False}
-RECORDED: dict[str, Any] = {**PUBLISHED, "data": {"copies": "apart", "stratify": False, **_PICTURES, **_OTHERS}}
+RECORDED: dict[str, Any] = {
+    **PUBLISHED,
+    "data": {"copies": "apart", "stratify": False, **_PICTURES, **_OTHERS},
+    "training": {**PUBLISHED["training"], "jit_compile": False},
+}
 """What a run means that does not speak of these: it was written before there was a choice."""
 
 
@@ -76,7 +81,10 @@ class TrainingConfig(Frozen):
         "auto", description="changes of training examples, one after another, drawn anew at every step; validation has none"
     )
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
-    jit_compile: bool = Field(False, description="XLA; slower on CPUs, and it draws other random numbers")
+    jit_compile: SwitchLike = Field(
+        "auto",
+        description="make the steps of a go one program of XLA, which draws other random numbers; auto: where that is faster",
+    )
     steps_per_execution: PositiveInt | None = Field(None, description="default: chosen from the steps of an epoch")
     profile: bool = Field(False, description="show where the time went, and trace a few steps for TensorBoard's Profile tab")
     pictures_every: PositiveInt | None = Field(

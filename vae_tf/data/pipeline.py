@@ -1,6 +1,6 @@
 """From raw examples to model inputs: scaling, binarisation, batches, the same order after a resume."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,14 @@ from vae_tf.data.augmentations.base import Augmentation, Draws
 from vae_tf.data.notes import ColumnNote, Note
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import WHOLE, ArraySplit, Share, Split
+from vae_tf.draws import uniform
 from vae_tf.errors import UserValueError
 from vae_tf.seeding import derive, derive_pair
 
 __all__ = [
     "Dataset",
     "Examples",
+    "Preparation",
     "eval_batches",
     "gather_examples",
     "labelled_examples",
@@ -98,8 +100,10 @@ def _binarize(spec: DatasetSpec, x: tf.Tensor, seed: Any, num_rows: int | None =
     if spec.binarization in ("threshold", "static"):  # what is static was drawn when it was loaded
         return tf.cast(x > 0.5, tf.float32)
     shape = tf.shape(x) if num_rows is None else [num_rows, *spec.event_shape]
-    uniform = tf.random.stateless_uniform(shape, seed)[first : tf.cast(first, tf.int32) + tf.shape(x)[0]]
-    return tf.cast(uniform < x, tf.float32)
+    drawn = uniform(shape, seed)
+    if num_rows is not None and x.shape[0] != num_rows:
+        drawn = drawn[first : tf.cast(first, tf.int32) + tf.shape(x)[0]]
+    return tf.cast(drawn < x, tf.float32)
 
 
 def train_batches(  # noqa: PLR0913 - one stream, said in full
@@ -113,6 +117,7 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
     *,
     augment: Sequence[Augmentation] = (),
     skipped: int = 0,
+    stacked: int | None = None,
 ) -> tf.data.Dataset:
     """Return the training batches of all epochs from one on, as one endless stream.
 
@@ -129,39 +134,79 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
         share: the part of every batch that this worker takes; N workers together see what one would.
         augment: changes of the examples, one after another.
         skipped: batches of the first epoch that have been trained on already.
+        stacked: batches of one element, for a compiled loop, which may be left to prepare them: see `Preparation.in_loop`;
+            default: one, without an axis of its own.
 
     Returns:
         Batches of x, float32 [B, *event_shape]; with labels, of ((x, labels [B]),), which Keras takes for a model's input;
         where the model sees x through noise, also of x itself, as what it is to give back.
     """
-    spec, split = dataset.spec, dataset.split("train")
+    split, make = dataset.split("train"), Preparation(dataset, batch_size, seed, with_labels, share, tuple(augment))
     batch_size = min(batch_size, split.num_examples)
-    steps, size = steps_per_epoch or split.num_examples // batch_size, batch_size // share.num_parts
-    shuffle_seed, draw_seed = derive_pair(seed, "shuffle"), derive_pair(seed, "binarize")
-    change_seed, noise_seed = derive_pair(seed, "augment"), derive_pair(seed, "noise")
+    steps = steps_per_epoch or split.num_examples // batch_size
+    shuffle_seed = derive_pair(seed, "shuffle")
 
     @_plain
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
         return split.batches(batch_size, _fold(shuffle_seed, epoch), True, share).take(steps * share.replicas)
 
-    changes, noises = ([one for one in augment if one.is_noise == is_noise] for is_noise in (False, True))
-
-    @_plain
-    def prepare(number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Any:
-        batch, first = number // share.replicas, share.part(number) * size
-        x = tf.ensure_shape(scale_inputs(spec, example[0]), [size, *spec.event_shape])
-        x = _changed(x, changes, _fold(change_seed, batch), batch_size, first)
-        x = _binarize(spec, x, _fold(draw_seed, batch), batch_size, first)
-        seen = _changed(x, noises, _fold(noise_seed, batch), batch_size, first)
-        inputs = (seen, example[1]) if with_labels else seen
-        if noises:
-            return inputs, x
-        return (inputs,) if with_labels else inputs
-
     epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
     batches = epochs.flat_map(epoch_batches).enumerate(start=first_epoch * steps * share.replicas)
     batches = batches.skip(skipped * share.replicas) if skipped else batches
-    return batches.map(prepare, num_parallel_calls=2).prefetch(4)
+    if stacked is None:
+        return batches.map(_plain(make), num_parallel_calls=2).prefetch(4)
+    batches = batches if make.is_compiled else batches.map(_plain(make), num_parallel_calls=2)
+    return batches.batch(stacked, drop_remainder=True).prefetch(1)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Makes raw examples into what a step is trained on. Augmentation and binarisation are functions of (seed, batch).
+
+    Attributes:
+        dataset: the data.
+        batch_size: examples a batch.
+        seed: the run's root seed.
+        with_labels: whether the model takes labels.
+        share: the part of every batch that this worker takes.
+        augment: changes of the examples, one after another.
+    """
+
+    dataset: Dataset
+    batch_size: int
+    seed: int
+    with_labels: bool = False
+    share: Share = WHOLE
+    augment: tuple[Augmentation, ...] = ()
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether a compiled loop makes it, of raw values, which are smaller; augmentations may be of operations it lacks."""
+        return not self.augment
+
+    @property
+    def in_loop(self) -> Callable[[Any], Any]:
+        """What a compiled loop makes of an element of `train_batches`."""
+        return (lambda element: self(*element)) if self.is_compiled else (lambda element: element)
+
+    def __call__(self, number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Any:
+        """Return what a step takes, of the numbered batch: raw values [B, *event_shape] and labels [B]."""
+        spec, share = self.dataset.spec, self.share
+        num_rows = min(self.batch_size, self.dataset.split("train").num_examples)
+        size = num_rows // share.num_parts
+        batch, first = number // share.replicas, share.part(number) * size
+        changes, noises = ([one for one in self.augment if one.is_noise == is_noise] for is_noise in (False, True))
+        x = tf.ensure_shape(scale_inputs(spec, example[0]), [size, *spec.event_shape])
+        x = _changed(x, changes, self._seed("augment", batch), num_rows, first)
+        x = _binarize(spec, x, self._seed("binarize", batch), num_rows, first)
+        seen = _changed(x, noises, self._seed("noise", batch), num_rows, first)
+        inputs = (seen, example[1]) if self.with_labels else seen
+        if noises:
+            return inputs, x
+        return (inputs,) if self.with_labels else inputs
+
+    def _seed(self, purpose: str, batch: tf.Tensor) -> tf.Tensor:
+        return _fold(derive_pair(self.seed, purpose), batch)
 
 
 def _changed(x: tf.Tensor, changes: Sequence[Augmentation], seed: Any, num_rows: int, first: Any) -> tf.Tensor:

@@ -1,11 +1,14 @@
-"""Draws of discrete variables and their relaxations, all from one set of Gumbel or logistic noise, in log space."""
+"""Draws of normals, and of discrete variables and their relaxations: those all from one set of Gumbel or logistic noise."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
+from tensorflow_probability.python.distributions.independent import Independent
+from tensorflow_probability.python.distributions.normal import Normal
 from tensorflow_probability.python.random import split_seed
 
+from vae_tf.draws import is_compiled, normal, uniform
 from vae_tf.replicas import fold_in_replica
 from vae_tf.seeding import derive_pair
 
@@ -17,6 +20,7 @@ __all__ = [
     "gumbel_softmax",
     "kept",
     "logistic_noise",
+    "sample",
     "straight_through",
 ]
 
@@ -25,7 +29,27 @@ _TINY = 1.2e-38
 
 
 def _uniform(shape: Any, seed: Any) -> tf.Tensor:
-    return tf.maximum(tf.random.stateless_uniform(shape, seed), _TINY)
+    return tf.maximum(uniform(shape, seed), _TINY)
+
+
+def sample(q: Any, num_samples: Sequence[Any], seed: Any) -> tf.Tensor:
+    """Return draws [*num_samples, ...] from a distribution of TFP, with a gradient to its parameters: of normals by `normal`.
+
+    Args:
+        q: the distribution, batch [...].
+        num_samples: leading shape of the draws.
+        seed: a stateless seed, int32 [2].
+
+    Example:
+        >>> sample(Normal([0.0, 5.0], [1.0, 1e-3]), [3], seed=[0, 1]).shape
+        TensorShape([3, 2])
+    """
+    each = q.distribution if isinstance(q, Independent) else q
+    if not (is_compiled() and isinstance(each, Normal)):
+        return q.sample(num_samples, seed=seed)
+    leading = [tf.cast(length, tf.int32) for length in num_samples]
+    shape = tf.concat([tf.stack(leading), tf.shape(each.loc)], axis=0) if leading else tf.shape(each.loc)
+    return each.loc + each.scale * normal(shape, seed)
 
 
 def gumbel_noise(shape: Any, seed: Any) -> tf.Tensor:
@@ -41,8 +65,8 @@ def gumbel_noise(shape: Any, seed: Any) -> tf.Tensor:
 
 def logistic_noise(shape: Any, seed: Any) -> tf.Tensor:
     """Return standard logistic noise: log(u) - log(1 - u), u uniform on (0, 1)."""
-    uniform = _uniform(shape, seed)
-    return tf.math.log(uniform) - tf.math.log1p(-uniform)
+    drawn = _uniform(shape, seed)
+    return tf.math.log(drawn) - tf.math.log1p(-drawn)
 
 
 def kept(shape: Any, share: float, root: int, step: tf.Tensor, purpose: str) -> tf.Tensor:
@@ -58,7 +82,7 @@ def kept(shape: Any, share: float, root: int, step: tf.Tensor, purpose: str) -> 
     if not share:
         return tf.ones(shape)
     seed = tf.random.experimental.stateless_fold_in(tf.constant(derive_pair(root, purpose), tf.int32), tf.cast(step, tf.int32))
-    return tf.cast(tf.random.stateless_uniform(shape, fold_in_replica(seed)) >= share, tf.float32)
+    return tf.cast(uniform(shape, fold_in_replica(seed)) >= share, tf.float32)
 
 
 def gumbel_max(logits: tf.Tensor, seed: Any, num_samples: Sequence[Any] = ()) -> tf.Tensor:
@@ -150,9 +174,9 @@ def bernoulli_pair(logits: tf.Tensor, seed: Any) -> tuple[tf.Tensor, tf.Tensor, 
     first, second = split_seed(seed, 2)
     z = logits + logistic_noise(tf.shape(logits), first)
     b = tf.cast(z > 0, tf.float32)
-    uniform = _uniform(tf.shape(logits), second)
+    drawn = _uniform(tf.shape(logits), second)
     # Given b = 1 the uniform of the logistic lies in (1 - p, 1), else in (0, 1 - p).
     probs = tf.sigmoid(logits)
-    inside = tf.where(b > 0, 1.0 - probs + uniform * probs, uniform * (1.0 - probs))
+    inside = tf.where(b > 0, 1.0 - probs + drawn * probs, drawn * (1.0 - probs))
     inside = tf.clip_by_value(inside, 1e-7, 1.0 - 1e-7)
     return b, z, logits + tf.math.log(inside) - tf.math.log1p(-inside)

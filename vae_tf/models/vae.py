@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 import vae_tf.optimizers  # noqa: F401 - what is saved compiled names its optimizer
+from vae_tf.draws import uniform
 from vae_tf.models.latents.base import Latent
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.linear import start_linear
@@ -113,7 +114,7 @@ class VAE(keras.Model):
         given = tf.one_hot(tf.cast(labels, tf.int32), self.latent.num_labels)
         if training:
             seed = self.latent.blocks()[0].extra_seed("label dropout")
-            kept = tf.random.stateless_uniform(tf.shape(given)[:1], seed) >= self.latent.label_dropout
+            kept = uniform(tf.shape(given)[:1], seed) >= self.latent.label_dropout
             given *= tf.cast(kept, tf.float32)[:, tf.newaxis]
         return tf.concat([given, tf.cast(self.encoder([x, given], training=training), tf.float32)], axis=-1)
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from vae_tf.draws import shuffled, uniform
 from vae_tf.objectives.discrete import enumerate_costs
 from vae_tf.objectives.elbo import Elbo
 from vae_tf.parts.registry import register
@@ -51,9 +52,9 @@ class LabelledSet(keras.layers.Layer):
 
     def batch(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return up to 100 examples, x [B, *event_shape] and labels [B]."""
-        order = tf.random.experimental.stateless_shuffle(tf.range(self.num_labels), seed)[:_BATCH]
+        order = shuffled(self.num_labels, seed)[:_BATCH]
         x = tf.gather(self.x.value, order)
-        drawn = tf.cast(tf.random.stateless_uniform(tf.shape(x), seed) < x, tf.float32)
+        drawn = tf.cast(uniform(tf.shape(x), seed) < x, tf.float32)
         return tf.where(self.is_drawn.value, drawn, x), tf.gather(self.labels.value, order)
 
 

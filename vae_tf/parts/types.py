@@ -38,6 +38,7 @@ __all__ = [
     "ShareLike",
     "SizeLike",
     "SmoothLike",
+    "SwitchLike",
     "TemperatureLike",
     "Text",
     "as_rate",
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     NumberLike: TypeAlias = float | Literal["auto"]
     AmountLike: TypeAlias = float | Literal["auto"]
     ShareLike: TypeAlias = float | Literal["auto"]
+    SwitchLike: TypeAlias = bool | Literal["auto"]
 else:
     SizeLike = Annotated[PositiveInt, OrAuto()]
     """A whole number > 0, or `auto`."""
@@ -87,6 +89,8 @@ else:
     """A number >= 0, or `auto`."""
     ShareLike = Annotated[Fraction, OrAuto()]
     """A number from 0 to 1, or `auto`."""
+    SwitchLike = Annotated[bool, OrAuto()]
+    """Yes or no, or `auto`."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a training leaves open, decided by the data: how long, in what steps, how fast."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from vae_tf.data.text import settle_length
 from vae_tf.models.build import settle_model, settle_objective
 from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
+from vae_tf.parts.describe import PACKAGE, describe
 from vae_tf.parts.settings import Settings, read
 from vae_tf.parts.types import KL_WARM_UP
 from vae_tf.training.lengths import ROUND_STEPS, Length
@@ -24,6 +25,9 @@ __all__ = ["look_for", "plan_run"]
 _VALIDATION_DRAWS = 1000
 """Draws of z that a look at validation rests on, at least."""
 _MOST_DRAWS = 16
+_LONG = 3000
+"""Steps from which on compiling for seconds is paid back by shorter steps."""
+_LONG_MINUTES = 1.0
 _HIDDEN = 0.1
 """Share of the cells of few rows that the encoder does not see in training."""
 
@@ -121,6 +125,9 @@ def plan_run(
     model = model.model_copy(update={"latents": tuple(_with_warm_up(block, total, starts_linear) for block in model.latents)})
     data, of_data = settle_length(config.data, spec)
     objective = _within_all(settle_objective(config.objective, model, spec), total)
+    if config.training.jit_compile == "auto":
+        parts = (model.network, model.likelihood, objective, *model.latents)
+        training = training.model_copy(update={"jit_compile": _gains_compiled(parts, training, total)})
     planned = config.model_copy(update={"data": data, "model": model, "objective": objective, "training": training})
     return planned, [*of_data, *reasons(config, planned, spec, look)]
 
@@ -135,8 +142,9 @@ def _plan_training(training: TrainingConfig, spec: DatasetSpec, length: Length |
         "augment": _augmentations(spec, look),
         "evaluate_every": 1,
         "patience": None,
+        "jit_compile": False,
     }
-    training = _filled(training, chosen, ("batch_size", "average", "clip_norm", "validation_draws", "augment"))
+    training = _filled(training, chosen, ("batch_size", "average", "clip_norm", "validation_draws", "augment", "jit_compile"))
     if length is not None:
         steps, parts = passes(training, count)
         parts = max(parts, steps * parts // length.round_steps)
@@ -168,6 +176,23 @@ def _augmentations(spec: DatasetSpec, look: Look) -> tuple[Settings, ...]:
 def look_for(training: TrainingConfig, dataset: Dataset) -> Look:
     """Look at the data, where that decides something which is open."""
     return look_at(dataset) if is_open(training.augment) else NOT_LOOKED
+
+
+def _gains_compiled(parts: Iterable[Settings], training: TrainingConfig, total: int) -> bool:
+    """Return whether a compiled loop pays: for networks that gain by it, of parts that XLA is known to take, in long runs."""
+    network, *others = parts
+    is_long = total >= _LONG or (training.minutes or 0.0) >= _LONG_MINUTES
+    known = all(describe(one.part).owner == PACKAGE for part in (network, *others) for one in _with_inner(part))
+    return bool(network.part.gains_compiled and is_long and known and training.precision == "float32")
+
+
+def _with_inner(settings: Settings) -> Iterator[Settings]:
+    """Give a part's settings, and those of the parts within."""
+    yield settings
+    for name in type(settings).model_fields:
+        inner = getattr(settings, name)
+        if hasattr(inner, "part"):
+            yield from _with_inner(inner)
 
 
 def _within(schedule: Any, total: int) -> Any:

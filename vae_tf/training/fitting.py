@@ -1,6 +1,7 @@
 """Training: from the newest checkpoint or from the start to the best epoch, on one replica or many."""
 
 import contextlib
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
 from vae_tf.consoles import warn_on
-from vae_tf.data.pipeline import Dataset, Examples, eval_batches, gather_examples, train_batches
+from vae_tf.data.pipeline import Dataset, Examples, Preparation, eval_batches, gather_examples, train_batches
 from vae_tf.data.splits import Share
 from vae_tf.evaluation.viewer import Viewer
 from vae_tf.models.build import build_vae
@@ -25,6 +26,7 @@ from vae_tf.stopwatch import Stopwatch
 from vae_tf.sums import drop_sums
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
 from vae_tf.training.checkpoints import CheckpointStore, TrainingState
+from vae_tf.training.compiling import compile_steps, stack_size
 from vae_tf.training.distribution import Distribution, start_distribution
 from vae_tf.training.phases import PhaseClock
 from vae_tf.training.plan import Plan, plan_of
@@ -206,11 +208,11 @@ def batches_of(
     with_labels = vae.latent.num_labels > 0
     augment = _augmentations(config, dataset)
     first, done = divmod(epoch, plan.parts)
-    steps = plan.steps_per_epoch
+    steps, stacked = plan.steps_per_epoch, _stacked(config, vae, plan, distribution)
 
     def training(share: Share) -> Any:
         whole = dataset, plan.batch_size, config.seed, first, steps * plan.parts
-        return train_batches(*whole, with_labels, share, augment=augment, skipped=steps * done)
+        return train_batches(*whole, with_labels, share, augment=augment, skipped=steps * done, stacked=stacked)
 
     def validation(share: Share) -> Any:
         batches = _measured(config, dataset, vae, "validation", share)
@@ -263,9 +265,21 @@ def prepare(vae: VAE, config: RunConfig, dataset: Dataset, distribution: Distrib
     )
     # TensorFlow's loop over steps cannot hold reductions over replicas.
     in_one_go = plan.steps_per_execution if distribution.num_replicas == 1 else 1
-    vae.compile(optimizer=optimizer, steps_per_execution=in_one_go, jit_compile=training.jit_compile)
+    vae.compile(optimizer=optimizer, steps_per_execution=in_one_go, jit_compile=False)
     optimizer.build(vae.trainable_variables)
+    stacked = _stacked(config, vae, plan, distribution)
+    if stacked:
+        with_labels, augment = vae.latent.num_labels > 0, tuple(_augmentations(config, dataset))
+        making = Preparation(dataset, plan.batch_size, config.seed, with_labels, augment=augment)
+        compile_steps(vae, plan.steps_per_execution, stacked, making.in_loop)
     return plan
+
+
+def _stacked(config: RunConfig, vae: VAE, plan: Plan, distribution: Distribution) -> int | None:
+    """Return how many batches go into the compiled loop at once; None where there is none, as with several replicas."""
+    if not config.training.jit_compile or distribution.num_replicas > 1:
+        return None
+    return stack_size(plan.steps_per_execution, 4 * plan.batch_size * math.prod(vae.event_shape))
 
 
 def _callbacks(job: _Job, plan: Plan, checkpointing: Checkpointing) -> list[keras.callbacks.Callback]:

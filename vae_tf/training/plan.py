@@ -75,7 +75,8 @@ def plan_of(training: TrainingConfig, num_train: int) -> Plan:
 
     Example:
         >>> chosen = {"patience": None, "average": 0.0, "clip_norm": None, "validation_draws": 1, "evaluate_every": 1}
-        >>> plan_of(TrainingConfig(epochs=3, batch_size=10, learning_rate=1e-3, augment=(), **chosen), 95).total
+        >>> chosen |= {"augment": (), "jit_compile": False}
+        >>> plan_of(TrainingConfig(epochs=3, batch_size=10, learning_rate=1e-3, **chosen), 95).total
         27
     """
     left_open = [name for name in type(training).model_fields if getattr(training, name) == "auto"]

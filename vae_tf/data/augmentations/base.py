@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
+from vae_tf.draws import normal, uniform
 from vae_tf.errors import UserNotImplementedError, UserValueError
 from vae_tf.parts.base import Part
 from vae_tf.seeding import derive
@@ -37,12 +38,12 @@ class Draws:
             >>> bool(tf.reduce_all(whole[2:] == part))
             True
         """
-        drawn = tf.random.stateless_uniform([self.num_rows, *shape], self._of(purpose), low, high)
+        drawn = uniform([self.num_rows, *shape], self._of(purpose), low, high)
         return drawn[self.first : self.first + self.count]
 
     def normal(self, purpose: str, *shape: int) -> tf.Tensor:
         """Return draws of N(0, 1), [count, *shape]; see `uniform`."""
-        return tf.random.stateless_normal([self.num_rows, *shape], self._of(purpose))[self.first : self.first + self.count]
+        return normal([self.num_rows, *shape], self._of(purpose))[self.first : self.first + self.count]
 
     def gamma(self, purpose: str, alpha: float, *shape: int) -> tf.Tensor:
         """Return draws of Gamma(alpha, 1), greater than zero, [count, *shape]; see `uniform`."""

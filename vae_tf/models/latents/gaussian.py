@@ -11,6 +11,7 @@ from tensorflow_probability.python.distributions import Independent, Normal, kl_
 from vae_tf.data.spec import MANY_ROWS
 from vae_tf.models.latents.base import Factors, Latent
 from vae_tf.models.linear import inverse_softplus
+from vae_tf.models.samplers import sample
 from vae_tf.parts.base import is_open
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
@@ -167,7 +168,7 @@ class GaussianLatent(Latent):
         self, q: Independent, seed: Any, num_samples: tuple[int, ...] = (), hard: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Draw z and its log ratio; see `Latent.sample`. `hard` changes nothing here."""
-        z = q.sample(num_samples, seed=seed)
+        z = sample(q, num_samples, seed)
         return z, q.log_prob(z) - self.prior().log_prob(z)
 
     def kl(self, q: Independent, log_ratio: tf.Tensor) -> tf.Tensor:

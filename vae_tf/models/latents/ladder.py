@@ -10,6 +10,7 @@ from tensorflow_probability.python.distributions import FULLY_REPARAMETERIZED, D
 from tensorflow_probability.python.random import split_seed
 
 from vae_tf.models.latents.gaussian import GaussianLatent, traverse_axes
+from vae_tf.models.samplers import sample
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import KL_WARM_UP, Given, Name, PositiveInt, PriorLike, ScheduleLike
 
@@ -162,12 +163,12 @@ class LadderLatent(GaussianLatent):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Draw z and its log ratio; see `Latent.sample`. Every level's network runs once, for both."""
         seeds = split_seed(seed, len(self.sizes))
-        z = q.first.sample(num_samples, seed=seeds[0])
+        z = sample(q.first, num_samples, seeds[0])
         log_ratio = q.first.log_prob(z) - self.prior_layer.distribution().log_prob(z)
         for level in range(1, len(self.sizes)):
             p = self.level_prior(level, z)
             level_q = self.level_posterior(q, level, p)
-            piece = level_q.sample(seed=seeds[level])
+            piece = sample(level_q, (), seeds[level])
             log_ratio += tf.reduce_sum(level_q.log_prob(piece) - p.log_prob(piece), axis=-1)
             z = tf.concat([z, piece], axis=-1)
         return z, log_ratio

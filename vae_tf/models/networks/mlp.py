@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import keras
 from pydantic import Field
@@ -36,6 +36,8 @@ class MlpNetwork(Network):
         >>> network.encoder((4, 4, 1), params_size=6).output_shape
         (None, 6)
     """
+
+    gains_compiled: ClassVar[bool] = True
 
     @classmethod
     def fitness(cls, data: Any) -> int:

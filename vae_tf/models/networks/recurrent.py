@@ -1,7 +1,7 @@
 """GRUs over the steps of a text or a time series."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
@@ -27,6 +27,8 @@ class RecurrentNetwork(Network):
     """
 
     needs = "texts or series [T, F]"
+
+    gains_compiled: ClassVar[bool] = True
 
     @classmethod
     def suits(cls, data: Any) -> bool:
