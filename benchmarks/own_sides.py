@@ -34,28 +34,34 @@ def _our_model(network: str, latents: str, precision: str = "float32") -> tuple[
     return build_vae(ModelConfig.model_validate(parts), spec, precision=precision), spec
 
 
-def _compiled(vae: Any, num_examples: int, batch_size: int, jit_compile: bool = True) -> tuple[int, int | None]:
+def _dataset(x: np.ndarray, spec: Any) -> Any:
+    from vae_tf.data.pipeline import Dataset
+    from vae_tf.data.splits import ArraySplit
+
+    return Dataset(spec, {"train": ArraySplit(x, np.zeros(len(x), np.int64))})
+
+
+def _compiled(vae: Any, dataset: Any, batch_size: int, jit_compile: bool = True) -> tuple[int, int | None]:
     """Compile a model as `train` does; return the steps of an epoch, and how many batches come at once."""
+    from vae_tf.data.pipeline import Preparation
     from vae_tf.optimizers import FusedAdam
     from vae_tf.training import choose_steps_per_execution
     from vae_tf.training.compiling import compile_steps, stack_size
 
-    steps = num_examples // batch_size
+    steps = dataset.split("train").num_examples // batch_size
     per_execution = choose_steps_per_execution(steps)
     optimizer = FusedAdam(RATE)
     vae.compile(optimizer=optimizer, steps_per_execution=per_execution, jit_compile=False)
     optimizer.build(vae.trainable_variables)
     stacked = stack_size(per_execution, 4 * batch_size * 784) if jit_compile else None
     if stacked:
-        compile_steps(vae, per_execution, stacked)
+        compile_steps(vae, per_execution, stacked, Preparation(dataset, batch_size, 0).in_loop)
     return steps // per_execution * per_execution, stacked
 
 
-def _batches(x: np.ndarray, spec: Any, batch_size: int, steps: int, stacked: int | None, first_epoch: int = 0) -> Any:
-    from vae_tf.data.pipeline import Dataset, train_batches
-    from vae_tf.data.splits import ArraySplit
+def _batches(dataset: Any, batch_size: int, steps: int, stacked: int | None, first_epoch: int = 0) -> Any:
+    from vae_tf.data.pipeline import train_batches
 
-    dataset = Dataset(spec, {"train": ArraySplit(x, np.zeros(len(x), np.int64))})
     return train_batches(dataset, batch_size, 0, first_epoch, steps, stacked=stacked)
 
 
@@ -67,10 +73,10 @@ def train_ours(  # noqa: PLR0913 - the settings of a case
     batch_size: int,
     epochs: int,
     precision: str = "float32",
-    jit_compile: bool = True,
+    jit_compile: bool | None = None,
     threads: int = 0,
 ) -> dict[str, Any]:
-    """Train as `run.py train` does, without its records."""
+    """Train as `run.py train` does, without its records; compiled where it would be."""
     import keras
     import tensorflow as tf
 
@@ -78,9 +84,10 @@ def train_ours(  # noqa: PLR0913 - the settings of a case
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     x = images(data)
     vae, spec = _our_model(network, latents, precision)
-    (steps, stacked), times = _compiled(vae, len(x), batch_size, jit_compile), []
+    dataset = _dataset(x, spec)
+    (steps, stacked), times = _compiled(vae, dataset, batch_size, network == "mlp" if jit_compile is None else jit_compile), []
     stopwatch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: times.append(clock()))
-    batches = _batches(x, spec, batch_size, steps, stacked)
+    batches = _batches(dataset, batch_size, steps, stacked)
     vae.fit(batches, steps_per_epoch=steps, epochs=epochs, verbose=0, shuffle=False, callbacks=[stopwatch])
     scored = tf.constant(x[:NUM_SCORED] / np.float32(255.0))
     loss = vae.evaluate(scored, batch_size=500, verbose=0, return_dict=True)["negative_elbo"]
@@ -94,10 +101,11 @@ def bound_ours(data: str, batch_size: int, target: float) -> dict[str, Any]:
 
     x, test = images(data), tf.constant(images(data, "x_test") / np.float32(255.0))
     vae, spec = _our_model("mlp", f"gaussian:{SIZE}")
-    (steps, stacked), epochs = _compiled(vae, len(x), batch_size), itertools.count()
+    dataset = _dataset(x, spec)
+    (steps, stacked), epochs = _compiled(vae, dataset, batch_size), itertools.count()
 
     def train() -> None:
-        vae.fit(_batches(x, spec, batch_size, steps, stacked, next(epochs)), steps_per_epoch=steps, verbose=0, shuffle=False)
+        vae.fit(_batches(dataset, batch_size, steps, stacked, next(epochs)), steps_per_epoch=steps, verbose=0, shuffle=False)
 
     def score() -> float:
         return float(vae.evaluate(test, batch_size=500, verbose=0, return_dict=True)["negative_elbo"])

@@ -2,6 +2,8 @@
 
 import ast
 import asyncio
+import gc
+import hashlib
 import io
 import os
 import random
@@ -19,6 +21,8 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # tests run side by side: more threads than cores wait for each other
+
+gc.set_threshold(20_000, 20, 20)  # a worker holds millions of objects: looking through them took a twentieth of the time
 
 hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("any machine")
@@ -56,6 +60,33 @@ def same_randomness() -> Iterator[None]:
     random.seed(0)
     yield
     random.setstate(before)
+
+
+_CLASSIFIERS: dict[str, Any] = {}
+
+
+@pytest.fixture
+def own_classifier() -> None:
+    """Ask for it where the classifier of `make_feature_space` is to be trained anew."""
+
+
+@pytest.fixture(autouse=True)
+def one_classifier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train the classifier behind the Fréchet distance once for the same examples and seed, not for every command."""
+    features: Any = sys.modules.get("vae_tf.evaluation.features")
+    if features is None or "own_classifier" in request.fixturenames:
+        return
+    train_anew = features._classifier
+
+    def trained(train: Any, test: Any, seed: int) -> Any:
+        arrays = (*train, *test)
+        told = "".join(f"{array.shape} {array.dtype} {hashlib.sha256(array.tobytes()).hexdigest()}" for array in arrays)
+        key = f"{seed} {told}"
+        if key not in _CLASSIFIERS:
+            _CLASSIFIERS[key] = train_anew(train, test, seed)
+        return _CLASSIFIERS[key]
+
+    monkeypatch.setattr(features, "_classifier", trained)
 
 
 @pytest.fixture(autouse=True)

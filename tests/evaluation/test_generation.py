@@ -134,7 +134,7 @@ def test_midpoints_join_examples_of_different_classes():
 # --- features ---
 
 
-def test_a_classifier_s_features_are_the_same_every_time(make_dataset, few):
+def test_a_classifier_s_features_are_the_same_every_time(make_dataset, few, own_classifier):
     dataset = make_dataset(event_shape=(8, 8, 1), binarization="none")
     first, second = make_feature_space(dataset), make_feature_space(dataset)
     assert first.accuracy == 1.0 and "classifier" in first.description

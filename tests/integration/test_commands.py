@@ -73,7 +73,7 @@ def test_evaluate_gives_the_documented_numbers(run_cli, parse, tiny_runs, name):
     assert (numbers["relaxed"] is not None) == (name == "joint")
 
 
-def test_evaluate_gives_equal_numbers_twice(run_cli, tiny_run):
+def test_evaluate_gives_equal_numbers_twice(run_cli, tiny_run, own_classifier):
     first, second = (run_cli("evaluate", tiny_run, "--num-samples", 5, "--json")[1] for _ in range(2))
     assert first == second
 

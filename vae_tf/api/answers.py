@@ -63,4 +63,4 @@ def _compiled(signature: Signature) -> Any:
     def answer(*tensors: tf.Tensor) -> Any:
         return signature(*tensors)
 
-    return tf.function(answer, input_signature=[field.spec for field in signature.inputs])
+    return tf.function(answer, input_signature=[field.spec for field in signature.inputs], autograph=False)

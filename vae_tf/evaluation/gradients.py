@@ -177,7 +177,7 @@ class Laboratory:
 def _gradient_function(vae: VAE, x: tf.Tensor, every_weight: bool = False) -> Callable[[], Any]:
     """Return the function that draws and gives rows of gradients, [N, params_size], or the gradients of all weights."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def gradient() -> Any:
         with tf.GradientTape() as tape:
             loss = vae.compute_loss(x=x, y_pred=vae(x, training=True), training=True)

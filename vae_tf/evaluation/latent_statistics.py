@@ -245,7 +245,7 @@ class _PairSums:
         """Score every draw under every posterior, some draws at a time."""
         num, width = len(draws[0]), sum(z.shape[-1] for z in draws)
         step = max(1, _PAIR_VALUES // (num * width))
-        score = tf.function(lambda first, stop: _score(blocks, draws, first, stop), reduce_retracing=True)
+        score = tf.function(lambda first, stop: _score(blocks, draws, first, stop), reduce_retracing=True, autograph=False)
         spans = [(first, min(first + step, num)) for first in range(0, num, step)]
         parts = [score(tf.constant(first), tf.constant(stop)) for first, stop in spans]
         return cls(*(np.concatenate([part[i].numpy() for part in parts]).astype(np.float64) for i in range(5)))

@@ -48,7 +48,7 @@ def draw_rows(vae: VAE, z: Any, seed: tuple[int, int]) -> np.ndarray:
         z: [N, size].
         seed: a stateless seed.
     """
-    draw = tf.function(lambda part, pair: vae.decode(part).sample(seed=pair), reduce_retracing=True)
+    draw = tf.function(lambda part, pair: vae.decode(part).sample(seed=pair), reduce_retracing=True, autograph=False)
     parts = [np.asarray(z)[first : first + _BATCH] for first in range(0, len(z), _BATCH)]
     seeds = [tf.random.experimental.stateless_fold_in(tf.constant(seed, tf.int32), index) for index in range(len(parts))]
     return np.concatenate([draw(tf.constant(part), pair).numpy() for part, pair in zip(parts, seeds, strict=True)])
