@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from vae_tf.serving.codes import Code, ServingError, invalid
+from vae_tf.serving.json_numbers import Numbers, read_numbers
 from vae_tf.serving.json_parser import parse_json
-from vae_tf.serving.tensors import SignatureInfo, TensorInfo, array_from_json
+from vae_tf.serving.tensors import SignatureInfo, TensorInfo, array_from_json, array_from_numbers
 
 __all__ = ["JsonPredict", "parse_predict", "read_inputs"]
 
@@ -33,7 +34,7 @@ def parse_predict(body: bytes) -> tuple[dict[str, Any], str]:
     Raises:
         ServingError: it is no JSON, no object, or its signature's name is no string.
     """
-    document = parse_json(body)
+    document = read_numbers(body) or parse_json(body)
     if not isinstance(document, dict):
         raise invalid(f"JSON Value: {_short(document)} Is not object")
     name = document.get("signature_name", "")
@@ -50,6 +51,12 @@ def read_inputs(document: dict[str, Any], signature: SignatureInfo) -> JsonPredi
     """
     if not signature.inputs:
         raise invalid(f"Failed to get input map for signature: {document.get('signature_name') or 'DEFAULT'}")
+    numbers = next((value for value in document.values() if isinstance(value, Numbers)), None)
+    if numbers is not None:
+        values = _plain_array(numbers, signature)
+        if values is not None:
+            return JsonPredict(values, is_row=numbers.key == "instances")
+        document = parse_json(numbers.body)
     has = [key for key in ("instances", "inputs") if key in document]
     if not has:
         raise invalid("Missing 'inputs' or 'instances' key")
@@ -58,6 +65,15 @@ def read_inputs(document: dict[str, Any], signature: SignatureInfo) -> JsonPredi
     if has == ["inputs"]:
         return JsonPredict(_columns(document["inputs"], signature), is_row=False)
     return JsonPredict(_rows(document["instances"], signature), is_row=True)
+
+
+def _plain_array(numbers: Numbers, signature: SignatureInfo) -> dict[str, np.ndarray] | None:
+    """Return the one input of a signature; None where there are others, or it is of another type."""
+    if len(signature.inputs) != 1:
+        return None
+    ((alias, info),) = signature.inputs.items()
+    array = array_from_numbers(numbers.array, info)
+    return None if array is None else {alias: array}
 
 
 def _short(value: Any) -> str:

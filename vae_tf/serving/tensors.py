@@ -15,7 +15,16 @@ import orjson
 from vae_tf.serving.codes import Code, ServingError, invalid
 from vae_tf.serving.json_parser import encode_text
 
-__all__ = ["SignatureInfo", "TensorInfo", "array_from_json", "dtype_name", "dump_outputs", "has_shape", "object_array"]
+__all__ = [
+    "SignatureInfo",
+    "TensorInfo",
+    "array_from_json",
+    "array_from_numbers",
+    "dtype_name",
+    "dump_outputs",
+    "has_shape",
+    "object_array",
+]
 
 _FLOATS = ("float", "double")
 _RANGES = {
@@ -139,6 +148,26 @@ def array_from_json(value: Any, info: TensorInfo) -> np.ndarray:
     with np.errstate(over="ignore"):  # 1e300 becomes infinity as a float: so it is there
         wide = np.float64 if info.dtype in _FLOATS else info.numpy_dtype
         return np.array(flat, wide).astype(info.numpy_dtype, copy=False).reshape(shape)
+
+
+def array_from_numbers(numbers: np.ndarray, info: TensorInfo) -> np.ndarray | None:
+    """Return numbers, float64 or int64, as `array_from_json` would; None where it would refuse them.
+
+    Example:
+        >>> array_from_numbers(np.array([[1, 300]]), TensorInfo("x", "x:0", "uint8", np.uint8, None)) is None
+        True
+    """
+    if info.dtype in _RANGES:
+        low, high = _RANGES[info.dtype]
+        is_fit = numbers.dtype.kind == "i" and low <= numbers.min() and numbers.max() <= high
+    else:
+        is_fit = info.dtype in _FLOATS
+    with np.errstate(over="ignore"):
+        return (
+            numbers.astype(np.float64 if info.dtype in _FLOATS else info.numpy_dtype).astype(info.numpy_dtype)
+            if is_fit
+            else None
+        )
 
 
 def _flatten(value: Any) -> tuple[list[Any], tuple[int, ...], set[type]]:
