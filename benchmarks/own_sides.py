@@ -43,7 +43,7 @@ def _dataset(x: np.ndarray, spec: Any) -> Any:
 
 def _compiled(vae: Any, dataset: Any, batch_size: int, jit_compile: bool = True) -> tuple[int, int | None]:
     """Compile a model as `train` does; return the steps of an epoch, and how many batches come at once."""
-    from vae_tf.data.pipeline import Preparation
+    from vae_tf.data.training_batches import Preparation
     from vae_tf.optimizers import FusedAdam
     from vae_tf.training import choose_steps_per_execution
     from vae_tf.training.compiling import compile_steps, stack_size
@@ -60,7 +60,7 @@ def _compiled(vae: Any, dataset: Any, batch_size: int, jit_compile: bool = True)
 
 
 def _batches(dataset: Any, batch_size: int, steps: int, stacked: int | None, first_epoch: int = 0) -> Any:
-    from vae_tf.data.pipeline import train_batches
+    from vae_tf.data.training_batches import train_batches
 
     return train_batches(dataset, batch_size, 0, first_epoch, steps, stacked=stacked)
 
@@ -121,7 +121,8 @@ def pipeline(dataset: str, data_dir: str | None, streamed: bool, batch_size: int
     """
     from vae_tf.config import DataConfig
     from vae_tf.data import load_dataset
-    from vae_tf.data.pipeline import Dataset, train_batches
+    from vae_tf.data.pipeline import Dataset
+    from vae_tf.data.training_batches import train_batches
 
     loaded = load_dataset(DataConfig(dataset=dataset, data_dir=data_dir, memory_limit_mb=1 if streamed else 4096))
     split = loaded.split("train")

@@ -11,9 +11,10 @@ import tensorflow as tf
 from vae_tf.config import DataConfig
 from vae_tf.data import load_dataset, mapped, table_pieces
 from vae_tf.data.mapped import MappedSplit
-from vae_tf.data.pipeline import eval_batches, train_batches
+from vae_tf.data.pipeline import eval_batches
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.table_store import store_table
+from vae_tf.data.training_batches import train_batches
 from vae_tf.errors import UserFileError, UserValueError
 
 NUM = 700

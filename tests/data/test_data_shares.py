@@ -68,7 +68,8 @@ MIRRORED = """
 import numpy as np
 import tensorflow as tf
 from vae_tf.config import ModelConfig
-from vae_tf.data.pipeline import Dataset, train_batches
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.training_batches import train_batches
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit
 from vae_tf.models import build_vae

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
         random_examples,
         scale_inputs,
         to_inputs,
-        train_batches,
     )
     from vae_tf.data.probing import probe
     from vae_tf.data.spec import DatasetSpec
     from vae_tf.data.splits import NO_LABEL, ArraySplit, Split, StreamSplit
     from vae_tf.data.text import decode_text, encode_text
+    from vae_tf.data.training_batches import train_batches
 
 __all__ = [
     "NO_LABEL",
@@ -66,7 +66,7 @@ _MODULES = {
     "random_examples": "pipeline",
     "scale_inputs": "pipeline",
     "to_inputs": "pipeline",
-    "train_batches": "pipeline",
+    "train_batches": "training_batches",
     "load_dataset": "loading",
     "load_examples": "loading",
     "probe": "probing",

@@ -15,8 +15,9 @@ from vae_tf.artifacts import RunDirectory
 from vae_tf.cluster import Cluster
 from vae_tf.config import RunConfig
 from vae_tf.consoles import warn_on
-from vae_tf.data.pipeline import Dataset, Examples, Preparation, eval_batches, gather_examples, train_batches
+from vae_tf.data.pipeline import Dataset, Examples, eval_batches, gather_examples
 from vae_tf.data.splits import Share
+from vae_tf.data.training_batches import Preparation, train_batches
 from vae_tf.evaluation.viewer import Viewer
 from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
