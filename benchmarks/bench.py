@@ -93,7 +93,7 @@ def cases(quick: bool, data: str, source: dict[str, Any]) -> list[Case]:
         for size in (64, 512)
     ]
     conv = {**mlp, "network": "conv", "batch_size": 128, "epochs": 2}
-    chosen.append(_sides("conv 32-64, batch 128", conv, "train_ours", *fastest, "train_torch"))
+    chosen.append(_sides("conv 32-64, batch 128", conv, "train_ours", "train_torch_compiled", "train_torch"))
     categorical = {**mlp, "latents": "categorical:30x10", "batch_size": 128}
     chosen.append(_sides("categorical 30x10, batch 128", categorical, "train_ours", "train_jax"))
     chosen.append(
@@ -196,6 +196,7 @@ def run_case(case: Case, repeats: int) -> list[dict[str, Any]]:
             "loss": statistics.median(one["loss"] for one in runs) if "loss" in runs[0] else None,
             "epochs": statistics.median(one["epochs"] for one in runs) if "epochs" in runs[0] else None,
             "peak_mb": statistics.median(one["peak_mb"] for one in runs),
+            "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         }
         for label, runs in found.items()
     ]
@@ -249,7 +250,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--repeats", type=int, help="default: 3, quick: 1")
-    parser.add_argument("--only", help="cases whose name holds this")
+    parser.add_argument("--only", nargs="+", help="cases whose name holds one of these; other rows of the output stay")
     parser.add_argument("--data-dir", help="where TFDS' mnist is prepared")
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--show", type=Path, help="only print the table of a file that --output wrote")
@@ -259,13 +260,18 @@ def main() -> None:
         return
     repeats = arguments.repeats or (1 if arguments.quick else 3)
     rows: list[dict[str, Any]] = []
+    started = None
+    if arguments.only and arguments.output and arguments.output.exists():
+        before = json.loads(arguments.output.read_text("utf-8"))
+        rows, started = before["rows"], before["start"]
     with tempfile.TemporaryDirectory() as folder:
         data, source = write_images(folder, arguments.data_dir)
         for case in cases(arguments.quick, data, source):
-            if not arguments.only or arguments.only in case.name:
-                rows += run_case(case, repeats)
-                write(arguments.output, rows, repeats, source["dataset"])
-    started = None if arguments.only else start_times(repeats)
+            if not arguments.only or any(part in case.name for part in arguments.only):
+                found = run_case(case, repeats)
+                rows = [*(row for row in rows if row["case"] != case.name), *found]
+                write(arguments.output, rows, repeats, source["dataset"], started)
+    started = started if arguments.only else start_times(repeats)
     print(table(rows))
     if started:
         print("\n" + ", ".join(f"{name.replace('_', ' ')} {seconds:.2f} s" for name, seconds in started.items()))

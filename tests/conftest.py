@@ -267,11 +267,12 @@ def modules() -> dict[str, ast.Module]:
 
 @contextmanager
 def _running(models: Any, config_file: Any = None, around: Any = None, **options: Any) -> Iterator[Any]:
-    """Run an embedded server in a thread of its own, on free ports."""
+    """Run an embedded server in a thread of its own, on free ports; models run when they are asked, not to warm up."""
+    from vae_tf.serving.manager import ManagerOptions
     from vae_tf.serving.server import EmbeddedServer, ServerOptions
 
     ready, loops, failures = threading.Event(), [], []
-    settings = {"rest_port": 0, "grpc_port": 0, "access_log": False, **options}
+    settings = {"rest_port": 0, "grpc_port": 0, "access_log": False, "manager": ManagerOptions(warm_up=False), **options}
     server = EmbeddedServer(models, ServerOptions(**settings), config_file, around)
 
     async def main() -> None:
