@@ -234,14 +234,14 @@ def processor() -> str:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the rows in Markdown."""
-    titles = ["case", "side", "seconds", "times the first", "core seconds", "loss after", "peak memory"]
+    titles = ["case", "side", "seconds", "times the first", "core seconds", "loss after", "peak memory", "measured"]
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
     for row in rows:
         loss = "" if row["loss"] is None else f"{row['loss']:.1f}"
         loss += f", {row['epochs']:.0f} epochs" if row["epochs"] else ""
         computed = f"{row['cpu_seconds']:.2f}" if "cpu_seconds" in row else ""
         times = f"{row['seconds']:.2f} | {row['ratio']:.2f} | {computed}"
-        lines.append(f"| {row['case']} | {row['side']} | {times} | {loss} | {row['peak_mb']:.0f} MB |")
+        lines.append(f"| {row['case']} | {row['side']} | {times} | {loss} | {row['peak_mb']:.0f} MB | {row.get('date', '')} |")
     return "\n".join(lines)
 
 
