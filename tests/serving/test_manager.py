@@ -295,7 +295,7 @@ class TestWarmUp:
         with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
             for record in records:
                 writer.write(record)
-        with start_server([ModelConfig("m", tmp_path / "m")]) as server:
+        with start_server([ModelConfig("m", tmp_path / "m")], manager=ManagerOptions()) as server:
             return Rest(f"http://127.0.0.1:{server.rest_port}").get("/v1/models/m")[0]
 
     def _record(self, signature, value):
@@ -328,7 +328,7 @@ class TestWarmUp:
         write(str(tmp_path / "m" / "1"))
         (tmp_path / "m" / "1" / "assets.extra").mkdir()
         (tmp_path / "m" / "1" / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"no records " * 20)
-        with pytest.raises(ServingError) as error, start_server([ModelConfig("m", tmp_path / "m")]):
+        with pytest.raises(ServingError) as error, start_server([ModelConfig("m", tmp_path / "m")], manager=ManagerOptions()):
             pass
         assert error.value.code is Code.DATA_LOSS
 
