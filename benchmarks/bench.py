@@ -40,7 +40,7 @@ class Entry:
     @property
     def is_peer(self) -> bool:
         """Whether it runs in the peers' environment."""
-        return self.side.endswith(("torch", "torch_loader", "torch_compiled", "pythae", "jax"))
+        return any(name in self.side for name in ("torch", "pythae", "jax"))
 
 
 @dataclass(frozen=True)
@@ -269,13 +269,15 @@ def main() -> None:
         for case in cases(arguments.quick, data, source):
             if not arguments.only or any(part in case.name for part in arguments.only):
                 found = run_case(case, repeats)
-                rows = [*(row for row in rows if row["case"] != case.name), *found]
+                place = next((index for index, row in enumerate(rows) if row["case"] == case.name), len(rows))
+                others = [row for row in rows if row["case"] != case.name]
+                rows = [*others[:place], *found, *others[place:]]
                 write(arguments.output, rows, repeats, source["dataset"], started)
-    started = started if arguments.only else start_times(repeats)
-    print(table(rows))
-    if started:
-        print("\n" + ", ".join(f"{name.replace('_', ' ')} {seconds:.2f} s" for name, seconds in started.items()))
+    if not arguments.only:
+        started = start_times(repeats)
         write(arguments.output, rows, repeats, source["dataset"], started)
+        print(", ".join(f"{name.replace('_', ' ')} {seconds:.2f} s" for name, seconds in started.items()), end="\n\n")
+    print(table(rows))
 
 
 def write(

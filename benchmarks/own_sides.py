@@ -55,7 +55,7 @@ def _compiled(vae: Any, dataset: Any, batch_size: int, jit_compile: bool = True)
     optimizer.build(vae.trainable_variables)
     stacked = stack_size(per_execution, 4 * batch_size * 784) if jit_compile else None
     if stacked:
-        compile_steps(vae, per_execution, stacked, Preparation(dataset, batch_size, 0).in_loop)
+        compile_steps(vae, per_execution, stacked, Preparation(dataset.spec, batch_size, 0).in_loop)
     return steps // per_execution * per_execution, stacked
 
 

@@ -1,7 +1,7 @@
 """Random numbers that are functions of a seed, by the generator that suits what computes them.
 
-TensorFlow draws by Philox. XLA draws by it too, number by number; by Threefry (Salmon et al. 2011) it draws many at once, ten
-times as fast. The two give other numbers for a seed, and so do TensorFlow and XLA for the same generator.
+TensorFlow draws by Philox. XLA draws by it too, number by number; by Threefry (Salmon et al. 2011) it draws many at
+once, and much faster. The two give other numbers for a seed, and so do TensorFlow and XLA for the same generator.
 """
 
 from collections.abc import Iterator
@@ -84,4 +84,5 @@ def shuffled(count: int, seed: Any) -> tf.Tensor:
     """
     if not is_compiled():
         return tf.random.experimental.stateless_shuffle(tf.range(count), seed)
+    # Of a seed of its own: others may draw numbers by the one that was given.
     return tf.argsort(uniform([count], tf.random.experimental.stateless_fold_in(tf.convert_to_tensor(seed), 1)))

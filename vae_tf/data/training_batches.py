@@ -1,6 +1,6 @@
 """Training batches: an endless stream, the same after a resume; prepared beside the training, or in its compiled loop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from vae_tf.data.augmentations.base import Augmentation, Draws
 from vae_tf.data.pipeline import Dataset, binarize, fold, scale_inputs
+from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import WHOLE, Share
 from vae_tf.seeding import derive_pair
 
@@ -51,8 +52,9 @@ def train_batches(  # noqa: PLR0913 - one stream, said in full
         Batches of x, float32 [B, *event_shape]; with labels, of ((x, labels [B]),), which Keras takes for a model's input;
         where the model sees x through noise, also of x itself, as what it is to give back.
     """
-    split, make = dataset.split("train"), Preparation(dataset, batch_size, seed, with_labels, share, tuple(augment))
+    split = dataset.split("train")
     batch_size = min(batch_size, split.num_examples)
+    make = Preparation(dataset.spec, batch_size, seed, with_labels, share, tuple(augment))
     steps = steps_per_epoch or split.num_examples // batch_size
     shuffle_seed = derive_pair(seed, "shuffle")
 
@@ -74,15 +76,15 @@ class Preparation:
     """Makes raw examples into what a step is trained on. Augmentation and binarisation are functions of (seed, batch).
 
     Attributes:
-        dataset: the data.
-        batch_size: examples a batch.
+        spec: the data.
+        batch_size: examples a batch, of all workers together.
         seed: the run's root seed.
         with_labels: whether the model takes labels.
         share: the part of every batch that this worker takes.
         augment: changes of the examples, one after another.
     """
 
-    dataset: Dataset
+    spec: DatasetSpec
     batch_size: int
     seed: int
     with_labels: bool = False
@@ -94,15 +96,13 @@ class Preparation:
         """Whether a compiled loop makes it, of raw values, which are smaller; augmentations may be of operations it lacks."""
         return not self.augment
 
-    @property
-    def in_loop(self) -> Callable[[Any], Any]:
-        """What a compiled loop makes of an element of `train_batches`."""
-        return (lambda element: self(*element)) if self.is_compiled else (lambda element: element)
+    def in_loop(self, element: Any) -> Any:
+        """Return what a step takes, of an element of a stack of `train_batches`: in a compiled loop."""
+        return self(*element) if self.is_compiled else element
 
     def __call__(self, number: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> Any:
         """Return what a step takes, of the numbered batch: raw values [B, *event_shape] and labels [B]."""
-        spec, share = self.dataset.spec, self.share
-        num_rows = min(self.batch_size, self.dataset.split("train").num_examples)
+        spec, share, num_rows = self.spec, self.share, self.batch_size
         size = num_rows // share.num_parts
         batch, first = number // share.replicas, share.part(number) * size
         changes, noises = ([one for one in self.augment if one.is_noise == is_noise] for is_noise in (False, True))

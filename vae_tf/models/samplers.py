@@ -47,9 +47,7 @@ def sample(q: Any, num_samples: Sequence[Any], seed: Any) -> tf.Tensor:
     each = q.distribution if isinstance(q, Independent) else q
     if not (is_compiled() and isinstance(each, Normal)):
         return q.sample(num_samples, seed=seed)
-    leading = [tf.cast(length, tf.int32) for length in num_samples]
-    shape = tf.concat([tf.stack(leading), tf.shape(each.loc)], axis=0) if leading else tf.shape(each.loc)
-    return each.loc + each.scale * normal(shape, seed)
+    return each.loc + each.scale * normal(_shape(num_samples, each.loc), seed)
 
 
 def gumbel_noise(shape: Any, seed: Any) -> tf.Tensor:

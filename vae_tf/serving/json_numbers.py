@@ -36,11 +36,6 @@ class Numbers:
     body: bytes
     key: str
 
-    @property
-    def are_whole(self) -> bool:
-        """Whether every number was written as a whole one."""
-        return self.array.dtype.kind == "i"
-
 
 def read_numbers(body: bytes) -> dict[str, Any] | None:
     """Read a document that holds one array of numbers, and at most the name of a signature.

@@ -145,9 +145,7 @@ def array_from_json(value: Any, info: TensorInfo) -> np.ndarray:
         low, high = _RANGES[info.dtype]
         if min(flat) < low or max(flat) > high:
             raise _wrong_type(next(element for element in flat if not low <= element <= high), info.dtype)
-    with np.errstate(over="ignore"):  # 1e300 becomes infinity as a float: so it is there
-        wide = np.float64 if info.dtype in _FLOATS else info.numpy_dtype
-        return np.array(flat, wide).astype(info.numpy_dtype, copy=False).reshape(shape)
+    return _typed(flat, info).reshape(shape)
 
 
 def array_from_numbers(numbers: np.ndarray, info: TensorInfo) -> np.ndarray | None:
@@ -162,12 +160,14 @@ def array_from_numbers(numbers: np.ndarray, info: TensorInfo) -> np.ndarray | No
         is_fit = numbers.dtype.kind == "i" and low <= numbers.min() and numbers.max() <= high
     else:
         is_fit = info.dtype in _FLOATS
-    with np.errstate(over="ignore"):
-        return (
-            numbers.astype(np.float64 if info.dtype in _FLOATS else info.numpy_dtype).astype(info.numpy_dtype)
-            if is_fit
-            else None
-        )
+    return _typed(numbers, info) if is_fit else None
+
+
+def _typed(numbers: Any, info: TensorInfo) -> np.ndarray:
+    """Return numbers as an array of the input's type."""
+    with np.errstate(over="ignore"):  # 1e300 becomes infinity as a float: so it is there
+        wide = np.float64 if info.dtype in _FLOATS else info.numpy_dtype
+        return np.array(numbers, wide).astype(info.numpy_dtype, copy=False)
 
 
 def _flatten(value: Any) -> tuple[list[Any], tuple[int, ...], set[type]]:

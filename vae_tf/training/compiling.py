@@ -71,10 +71,7 @@ def compile_steps(
             run(iterator.get_next())
             return (number + stacked,)
 
-        if steps == stacked:
-            run(iterator.get_next())
-        else:
-            tf.while_loop(lambda number: number < steps, part, (tf.constant(0),))
+        tf.while_loop(lambda number: number < steps, part, (tf.constant(0),))
         return model.get_metrics_result()
 
     model.train_function = _named(go)

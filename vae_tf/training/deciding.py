@@ -28,6 +28,7 @@ _MOST_DRAWS = 16
 _LONG = 3000
 """Steps from which on compiling for seconds is paid back by shorter steps."""
 _LONG_MINUTES = 1.0
+"""The same of a training that is given a time, whose steps are measured first."""
 _HIDDEN = 0.1
 """Share of the cells of few rows that the encoder does not see in training."""
 
@@ -125,7 +126,7 @@ def plan_run(
     model = model.model_copy(update={"latents": tuple(_with_warm_up(block, total, starts_linear) for block in model.latents)})
     data, of_data = settle_length(config.data, spec)
     objective = _within_all(settle_objective(config.objective, model, spec), total)
-    if config.training.jit_compile == "auto":
+    if is_open(config.training.jit_compile):
         parts = (model.network, model.likelihood, objective, *model.latents)
         training = training.model_copy(update={"jit_compile": _gains_compiled(parts, training, total)})
     planned = config.model_copy(update={"data": data, "model": model, "objective": objective, "training": training})
@@ -142,7 +143,7 @@ def _plan_training(training: TrainingConfig, spec: DatasetSpec, length: Length |
         "augment": _augmentations(spec, look),
         "evaluate_every": 1,
         "patience": None,
-        "jit_compile": False,
+        "jit_compile": False,  # until the whole length is known: see plan_run
     }
     training = _filled(training, chosen, ("batch_size", "average", "clip_norm", "validation_draws", "augment", "jit_compile"))
     if length is not None:

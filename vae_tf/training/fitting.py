@@ -271,7 +271,7 @@ def prepare(vae: VAE, config: RunConfig, dataset: Dataset, distribution: Distrib
     stacked = _stacked(config, vae, plan, distribution)
     if stacked:
         with_labels, augment = vae.latent.num_labels > 0, tuple(_augmentations(config, dataset))
-        making = Preparation(dataset, plan.batch_size, config.seed, with_labels, augment=augment)
+        making = Preparation(dataset.spec, plan.batch_size, config.seed, with_labels, augment=augment)
         compile_steps(vae, plan.steps_per_execution, stacked, making.in_loop)
     return plan
 

@@ -96,7 +96,7 @@ def _of_training(before: TrainingConfig, after: TrainingConfig, spec: DatasetSpe
         "average": (after.average, "the model is the weights' moving average" if after.average else "the weights as they are"),
         "validation_draws": (after.validation_draws, f"{spec.num_validation:,} examples to validate on"),
     }
-    if before.jit_compile == "auto" and after.jit_compile:
+    if is_open(before.jit_compile) and after.jit_compile:
         yield Choice("true", f"{plan.total:,} steps: compiling takes seconds, and makes each shorter", "training.jit_compile")
     for name, (value, because) in because_of.items():
         if is_open(getattr(before, name)):
