@@ -1,5 +1,7 @@
 """The compiled loop trains as the loop of Keras does, goes on bit for bit, and says what it cannot compile."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import tensorflow as tf
 
 from vae_tf import draws
 from vae_tf.errors import UserValueError
+from vae_tf.models.dropout import Dropout
 from vae_tf.models.samplers import gumbel_noise, logistic_noise, sample
 from vae_tf.training import NonFiniteLossError
 from vae_tf.training.compiling import compile_steps, stack_size
@@ -57,10 +60,11 @@ def test_draws_advance_within_a_stack_and_differ_from_step_to_step(make_vae):
     assert losses[0] != losses[1]
 
 
-@pytest.mark.parametrize("kind", ["uniform", "gumbel", "normal", "latent", "logistic"])
+@pytest.mark.parametrize("kind", ["uniform", "gumbel", "normal", "latent", "full", "logistic"])
 def test_draws_in_a_compiled_loop_have_their_distribution(kind, assert_mean):
     """Of other numbers than those outside it: first and second moments, within 4 standard errors."""
     from tensorflow_probability.python.distributions.independent import Independent
+    from tensorflow_probability.python.distributions.mvn_tril import MultivariateNormalTriL
     from tensorflow_probability.python.distributions.normal import Normal
 
     makers = {
@@ -68,6 +72,11 @@ def test_draws_in_a_compiled_loop_have_their_distribution(kind, assert_mean):
         "gumbel": (lambda seed: gumbel_noise([200, 200], seed), np.euler_gamma, np.pi**2 / 6),
         "normal": (lambda seed: draws.normal([200, 200], seed), 0.0, 1.0),
         "latent": (lambda seed: sample(Independent(Normal(tf.fill([200], 3.0), 2.0), 1), [200], seed), 3.0, 4.0),
+        "full": (
+            lambda seed: sample(MultivariateNormalTriL(tf.fill([100, 2], 3.0), [[2.0, 0.0], [0.0, 2.0]]), [200], seed),
+            3.0,
+            4.0,
+        ),
         "logistic": (lambda seed: logistic_noise([200, 200], seed), 0.0, np.pi**2 / 3),
     }
     make, mean, variance = makers[kind]
@@ -82,6 +91,22 @@ def test_draws_in_a_compiled_loop_have_their_distribution(kind, assert_mean):
     assert_mean((found - mean) ** 2, variance)
     assert not np.array_equal(found, compiled(tf.constant([3, 5])).numpy().ravel())
     np.testing.assert_array_equal(found, compiled(tf.constant([3, 4])).numpy().ravel())
+
+
+def test_dropout_in_a_compiled_loop_leaves_its_share_out_and_others_every_time(assert_mean):
+    layer = Dropout(0.25, seed=1)
+
+    @tf.function(jit_compile=True)
+    def compiled(x, training):
+        with draws.drawing_compiled():
+            return layer(x, training=training)
+
+    x = tf.fill([200, 200], 3.0)
+    first, second = (compiled(x, True).numpy() for _ in range(2))
+    assert set(np.unique(first)) == {0.0, 4.0}
+    assert_mean((first == 0.0).ravel().astype(float), 0.25)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(compiled(x, False).numpy(), x.numpy())
 
 
 def test_a_compiled_shuffle_is_a_permutation_of_its_seed():
@@ -135,3 +160,23 @@ def test_stacks_divide_a_go_and_stay_small():
             stacked = stack_size(steps, size)
             assert steps % stacked == 0
             assert stacked == 1 or stacked * size <= 2**25
+
+
+@pytest.mark.parametrize(
+    "latent", ["gaussian", "full_gaussian", "flow_gaussian", "ladder", "categorical", "bernoulli", "autoregressive_categorical"]
+)
+def test_nothing_in_a_compiled_step_is_drawn_by_what_xla_is_slow_at(make_vae, latent):
+    threefry, by_its_number = 2, re.compile("Stateless(Random|Truncated).*V2$")
+    sizes = {"ladder": {"sizes": [3, 2]}, "gaussian": {"size": 2}, "bernoulli": {"size": 2}}
+    plain = {"size": 2} if "gaussian" in latent else {"num_variables": 2, "num_classes": 3}
+    network = {"kind": "mlp", "widths": [8], "dropout": 0.1}
+    vae = make_vae({"kind": latent, **sizes.get(latent, plain)}, network=network)
+    vae.compile("sgd")
+    with draws.drawing_compiled():
+        graph = tf.function(vae.train_step, autograph=False).get_concrete_function(tf.ones([8, 4, 4, 1])).graph
+    functions = [graph, *graph._functions.values()]
+    drawn = [operation for one in functions if hasattr(one, "get_operations") for operation in one.get_operations()]
+    drawn = [one for one in drawn if by_its_number.match(one.type) and one.outputs[0].dtype.is_floating]
+    chosen = [tf.get_static_value(one.inputs[-1]) for one in drawn]
+    assert len(chosen) >= 3
+    assert [one.name for one, by in zip(drawn, chosen, strict=True) if int(by) != threefry] == []

@@ -5,6 +5,7 @@ from typing import Any
 from vae_tf.models.build import build_vae, settle_model, settle_objective
 from vae_tf.models.cells import Cells
 from vae_tf.models.computed import ComputedDistribution
+from vae_tf.models.dropout import Dropout
 from vae_tf.models.latents.base import Draw, Factors, Latent
 from vae_tf.models.latents.conditional_gaussian import LabelPrior
 from vae_tf.models.latents.discrete import DiscreteLatent
@@ -29,6 +30,7 @@ __all__ = [
     "Decoding",
     "DiscreteLatent",
     "Draw",
+    "Dropout",
     "Factors",
     "GramTree",
     "JointLatent",

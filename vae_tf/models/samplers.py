@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability.python.distributions.independent import Independent
+from tensorflow_probability.python.distributions.mvn_tril import MultivariateNormalTriL
 from tensorflow_probability.python.distributions.normal import Normal
 from tensorflow_probability.python.random import split_seed
 
@@ -45,9 +46,13 @@ def sample(q: Any, num_samples: Sequence[Any], seed: Any) -> tf.Tensor:
         TensorShape([3, 2])
     """
     each = q.distribution if isinstance(q, Independent) else q
-    if not (is_compiled() and isinstance(each, Normal)):
-        return q.sample(num_samples, seed=seed)
-    return each.loc + each.scale * normal(_shape(num_samples, each.loc), seed)
+    if is_compiled() and isinstance(each, Normal):
+        return each.loc + each.scale * normal(_shape(num_samples, each.loc), seed)
+    if is_compiled() and isinstance(each, MultivariateNormalTriL):
+        return each.loc + each.scale.matvec(normal(_shape(num_samples, each.loc), seed))
+    if is_compiled() and hasattr(each, "bijector"):
+        return each.bijector.forward(sample(each.distribution, num_samples, seed))
+    return q.sample(num_samples, seed=seed)
 
 
 def gumbel_noise(shape: Any, seed: Any) -> tf.Tensor:

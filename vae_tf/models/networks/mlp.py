@@ -8,6 +8,7 @@ import keras
 from pydantic import Field
 
 from vae_tf.data.spec import FEW_ROWS, MANY_ROWS
+from vae_tf.models.dropout import Dropout
 from vae_tf.models.networks.base import OUTPUT, Linear, Network, add_linear, dense, encoder_inputs, one_or_all, with_labels
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
@@ -103,5 +104,5 @@ class MlpNetwork(Network):
             for _ in range(self.depth):
                 x = dense(x, width, self.normalization, self.activation)
                 if self.dropout:
-                    x = keras.layers.Dropout(self.dropout)(x)
+                    x = Dropout(self.dropout)(x)
         return x
