@@ -1,5 +1,7 @@
 """Series as people have them: steps that are not even, windows that do not fit, columns without spread, gaps."""
 
+from datetime import datetime, timedelta
+
 import numpy as np
 import pytest
 
@@ -78,11 +80,83 @@ def test_all_of_a_new_series_is_in_windows(write, tmp_path):
 
 
 @LOADERS
-def test_gaps_in_a_series_are_refused_with_their_place(write, tmp_path):
+@pytest.mark.parametrize("gaps", ["cut", "interpolate"])
+def test_gaps_in_a_series_are_counted_and_cut_out_or_filled_in(write, gaps, tmp_path):
     gap = WAVE.copy()
-    gap[57] = np.nan
-    with pytest.raises(UserValueError, match=r"line 59|example 57"):
-        _load(write, {"value": gap, "other": WAVE}, tmp_path)
+    gap[[57, 58, 70]] = np.nan
+    dataset, _ = _load(write, {"value": gap, "other": WAVE}, tmp_path, gaps=gaps)
+    train, told = dataset.split("train"), " ".join(note.text for note in dataset.notes if note.is_warning)
+    assert "3 of 400 cells are empty" in told and "data.gaps=interpolate" in told
+    lost = len({start for hole in (57, 58, 70) for start in range(hole - 7, hole + 1)})
+    assert train.num_examples == 153 - (lost if gaps == "cut" else 0)
+    assert not np.isnan(train.x).any()
+    if gaps == "interpolate":
+        found = train.x[51, :, 0]
+        np.testing.assert_allclose(found[6:8], WAVE[56] + (WAVE[59] - WAVE[56]) * np.array([1, 2]) / 3, atol=1e-5)
+
+
+def _dated(folder, moments, values, form="%Y-%m-%d %H:%M", **settings):
+    lines = ["value,when", *(f"{value:.6g},{moment.strftime(form)}" for value, moment in zip(values, moments, strict=True))]
+    (folder / "s.csv").write_text("\n".join(lines) + "\n")
+    return DataConfig(dataset=f"csv:{folder / 's.csv'}", window=8, **settings)
+
+
+def _hours(count):
+    return [datetime(2024, 1, 1) + timedelta(hours=hour) for hour in range(count)]
+
+
+def test_a_column_of_dates_is_the_time_of_rows_and_names_the_windows(tmp_path):
+    dataset = load_dataset(_dated(tmp_path, _hours(200), WAVE))
+    assert dataset.spec.feature_names == ("value",)
+    told = [note.text for note in dataset.notes]
+    assert any("by column 'when', 2024-01-01 00:00 to 2024-01-09 07:00, one every 1 hours." in text for text in told)
+    assert dataset.split("train").names[5] == "2024-01-01 05:00/2024-01-01 12:00"
+    assert dataset.split("test").names[-1].endswith("/2024-01-09 07:00")
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%m/%d/%Y %H:%M"])
+def test_rows_are_put_in_order_whatever_the_form_of_their_dates(tmp_path, form):
+    order = np.random.default_rng(0).permutation(200)
+    hours = _hours(200)
+    dataset = load_dataset(_dated(tmp_path, [hours[row] for row in order], WAVE[order], form))
+    np.testing.assert_allclose(dataset.split("train").x[20, :, 0], WAVE[20:28], atol=1e-5)
+    assert any("were not in the order of 'when'" in note.text for note in dataset.notes)
+
+
+def test_no_window_goes_over_a_break_in_time(tmp_path):
+    moments = [moment + timedelta(days=3) * (hour >= 60) for hour, moment in enumerate(_hours(200))]
+    dataset = load_dataset(_dated(tmp_path, moments, np.arange(200.0)))
+    train = dataset.split("train")
+    assert train.num_examples == 153 - 7
+    np.testing.assert_allclose(np.diff(train.x[..., 0], axis=1), 1.0)
+    assert not any(float(window[0, 0]) < 60 <= float(window[-1, 0]) for window in train.x)
+    told = " ".join(note.text for note in dataset.notes)
+    assert "1 breaks in time, between 2024-01-03 11:00 and 2024-01-06 12:00: no window goes over one." in told
+
+
+def test_months_and_leap_days_are_no_breaks(tmp_path):
+    months = [datetime(2000 + month // 12, month % 12 + 1, 1) for month in range(200)]
+    dataset = load_dataset(_dated(tmp_path, months, WAVE, "%Y-%m-%d"))
+    assert dataset.split("train").num_examples == 153
+    assert not any("break" in note.text for note in dataset.notes)
+
+
+def test_an_empty_date_and_a_column_that_is_not_there_are_refused(tmp_path):
+    config = _dated(tmp_path, _hours(200), WAVE)
+    with pytest.raises(UserValueError, match=r"data\.time_column must be a column of .*: value, when\. Received: 'x'"):
+        load_dataset(config.model_copy(update={"time_column": "x"}))
+    path = tmp_path / "s.csv"
+    path.write_text(path.read_text().replace("2024-01-01 05:00", ""))
+    with pytest.raises(
+        UserValueError, match=r"'when' must say of every row when it was measured\. Received: an empty cell on line 7"
+    ):
+        load_dataset(config)
+
+
+def test_windows_without_a_whole_one_are_refused(tmp_path):
+    holes = np.where(np.arange(200) % 5 == 0, np.nan, WAVE)
+    with pytest.raises(UserValueError, match=r"data\.window=8 leaves no window .*data\.gaps=interpolate"):
+        _load(_npz, {"value": holes}, tmp_path)
 
 
 def test_windows_of_what_has_no_rows_in_time_are_refused(tmp_path):

@@ -95,7 +95,7 @@ def test_text_is_located_and_a_label_suggested(write_csv):
     ):
         load(write_csv("a,kind\n1,2\n3,red\n"), counts=True)
     with pytest.raises(UserValueError, match=r"column 'when' must hold numbers. Received: .*2020.* on line 2"):
-        load(write_csv("a,when\n1,2020-01-02\n3,2020-01-03\n"), window=2)
+        load(write_csv("a,when\n1,2020-01-02\n3,2020-01-03\n"), counts=True)
 
 
 def test_infinite_cells_are_located(write_csv):

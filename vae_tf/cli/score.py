@@ -170,6 +170,7 @@ def load_as(
         "label_bins": None,
         "columns": None,
         **({} if data.startswith("csv:") else {"missing": (), "rare": type(own).model_fields["rare"].default}),
+        "time_column": own.time_column if data.startswith("csv:") else None,
         "group": own.group if data.startswith(("csv:", "npz:")) else None,
         "text_field": own.text_field if any(suffix in data for suffix in (".jsonl", ".ndjson")) else None,
         "copies": "together",
@@ -254,7 +255,7 @@ def _write(output: Path, examples: "Dataset", scores: "Scores", truth: Any, is_d
 
     columns: dict[str, Any] = {"split": scores.splits if is_divided else [""] * len(scores.rows), "row": scores.rows}
     if scores.names:
-        columns["file"] = scores.names
+        columns["window" if examples.spec.is_series else "file"] = scores.names
     columns["label"] = ["" if text == "-" else text for text in label_texts(examples.spec, scores.labels)]
     if truth is not None:
         columns["is_anomaly"] = ["" if math.isnan(value) else int(value) for value in truth]

@@ -153,6 +153,12 @@ class DataConfig(Frozen):
     )
     counts: bool = Field(False, description="csv and npz: keep whole numbers as they are, for a likelihood of counts")
     window: PositiveInt | None = Field(None, description="csv, npz and waves, rows in time: examples are so many rows on end")
+    time_column: str | None = Field(
+        None, min_length=1, description="csv, with window: the column that says when a row was; default: the first of dates"
+    )
+    gaps: Literal["cut", "interpolate"] = Field(
+        "cut", description="csv and npz, with window: leave windows with an empty cell out, or fill it in on a straight line"
+    )
     series: bool | None = Field(
         None, description="npz: [N, T, D] are series of T steps; false: pictures [N, H, W]; default: by the values"
     )

@@ -13,6 +13,7 @@ from vae_tf.data.numeric import Groups, array_splits, check_groups, count_fields
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.split_folders import SPLIT_NAMES
+from vae_tf.data.splits import ArraySplit
 from vae_tf.errors import UserValueError
 
 __all__ = ["as_trained", "load_arrays", "load_npz", "make_array_dataset"]
@@ -102,12 +103,17 @@ def make_array_dataset(
     given = {name: as_labels(*named, len(x[name]), source) for name, named in labels.items()}
     ids, names = label_ids({name: found for name, (found, _) in given.items()})
     splits, cut, notes = array_splits(x, ids, config, groups)
-    support = count_fields(x, source) if config.counts else support_fields(x.values(), splits["train"].x)
+    support = count_fields(x, source) if config.counts else support_fields(_seen(x, splits, config), splits["train"].x)
     event_shape = splits["train"].x.shape[1:]
     spec = DatasetSpec(name=config.dataset, event_shape=event_shape, label_names=names, **support)
     account = _account(arrays, x, labels, {name: done for name, (_, done) in given.items()})
     told = (Note(f"{source}: {account}."), *([Note(f"{source}: {reason}")] if reason else []))
     return Dataset(spec, splits, cut, (*told, *notes))
+
+
+def _seen(x: Mapping[str, np.ndarray], splits: Mapping[str, ArraySplit], config: DataConfig) -> list[np.ndarray]:
+    """Return the examples of all splits; of rows in time the windows, which have no gaps."""
+    return [split.x for split in splits.values() if split.num_examples] if config.window else list(x.values())
 
 
 def _account(arrays: NamedArrays, x: Mapping[str, np.ndarray], labels: NamedArrays, done: Mapping[str, str]) -> str:
@@ -141,12 +147,16 @@ def _checked(array: np.ndarray, where: str, config: DataConfig) -> np.ndarray:
             f"{where} must be [N, D], [N, H, W] or [N, H, W, C] with 1 to 4 channels, [N, T, D] for series, and not empty. "
             f"Received: shape {list(array.shape)}. Reshape or transpose it."
         )
-    _refuse_not_finite(array, where)
+    _refuse_not_finite(array, where, bool(config.window) and array.ndim == 2)
     return array
 
 
-def _refuse_not_finite(array: np.ndarray, where: str) -> None:
-    if array.dtype.kind != "f" or bool((is_finite := np.isfinite(array)).all()):
+def _refuse_not_finite(array: np.ndarray, where: str, may_miss: bool) -> None:
+    """Check that numbers are finite; of rows in time some may be missing."""
+    if array.dtype.kind != "f":
+        return
+    is_finite = ~np.isinf(array) if may_miss else np.isfinite(array)
+    if is_finite.all():
         return
     row, *place = (int(number) for number in np.argwhere(~is_finite)[0])
     cure = "Remove or replace such values"

@@ -10,12 +10,13 @@ from vae_tf.config import DataConfig
 from vae_tf.data.copies import groups_of_rows
 from vae_tf.data.images import byte_support
 from vae_tf.data.mapped import MappedRows, MappedSplit
+from vae_tf.data.moments import Moments
 from vae_tf.data.notes import Note
 from vae_tf.data.partition import Traits, fill_splits
 from vae_tf.data.similar import groups_of_similar
 from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.data.splits import NO_LABEL, ArraySplit
-from vae_tf.data.windows import describe_windows, window_splits
+from vae_tf.data.windows import window_splits
 from vae_tf.errors import UserValueError
 
 __all__ = [
@@ -228,6 +229,7 @@ def array_splits(
     config: DataConfig,
     groups: Groups | None = None,
     is_mixed: bool = False,
+    moments: Mapping[str, Moments] | None = None,
 ) -> ArraySplits:
     """Make the splits of arrays in memory, of at most `config.limit` examples.
 
@@ -237,6 +239,7 @@ def array_splits(
         config: the shares that are held out, by which traits, and the limit.
         groups: of the examples of every split.
         is_mixed: whether x has numbers of words and gaps: near-equal rows are not looked for there.
+        moments: when rows in time were measured, which are in that order.
 
     Raises:
         UserValueError: windows are asked of rows on the disk.
@@ -249,7 +252,8 @@ def array_splits(
             f"{config.memory_limit_mb} is too little. Raise it, or save a folder's files as one."
         )
     if config.window:
-        return ArraySplits(window_splits(x, labels, config), missing, tuple(describe_windows(x, config)))
+        splits, notes = window_splits(x, labels, config, moments)
+        return ArraySplits(splits, missing, notes)
     names = [name for name in SPLIT_NAMES if name in x]
     starts = dict(zip(names, np.cumsum([0, *(len(x[name]) for name in names)]), strict=False))
     equal = functools.cache(lambda: groups_of_rows(x["train"]))

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from vae_tf.data.mixed import (
     recoded,
     with_common_words,
 )
+from vae_tf.data.moments import Moments, describe_moments, read_moments, time_column
 from vae_tf.data.notes import ColumnNote, Note
 from vae_tf.data.numeric import Groups, array_splits, binned, check_groups, count_fields, label_ids, standardization
 from vae_tf.data.pipeline import Dataset
@@ -79,24 +80,34 @@ def make_table_dataset(tables: Mapping[str, Table], config: DataConfig, known: D
         refuse_repeated(table.names, table.source)
     tables = {split: as_known(table, known) for split, table in tables.items()}
     _check_columns(tables, None if known else tables["train"].names)
-    others = (config.label_column, config.group)
+    sides = (config.label_column, config.group)
+    time = time_column(tables["train"], config, (*sides, *(known.feature_names if known else ())))
+    others = (*sides, time)
     chosen = known_columns(tables, known, others) if known else choose_columns(tables["train"], config, others)
     labels, names = _labels(tables, config)
-    groups = _groups(tables, config)
+    beside = _Sides(
+        labels, _groups(tables, config), {split: read_moments(table, time) for split, table in tables.items()} if time else {}
+    )
     make = _mixed if chosen.is_mixed else _numeric
-    dataset = make(tables, chosen, (labels, groups), config, known)
+    dataset = make(tables, chosen, beside, config, known)
     read = [note for table in tables.values() for note in table.notes]
+    read += [note for split, moments in beside.moments.items() for note in describe_moments(tables[split], time or "", moments)]
     read += [] if known else describe_rows(tables, chosen, config)
     return Dataset(
         dataset.spec.model_copy(update={"label_names": names}),
         dataset.splits,
         dataset.cut,
         (*read, *chosen.notes, *dataset.notes),
-        () if known else _column_notes(tables["train"], dataset, chosen, config),
+        () if known else _column_notes(tables["train"], dataset, chosen, config, time),
     )
 
 
-_Sides = tuple[Mapping[str, np.ndarray], Groups | None]
+class _Sides(NamedTuple):
+    """What stands beside the inputs: ids of classes, groups, and when rows were measured, by split."""
+
+    labels: Mapping[str, np.ndarray]
+    groups: Groups | None
+    moments: Mapping[str, Moments]
 
 
 def _numeric(
@@ -104,11 +115,16 @@ def _numeric(
 ) -> Dataset:
     """Make a dataset of numbers without gaps, which are all standardised or all counts."""
     train = tables["train"]
-    columns = {split: [_numbers(table, name) for name in chosen.names] for split, table in tables.items()}
+    may_miss = config.window is not None
+    columns = {split: [_numbers(table, name, may_miss) for name in chosen.names] for split, table in tables.items()}
     huge = () if known else tuple(describe_doubts(train, chosen.columns, columns["train"]))
     dtype, key = _dtype(columns["train"]), " ".join(chosen.names)
     x = {split: table.stack(functools.partial(list, columns[split]), dtype, key) for split, table in tables.items()}
-    splits, cut, notes = array_splits(x, sides[0], config, sides[1])
+    labels, moments = dict(sides.labels), sides.moments
+    for split, when in moments.items():
+        x[split] = when.sorted(x[split])
+        labels |= {split: when.sorted(labels[split])} if split in labels else {}
+    splits, cut, notes = array_splits(x, labels, config, sides.groups, moments=moments)
     support = count_fields(x, train.source) if config.counts else standardization(splits["train"].x)
     return Dataset(_spec(config, chosen, splits, support), splits, cut, (*huge, *notes))
 
@@ -118,7 +134,7 @@ def _mixed(
 ) -> Dataset:
     """Make a dataset of columns of several kinds: cut by all their words, of which the common ones of training rows stay."""
     x = {split: code_table(table, chosen.columns) for split, table in tables.items()}
-    splits, cut, notes = array_splits(x, sides[0], config, sides[1], is_mixed=True)
+    splits, cut, notes = array_splits(x, sides.labels, config, sides.groups, is_mixed=True)
     columns = known.columns if known else with_common_words(chosen.columns, splits["train"].x, config.rare)
     splits = {name: recoded(split, chosen.columns, columns) for name, split in splits.items()}
     if known:
@@ -135,16 +151,18 @@ def _spec(config: DataConfig, chosen: Chosen, splits: Mapping[str, ArraySplit], 
     return DatasetSpec(name=config.dataset, event_shape=shape, feature_names=tuple(chosen.names), **support)
 
 
-def _column_notes(table: Table, dataset: Dataset, chosen: Chosen, config: DataConfig) -> tuple[ColumnNote, ...]:
-    others = {name: what for name, what in ((config.label_column, "label"), (config.group, "group")) if name}
+def _column_notes(
+    table: Table, dataset: Dataset, chosen: Chosen, config: DataConfig, time: str | None
+) -> tuple[ColumnNote, ...]:
+    others = {name: what for name, what in ((config.label_column, "label"), (config.group, "group"), (time, "time")) if name}
     columns = dataset.spec.columns or tuple(_with_range(table, column) for column in chosen.columns)
     return describe_columns(table, columns, chosen.dropped, others, "as it is" if config.counts else "standardised")
 
 
 def _with_range(table: Table, column: Column) -> Column:
     """Return a column of numbers with the least and the greatest of all cells."""
-    values = _numbers(table, column.name)
-    low, high = (float(f"{end:.10g}") for end in (values.min(), values.max()))  # for people
+    values = _numbers(table, column.name, may_miss=True)
+    low, high = (float(f"{end:.10g}") for end in (np.nanmin(values), np.nanmax(values)))  # for people
     return column.model_copy(update={"low": low, "high": high})
 
 
@@ -206,10 +224,11 @@ def _check_columns(tables: Mapping[str, Table], names: list[str] | None) -> None
             raise UserValueError(f"{table.source} must have rows of data. Received: a header only.")
 
 
-def _numbers(table: Table, name: str) -> np.ndarray:
-    """Return a column of numbers without gaps, float64 [N]."""
+def _numbers(table: Table, name: str, may_miss: bool = False) -> np.ndarray:
+    """Return a column of numbers, float64 [N]; without gaps, or with NaN in them."""
     column = table.column(name)
-    _refuse_gaps(table, name, column.is_gap)
+    if not may_miss or column.is_gap.all():
+        _refuse_gaps(table, name, column.is_gap)
     if column.words is not None and {word.capitalize() for word in column.distinct} <= set(TRUTH):
         return np.array([TRUTH.index(word.capitalize()) for word in column.distinct], np.float64)[column.codes]
     if column.numbers is None or column.date_format:

@@ -1,59 +1,117 @@
 """Windows over rows in time, and how they are divided."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from vae_tf.config import DataConfig
+from vae_tf.data.moments import Moments
 from vae_tf.data.notes import Note, describe_limit
 from vae_tf.data.partition import held_out_sizes
 from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserValueError
 
-__all__ = ["describe_windows", "window_splits"]
+__all__ = ["WindowSplit", "window_splits"]
 
 
-def window_splits(x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], config: DataConfig) -> dict[str, ArraySplit]:
+@dataclass(frozen=True, eq=False)
+class WindowSplit(ArraySplit):
+    """Windows over rows in time.
+
+    Attributes:
+        starts: the first row of each window, int64 [N].
+        times: of all rows, text [T]; empty where nothing says when they were.
+    """
+
+    starts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    times: np.ndarray = field(default_factory=lambda: np.empty(0, str))
+
+
+def window_splits(
+    x: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
+    config: DataConfig,
+    moments: Mapping[str, Moments] | None = None,
+) -> tuple[dict[str, ArraySplit], tuple[Note, ...]]:
     """Make splits of windows [N, window, D] over rows in time: what is held out is the end, and no window crosses a cut.
 
+    Nor does one cross a break in time or hold a gap.
+
     Args:
-        x: rows in time, [T, D], of each split there is.
+        x: rows in time, [T, D], of each split there is; NaN in gaps.
         labels: ids of the splits that have labels; a window has that of its last row.
-        config: its `window`, the shares that are held out, and the limit.
+        config: its `window`, what is done with gaps, the shares that are held out, and the limit.
+        moments: when the rows were measured, which are in that order, where it is known.
+
+    Returns:
+        The splits, and how many rows became how many windows.
 
     Raises:
         UserValueError: the rows are no such, or too few for a window.
-    """
-    pieces = _pieces(x, config)
-    _check_rows(x, pieces, config)
-    return {name: _windows(x, labels, *pieces[name], config) for name in SPLIT_NAMES}
-
-
-def describe_windows(x: Mapping[str, np.ndarray], config: DataConfig) -> Iterator[Note]:
-    """Say how many rows in time become how many windows, and where they are cut.
-
-    Args:
-        x: as `window_splits`.
-        config: likewise.
 
     Example:
-        >>> for note in describe_windows({"train": np.zeros([100, 2])}, DataConfig(window=5)):
-        ...     print(note.text)
+        >>> _, notes = window_splits({"train": np.zeros([100, 2])}, {}, DataConfig(window=5))
+        >>> print(notes[0].text)
         data.window=5: of 80 rows in time of train, 10 of validation, 10 of test, 76, 6 and 6 windows of 5 rows, one from \
 every row on; none goes over an end or a cut.
     """
+    pieces = _pieces(x, config)
+    _check_rows(x, pieces, config)
+    moments = moments or {}
+    filled = {name: _filled(rows, moments.get(name)) if config.gaps == "interpolate" else rows for name, rows in x.items()}
+    found = {name: _windows(filled, labels, *pieces[name], config, moments) for name in SPLIT_NAMES}
+    if not len(found["train"][0].x):
+        raise UserValueError(
+            f"data.window={config.window} leaves no window of training rows without an empty cell or a break in time. Make it "
+            "smaller, or fill empty cells in (data.gaps=interpolate)."
+        )
+    notes = (*_gap_notes(x, config), *_notes(x, pieces, {name: lost for name, (_, lost) in found.items()}, config))
+    return {name: split for name, (split, _) in found.items()}, notes
+
+
+def _notes(
+    x: Mapping[str, np.ndarray], pieces: Mapping[str, tuple[str, slice]], lost: Mapping[str, int], config: DataConfig
+) -> Iterator[Note]:
+    """Say how many rows in time become how many windows, and where they are cut."""
     window = config.window or 1
-    rows = {name: len(range(*part.indices(len(x[source])))) for name, (source, part) in _pieces(x, config).items()}
-    counts = {name: max(0, rows[name] - window + 1) for name in SPLIT_NAMES}
+    rows = {name: len(range(*part.indices(len(x[source])))) for name, (source, part) in pieces.items()}
+    counts = {name: max(0, rows[name] - window + 1) - lost[name] for name in SPLIT_NAMES}
     first, *others = (f"{rows[name]:,} {{}}of {name}" for name in SPLIT_NAMES)
     of_rows = ", ".join([first.format("rows in time "), *(other.format("") for other in others)])
     *before, last = (f"{count:,}" for count in counts.values())
+    over = "an end or a cut" if not any(lost.values()) else "an end, a cut, an empty cell or a break in time"
     yield Note(
         f"data.window={window}: of {of_rows}, {', '.join(before)} and {last} windows of {window} rows, one from every row on; "
-        "none goes over an end or a cut."
+        f"none goes over {over}."
     )
     yield from describe_limit(counts, config.limit)
+
+
+def _gap_notes(x: Mapping[str, np.ndarray], config: DataConfig) -> Iterator[Note]:
+    """Say how many cells are empty, and what is done with them."""
+    gaps = sum(int(np.isnan(rows).sum()) for rows in x.values())
+    total = sum(rows.size for rows in x.values())
+    if not gaps:
+        return
+    counted = f"{gaps:,} of {total:,} cells are empty"
+    if config.gaps == "interpolate":
+        yield Note(f"{counted}: they were filled in, on straight lines between their neighbours (data.gaps=interpolate).", True)
+    else:
+        yield Note(
+            f"{counted}: windows that hold one are left out. data.gaps=interpolate fills them in, on straight lines.", True
+        )
+
+
+def _filled(rows: np.ndarray, moments: Moments | None) -> np.ndarray:
+    """Return rows with what is missing on straight lines between what is there; at the ends the nearest there is."""
+    filled, places = rows.copy(), np.arange(len(rows)) if moments is None else moments.seconds
+    for column in filled.T:
+        is_gap = np.isnan(column)
+        if is_gap.any() and not is_gap.all():
+            column[is_gap] = np.interp(places[is_gap], places[~is_gap], column[~is_gap])
+    return filled
 
 
 def _pieces(x: Mapping[str, np.ndarray], config: DataConfig) -> dict[str, tuple[str, slice]]:
@@ -83,11 +141,32 @@ def _check_rows(x: Mapping[str, np.ndarray], pieces: Mapping[str, tuple[str, sli
 
 
 def _windows(
-    x: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], source: str, rows: slice, config: DataConfig
-) -> ArraySplit:
-    values, length = x[source][rows], config.window or 1
+    x: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
+    source: str,
+    rows: slice,
+    config: DataConfig,
+    moments: Mapping[str, Moments],
+) -> tuple[WindowSplit, int]:
+    """Return the windows of a piece, and how many are left out for gaps and breaks."""
+    values, length, when = x[source][rows], config.window or 1, moments.get(source)
+    times = np.empty(0, str) if when is None else when.texts
     if len(values) < length:
-        return ArraySplit(np.empty((0, length, values.shape[1]), values.dtype), np.empty(0, np.int64))
-    view = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)[: config.limit]
-    ids = labels[source][rows][length - 1 :] if source in labels else np.full(len(view), NO_LABEL, np.int64)
-    return ArraySplit(np.ascontiguousarray(view.swapaxes(1, 2)), ids[: len(view)])
+        empty = np.empty(0, np.int64)
+        return WindowSplit(np.empty((0, length, values.shape[1]), values.dtype), empty, (), empty, times), 0
+    view = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)
+    is_whole = ~_touched(np.isnan(values).any(axis=1), length, 0)
+    if when is not None:
+        is_whole &= ~_touched(when.breaks[rows], length, 1)
+    kept = np.flatnonzero(is_whole)[: config.limit]
+    ids = labels[source][rows][kept + length - 1] if source in labels else np.full(len(kept), NO_LABEL, np.int64)
+    starts = kept + range(*rows.indices(len(x[source]))).start
+    names = tuple(f"{times[first]}/{times[first + length - 1]}" for first in starts.tolist()) if len(times) else ()
+    windows = np.ascontiguousarray(view[kept].swapaxes(1, 2))
+    return WindowSplit(windows, ids, names, starts, times), int(np.sum(~is_whole))
+
+
+def _touched(marked: np.ndarray, length: int, skip: int) -> np.ndarray:
+    """Return which windows of so many rows hold a marked one, but for their first `skip`, bool [N]."""
+    counted = np.concatenate([[0], np.cumsum(marked)])
+    return counted[length:] > counted[skip : len(counted) - length + skip]

@@ -14,7 +14,19 @@ __all__ = ["MemorySource"]
 class MemorySource(Source):
     """What a Python program has in memory."""
 
-    heeds = ("label_column", "label_bins", "counts", "window", "group", "fold", "columns", "missing", "rare")
+    heeds = (
+        "label_column",
+        "label_bins",
+        "counts",
+        "window",
+        "time_column",
+        "gaps",
+        "group",
+        "fold",
+        "columns",
+        "missing",
+        "rare",
+    )
     is_file = False
 
     def load(self, config: DataConfig) -> Dataset:

@@ -14,7 +14,7 @@ __all__ = ["NpzSource"]
 class NpzSource(Source):
     """The arrays of a NumPy archive."""
 
-    heeds = ("counts", "window", "group", "fold")
+    heeds = ("counts", "window", "gaps", "group", "fold")
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset; see `vae_tf.data.arrays.load_npz`."""
