@@ -3,7 +3,6 @@
 Commands that go on until Ctrl-C do all but that; one server is started for those that ask one.
 """
 
-import os
 import re
 import shlex
 import subprocess
@@ -15,6 +14,8 @@ import typer
 from walked import PAGES, ROOT, blocks_of, write_files
 
 from vae_tf.cli import main
+from vae_tf.serving.manager import ManagerOptions
+from vae_tf.serving.model_config import ModelConfig
 
 RUN, OTHER, TABLE = "runs/NAME", "runs/other", "runs/table"
 FEW = ["--num-samples", "2", "--limit", "60"]
@@ -65,7 +66,6 @@ CHANGED = {
     "docs/evaluation.md": [("--preset mnist_mlp", "--preset mnist_mlp --dataset digits")],
     "docs/explorer.md": [("RUN2", OTHER)],
     "docs/tuning.md": [("run.py tune  ", "run.py tune --name found  "), ("NAME", "found")],
-    "docs/lessons/7_served.md": [],
 }
 """What stands for what is long or must be downloaded, or for a name of the reader's."""
 
@@ -107,29 +107,18 @@ def place(tmp_path_factory):
         _call("train", "--run-dir", "runs/names", "--dataset", "text:lines.txt", *few, *_small("text:"))
         windows = ["--dataset", "csv:sensors.csv", "--set", "data.window=8"]
         _call("train", "--run-dir", "runs/sensors", *windows, *few, *_small(""))
-        of = {"digits": RUN, "mnist": RUN, "penguins": TABLE, "names": "runs/names", "sensors": "runs/sensors"}
+        of = {"digits": RUN, "penguins": TABLE, "names": "runs/names", "sensors": "runs/sensors"}
         for name, run in of.items():
             _call("export", run, "--name", name, "--no-check")
     return folder
 
 
 @pytest.fixture(scope="module")
-def doors(place):
+def doors(place, start_server):
     """The addresses of one server of all servables, for REST and gRPC."""
-    models = "".join(
-        f'config {{ name: "{path.name}" base_path: "{path}" model_platform: "tensorflow" }}\n'
-        for path in sorted((place / "saved_models").iterdir())
-    )
-    (place / "models.config").write_text(f"model_config_list {{\n{models}}}\n")
-    command = [sys.executable, "-m", "vae_tf", "serve", "--config-file", "models.config", "--engine", "embedded"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command += ["--rest-port", "0", "--grpc-port", "0"]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=place)
-    said = next(line for line in server.stderr if line.startswith("REST"))
-    rest, grpc = (re.search(rf"{name}.*?(127\.0\.0\.1:\d+)", said)[1] for name in ("REST", "gRPC"))
-    yield rest, grpc
-    server.terminate()
-    server.communicate(timeout=60)
+    models = [ModelConfig(path.name, path) for path in (place / "saved_models").iterdir()]
+    with start_server(models, manager=ManagerOptions(poll_seconds=0.0, warm_up=False)) as server:
+        yield f"127.0.0.1:{server.rest_port}", f"127.0.0.1:{server.grpc_port}"
 
 
 @pytest.fixture
@@ -148,9 +137,10 @@ def _words(line, last):
     """Return the words of a line that starts the program, on few examples; `last` is the run that was trained last."""
     command, *rest = shlex.split(line, comments=True)[2:]
     runs = iter([last, OTHER])
-    rest = [next(runs) if word == "RUN" and before != "--parts" else word for before, word in zip(["", *rest], rest, strict=False)]
-    rest = [last if word == "RUN" else word for word in rest if word not in {"[RUN", "...]"}]
-    rest = ["60" if before == "--num" and word == "1000" else word for before, word in zip(["", *rest], rest, strict=False)]
+    rest = [word for word in rest if word not in {"[RUN", "...]"}]
+    after = list(zip(["", *rest], rest, strict=False))
+    rest = [next(runs) if word == "RUN" and before != "--parts" else last if word == "RUN" else word for before, word in after]
+    rest = ["60" if (before, word) == ("--num", "1000") else word for (before, _), word in zip(after, rest, strict=True)]
     less = [] if "--engine" in rest or "--folds" in rest or "--resume" in rest else LESS.get(command, [])
     return [command, *rest, *less, *(_small(line) if command == "train" else [])]
 
@@ -184,11 +174,11 @@ def test_the_commands_of_a_page_run(page, here, run_cli, request, restored_parts
     last, done = RUN, 0
     for block in lines_of(page):
         last = RUN if page == "README.md" else last
-        for line in block:
+        for shown in block:
             done += 1
-            line = line.replace("127.0.0.1:8501", rest).replace("127.0.0.1:8500", grpc) if rest else line
+            line = shown.replace("127.0.0.1:8501", rest).replace("127.0.0.1:8500", grpc) if rest else shown
             if "run.py" not in line:
-                assert re.match("python -c |curl ", line), f"{line!r} is neither run nor left out: add it to LEFT_OUT, with the reason"
+                assert re.match("python -c |curl ", line), f"{line!r} is not run: add it to LEFT_OUT, with the reason"
                 _shell(line)
                 continue
             words = _words(line, last)
@@ -218,10 +208,9 @@ def test_what_is_left_out_is_there():
 
 def test_every_block_that_starts_the_program_is_marked_as_for_a_shell():
     """What is set in by four spaces would be read by nobody here."""
-    pages = {path: path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")) if "_build" not in path.parts}
     wrong = {}
-    for path, text in pages.items():
-        plain = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+    for path in (ROOT / "README.md", *(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)):
+        plain = re.sub(r"^ *```.*?^ *```", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
         if found := re.findall(r"^    \S*.*run\.py .*$", plain, re.MULTILINE):
             wrong[path.name] = found
     assert wrong == {}
