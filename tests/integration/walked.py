@@ -81,7 +81,7 @@ def _write_tables(rng: np.random.Generator) -> None:
             **measures,
             "flipper_length_mm": rng.integers(170, 230, num),
             "body_mass_g": rng.integers(3000, 5000, num),
-            "sex": rng.choice(["male", "female"], num),
+            "sex": rng.choice(["male", "female", ""], num),
             "year": rng.integers(2007, 2010, num),
         }
     )

@@ -27,6 +27,7 @@ from vae_tf.models.vae import VAE
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
 from vae_tf.program import command_line
+from vae_tf.quiet import quiet_retracing
 from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.accounts import choices_table, columns_table
 from vae_tf.training.checkpoints import CheckpointStore
@@ -73,6 +74,7 @@ class TrainedRun:
         return LoadedRun(self.run, self.config, self.dataset.spec, self.outcome.vae, self.outcome.state)
 
 
+@quiet_retracing()
 def train_and_measure(  # noqa: PLR0913 - one training, said in full
     config: RunConfig,
     run: RunDirectory,
