@@ -20,7 +20,7 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
 from vae_tf.escaping import visible
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
-from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious
+from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious, steps_of
 from vae_tf.evaluation.obvious import read_obvious
 from vae_tf.files import write_record
 from vae_tf.models.vae import VAE
@@ -131,7 +131,7 @@ def _measure(
             results = finish_run(outcome, config, dataset, run, console)
     except KeyboardInterrupt:
         return None
-    found = collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None)
+    found = collapse_findings(results["kl_blocks"], results["nll"] is not None, steps_of(run.read_metrics()))
     behind = diagnose_obvious(read_obvious(results))
     curve = CurveVerdict(**results["curve"])
     if not any(curve.text in finding.advice for finding in behind):
