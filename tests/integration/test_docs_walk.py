@@ -1,8 +1,9 @@
 """Shell blocks of the README and of docs run in their order, on tiny data: what is left out is listed with the reason.
 
-Commands that go on until Ctrl-C do all but that; one server is started for those that ask one.
+The README's and the lessons' take minutes: `VAE_TF_DOCS=1`. That they parse is tested always (test_commands_page.py). Commands that go on until Ctrl-C do all but that; one server is started for those that ask one.
 """
 
+import os
 import re
 import shlex
 import subprocess
@@ -25,6 +26,7 @@ LESS = {
     "compare": FEW,
     "report": FEW,
     "score": FEW[:2],
+    "export": ["--no-check"],
     "tune": ["--trials", "2", "--epochs", "1", "--set", "data.limit=80", "--set", "model.network={kind: mlp, widths: [8]}"],
 }
 SMALL = {
@@ -142,7 +144,7 @@ def _words(line, last):
     after = list(zip(["", *rest], rest, strict=False))
     rest = [next(runs) if word == "RUN" and before != "--parts" else last if word == "RUN" else word for before, word in after]
     rest = ["60" if (before, word) == ("--num", "1000") else word for (before, _), word in zip(after, rest, strict=True)]
-    less = [] if "--engine" in rest or "--folds" in rest or "--resume" in rest else LESS.get(command, [])
+    less = [] if {"--engine", "--folds", "--resume", "--check"} & {*rest} else LESS.get(command, [])
     return [command, *rest, *less, *(_small(line) if command == "train" else [])]
 
 
@@ -167,7 +169,13 @@ def _write_parts():
     Path("wide.yaml").write_text(space, "utf-8")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if lines_of(page)])
+LONG = pytest.mark.skipif(not os.environ.get("VAE_TF_DOCS"), reason="takes minutes: VAE_TF_DOCS=1")
+WALKS = [
+    pytest.param(page, marks=LONG if page == "README.md" or "/lessons/" in page else ()) for page in PAGES if lines_of(page)
+]
+
+
+@pytest.mark.parametrize("page", WALKS)
 def test_the_commands_of_a_page_run(page, here, run_cli, request, restored_parts):
     rest, grpc = request.getfixturevalue("doors") if _asks(str(lines_of(page))) else ("", "")
     if page == "docs/own_parts.md":
