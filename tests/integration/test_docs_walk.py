@@ -1,6 +1,7 @@
 """Shell blocks of the README and of docs run in their order, on tiny data: what is left out is listed with the reason.
 
-The README's and the lessons' take minutes: `VAE_TF_DOCS=1`. That they parse is tested always (test_commands_page.py). Commands that go on until Ctrl-C do all but that; one server is started for those that ask one.
+The README's and the lessons' take minutes: `VAE_TF_DOCS=1`. That they parse is tested always (test_commands_page.py).
+Commands that go on until Ctrl-C do all but that; one server is started for those that ask one.
 """
 
 import os
