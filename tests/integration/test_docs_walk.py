@@ -1,6 +1,6 @@
 """Shell blocks of the README and of docs run in their order, on tiny data: what is left out is listed with the reason.
 
-The README's and the lessons' take minutes: `VAE_TF_DOCS=1`. That they parse is tested always (test_commands_page.py).
+Those of most pages take minutes: `VAE_TF_DOCS=1`. That they parse is tested always (test_commands_page.py).
 Commands that go on until Ctrl-C do all but that; one server is started for those that ask one.
 """
 
@@ -171,9 +171,8 @@ def _write_parts():
 
 
 LONG = pytest.mark.skipif(not os.environ.get("VAE_TF_DOCS"), reason="takes minutes: VAE_TF_DOCS=1")
-WALKS = [
-    pytest.param(page, marks=LONG if page == "README.md" or "/lessons/" in page else ()) for page in PAGES if lines_of(page)
-]
+SHORT = {"docs/data.md", "docs/evaluation.md", "docs/reliability.md"}
+WALKS = [pytest.param(page, marks=() if page in SHORT else LONG) for page in PAGES if lines_of(page)]
 
 
 @pytest.mark.parametrize("page", WALKS)
