@@ -4,12 +4,13 @@ import atexit
 import contextlib
 import functools
 import gc
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["keep_imports", "quiet_imports"]
+__all__ = ["keep_imports", "quiet_imports", "quiet_retracing"]
 
 
 @contextmanager
@@ -35,6 +36,26 @@ def keep_imports() -> None:
     """
     gc.freeze()
     atexit.register(gc.freeze)
+
+
+@contextmanager
+def quiet_retracing() -> Iterator[None]:
+    """Keep back TensorFlow's warning of functions that are traced again: every new model has functions of its own to trace.
+
+    Example:
+        >>> with quiet_retracing():
+        ...     logging.getLogger("tensorflow").warning("5 calls triggered tf.function retracing.")
+    """
+    log = logging.getLogger("tensorflow")
+
+    def is_told(record: logging.LogRecord) -> bool:
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    log.addFilter(is_told)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_told)
 
 
 @contextmanager

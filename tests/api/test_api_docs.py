@@ -1,4 +1,4 @@
-"""The blocks of docs/python.md and of the README run from top to bottom, with small settings."""
+"""The blocks of Python of the README and of docs run from top to bottom, with small settings."""
 
 import importlib.util
 import re
@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import vae_tf
 from vae_tf.config_sources import resolve_config, with_value
 from vae_tf.export import servable
+from vae_tf.serving.manager import ManagerOptions
+from vae_tf.serving.model_config import ModelConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,3 +68,52 @@ def test_the_readme_runs(small_everywhere):
     assert len(block.strip().splitlines()) == 4  # an import, a blank line, and two that do it
     _run([block], {"x": np.random.default_rng(0).normal(size=(200, 5))})
     assert [path.name for path in Path("saved_models").iterdir()] == ["data"]
+
+
+def test_a_search_from_python_runs_and_warns_of_nothing(monkeypatch, tmp_path, capfd, caplog):
+    monkeypatch.chdir(tmp_path)
+    (block,) = _blocks("docs/tuning.md")
+    few = (
+        "overrides=['data.limit=60', 'training.epochs=1', 'evaluation.num_samples=2', 'model.network={kind: mlp, widths: [8]}']"
+    )
+    small = block.replace('resolve_config("digits")', f'resolve_config("digits", {few})').replace("trials=12", "trials=3")
+    assert small.count("trials=3") == small.count(few) == 1
+    _run([small], {})
+    out, err = capfd.readouterr()
+    assert "val_negative_elbo" in out
+    assert not re.search("retracing", out + err + caplog.text, re.IGNORECASE)
+
+
+def test_the_page_of_own_parts_trains_what_its_file_holds(small_everywhere, restored_parts):
+    page = re.sub(r"<!-- fmt: o[nf]+ -->\n", "", (ROOT / "docs/own_parts.md").read_text("utf-8"))
+    (source,) = re.findall(r"`wide\.py`:\n\n```python\n(.*?)```", page, re.DOTALL)
+    Path("wide.py").write_text(source, "utf-8")
+    names = {}
+    _run([_blocks("docs/own_parts.md")[-1]], names)
+    assert names["run"].config.model.network.kind == "wide"
+
+
+def test_the_page_of_data_finds_no_copies_where_it_says_so(capsys):
+    (block,) = _blocks("docs/data.md")
+    _run([block], {})
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == ["True"] * 5
+
+
+def test_the_client_of_the_page_of_serving_gets_what_it_says(small_everywhere, start_server):
+    run = vae_tf.train("digits", latent="gaussian:2", overrides={"data.binarization": "none"}, quiet=True)
+    run.export(name="digits")
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "b.jpg"):
+        Image.fromarray(rng.integers(0, 255, (8, 8), np.uint8)).save(name)
+    names = {"x_with_nan": np.where(rng.random((3, 8, 8, 1)) < 0.5, np.nan, 0.0)}
+    (block,) = _blocks("docs/serving.md")
+    models = [ModelConfig("digits", Path("saved_models/digits").absolute())]
+    with start_server(models, manager=ManagerOptions(poll_seconds=0.0, warm_up=False)) as server:
+        _run([block.replace("127.0.0.1:8500", f"127.0.0.1:{server.grpc_port}")], names)
+    assert names["draws"].shape == (16, 8, 8, 1) and names["codes"].shape == (2, 2)
+    assert np.isfinite(names["filled"]).all()
+
+
+def test_every_block_of_a_page_is_run_by_one_of_these():
+    pages = [path for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")) if "```python" in path.read_text("utf-8")]
+    assert {path.name for path in pages} == {"README.md", "python.md", "tuning.md", "own_parts.md", "data.md", "serving.md"}

@@ -75,6 +75,13 @@ TERMS = (
     *("embedded server", "kl_weight", "event_shape", "aggregate posterior", "conditional model", "group", "near-equal", "gap"),
 )
 """Words that a programmer need not know, as patterns."""
+ORDINARY = """
+    AMD API AVIF AVX AutoGraph BMP CMYK CONTRIBUTING CORS CPU CRC CSV DataFrame DataFrames DataLoader DirectRunner EPYC
+    EXIF GB GHz GIF GIFs GPUs HEIC HTML ISO JAX JPEG JSON KiB LAB MIT MNIST ML NaN NumPy PATH PBM PEM PGM PNG PPM
+    PyTorch REST RGB RapidJSON SDK SDMetrics SECURITY SIGINT SIGKILL SIGTERM SciPy TCP TFRecord TFRecords TIFF TLS
+    TensorBoard TensorFlow UTF ValueError WebGL WebP
+"""
+"""Names of formats, protocols, signals, machines, products and classes: a programmer knows or finds them."""
 
 
 def explained(text):
@@ -91,6 +98,12 @@ def missing(pages, glossary):
     ]
 
 
+def acronyms(pages):
+    """Return the words with two capital letters or more that stand in the sentences of pages, outside of code and links."""
+    text = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)|<!--.*?-->", "", "\n".join(pages), flags=re.DOTALL)
+    return {*re.findall(r"(?<![\w.-])[A-Z][A-Za-z]*[A-Z][A-Za-z0-9]*(?!\w)", text)}
+
+
 @pytest.fixture(scope="module")
 def pages():
     return [path.read_text("utf-8") for path in PAGES]
@@ -98,6 +111,16 @@ def pages():
 
 def test_every_word_of_the_field_is_explained(pages):
     assert missing(pages, GLOSSARY.read_text("utf-8")) == []
+
+
+def test_every_acronym_is_explained_or_ordinary():
+    read = [*PAGES, *sorted((ROOT / "docs/lessons").glob("*.md"))]
+    used = acronyms(path.read_text("utf-8") for path in read if path.name != "commands.md")  # that has names of values
+    found = explained(GLOSSARY.read_text("utf-8"))
+    known = {*ORDINARY.split()}
+    assert sorted(known - used) == []
+    assert sorted(word for word in used - known if word.lower() not in found) == []
+    assert acronyms(["By BIC, `LDA` and [x](ABC.md)."]) == {"BIC"}
 
 
 def test_a_word_that_lacks_is_found(pages):

@@ -1,9 +1,11 @@
 """Every rule speaks when it should and is silent when it should not."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from vae_tf.config_sources import resolve_config
 from vae_tf.evaluation.bounds import BoundEstimates
 from vae_tf.evaluation.findings import (
     collapse_findings,
@@ -42,6 +44,15 @@ def test_a_collapsed_block_is_named_with_its_own_setting():
     assert "categorical has collapsed" in found[0].text and "model.latents[1].kl_weight" in found[0].advice
     assert collapsed_blocks({"a": 0.0999, "b": 0.1001}) == ["a"]
     assert collapse_findings({"deterministic": 0.0}, has_density=False) == []
+
+
+@pytest.mark.parametrize(("num_steps", "rise", "longer"), [(0, 1000, 0), (100, 1000, 4000), (2500, 1250, 0), (90_000, 5000, 0)])
+def test_a_slow_start_arrives_within_the_training_that_is_advised(num_steps, rise, longer):
+    (found,) = collapse_findings({"gaussian": 0.0}, num_steps=num_steps)
+    (setting,) = re.findall(r"--set '(.*?)'", found.advice)
+    assert resolve_config(overrides=[setting]).model.latents[0].kl_weight.steps == rise
+    assert re.findall(r"--steps (\d+)", found.advice) == ([str(longer)] if longer else [])
+    assert rise <= max(num_steps, longer) or not num_steps
 
 
 @pytest.mark.parametrize(("split", "said"), [("train", "was trained on"), ("validation", "selected on this split")])

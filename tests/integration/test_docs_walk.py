@@ -1,81 +1,77 @@
-"""Shell blocks of docs/*.md run in their order, on tiny data: what is left out is listed with the reason."""
+"""Shell blocks of the README and of docs run in their order, on tiny data: what is left out is listed with the reason.
 
+Those of most pages take minutes: `VAE_TF_DOCS=1`. That they parse is tested always (test_commands_page.py).
+Commands that go on until Ctrl-C do all but that; one server is started for those that ask one.
+"""
+
+import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 import pytest
-from PIL import Image
+import typer
+from walked import PAGES, ROOT, blocks_of, write_files
 
 from vae_tf.cli import main
+from vae_tf.serving.manager import ManagerOptions
+from vae_tf.serving.model_config import ModelConfig
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md") if "```sh" in path.read_text("utf-8"))
-TINY = ["--epochs", "1", "--limit", "80", "--latent", "gaussian:2", "--set", "model.network={kind: mlp, widths: [8]}"]
+RUN, OTHER, TABLE = "runs/NAME", "runs/other", "runs/table"
 FEW = ["--num-samples", "2", "--limit", "60"]
 LESS = {
-    "train": [*TINY, "--set", "evaluation.num_samples=2"],
+    "train": ["--epochs", "1", "--limit", "80", "--set", "evaluation.num_samples=2"],
     "evaluate": FEW,
+    "compare": FEW,
+    "report": FEW,
     "score": FEW[:2],
+    "export": ["--no-check"],
+    "tune": ["--trials", "2", "--epochs", "1", "--set", "data.limit=80", "--set", "model.network={kind: mlp, widths: [8]}"],
 }
+SMALL = {
+    r"--latent|--preset|latents|objective|--parts|--init-from": ["--latent", "gaussian:2"],
+    r"text:|network|--preset|--parts": ["--set", "model.network={kind: mlp, widths: [8]}"],
+    r"^(?!.*text:)": ["--set", "data.max_length=10", "--set", "model.likelihood={kind: recurrent_text, hidden_size: 8}"],
+}
+"""What a training is made small by, where it does not say what the pattern finds."""
 LEFT_OUT = {
-    "explorer.md": {r"run\.py explore": "goes on until Ctrl-C: the explorer's own tests"},
-    "index.md": {r"^make ": "installs, or runs this suite"},
-    "estimators.md": {r"run\.py estimators": "a minute: test_estimators_command.py runs it small"},
-    "evaluation.md": {r"run\.py (compare|report)": "seconds each: test_measure.py, test_moved_runs.py"},
-    "own_parts.md": {
-        r"run\.py train --parts": "the page's files go with them: tests/parts/test_own_parts_page.py",
-        r"run\.py (parts|evaluate|tune)": "likewise: test_own_parts.py",
+    "README.md": {
+        r"^(make|pip) ": "installs, or runs this suite: test_wheel.py",
+        r"run\.py tune": "docs/tuning.md has it",
     },
-    "tuning.md": {r"run\.py|KERASTUNER": "searches take minutes, or several machines: test_tune.py, test_distributed.py"},
-    "serving.md": {
-        r"run\.py serve": "goes on until Ctrl-C",
-        r"^curl|run\.py predict": "a server: test_readme_walk.py starts one, tests/serving asks one in every form",
-        r"models\.example|VAE_TF_API_KEY": "another machine, keys, certificates: tests/serving/test_door.py",
-        r"conformance": "another server: tests/serving/test_grpc_conformance.py",
-        r"impute saved_models/penguins": "a table's servable takes long to write: test_bulk.py",
-        r"benchmarks/": "a benchmark",
+    "docs/index.md": {r"^make ": "installs, or runs this suite: test_wheel.py"},
+    "docs/estimators.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
+    "docs/lessons/1_draws.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
+    "docs/lessons/5_gumbel.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
+    "docs/own_parts.md": {
+        r"run\.py train --parts \w+\.py (?!--set model\.network\.kind=wide  #)": "their settings are: test_own_parts_page.py"
+    },
+    "docs/tuning.md": {r"KERASTUNER": "several machines: test_distributed.py", r"--space categorical": "minutes: test_tune.py"},
+    "docs/scaling.md": {
+        r"^TF_CONFIG|run\.py launch": "several processes, minutes: test_distributed.py",
+        r"--engine beam": "an environment of its own: test_bulk.py",
+    },
+    "docs/serving.md": {
+        r"--tls-cert|grpcs:|--cacert|VAE_TF_API_KEY": "keys, certificates, another machine: test_door.py",
+        r"conformance": "another server: test_grpc_conformance.py",
+        r"benchmarks/": "a benchmark of minutes: test_benchmarks.py",
     },
 }
-"""By page: patterns of lines that are not run, and why."""
+"""By page: patterns of lines that are not run, and why, with the test that has them."""
 CHANGED = {
-    "data.md": [("gaps.xlsx", "gaps.parquet")]  # spreadsheets: tests/data/test_data_spreadsheets.py
-    + [("run.py train --dataset csv:visits.csv --set data.group", "run.py data csv:visits.csv --set data.group")]
-    + [(f"run.py train --dataset {kind}:scans", f"run.py data {kind}:scans") for kind in ("folder", "npz")],  # without training
-    "evaluation.md": [
-        ("--preset mnist_mlp", "--preset mnist_mlp --dataset digits"),
-        ("[RUN ...]", ""),
+    "README.md": [
+        ("--dataset mnist --preset mnist_mlp", "--dataset digits --preset mnist_mlp"),
+        ("RUN --folds 5", f"{TABLE} --folds 2"),
     ],
+    "docs/data.md": [("gaps.xlsx", "gaps.parquet")]  # spreadsheets: tests/data/test_data_spreadsheets.py
+    + [(f"run.py train --dataset {kind}:scans", f"run.py data {kind}:scans") for kind in ("folder", "npz")],  # without training
+    "docs/evaluation.md": [("--preset mnist_mlp", "--preset mnist_mlp --dataset digits")],
+    "docs/explorer.md": [("RUN2", OTHER)],
+    "docs/tuning.md": [("run.py tune  ", "run.py tune --name found  "), ("NAME", "found")],
 }
-"""What stands for what is long or must be downloaded."""
-
-
-def lines_of(page):
-    """Return the lines of a page's shell blocks, those that go on joined, with what stands for some."""
-    text = (ROOT / "docs" / page).read_text("utf-8")
-    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    lines = []
-    for block in blocks:
-        for line in re.sub(r"\\\n\s*", "", block).splitlines():
-            lines[-1:] = [f"{lines[-1]} {line.strip()}"] if lines and _is_open(lines[-1]) else [*lines[-1:], line]
-    for old, new in CHANGED.get(page, ()):
-        lines = [line.replace(old, new) for line in lines]
-    return [line for line in lines if line.strip() and not is_left_out(page, line)]
-
-
-def _is_open(line):
-    """Tell whether a quotation goes on in the next line."""
-    try:
-        shlex.split(line, comments=True)
-    except ValueError:
-        return True
-    return False
+"""What stands for what is long or must be downloaded, or for a name of the reader's."""
 
 
 def is_left_out(page, line):
@@ -83,39 +79,12 @@ def is_left_out(page, line):
     return any(re.search(pattern, line) for pattern in LEFT_OUT.get(page, {}))
 
 
-def _with_gaps(table, column):
-    cells = table.column(column).to_pylist()[:12]
-    return table.slice(0, 12).set_column(
-        table.column_names.index(column), column, [[None if row % 3 == 0 else cell for row, cell in enumerate(cells)]]
-    )
-
-
-def _write_tables():
-    rng = np.random.default_rng(0)
-    num = 160
-    days = rng.choice(np.arange("2024-01-01", "2024-02-15", dtype="datetime64[D]"), num)
-    visits = pa.table(
-        {
-            "patient": rng.integers(0, 40, num),
-            "diagnosis": rng.choice(["flu", "cold"], num),
-            "zip": rng.choice([10115, 10117, 20095], num),
-            "Length (mm)": rng.normal(30, 4, num).round(1),
-            "note": [f"seen {number}" for number in range(num)],
-            "ward": rng.choice(["north", "south"], num),
-            "day": days.astype(str),
-        }
-    )
-    pa.csv.write_csv(visits, "visits.csv")
-    pa.parquet.write_table(_with_gaps(visits, "Length (mm)"), "gaps.parquet")
-
-
-def _write_pictures():
-    rng = np.random.default_rng(0)
-    for folder in ("scans", "new_images"):
-        Path(folder).mkdir()
-        for number in range(40):
-            Image.fromarray(rng.integers(0, 255, (8, 8), np.uint8)).save(f"{folder}/patient{number // 2}_{number}.png")
-    np.savez("scans.npz", x=rng.random((40, 4, 4)), patient=np.arange(40) // 2)
+def lines_of(page):
+    """Return the blocks of a page without what is left out, with what stands for some."""
+    blocks = [[line for line in block if not is_left_out(page, line)] for block in blocks_of(PAGES[page])]
+    for old, new in CHANGED.get(page, ()):
+        blocks = [[line.replace(old, new) for line in block] for block in blocks]
+    return [block for block in blocks if block]
 
 
 def _call(*words):
@@ -124,54 +93,130 @@ def _call(*words):
     assert not stopped.value.code
 
 
+def _small(line):
+    return [word for unless, words in SMALL.items() if not re.search(unless, line) for word in words]
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with the files that the pages speak of, and a run of pictures."""
+    """A folder with the files that the pages speak of, runs and servables."""
     folder = tmp_path_factory.mktemp("walk")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        _write_tables()
-        _write_pictures()
-        _call("train", "--run-dir", "runs/NAME", *LESS["train"])
+        write_files()
+        few = LESS["train"]
+        _call("train", "--run-dir", RUN, *few, *_small(""))
+        _call("train", "--run-dir", OTHER, *few, *_small(""))
+        _call("train", "--run-dir", TABLE, "--dataset", "table.csv", *few[:2], *few[4:], *_small(""))
+        _call("train", "--run-dir", "runs/names", "--dataset", "text:lines.txt", *few, *_small("text:"))
+        windows = ["--dataset", "csv:sensors.csv", "--set", "data.window=8"]
+        _call("train", "--run-dir", "runs/sensors", *windows, *few, *_small(""))
+        of = {"digits": RUN, "penguins": TABLE, "names": "runs/names", "sensors": "runs/sensors"}
+        for name, run in of.items():
+            _call("export", run, "--name", name, "--no-check")
     return folder
 
 
-def _own(line, last):
+@pytest.fixture(scope="module")
+def doors(place, start_server):
+    """The addresses of one server of all servables, for REST and gRPC."""
+    models = [ModelConfig(path.name, path) for path in (place / "saved_models").iterdir()]
+    with start_server(models, manager=ManagerOptions(poll_seconds=0.0, warm_up=False)) as server:
+        yield f"127.0.0.1:{server.rest_port}", f"127.0.0.1:{server.grpc_port}"
+
+
+@pytest.fixture
+def here(place, monkeypatch):
+    """Stand in the folder, where commands that go on until Ctrl-C end before that."""
+
+    def end(*_):
+        raise typer.Exit(0)
+
+    monkeypatch.chdir(place)
+    for name in ("serve._serve_here", "serve._hand_over", "explore._serve", "tensorboard.quiet_tensorflow"):
+        monkeypatch.setattr(f"vae_tf.cli.{name}", end)
+
+
+def _words(line, last):
     """Return the words of a line that starts the program, on few examples; `last` is the run that was trained last."""
     command, *rest = shlex.split(line, comments=True)[2:]
-    rest = [last if word == "RUN" else word for word in rest]
-    rest = ["60" if before == "--num" and word == "1000" else word for before, word in zip(["", *rest], rest, strict=False)]
-    return [command, *rest, *LESS.get(command, [])]
+    runs = iter([last, OTHER])
+    rest = [word for word in rest if word not in {"[RUN", "...]"}]
+    after = list(zip(["", *rest], rest, strict=False))
+    rest = [next(runs) if word == "RUN" and before != "--parts" else last if word == "RUN" else word for before, word in after]
+    rest = ["60" if (before, word) == ("--num", "1000") else word for (before, _), word in zip(after, rest, strict=True)]
+    less = [] if {"--engine", "--folds", "--resume", "--check"} & {*rest} else LESS.get(command, [])
+    return [command, *rest, *less, *(_small(line) if command == "train" else [])]
 
 
 def _shell(line):
-    """Run a line that is no command of the program."""
+    """Run a line that is no command of the program; what a server answers is an answer."""
     line = re.sub(r"^python ", f"{shlex.quote(sys.executable)} ", line)
     done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - the pages' own
     assert done.returncode == 0, (line, done.stderr)
+    assert not line.startswith("curl") or '"predictions"' in done.stdout or '"outputs"' in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if lines_of(page)])
-def test_the_commands_of_a_page_run(page, place, run_cli, monkeypatch):
-    monkeypatch.chdir(place)
-    last = "runs/NAME"
-    for line in lines_of(page):
-        if "run.py" not in line:
-            assert line.startswith("python -c "), f"{line!r} is neither run nor left out: add it to LEFT_OUT, with the reason"
-            _shell(line)
-            continue
-        words = _own(line, last)
-        if words[0] == "train":
-            last = words[words.index("--run-dir") + 1] if "--run-dir" in words else f"runs/of-{page}"
-            words += [] if "--run-dir" in words else ["--run-dir", last]
-        assert words[0] not in {"serve", "explore", "tensorboard"}, f"{line!r} goes on until Ctrl-C: add it to LEFT_OUT"
-        code, out, err = run_cli(*words)
-        assert code == 0, (words, out, err)
+def _asks(line):
+    return re.search(r"run\.py predict|127\.0\.0\.1:850[01]", line)
+
+
+def _write_parts():
+    """Write the files of the page of one's own parts, and its search space."""
+    text = re.sub(r"<!-- fmt: o[nf]+ -->\n", "", PAGES["docs/own_parts.md"])
+    for name, source in re.findall(r"^`(\w+\.py)`:\n\n```python\n(.*?)```", text, re.DOTALL | re.MULTILINE):
+        Path(name).write_text(source, "utf-8")
+    (space,) = re.findall(r"```yaml\n(description: How wide.*?)```", text, re.DOTALL)
+    Path("wide.yaml").write_text(space, "utf-8")
+
+
+LONG = pytest.mark.skipif(not os.environ.get("VAE_TF_DOCS"), reason="takes minutes: VAE_TF_DOCS=1")
+SHORT = {"docs/data.md", "docs/evaluation.md", "docs/reliability.md"}
+WALKS = [pytest.param(page, marks=() if page in SHORT else LONG) for page in PAGES if lines_of(page)]
+
+
+@pytest.mark.parametrize("page", WALKS)
+def test_the_commands_of_a_page_run(page, here, run_cli, request, restored_parts):
+    rest, grpc = request.getfixturevalue("doors") if _asks(str(lines_of(page))) else ("", "")
+    if page == "docs/own_parts.md":
+        _write_parts()
+    last, done = RUN, 0
+    for block in lines_of(page):
+        last = RUN if page == "README.md" else last
+        for shown in block:
+            done += 1
+            line = shown.replace("127.0.0.1:8501", rest).replace("127.0.0.1:8500", grpc) if rest else shown
+            if "run.py" not in line:
+                assert re.match("python -c |curl ", line), f"{line!r} is not run: add it to LEFT_OUT, with the reason"
+                _shell(line)
+                continue
+            words = _words(line, last)
+            if words[0] == "train" and "--run-dir" not in words:
+                words += ["--run-dir", f"runs/{Path(page).stem}-{done}"]
+            if words[0] == "predict" and "--server" not in words:
+                words += ["--server", f"http://{rest}"]
+            code, out, err = run_cli(*words)
+            assert code == 0, (words, out, err)
+            last = words[words.index("--run-dir") + 1] if words[0] == "train" else last
 
 
 def test_what_is_left_out_is_there():
-    """A reason that no line needs any more is taken out."""
+    """A reason that no line needs any more is taken out, and the test that it names is there."""
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
     for page, reasons in LEFT_OUT.items():
-        text = re.sub(r"\\\n\s*", "", (ROOT / "docs" / page).read_text("utf-8"))
-        assert [pattern for pattern in reasons if not re.search(pattern, text, re.MULTILINE)] == []
-    assert sum(len(lines_of(page)) for page in PAGES) > 20
+        lines = [line for block in blocks_of(PAGES[page]) for line in block]
+        assert [pattern for pattern in reasons if not any(re.search(pattern, line) for line in lines)] == []
+        assert [why for why in reasons.values() if not {*re.findall(r"test_\w+\.py", why)} <= tests] == []
+    for page, changes in CHANGED.items():
+        assert [old for old, _ in changes if old not in re.sub(r"\\\n\s*", "", PAGES[page])] == []
+    assert sum(len(block) for page in PAGES for block in lines_of(page)) > 90
+
+
+def test_every_block_that_starts_the_program_is_marked_as_for_a_shell():
+    """What is set in by four spaces would be read by nobody here."""
+    wrong = {}
+    for path in (ROOT / "README.md", *(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)):
+        plain = re.sub(r"^ *```.*?^ *```", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+        if found := re.findall(r"^    \S*.*run\.py .*$", plain, re.MULTILINE):
+            wrong[path.name] = found
+    assert wrong == {}

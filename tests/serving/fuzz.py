@@ -190,6 +190,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("-o", "--output", type=Path, help="a JSON file of the counts")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="vae_tf-fuzz-") as folder:
         write(f"{folder}/{MODEL}/1")
@@ -214,6 +215,9 @@ def main():
     for answer, path, body in wrong[:20]:
         print(answer, path, body[:300])  # noqa: T201
     print(f"{len(wrong)} of {options.cases} wrong")  # noqa: T201
+    if options.output:
+        found = {"cases": options.cases, "seed": options.seed, "wrong": len(wrong), "answers": dict(sorted(counts.items()))}
+        options.output.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
     return 1 if wrong else 0
 
 

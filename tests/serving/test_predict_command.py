@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from vae_tf.cli.app import app
-from vae_tf.errors import UserError
+from vae_tf.errors import MachineError, UserError
 
 
 @pytest.fixture
@@ -68,8 +68,9 @@ def test_what_is_wrong_is_a_user_error(predict, tmp_path, monkeypatch, arguments
 def test_nobody_there(predict, tmp_path):
     np.save(tmp_path / "x.npy", np.float32([[1, 2]]))
     done = predict("serving_default", tmp_path / "x.npy", "--timeout", "2", server="http://127.0.0.1:9")
-    assert isinstance(done.exception, UserError)
+    assert isinstance(done.exception, MachineError)
     assert "http://127.0.0.1:9 says UNAVAILABLE: Cannot reach" in str(done.exception)
+    assert str(done.exception).endswith(" serve saved_models/NAME`.")
 
 
 @pytest.mark.parametrize("door", [0, 1])

@@ -25,6 +25,7 @@ from vae_tf.models import linear
 from vae_tf.models.priors.full_mixture import FullMixturePrior
 from vae_tf.optimizers import FusedAdam
 from vae_tf.training import CheckpointStore, start_distribution, train, train_and_measure
+from vae_tf.training.accounts import choices_table
 from vae_tf.training.deciding import plan_run
 from vae_tf.training.lengths import Length, length_within
 from vae_tf.training.plan import plan_of
@@ -61,6 +62,20 @@ def test_a_plan_leaves_nothing_open_and_planning_it_again_changes_nothing(kind, 
     assert plan.round_steps % plan.steps_per_execution == 0
     assert {"training.epochs", "training.batch_size", "model.network.kind"} <= {choice.path for choice in choices}
     assert all(choice.because for choice in choices)
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("num_train", [150, 9_999])
+def test_every_value_of_the_table_of_choices_can_be_set_as_it_stands(kind, num_train):
+    _, choices = plan_run(RunConfig(), _spec(kind, num_train), look=Look(0.01))
+    shown = choices_table(choices)
+    assert "with its kind beside" in str(shown.title)
+    chosen = dict(zip(*(map(str, shown.columns[place].cells) for place in (0, 1)), strict=True))
+    for path, value in chosen.items():
+        of_a_part = f"{path.rpartition('.')[0]}.kind"
+        beside = [f"{of_a_part}={chosen[of_a_part]}"] if of_a_part in chosen else []
+        if not re.search(r"falling|in [\d,]+ steps", value):  # a schedule in words
+            resolve_config(overrides=[*beside, f"{path}={value}"])
 
 
 @pytest.mark.parametrize(("kind", "least", "most"), [("table", 4_900, 20_000), ("pictures", 1_950, 10_000)])
@@ -128,7 +143,7 @@ def test_few_pictures_are_mirrored_where_they_may_as_well_be(mirrored, count, ki
     planned, choices = plan_run(RunConfig(), _spec("pictures", count), look=Look(mirrored))
     assert [one.kind for one in planned.training.augment] == kinds
     (choice,) = [one for one in choices if one.path == "training.augment"]
-    assert choice.value == ("flip" if kinds else "none")
+    assert choice.value == ("[flip]" if kinds else "[]")
     assert ("% farther" in choice.because) == (count < 10_000)
 
 

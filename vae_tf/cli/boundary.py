@@ -131,7 +131,8 @@ def _ended(error: BaseException, output: _Output, arguments: Sequence[str]) -> i
         traceback.print_exception(error)
     if isinstance(error, _UsageError):
         path = error.ctx.command_path if error.ctx else program()
-        return _fail(f"{error.format_message()} See `{path} --help`.", 2)
+        said = error.format_message()
+        return _fail(f"{said}{'' if said.endswith(('.', '?', '!')) else '.'} See `{path} --help`.", 2)
     if error is output.error:
         return BROKEN_PIPE if isinstance(error, BrokenPipeError) else _tell(disk_failure("write", "standard output", error))
     found = outside_failure(error)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, open_data, open_run, write_texts
-from vae_tf.cli.rows import leave_gaps, make_rows, write_rows
+from vae_tf.cli.rows import check_rows, leave_gaps, make_rows, write_rows
 from vae_tf.errors import UserValueError
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     check_suffix(output, *_NO_ROWS, *TABLE_SUFFIXES)
     if codes and output.suffix.lower() != ".npz":
         raise UserValueError(f"--codes is for arrays: -o FILE.npz. Received: {output}.")
-    _check_rows(output, {"--given": given, "--beyond": beyond, "--gaps": gaps})
     _check_given(given, {"--label": label, "--components": components, "--temperature": temperature != 1.0})
     loaded = open_run(run)
+    _check_rows(output, loaded, {"--given": given, "--beyond": beyond, "--gaps": gaps})
     labels = _labels(loaded, label, num)
     from vae_tf.seeding import derive_pair
 
@@ -75,9 +75,11 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     typer.echo(str(output))
 
 
-def _check_rows(output: Path, of_rows: dict[str, Any]) -> None:
+def _check_rows(output: Path, loaded: "LoadedRun", of_rows: dict[str, Any]) -> None:
     """Refuse options of rows where there are none."""
     asked = [name for name, value in of_rows.items() if value]
+    if asked:
+        check_rows(loaded, asked[0])
     if asked and output.suffix.lower() in _NO_ROWS:
         raise UserValueError(f"{', '.join(of_rows)} are for rows: -o FILE.csv. Received: {asked[0]} with {output}.")
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vae_tf.cli.common import check_suffix, console, emit
-from vae_tf.errors import UserValueError
+from vae_tf.errors import MachineError, UserError, UserValueError
+from vae_tf.program import command_line
 from vae_tf.serving.tables import Asked, ask_columns, read_columns, read_texts, write_answers
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from vae_tf.serving import Client
+    from vae_tf.serving import Client, ServingError
     from vae_tf.serving.transports import Field
 
 __all__ = ["predict"]
@@ -72,11 +73,20 @@ def predict(  # noqa: PLR0913 - options of the command line
             client.wait_for_server(timeout, lambda: console.print(f"Waiting for {server}, {timeout:g} s"))
             answers, asked = _ask(client, signature, files or [], num, seed, temperature)
         except ServingError as error:
-            raise UserValueError(f"{server} says {error}") from error
+            raise _told(server, error) from error
     if output:
         _write(output, answers, asked)
     result = {name: _plain(value) for name, value in answers.items()} if as_json else {}
     emit(result, as_json, lambda: _show(answers, output))
+
+
+def _told(server: str, error: "ServingError") -> UserError:
+    """Return what a server said, or that it says nothing, as the caller's fault or the machine's."""
+    from vae_tf.serving.codes import Code
+
+    lost = {Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.INTERNAL, Code.UNKNOWN, Code.DATA_LOSS, Code.RESOURCE_EXHAUSTED}
+    start = f" Start one with `{command_line('serve', 'saved_models/NAME')}`." if error.code == Code.UNAVAILABLE else ""
+    return (MachineError if error.code in lost else UserValueError)(f"{server} says {error}{start}")
 
 
 def _ask(

@@ -39,14 +39,14 @@ def make_rows(loaded: "LoadedRun", z: Any, given: Sequence[str], seed: tuple[int
     return asked.raw
 
 
-def check_rows(loaded: "LoadedRun") -> None:
-    """Check that a run has rows to write.
+def check_rows(loaded: "LoadedRun", asked: str = "FILE.csv or FILE.parquet") -> None:
+    """Check that a run has rows to write, for which `asked` is.
 
     Raises:
         UserValueError: its data are no table.
     """
     if not loaded.spec.is_table:
-        raise UserValueError(f"FILE.csv and FILE.parquet are for tables. {loaded.run.path} was trained on {loaded.spec.noun}.")
+        raise UserValueError(f"{asked} is for tables. {loaded.run.path} was trained on {loaded.spec.noun}.")
 
 
 def leave_gaps(loaded: "LoadedRun", raw: Any, given: Sequence[str], seed: int) -> Any:

@@ -14,7 +14,14 @@ from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBoun
 from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.disentanglement import Disentanglement, measure_disentanglement
 from vae_tf.evaluation.features import FeatureSpace, make_feature_space
-from vae_tf.evaluation.findings import Finding, diagnose_bounds, diagnose_generation, diagnose_latent, diagnose_obvious
+from vae_tf.evaluation.findings import (
+    Finding,
+    diagnose_bounds,
+    diagnose_generation,
+    diagnose_latent,
+    diagnose_obvious,
+    steps_of,
+)
 from vae_tf.evaluation.generation import Generation, measure_generation
 from vae_tf.evaluation.latent_statistics import LatentStatistics, measure_latent
 from vae_tf.evaluation.obvious import ObviousComparison, ObviousSettings, measure_obvious
@@ -146,7 +153,7 @@ def assess(
         with progress("What the latent holds", None):
             pair = derive_pair(subject.seed, "latent statistics", settings.split)
             latent = measure_latent(subject.vae, _batches(subject, settings), pair)
-        findings += diagnose_latent(latent)
+        findings += diagnose_latent(latent, steps_of(subject.records))
     if "representation" in settings.parts:
         with progress("Probing the codes", None):
             representation = _representation(subject, settings)

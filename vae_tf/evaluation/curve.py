@@ -63,7 +63,7 @@ def read_curve(records: Sequence[Mapping[str, Any]]) -> CurveVerdict:
     if len(looks) < _FEWEST:
         return CurveVerdict(
             "short",
-            f"{len(looks)} looks at validation are too few to tell how the training went.",
+            f"Looks at validation: {len(looks)}, too few to tell how the training went.",
             _longer(looks),
         )
     epochs = np.array([float(look["epoch"]) for look in looks])

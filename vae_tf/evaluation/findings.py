@@ -21,6 +21,7 @@ __all__ = [
     "diagnose_generation",
     "diagnose_latent",
     "diagnose_obvious",
+    "steps_of",
 ]
 
 COLLAPSED_NATS = 0.1
@@ -29,6 +30,8 @@ _UNUSED_NATS = 0.1
 _RELAXED_GAP = 1.0
 _FALLING_NATS = 0.3
 _COPIES = 0.02
+_RISES = (1_000, 5_000)
+"""Steps in which a KL weight rises, at least and at most: half the training where that lies between."""
 _CLEARLY = 3.0
 """Standard errors from which made rows are said to be nearer to training rows than others."""
 _LEVELS: dict[str, Literal["good", "note", "warning"]] = {
@@ -37,11 +40,6 @@ _LEVELS: dict[str, Literal["good", "note", "warning"]] = {
     "noisy": "warning",
     "done": "good",
 }
-
-_WARM_UP = (
-    "Let the KL weight start at 0 and rise slowly: --set 'model.latents[{index}].kl_weight={{kind: linear, start: 0, stop: 1, "
-    "steps: 5000}}'; if that is not enough, lower training.learning_rate."
-)
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,27 @@ def collapsed_blocks(kl_blocks: Mapping[str, float]) -> list[str]:
     return [name for name, kl in kl_blocks.items() if kl < COLLAPSED_NATS]
 
 
-def collapse_findings(kl_blocks: Mapping[str, float], has_density: bool = True) -> list[Finding]:
+def steps_of(records: Sequence[Mapping[str, Any]]) -> int:
+    """Return the steps of a training by its metrics; 0 where they do not say.
+
+    Example:
+        >>> steps_of([{"step": 10}, {"step": 20}]), steps_of([])
+        (20, 0)
+    """
+    return int(records[-1].get("step", 0)) if records else 0
+
+
+def _slow_start(index: int, num_steps: int) -> str:
+    """Say how the KL weight rises slowly, in a training that is long enough for it to arrive."""
+    rise = min(_RISES[1], max(_RISES[0], num_steps // 2))
+    longer = f" and --steps {4 * rise}, for {num_steps:,} are few" if 0 < num_steps < 2 * rise else ""
+    return (
+        f"Let the KL weight start at 0 and rise slowly: --set 'model.latents[{index}].kl_weight={{kind: linear, start: 0, "
+        f"stop: 1, steps: {rise}}}'{longer}; if that is not enough, lower training.learning_rate."
+    )
+
+
+def collapse_findings(kl_blocks: Mapping[str, float], has_density: bool = True, num_steps: int = 0) -> list[Finding]:
     """Return a warning for every collapsed block; none for an autoencoder (no density), which has no KL."""
     if not has_density:
         return []
@@ -78,7 +96,7 @@ def collapse_findings(kl_blocks: Mapping[str, float], has_density: bool = True) 
         Finding(
             "warning",
             f"Block {name} has collapsed: its KL is {kl_blocks[name]:.3f} nats, so codes tell next to nothing of x.",
-            _WARM_UP.format(index=names.index(name)),
+            _slow_start(names.index(name), num_steps),
         )
         for name in collapsed_blocks(kl_blocks)
     ]
@@ -95,7 +113,7 @@ def diagnose_bounds(
         split: what was measured.
         records: the epochs' metrics of the training.
     """
-    found = [*_about_split(split), *collapse_findings(bounds.kl_blocks, bounds.nll is not None)]
+    found = [*_about_split(split), *collapse_findings(bounds.kl_blocks, bounds.nll is not None, steps_of(records))]
     if bounds.nll is None:
         text = "This is an autoencoder: it has no prior and no bound on log p(x). Its negative ELBO is the reconstruction error"
         found.append(Finding("note", f"{text} alone, which does not compare with a VAE's."))
@@ -138,18 +156,18 @@ def diagnose_curve(verdict: CurveVerdict) -> list[Finding]:
     return [Finding(_LEVELS[verdict.name], verdict.text, verdict.advice)]
 
 
-def diagnose_latent(latent: LatentStatistics) -> list[Finding]:
-    """Read which axes are used, and whether the decoder uses them."""
-    return [finding for index, block in enumerate(latent.blocks) for finding in _about_block(index, block)]
+def diagnose_latent(latent: LatentStatistics, num_steps: int = 0) -> list[Finding]:
+    """Read which axes are used, and whether the decoder uses them; 0 steps are an unknown number of them."""
+    return [finding for index, block in enumerate(latent.blocks) for finding in _about_block(index, block, num_steps)]
 
 
-def _about_block(index: int, block: BlockStatistics) -> list[Finding]:
+def _about_block(index: int, block: BlockStatistics, num_steps: int) -> list[Finding]:
     told = [Finding("note", f"Block {block.name}: {block.left_out}")] if block.left_out else []
     if block.kl is None and not told:
         return []
     if block.decoder_use < _UNUSED_NATS:
         text = f"The decoder does not use block {block.name}: with another example's draw reconstructions get only"
-        return [*told, Finding("warning", f"{text} {block.decoder_use:.3f} nats worse.", _WARM_UP.format(index=index))]
+        return [*told, Finding("warning", f"{text} {block.decoder_use:.3f} nats worse.", _slow_start(index, num_steps))]
     if block.kl is None or block.kl < COLLAPSED_NATS:
         return told
     num_axes, noun = len(block.axes), "axes" if len(block.axes) > 1 else "axis"

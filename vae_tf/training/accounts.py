@@ -1,6 +1,7 @@
 """The account of data and what they decided, in the terminal: before a training, and by `show` and `data`."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -49,9 +50,14 @@ def columns_table(account: Account) -> Table:
 
 def choices_table(choices: Sequence[Choice]) -> Table:
     """Say what the data decided, why, and how to decide otherwise."""
-    rows = [(choice.path, str(choice.value), choice.because) for choice in choices]
-    title = "Chosen by the data; change with --set SETTING=VALUE"
+    rows = [(choice.path, _as_set(choice.value), choice.because) for choice in choices]
+    title = "Chosen by the data; change with --set SETTING=VALUE (a part's settings: with its kind beside them)"
     return _table(title, ("setting", "chosen", "because"), rows, len(rows), kept="setting")
+
+
+def _as_set(value: Any) -> str:
+    """Return a value as `--set` takes it."""
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 
 def _value_table(found: ValueTable) -> Table:

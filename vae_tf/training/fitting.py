@@ -23,6 +23,7 @@ from vae_tf.models.build import build_vae
 from vae_tf.models.vae import VAE
 from vae_tf.optimizers import FusedAdam, WeightAverage
 from vae_tf.parts.settings import build
+from vae_tf.quiet import quiet_retracing
 from vae_tf.stopwatch import Stopwatch
 from vae_tf.sums import drop_sums
 from vae_tf.training.callbacks import Checkpointing, FiniteGuard, GracefulStop, MetricsLog, ProgressBar
@@ -78,6 +79,7 @@ def check_start(
     return vae
 
 
+@quiet_retracing()
 def train(  # noqa: PLR0913 - one training, said in full
     config: RunConfig,
     dataset: Dataset,

@@ -38,7 +38,7 @@ def reasons(config: RunConfig, planned: RunConfig, spec: DatasetSpec, look: Look
 
 
 def _of_augmentation(after: TrainingConfig, spec: DatasetSpec, look: Look) -> Iterator[Choice]:
-    chosen = " and ".join(one.kind for one in tuple(after.augment)) or "none"
+    chosen = f"[{', '.join(one.kind for one in tuple(after.augment))}]"
     if spec.is_mixed:
         hidden = "cells of few rows are hidden from the encoder, so that it learns to fill in"
         yield Choice(chosen, hidden if after.augment else f"{spec.num_train:,} rows are many", "training.augment")

@@ -20,13 +20,14 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.data.probing import probe
 from vae_tf.escaping import visible
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
-from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious
+from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious, steps_of
 from vae_tf.evaluation.obvious import read_obvious
 from vae_tf.files import write_record
 from vae_tf.models.vae import VAE
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
 from vae_tf.program import command_line
+from vae_tf.quiet import quiet_retracing
 from vae_tf.stopwatch import Stopwatch
 from vae_tf.training.accounts import choices_table, columns_table
 from vae_tf.training.checkpoints import CheckpointStore
@@ -73,6 +74,7 @@ class TrainedRun:
         return LoadedRun(self.run, self.config, self.dataset.spec, self.outcome.vae, self.outcome.state)
 
 
+@quiet_retracing()
 def train_and_measure(  # noqa: PLR0913 - one training, said in full
     config: RunConfig,
     run: RunDirectory,
@@ -129,7 +131,7 @@ def _measure(
             results = finish_run(outcome, config, dataset, run, console)
     except KeyboardInterrupt:
         return None
-    found = collapse_findings(results["kl_blocks"], has_density=results["nll"] is not None)
+    found = collapse_findings(results["kl_blocks"], results["nll"] is not None, steps_of(run.read_metrics()))
     behind = diagnose_obvious(read_obvious(results))
     curve = CurveVerdict(**results["curve"])
     if not any(curve.text in finding.advice for finding in behind):

@@ -25,6 +25,7 @@ from vae_tf.files import LOCK, atomic_directory, write_arrays
 from vae_tf.models import VAE
 from vae_tf.models.build import build_vae
 from vae_tf.parts.files import fault_of_own
+from vae_tf.quiet import quiet_retracing
 from vae_tf.seeding import derive, derive_pair
 from vae_tf.sums import SUMS, write_sums
 from vae_tf.training import NonFiniteLossError, TrainingOutcome, train
@@ -174,6 +175,7 @@ class RunTuner(kt.engine.base_tuner.BaseTuner):
         """Note that there was something to do."""
         self._asked = False
 
+    @quiet_retracing()
     def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
         """Train and measure; a training that has ended already is not run again.
 
