@@ -6,7 +6,7 @@ from typing import Literal
 from PIL import ImageColor
 from pydantic import Field, field_validator, model_validator
 
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.errors import UserFileError, UserValueError, readable
 from vae_tf.files import what_is
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, SizeLike, Text
@@ -128,7 +128,7 @@ class DataConfig(Frozen):
         min_length=1,
         description="folders only: ends of the names that are read, e.g. .png; default: all that can be read",
     )
-    links: bool = Field(True, description="folders only: go into folders that are linked")
+    links: bool = Field(True, description="folders of pictures or texts: go into folders that are linked")
     unreadable: Literal["stop", "skip"] = Field(
         "stop", description="folders only: a picture that cannot be read ends the command, or is left out and counted"
     )
@@ -163,6 +163,16 @@ class DataConfig(Frozen):
         4096, description="larger decoded data are streamed, or read from the disk, not held in memory"
     )
     shuffle_buffer: PositiveInt = Field(20_000, description="streaming only: examples in the shuffle buffer")
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _of_letters(cls, dataset: object) -> object:
+        if isinstance(dataset, str) and readable(dataset) != dataset:
+            raise ValueError(
+                f"must be of letters, as a run records it. Received: {readable(dataset)!r}, with bytes that are not UTF-8. Rename "
+                "it, or make a link to it by another name; files within a folder may have any names"
+            )
+        return dataset
 
     @field_validator("dataset")
     @classmethod

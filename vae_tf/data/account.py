@@ -14,7 +14,7 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.data.value_tables import ValueTable, measure_values
-from vae_tf.errors import DamagedFileError, UserFileError
+from vae_tf.errors import DamagedFileError, UserFileError, readable
 from vae_tf.files import read_json
 
 __all__ = ["Account"]
@@ -82,7 +82,7 @@ class Account:
             spec.noun,
             spec.event_shape,
             {name: split.num_examples for name, split in dataset.splits.items()},
-            (*map(Note, _common(dataset, config)), *told, *found),
+            tuple(note._replace(text=readable(note.text)) for note in (*map(Note, _common(dataset, config)), *told, *found)),
             dataset.columns,
             measure_values(dataset),
         )

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from vae_tf.data.file_search import Found
 from vae_tf.data.image_files import Frame
 from vae_tf.data.notes import Note, few, listed
-from vae_tf.data.picture_search import Found
 from vae_tf.data.pictures import Header, Refused
 
 __all__ = ["account_of", "refusal"]

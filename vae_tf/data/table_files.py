@@ -1,5 +1,6 @@
 """Files of tables, by suffix: CSV, Parquet, Feather, Arrow, and spreadsheets."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pyarrow.ipc
 import pyarrow.parquet
 
 from vae_tf.data.csv_files import read_csv
+from vae_tf.data.file_content import file_of
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.raw_table import Table
 from vae_tf.data.spreadsheets import SPREADSHEETS, read_spreadsheet
@@ -50,14 +52,14 @@ def read_table(path: Path, gaps: frozenset[str] = GAPS) -> Table:
 def _arrow(path: Path) -> pa.Table:
     """Read an Arrow file, or a stream of record batches."""
     try:
-        return pyarrow.feather.read_table(path)
+        return pyarrow.feather.read_table(pa.memory_map(os.fsencode(path)))
     except pa.ArrowInvalid:
-        with pa.memory_map(str(path)) as source:
+        with pa.memory_map(os.fsencode(path)) as source:
             return pyarrow.ipc.open_stream(source).read_all()
 
 
 def _parquet(path: Path) -> pa.Table:
-    return pyarrow.parquet.read_table(path, partitioning=None)
+    return pyarrow.parquet.read_table(file_of(path), partitioning=None)
 
 
 _READERS: dict[str, Callable[[Path], Any]] = {
