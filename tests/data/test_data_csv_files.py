@@ -68,7 +68,7 @@ def test_encodings(read):
     assert content(latin)["ort"] == ["Zürich", "Köln"] and "Latin-1" in latin.notes[0].text
     assert content(read("\ufeffgröße\tort\n1\tKöln\n".encode()))["ort"] == ["Köln"]
     assert content(read("größe\tort\n1\tKöln\n".encode("utf-16")))["größe"] == ["1"]
-    with pytest.raises(UserFileError, match="must name a readable file"):
+    with pytest.raises(UserFileError, match="must be a table in UTF-8"):
         read(b"\x89PNG\r\n\x1a\n\0\0\0\xff\xfe")
 
 

@@ -169,8 +169,8 @@ class DataConfig(Frozen):
     def _of_letters(cls, dataset: object) -> object:
         if isinstance(dataset, str) and readable(dataset) != dataset:
             raise ValueError(
-                f"must be of letters, as a run records it. Received: {readable(dataset)!r}, with bytes that are not UTF-8. Rename "
-                "it, or make a link to it by another name; files within a folder may have any names"
+                f"must be of letters, as a run records it. Received: {readable(dataset)!r}, with bytes that are not UTF-8. "
+                "Rename it, or make a link to it by another name; files within a folder may have any names"
             )
         return dataset
 

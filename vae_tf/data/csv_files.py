@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from vae_tf.data.csv_quotes import check_quotes, long_cells, refuse_no_table
 from vae_tf.data.dates import find_date_format
 from vae_tf.data.file_content import content_of, unpacked
 from vae_tf.data.notes import Note
@@ -25,11 +26,9 @@ __all__ = [
     "SAMPLE",
     "UNEVEN",
     "Dialect",
-    "check_quotes",
     "comma_note",
     "read_csv",
     "read_csv_rows",
-    "refuse_no_table",
 ]
 
 UNEVEN = "Give every row as many cells, quote cells that hold the separator, remove lines that are no rows."
@@ -40,14 +39,11 @@ _SEPARATORS = "\t;|,"
 SAMPLE = 2**18
 """Bytes that are looked at."""
 _MAX_ROWS = 500
-_LONGEST = 2**24
-"""Letters of a cell, at most, where a file is looked at before it is read."""
 _DECIMAL_COMMA, _DECIMAL_POINT = re.compile(r"[+-]?\d+,\d+"), re.compile(r"[+-]?\d+\.\d+")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
 _PADDED = re.compile(rb"(?<![\d.])0\d+(?![\d.])")
 _BLANK = re.compile(rb"\n\r?(?=\n)")
-_NO_TABLE = re.compile(rb"\s*(?:(?P<page><(?:!doctype|html|\?xml))|\[\s*[\[{]|\{\s*[\"}])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -165,68 +161,16 @@ def _stream(path: str | Path) -> Iterator[io.TextIOWrapper]:
         raise _unreadable(Path(path), error) from error
 
 
-def refuse_no_table(path: Path, beginning: bytes) -> None:
-    """Check that a file does not begin as a page or as JSON does.
-
-    Args:
-        path: the file.
-        beginning: of its content.
-
-    Raises:
-        UserFileError: it does.
-    """
-    found = _NO_TABLE.match(beginning)
-    if found:
-        what = "a page of HTML or XML" if found["page"] else "JSON. One object a line in a .jsonl file is read by text:PATH"
-        raise UserFileError(f"{readable(path)} must be a table of separated values. Received: {what}. Save the table as CSV.")
-
-
 def _of_lines(path: Path, content: bytes, dialect: Dialect, num_rows: int) -> Iterator[Note]:
     """Say how many blank lines there are, and how many lines end inside of cells; a quote that is not closed is refused."""
     blank, inside = len(_BLANK.findall(content)), 0
     num_lines = content.count(b"\n") + (not content.endswith(b"\n"))
     if b'"' in content and num_lines > num_rows + dialect.has_header:
-        blank, inside = check_quotes(path, io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), dialect)
+        blank, inside = check_quotes(path, io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), dialect.separator)
     if blank and dialect.width > 1:
         yield Note(f"{readable(path)}: {blank:,} blank lines are no rows.")
     if inside:
         yield Note(f"{readable(path)}: {inside:,} line ends are inside of quoted cells, and end no row.")
-
-
-def check_quotes(path: Path, text: Iterable[str], dialect: Dialect) -> tuple[int, int]:
-    """Check that every quoted cell ends; return how many lines are blank, and how many line ends are inside of cells.
-
-    Args:
-        path: the file, for the message.
-        text: of it, line by line.
-        dialect: how it writes a table.
-
-    Raises:
-        UserFileError: a quote is not closed, or letters follow one that is: all up to the next quote would be one cell.
-    """
-    reader, line, blank, inside = csv.reader(text, delimiter=dialect.separator, strict=True), 0, 0, 0
-    try:
-        with _long_cells():
-            for row in reader:
-                blank += not row
-                inside += reader.line_num - line - 1
-                line = reader.line_num
-    except csv.Error as error:
-        raise UserFileError(
-            f'{readable(path)} must close every quote (") at the end of a cell. Received: a row, from line {line + 1:,} on, '
-            'with an open one. Close or remove it; write quotes that belong to a cell twice ("").'
-        ) from error
-    return blank, inside
-
-
-@contextmanager
-def _long_cells() -> Iterator[None]:
-    """Let cells be longer than Python's reader has them by default."""
-    before = csv.field_size_limit(_LONGEST)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
 
 
 def _with_point(cell: str, dialect: Dialect) -> str:
@@ -254,7 +198,7 @@ def _reason(error: Exception) -> str:
 
 def _rows(text: str, separator: str) -> list[list[str]]:
     """Return the first rows that are not empty."""
-    with _long_cells():
+    with long_cells():
         rows = filter(None, csv.reader(io.StringIO(text, newline=""), delimiter=separator))
         return list(islice(rows, _MAX_ROWS))
 

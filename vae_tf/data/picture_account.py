@@ -119,6 +119,13 @@ def _lost(headers: Sequence[Header], frame: Frame) -> Iterator[str]:
     if frame.event_shape[-1] < 3 and not all(header.is_grey for header in headers):
         num_coloured = _count(not header.is_grey for header in headers)
         yield f"{num_coloured:,} have colours, and become grey: the model knows no others."
+    fuller = Counter(header.stored for header in headers if header.stored > header.bits)
+    if fuller:
+        depths = ", ".join(map(str, sorted(fuller)))
+        yield (
+            f"{sum(fuller.values()):,} have {depths} bits a channel, of which their decoder gives 8. "
+            "PNG, and TIFF in grey or RGB, keep 16."
+        )
     if frame.bits == 8 and (num_wide := _count(header.bits > 8 for header in headers)):
         yield f"{num_wide:,} have 16 bits a channel, of which 8 are kept: the model knows no more."
 

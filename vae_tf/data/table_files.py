@@ -59,7 +59,8 @@ def _arrow(path: Path) -> pa.Table:
 
 
 def _parquet(path: Path) -> pa.Table:
-    return pyarrow.parquet.read_table(file_of(path), partitioning=None)
+    with pyarrow.parquet.ParquetFile(file_of(path)) as file:
+        return file.read()
 
 
 _READERS: dict[str, Callable[[Path], Any]] = {

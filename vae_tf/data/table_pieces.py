@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from vae_tf.data.csv_files import SAMPLE, UNEVEN, Dialect, check_quotes, comma_note, refuse_no_table
+from vae_tf.data.csv_files import SAMPLE, UNEVEN, Dialect, comma_note
+from vae_tf.data.csv_quotes import check_quotes, refuse_no_table
 from vae_tf.data.file_content import UTF_16, file_of, latin_note, refuse_other_files, unpacked
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import named, short_list
@@ -185,7 +186,7 @@ def _check_bytes(path: Path, dialect: Dialect) -> None:
             num_quotes += piece.count(b'"')
     if num_quotes % 2:
         with _stream(path) as (stream, _):
-            check_quotes(path, io.TextIOWrapper(stream, "latin-1", newline=""), dialect)
+            check_quotes(path, io.TextIOWrapper(stream, "latin-1", newline=""), dialect.separator)
 
 
 def _decoded(content: bytes, encodings: Sequence[str]) -> str:
