@@ -145,7 +145,7 @@ def test_what_is_no_spreadsheet_is_one_line(tmp_path, suffix, content):
 
 
 def test_an_empty_sheet_and_a_form_that_is_not_read_say_so(tmp_path):
-    with pytest.raises(UserFileError, match="'data', which is empty"):
+    with pytest.raises(UserFileError, match=r"on the sheet 'data'\. Received: an empty one"):
         read_table(write_xlsx(tmp_path / "it.xlsx", data=[]))
     with pytest.raises(UserFileError, match="Save it as CSV"):
         read_table(tmp_path / "it.numbers", GAPS)

@@ -138,6 +138,9 @@ class DataConfig(Frozen):
         None, description="tables only: what columns are, e.g. zip: category; drop leaves one out; others the cells decide"
     )
     missing: tuple[Text, ...] = Field((), description="tables only: more words that stand for an empty cell, beside NA, ?, ...")
+    sheet: str | None = Field(
+        None, min_length=1, description="spreadsheets only: name of the sheet; default: the first that can be seen"
+    )
     rare: PositiveInt = Field(3, description="tables only: a word of fewer training rows becomes (other)")
     tokens: Literal["characters", "subwords"] = Field("characters", description="text only: what a line is cut into")
     vocabulary_size: int = Field(256, ge=4, description="text only: at most so many tokens")
@@ -149,7 +152,7 @@ class DataConfig(Frozen):
         "newline", description="text only: a line ends at \\n or \\r\\n; any: also at form feeds, U+2028, ..."
     )
     max_length: SizeLike = Field(
-        "auto", description="text only: tokens of a line; longer ones are cut; auto: 99 of 100 lines are whole, 64 at most"
+        "auto", description="text only: tokens of a text; longer ones are cut; auto: 99 of 100 are whole, 512 at most"
     )
     counts: bool = Field(False, description="csv and npz: keep whole numbers as they are, for a likelihood of counts")
     window: PositiveInt | None = Field(None, description="csv, npz and waves, rows in time: examples are so many rows on end")

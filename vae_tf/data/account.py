@@ -185,7 +185,9 @@ def _labels(dataset: Dataset, config: DataConfig) -> Iterator[str]:
     labels = np.concatenate(found) if found else np.zeros(0, np.int64)
     if config.classes is not None:
         yield f"Of all classes these alone are used: {few(config.classes)} (data.classes)."
+    without = int((labels == NO_LABEL).sum())
+    of_none = f"; {without:,} examples have no label" if without else ""
     if names:
-        without = int((labels == NO_LABEL).sum())
-        of_none = f"; {without:,} examples have no label" if without else ""
         yield f"Classes: {len(names):,} ({few(names)}){of_none}."
+    elif without < len(labels):
+        yield f"Classes: {len(np.unique(labels[labels != NO_LABEL])):,} numbers without names{of_none}."

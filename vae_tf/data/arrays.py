@@ -19,6 +19,8 @@ __all__ = ["as_trained", "load_arrays", "load_npz", "make_array_dataset"]
 
 _GREYS = 65535
 """Greatest grey level that pictures have, as whole numbers."""
+_LARGEST = float(np.finfo(np.float32).max)
+"""Greatest number that a model can be given."""
 
 
 def load_npz(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
@@ -146,10 +148,11 @@ def _checked(array: np.ndarray, where: str, config: DataConfig) -> np.ndarray:
 
 
 def _refuse_not_finite(array: np.ndarray, where: str) -> None:
-    if array.dtype.kind != "f" or bool((is_finite := np.isfinite(array)).all()):
+    if array.dtype.kind != "f" or bool((is_finite := np.abs(array) <= _LARGEST).all()):
         return
     row, *place = (int(number) for number in np.argwhere(~is_finite)[0])
-    cure = "Remove or replace such values"
+    is_finite_there = bool(np.isfinite(array[(row, *place)]))
+    cure = "Divide by a power of ten" if is_finite_there else "Remove or replace such values"
     if array.ndim == 2 and np.isnan(array[row, place[0]]):
         cure += "; or give a table, where a gap may be: csv:PATH, or pandas.DataFrame(x) in Python"
     raise UserValueError(

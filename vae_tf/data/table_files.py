@@ -15,26 +15,31 @@ from vae_tf.data.file_content import file_of
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.raw_table import Table
 from vae_tf.data.spreadsheets import SPREADSHEETS, read_spreadsheet
-from vae_tf.errors import UserFileError
+from vae_tf.errors import UserFileError, UserValueError
 
 __all__ = ["read_table"]
 
 
-def read_table(path: Path, gaps: frozenset[str] = GAPS) -> Table:
+def read_table(path: Path, gaps: frozenset[str] = GAPS, sheet: str | None = None, is_asked: bool = False) -> Table:
     """Read the file of a table: `.parquet`, `.feather`, `.arrow`, spreadsheets, else CSV.
 
     Args:
         path: the file.
         gaps: words that stand for an empty cell.
+        sheet: of a spreadsheet, which to read.
+        is_asked: whether there must be such a sheet.
 
     Raises:
         UserFileError: it cannot be read.
+        UserValueError: there is no such sheet, or it is no spreadsheet.
     """
     if path.is_dir():
         raise UserFileError(f"A table to be read whole must be a file. Received: {path}, a folder. Give its files one by one.")
     suffix = path.suffix.lower()
     if suffix in SPREADSHEETS:
-        return read_spreadsheet(path, gaps)
+        return read_spreadsheet(path, gaps, sheet, is_asked)
+    if sheet and is_asked:
+        raise UserValueError(f"data.sheet goes with spreadsheets ({', '.join(SPREADSHEETS)}). Received: {sheet!r} for {path}.")
     if suffix == ".numbers":
         raise UserFileError(
             f"A table is read from CSV, Parquet, Feather, Excel or OpenDocument. Received: {path}. Save it as CSV (UTF-8)."

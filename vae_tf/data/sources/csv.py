@@ -14,7 +14,7 @@ __all__ = ["CsvSource"]
 class CsvSource(Source):
     """A table: CSV, Parquet, Feather, or a spreadsheet."""
 
-    heeds = ("label_column", "label_bins", "counts", "window", "group", "fold", "columns", "missing", "rare")
+    heeds = ("label_column", "label_bins", "counts", "window", "group", "fold", "columns", "missing", "rare", "sheet")
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset; see `vae_tf.data.table.load_csv`."""
