@@ -147,8 +147,14 @@ def _checked(array: np.ndarray, where: str, config: DataConfig) -> np.ndarray:
     return array
 
 
+def _is_finite(array: np.ndarray) -> np.ndarray:
+    """Return where numbers are finite, also as float32."""
+    found = np.isfinite(array)
+    return found if array.dtype.itemsize <= 4 else found & (np.abs(array) <= _LARGEST)
+
+
 def _refuse_not_finite(array: np.ndarray, where: str) -> None:
-    if array.dtype.kind != "f" or bool((is_finite := np.abs(array) <= _LARGEST).all()):
+    if array.dtype.kind != "f" or bool((is_finite := _is_finite(array)).all()):
         return
     row, *place = (int(number) for number in np.argwhere(~is_finite)[0])
     is_finite_there = bool(np.isfinite(array[(row, *place)]))
