@@ -94,7 +94,11 @@ def lower_bytes(image: Image.Image) -> np.ndarray:
 
 
 def wide_png(file: bytes) -> np.ndarray:
-    """Read a PNG file of 16 bits: Pillow would keep 8 of every colour."""
+    """Read a PNG file of 16 bits: Pillow would keep 8 of every colour.
+
+    Raises:
+        ValueError: it cannot be decoded.
+    """
     import tensorflow as tf
 
     try:
