@@ -174,7 +174,7 @@ def test_settings_say_what_columns_are(load):
             r"column 'a' holds numbers, but in 1 of 41 cells. Received: 'many' on .* data.missing",
         ),
         ({"a": [1, np.inf] * 9, "b": ["x", "y"] * 9}, {}, r"column 'a' must hold finite numbers. Received: inf on"),
-        ({"a": [1, 2] * 9}, {"columns": {"a": "drop"}}, r"must have a column besides the label. Received: a \(data.columns\)"),
+        ({"a": [1, 2] * 9}, {"columns": {"a": "drop"}}, r"must have a column to learn. Received: a \(data.columns\)"),
         ({"a": [1, 2] * 9, "b": ["x", "y"] * 9}, {"binarization": "dynamic"}, "data.binarization must be none"),
     ],
 )

@@ -165,7 +165,7 @@ def test_a_folder_of_parquet_files_is_one_table(load, tmp_path):
     stored = load_dataset(DataConfig(dataset=f"csv:{folder}", data_dir=str(tmp_path / "cache")))
     told = [note.text for note in same(load(tmp_path / "whole.parquet", False), stored)]
     assert len(told) == 4 and "row 77 of part-0.parquet" in told[3]
-    assert told[1] == f"{folder}: 2 Parquet files read; left out: 1 _SUCCESS." and f"{folder}: 703 rows of" in told[2]
+    assert told[1] == f"{folder}: 2 Parquet files read; left out: 1 without a suffix." and f"{folder}: 703 rows of" in told[2]
     pq.write_table(table.select(names[1:]), folder / "part-2.parquet")
     with pytest.raises(
         UserFileError, match=r"part-2.parquet must have the columns of part-0.parquet: number, .* Received: length"
@@ -178,7 +178,7 @@ def test_a_folder_of_parquet_files_is_one_table(load, tmp_path):
 
 def test_a_folder_without_tables_is_an_error(load, tmp_path):
     (tmp_path / "rows").mkdir()
-    with pytest.raises(UserFileError, match=r"must have Parquet files .* Received: .*rows, which has none"):
+    with pytest.raises(UserFileError, match=r"must contain Parquet files .* Received: "):
         load(tmp_path / "rows", True)
 
 

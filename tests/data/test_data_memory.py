@@ -1,5 +1,7 @@
 """Data in memory, in every form, are the data of a file with the same content."""
 
+import warnings
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -196,3 +198,20 @@ def test_pandas_frames_are_data_frames():
     made = frame_like(frame, {"z": np.zeros(50)})
     assert isinstance(made, pandas.DataFrame) and made.index.equals(frame.index)
     assert len(frame_like(frame, {"z": np.zeros(3)})) == 3
+
+
+@pytest.mark.parametrize("other", [1, None, 2.5, ["x"]])
+def test_what_is_no_text_among_texts_is_refused_with_its_row(other):
+    texts = ["a line"] * 20
+    texts[7] = other
+    with in_memory(texts), pytest.raises(UserValueError, match=r"row 7|Received: list"):
+        load_dataset(DataConfig(dataset="memory:mine"))
+
+
+@pytest.mark.parametrize("dtype", ["f8", "g"])
+def test_numbers_beyond_a_float32_are_refused_without_other_words(dtype):
+    x = np.ones((20, 3), dtype)
+    x[4, 1] = 1e300
+    with warnings.catch_warnings(), in_memory(x), pytest.raises(UserValueError, match=r"1e\+300 in example 4 at \[1\]"):
+        warnings.simplefilter("error")
+        load_dataset(DataConfig(dataset="memory:mine"))

@@ -5,8 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vae_tf.config import DataConfig
+from vae_tf.data import load_dataset
 from vae_tf.data.number_forms import NumberForm, find_number_form, main_numbers
 
+RNG = np.random.default_rng(0)
 FORMS = [
     NumberForm(before, after, thousands, point)
     for before, after in [("$", ""), ("", " €"), ("", "%"), ("", " km"), ("US$ ", ""), ("", "kg"), ("", "")]
@@ -87,3 +90,32 @@ def test_a_form_reads_no_other():
     form = NumberForm.of("$1,234.5")
     assert [form.read(text) for text in ("€5", "5", "$1.200,5", "$")] == [None] * 4
     assert np.isnan(np.array([form.read("5")], np.float64)).all()
+
+
+_NUMBERS = RNG.normal(50, 20, 60).round(2)
+_WAYS = {
+    "two currencies": [f"{'$€'[n % 2]}{abs(one)}" for n, one in enumerate(_NUMBERS)],
+    "two units": [f"{one} {('kg', 'g')[n % 2]}" for n, one in enumerate(_NUMBERS)],
+    "points and commas": [str(one).replace(".", ".,"[n % 2]) for n, one in enumerate(_NUMBERS)],
+    "quotes": [f"'{one}'" for one in _NUMBERS],
+    "spaces between thousands": [f"{abs(one) * 1e4:,.0f}".replace(",", " ") for one in _NUMBERS],
+    "gaps of many kinds": [str(one) if n % 3 else "-.x"[n // 3 % 3] for n, one in enumerate(_NUMBERS)],
+    "exponents with commas": [f"{one:.3e}".replace(".", ",") for one in _NUMBERS],
+}
+
+
+@pytest.mark.parametrize("cells", _WAYS.values(), ids=_WAYS)
+def test_numbers_that_were_taken_for_words_are_pointed_out(cells, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a;b\n" + "".join(f"{cell};{'xy'[n % 2]}\n" for n, cell in enumerate(cells)))
+    warned = [note.text for note in load_dataset(DataConfig(dataset=f"csv:{path}")).notes if note.is_warning]
+    assert any("of column 'a'" in text and "are numbers (" in text and "Write all in one way" in text for text in warned)
+
+
+@pytest.mark.parametrize(
+    "cells", [[f"A{n}" for n in range(60)], [f"0{n:04}" for n in range(60)], [f"N{n % 20}" for n in range(60)]]
+)
+def test_names_are_no_numbers_that_were_taken_for_words(cells, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a;b\n" + "".join(f"{cell};{'xy'[n % 2]}\n" for n, cell in enumerate(cells)))
+    assert "are numbers (" not in " ".join(note.text for note in load_dataset(DataConfig(dataset=f"csv:{path}")).notes)

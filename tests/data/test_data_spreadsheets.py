@@ -11,7 +11,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data import load_dataset
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.table_files import read_table
-from vae_tf.errors import UserFileError
+from vae_tf.errors import UserFileError, UserValueError
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -145,7 +145,31 @@ def test_what_is_no_spreadsheet_is_one_line(tmp_path, suffix, content):
 
 
 def test_an_empty_sheet_and_a_form_that_is_not_read_say_so(tmp_path):
-    with pytest.raises(UserFileError, match="'data', which is empty"):
+    with pytest.raises(UserFileError, match=r"on the sheet 'data'\. Received: an empty one"):
         read_table(write_xlsx(tmp_path / "it.xlsx", data=[]))
     with pytest.raises(UserFileError, match="Save it as CSV"):
         read_table(tmp_path / "it.numbers", GAPS)
+
+
+def test_another_sheet_is_read_where_that_is_wanted(tmp_path):
+    rows = {
+        name: [["size", "word"], *([one + n / 7, "xy"[n % 2]] for n in range(40))] for name, one in (("one", 0), ("two", 100))
+    }
+    path = write_xlsx(tmp_path / "it.xlsx", **rows)
+    first = load_dataset(DataConfig(dataset=f"csv:{path}"))
+    told = [note.text for note in first.notes]
+    assert f"{path}: the sheet 'one' was read. Others were not: two. data.sheet='two' reads another." in told
+    assert first.split("train").x[:, 0].max() < 100
+    other = load_dataset(DataConfig(dataset=f"csv:{path}", sheet="two"))
+    assert other.split("train").x[:, 0].min() >= 100
+    with pytest.raises(UserValueError, match=r"data\.sheet must name a sheet of .*it\.xlsx: one, two\. Received: 'three'"):
+        load_dataset(DataConfig(dataset=f"csv:{path}", sheet="three"))
+    known = load_dataset(DataConfig(dataset=f"csv:{path}", sheet="three"), other.spec)  # of new data the first will do
+    assert known.split("train").x[:, 0].max() < 100
+
+
+def test_a_sheet_of_what_has_none_is_refused(tmp_path, write_csv):
+    with pytest.raises(UserValueError, match=r"data\.sheet goes with spreadsheets"):
+        load_dataset(DataConfig(dataset=write_csv("a,b\n1,x\n" * 9), sheet="one"))
+    with pytest.raises(UserValueError, match=r"data\.sheet does not go with digits"):
+        load_dataset(DataConfig(dataset="digits", sheet="one"))

@@ -118,7 +118,7 @@ def test_an_unknown_label_column_lists_the_columns(write_csv):
     [
         ("a,kind\n1,red\n2,\n", "column 'kind' must have a value in every row. .* on line 3"),
         ("a,kind\n1,0.5\n2,1\n", "label column 'kind' must hold text or whole numbers. Received: fractions"),
-        ("kind\n1\n2\n", "must have a column besides the label"),
+        ("kind\n1\n2\n", "must have a column to learn besides the label"),
     ],
 )
 def test_wrong_labels(write_csv, text, message):
@@ -145,7 +145,7 @@ def test_missing_and_unreadable_files(tmp_path):
     with pytest.raises(UserFileError, match=r"must name a file or a folder. Received: .*nowhere.csv"):
         load(f"csv:{tmp_path}/nowhere.csv")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x81,1\n")
-    with pytest.raises(UserFileError, match=r"must name a readable file. Received: .*binary.csv"):
+    with pytest.raises(UserFileError, match=r"binary.csv must be a table in UTF-8"):
         load(f"csv:{tmp_path}/binary.csv")
 
 

@@ -165,7 +165,7 @@ def test_files_of_a_folder_are_texts(tmp_path):
     (tmp_path / "empty.txt").write_text("\n")
     dataset = _load(tmp_path)
     assert _texts(dataset) == sorted(LINES)
-    assert "left out, as no texts: 1 .pdf" in _told(dataset)
+    assert "left out: 1 .pdf" in _told(dataset)
     assert "60 of 61 files used; 1 empty left out" in _told(dataset)
     split = dataset.split("test")
     assert [decode_text(dataset.spec, split.x[:1])[0]] == [(tmp_path / split.names[0]).read_text().replace("\n", " ")]
@@ -186,7 +186,7 @@ def test_folders_of_splits_are_splits(tmp_path):
 
 def test_a_folder_without_texts_is_refused(tmp_path):
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
-    with pytest.raises(UserFileError, match=r"must hold texts .* Received: others \(\.pdf\)"):
+    with pytest.raises(UserFileError, match=r"must contain texts, one a file .* Received: 1 \.pdf"):
         _load(tmp_path)
 
 

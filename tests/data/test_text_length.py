@@ -20,8 +20,8 @@ def _cut(dataset):
 
 @pytest.mark.parametrize(
     ("lengths", "chosen"),
-    [([5] * 100, 6), ([5] * 99 + [20], 6), ([5] * 98 + [20, 30], 21), ([90] * 20, 64)],
-    ids=["even", "one of a hundred is longer", "two are", "all are"],
+    [([5] * 100, 6), ([5] * 99 + [20], 6), ([5] * 98 + [20, 30], 21), ([90] * 20, 91), ([900] * 20, 512)],
+    ids=["even", "one of a hundred is longer", "two are", "all are", "all are very long"],
 )
 def test_nearly_all_lines_have_room_for_their_end(lengths, chosen):
     dataset = _dataset(["ab" * (n // 2) + "c" * (n % 2) for n in lengths])
@@ -40,7 +40,7 @@ def test_a_plan_says_what_the_length_became_and_keeps_it():
     dataset = _dataset(["abcd"] * 50)
     planned, choices = plan_run(RunConfig(data=DataConfig(dataset="text:lines.txt")), dataset.spec)
     assert planned.data.max_length == 5
-    assert [choice.because for choice in choices if choice.path == "data.max_length"] == ["99 of 100 lines are whole"]
+    assert [choice.because for choice in choices if choice.path == "data.max_length"] == ["99 of 100 texts are whole"]
     assert _dataset(["a much longer line than those"] * 9, max_length=planned.data.max_length).spec.num_dims == 5
 
 

@@ -71,7 +71,7 @@ def _fill(loaded: "LoadedRun", data: str, output: Path, filling: "Filling", seed
     from vae_tf.seeding import derive_pair
 
     path = existing_path(f"csv:{data.removeprefix('csv:')}")
-    table = read_table(path, GAPS.union(loaded.config.data.missing))
+    table = read_table(path, GAPS.union(loaded.config.data.missing), loaded.config.data.sheet)
     gaps = find_gaps(loaded.spec, table, str(loaded.run.path))
     for note in gaps.notes:
         console.print(note.text, soft_wrap=True)

@@ -169,7 +169,7 @@ def load_as(
         "label_column": label_column if data.startswith("csv:") else None,
         "label_bins": None,
         "columns": None,
-        **({} if data.startswith("csv:") else {"missing": (), "rare": type(own).model_fields["rare"].default}),
+        **({} if data.startswith("csv:") else {"sheet": None, "missing": (), "rare": type(own).model_fields["rare"].default}),
         "time_column": own.time_column if data.startswith("csv:") else None,
         "group": own.group if data.startswith(("csv:", "npz:")) else None,
         "text_field": own.text_field if any(suffix in data for suffix in (".jsonl", ".ndjson")) else None,

@@ -6,7 +6,7 @@ from typing import Literal
 from PIL import ImageColor
 from pydantic import Field, field_validator, model_validator
 
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.errors import UserFileError, UserValueError, readable
 from vae_tf.files import what_is
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, SizeLike, Text
@@ -128,7 +128,7 @@ class DataConfig(Frozen):
         min_length=1,
         description="folders only: ends of the names that are read, e.g. .png; default: all that can be read",
     )
-    links: bool = Field(True, description="folders only: go into folders that are linked")
+    links: bool = Field(True, description="folders of pictures or texts: go into folders that are linked")
     unreadable: Literal["stop", "skip"] = Field(
         "stop", description="folders only: a picture that cannot be read ends the command, or is left out and counted"
     )
@@ -138,6 +138,9 @@ class DataConfig(Frozen):
         None, description="tables only: what columns are, e.g. zip: category; drop leaves one out; others the cells decide"
     )
     missing: tuple[Text, ...] = Field((), description="tables only: more words that stand for an empty cell, beside NA, ?, ...")
+    sheet: str | None = Field(
+        None, min_length=1, description="spreadsheets only: name of the sheet; default: the first that can be seen"
+    )
     rare: PositiveInt = Field(3, description="tables only: a word of fewer training rows becomes (other)")
     tokens: Literal["characters", "subwords"] = Field("characters", description="text only: what a line is cut into")
     vocabulary_size: int = Field(256, ge=4, description="text only: at most so many tokens")
@@ -149,7 +152,7 @@ class DataConfig(Frozen):
         "newline", description="text only: a line ends at \\n or \\r\\n; any: also at form feeds, U+2028, ..."
     )
     max_length: SizeLike = Field(
-        "auto", description="text only: tokens of a line; longer ones are cut; auto: 99 of 100 lines are whole, 64 at most"
+        "auto", description="text only: tokens of a text; longer ones are cut; auto: 99 of 100 are whole, 512 at most"
     )
     counts: bool = Field(False, description="csv and npz: keep whole numbers as they are, for a likelihood of counts")
     window: PositiveInt | None = Field(None, description="csv, npz and waves, rows in time: examples are so many rows on end")
@@ -169,6 +172,16 @@ class DataConfig(Frozen):
         4096, description="larger decoded data are streamed, or read from the disk, not held in memory"
     )
     shuffle_buffer: PositiveInt = Field(20_000, description="streaming only: examples in the shuffle buffer")
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _of_letters(cls, dataset: object) -> object:
+        if isinstance(dataset, str) and readable(dataset) != dataset:
+            raise ValueError(
+                f"must be of letters, as a run records it. Received: {readable(dataset)!r}, with bytes that are not UTF-8. "
+                "Rename it, or make a link to it by another name; files within a folder may have any names"
+            )
+        return dataset
 
     @field_validator("dataset")
     @classmethod

@@ -14,7 +14,7 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.data.value_tables import ValueTable, measure_values
-from vae_tf.errors import DamagedFileError, UserFileError
+from vae_tf.errors import DamagedFileError, UserFileError, readable
 from vae_tf.files import read_json
 
 __all__ = ["Account"]
@@ -82,7 +82,7 @@ class Account:
             spec.noun,
             spec.event_shape,
             {name: split.num_examples for name, split in dataset.splits.items()},
-            (*map(Note, _common(dataset, config)), *told, *found),
+            tuple(note._replace(text=readable(note.text)) for note in (*map(Note, _common(dataset, config)), *told, *found)),
             dataset.columns,
             measure_values(dataset),
         )
@@ -185,7 +185,9 @@ def _labels(dataset: Dataset, config: DataConfig) -> Iterator[str]:
     labels = np.concatenate(found) if found else np.zeros(0, np.int64)
     if config.classes is not None:
         yield f"Of all classes these alone are used: {few(config.classes)} (data.classes)."
+    without = int((labels == NO_LABEL).sum())
+    of_none = f"; {without:,} examples have no label" if without else ""
     if names:
-        without = int((labels == NO_LABEL).sum())
-        of_none = f"; {without:,} examples have no label" if without else ""
         yield f"Classes: {len(names):,} ({few(names)}){of_none}."
+    elif without < len(labels):
+        yield f"Classes: {len(np.unique(labels[labels != NO_LABEL])):,} numbers without names{of_none}."

@@ -20,6 +20,8 @@ __all__ = ["as_trained", "load_arrays", "load_npz", "make_array_dataset"]
 
 _GREYS = 65535
 """Greatest grey level that pictures have, as whole numbers."""
+_LARGEST = float(np.finfo(np.float32).max)
+"""Greatest number that a model can be given."""
 
 
 def load_npz(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
@@ -151,15 +153,22 @@ def _checked(array: np.ndarray, where: str, config: DataConfig) -> np.ndarray:
     return array
 
 
+def _is_finite(array: np.ndarray) -> np.ndarray:
+    """Return where numbers are finite, also as float32."""
+    found = np.isfinite(array)
+    return found if array.dtype.itemsize <= 4 else found & (np.abs(array) <= _LARGEST)
+
+
 def _refuse_not_finite(array: np.ndarray, where: str, may_miss: bool) -> None:
     """Check that numbers are finite; of rows in time some may be missing."""
     if array.dtype.kind != "f":
         return
-    is_finite = ~np.isinf(array) if may_miss else np.isfinite(array)
+    is_finite = _is_finite(array) | (np.isnan(array) & may_miss)
     if is_finite.all():
         return
     row, *place = (int(number) for number in np.argwhere(~is_finite)[0])
-    cure = "Remove or replace such values"
+    is_finite_there = bool(np.isfinite(array[(row, *place)]))
+    cure = "Divide by a power of ten" if is_finite_there else "Remove or replace such values"
     if array.ndim == 2 and np.isnan(array[row, place[0]]):
         cure += "; or give a table, where a gap may be: csv:PATH, or pandas.DataFrame(x) in Python"
     raise UserValueError(

@@ -1,12 +1,12 @@
 """CSV files as people have them: separators, headers, encodings and compression are found by looking at the file."""
 
-import codecs
 import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from vae_tf.data.csv_quotes import check_quotes, long_cells, refuse_no_table
 from vae_tf.data.dates import find_date_format
+from vae_tf.data.file_content import content_of, unpacked
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_column import GAPS, is_number
 from vae_tf.data.raw_table import Table, named
-from vae_tf.errors import UserFileError
+from vae_tf.errors import UserFileError, readable
 
 __all__ = [
-    "PACKED",
     "SAMPLE",
     "UNEVEN",
-    "UTF_16",
     "Dialect",
     "comma_note",
-    "content_of",
-    "latin_note",
     "read_csv",
     "read_csv_rows",
 ]
@@ -46,10 +44,6 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
 _PADDED = re.compile(rb"(?<![\d.])0\d+(?![\d.])")
 _BLANK = re.compile(rb"\n\r?(?=\n)")
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-"""How files begin whose letters have two bytes."""
-PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
-"""How compressed files are unpacked, by suffix."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +101,7 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
         UserFileError: the file cannot be read, or its rows are of different lengths.
     """
     content, notes = content_of(path)
+    refuse_no_table(path, content[:SAMPLE])
     cut = content[:SAMPLE].rpartition(b"\n")[0] if len(content) > SAMPLE else content
     try:
         dialect = Dialect.of(cut.decode("utf-8", "ignore"), gaps)
@@ -120,8 +115,7 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
         reason = _uneven(content, dialect) or _reason(error)
         raise UserFileError(f"{path} must be a table of comma-separated values. Received: {reason}. {UNEVEN}") from error
     notes += [comma_note(path)] if dialect.decimal_point == "," else []
-    blank = len(_BLANK.findall(content)) if dialect.width > 1 and b'"' not in content else 0
-    notes += [Note(f"{path}: {blank:,} blank lines are no rows.")] if blank else []
+    notes += _of_lines(path, content, dialect, columns.num_rows)
     return Table(
         columns,
         str(path),
@@ -161,10 +155,22 @@ def read_csv_rows(path: str | Path) -> Iterator[dict[str, str]]:
 @contextmanager
 def _stream(path: str | Path) -> Iterator[io.TextIOWrapper]:
     try:
-        with pa.input_stream(str(path), compression="detect") as content:
+        with unpacked(Path(path)) as (content, _):
             yield io.TextIOWrapper(content, "utf-8-sig", newline="")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(Path(path), error) from error
+
+
+def _of_lines(path: Path, content: bytes, dialect: Dialect, num_rows: int) -> Iterator[Note]:
+    """Say how many blank lines there are, and how many lines end inside of cells; a quote that is not closed is refused."""
+    blank, inside = len(_BLANK.findall(content)), 0
+    num_lines = content.count(b"\n") + (not content.endswith(b"\n"))
+    if b'"' in content and num_lines > num_rows + dialect.has_header:
+        blank, inside = check_quotes(path, io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), dialect.separator)
+    if blank and dialect.width > 1:
+        yield Note(f"{readable(path)}: {blank:,} blank lines are no rows.")
+    if inside:
+        yield Note(f"{readable(path)}: {inside:,} line ends are inside of quoted cells, and end no row.")
 
 
 def _with_point(cell: str, dialect: Dialect) -> str:
@@ -177,44 +183,13 @@ def _with_point(cell: str, dialect: Dialect) -> str:
     return f"{plain}0" if _THOUSANDS.fullmatch(plain) else plain  # 1.234 is more than a thousand in such files
 
 
-def content_of(path: Path) -> tuple[bytes, list[Note]]:
-    """Return a file's content in UTF-8 without a byte order mark, and what is to be told of it.
-
-    Args:
-        path: the file; what its suffix says is compressed is unpacked.
-
-    Raises:
-        UserFileError: it cannot be read.
-    """
-    try:
-        with pa.input_stream(str(path), compression="detect") as stream:
-            content = stream.read()
-        if content.startswith(UTF_16):
-            return content.decode("utf-16").encode(), []
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
-    try:
-        codecs.utf_8_decode(content)
-        return content.removeprefix(codecs.BOM_UTF8), []
-    except UnicodeDecodeError as error:
-        if b"\0" in content:
-            raise _unreadable(path, error) from error
-    name = "cp1252" if not set(content) & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "latin-1"
-    return content.decode(name).encode(), [latin_note(path)]
-
-
-def latin_note(path: Path) -> Note:
-    """Say that a file is not in UTF-8."""
-    return Note(f"{path} is not in UTF-8: its letters were read as Latin-1 (Windows-1252).")
-
-
 def comma_note(path: Path) -> Note:
     """Say that a file writes numbers with a decimal comma."""
     return Note(f"{path} writes numbers with a decimal comma: 1,5 is one and a half.")
 
 
 def _unreadable(path: Path, error: Exception) -> UserFileError:
-    return UserFileError(f"csv:PATH must name a readable file. Received: {path} ({_reason(error)}).")
+    return UserFileError(f"csv:PATH must name a readable file. Received: {readable(path)} ({_reason(error)}).")
 
 
 def _reason(error: Exception) -> str:
@@ -223,13 +198,9 @@ def _reason(error: Exception) -> str:
 
 def _rows(text: str, separator: str) -> list[list[str]]:
     """Return the first rows that are not empty."""
-    found: list[list[str]] = []
-    for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
-        if row:
-            found.append(row)
-        if len(found) == _MAX_ROWS:
-            break
-    return found
+    with long_cells():
+        rows = filter(None, csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+        return list(islice(rows, _MAX_ROWS))
 
 
 def _fit(rows: list[list[str]]) -> float:

@@ -12,14 +12,14 @@ import numpy as np
 
 from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.copies import groups_of_files, groups_of_rows
+from vae_tf.data.file_search import Found, find_files
 from vae_tf.data.image_files import FileSplit
 from vae_tf.data.images import byte_support, fits_memory, image_spec
 from vae_tf.data.notes import Note, few
 from vae_tf.data.partition import Traits, fill_splits, permutation
 from vae_tf.data.picture_account import account_of, refusal
 from vae_tf.data.picture_frame import frame_of
-from vae_tf.data.picture_search import Found, find_pictures
-from vae_tf.data.pictures import CURE, Header, Refused, read_headers
+from vae_tf.data.pictures import CURE, SUFFIXES, Header, Refused, read_headers
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.reading import AS_BEFORE
 from vae_tf.data.similar import groups_of_similar, thumbnails
@@ -52,7 +52,8 @@ def load_folder(config: DataConfig, known: DatasetSpec | None = None) -> Dataset
         UserValueError: sizes differ and `config.resize` is not set, or the groups do not allow the splits.
     """
     root = existing_path(config.dataset)
-    found = _in_splits(find_pictures(root, config))
+    wanted = [suffix.lower() for suffix in config.suffixes or SUFFIXES]
+    found = _in_splits(find_files(root, wanted, "images", links=config.links))
     headers, refused = _headers(found, config)
     frame = frame_of(headers, config, known)
     if config.unreadable == "skip":

@@ -21,7 +21,7 @@ from vae_tf.parts.known import kinds
 __all__ = ["OF_PICTURES", "class_ids", "load_dataset", "load_examples", "source_of"]
 
 
-_OF_TABLES = ("label_column", "label_bins", "columns", "missing", "rare")
+_OF_TABLES = ("label_column", "label_bins", "columns", "missing", "rare", "sheet")
 OF_PICTURES = ("resize", *PICTURE_SETTINGS, "turn", "profile", "suffixes", "links", "unreadable")
 """Settings that say which pictures are read, and how."""
 _CHOOSY = ("splits", *_OF_TABLES, "counts", *OF_PICTURES, "window", "group", "fold")

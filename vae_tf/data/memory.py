@@ -130,6 +130,9 @@ def _rank(value: Any) -> int:
 def as_texts(x: Any) -> list[str] | None:
     """Return examples as texts if that is what they are; else None.
 
+    Raises:
+        UserValueError: some of them are, and others not.
+
     Example:
         >>> as_texts(["a b", "c"]), as_texts(np.zeros([2, 2]))
         (['a b', 'c'], None)
@@ -137,8 +140,14 @@ def as_texts(x: Any) -> list[str] | None:
     array = np.asarray(x)
     if array.ndim != 1 or array.dtype.kind not in "USO":
         return None
-    texts = [_decoded(text, row) if isinstance(text, bytes) else text for row, text in enumerate(array.tolist())]
-    return texts if all(isinstance(text, str) for text in texts) else None
+    given = x if isinstance(x, list | tuple) else array.tolist()  # of a text and a number an array makes two texts
+    others = [(row, one) for row, one in enumerate(given) if not isinstance(one, str | bytes)]
+    if others and len(others) < len(given):
+        row, one = others[0]
+        raise UserValueError(
+            f"Texts must all be such. Received: {one!r} in row {row} ({len(others):,} in all), among texts. Leave it out."
+        )
+    return None if others else [_decoded(text, row) if isinstance(text, bytes) else str(text) for row, text in enumerate(given)]
 
 
 def _decoded(text: bytes, row: int) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-__all__ = ["NumberForm", "find_number_form", "is_padded", "main_numbers"]
+__all__ = ["NumberForm", "find_number_form", "forms_of_numbers", "is_padded", "main_numbers"]
 
 _MONEY = ("USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "SEK", "NOK", "DKK", "Rs", "Rs.")
 _UNITS = frozenset(
@@ -16,6 +16,7 @@ _UNITS = frozenset(
 """What may follow a number without a space: other letters there make a code of it."""
 _PADDED = re.compile(r"[+-]?0\d+")
 _SCIENTIFIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
+_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}( \d{3})+")
 _SIGNS = r"+\-\u2212"
 _CELL = re.compile(
     rf"(?P<open>\()?(?P<sign>[{_SIGNS}]?)(?P<before>[^\d\s.,'()%{_SIGNS}]{{0,3}}\.?\s?)(?P<inner>[{_SIGNS}]?)"
@@ -136,6 +137,26 @@ def main_numbers(texts: Iterable[str], point: str = ".") -> set[str]:
     units |= dict.fromkeys((text for text in forms if _SCIENTIFIC.fullmatch(text)), ("", ""))
     common = Counter(units.values()).most_common(1)
     return {text for text, unit in units.items() if unit == common[0][0]}
+
+
+def forms_of_numbers(texts: Iterable[str]) -> dict[str, str]:
+    """Return those of some texts that a person would read as numbers, with how 1234.5 is so written, or a part of that.
+
+    Example:
+        >>> forms_of_numbers(["$5", "'7,5'", "1 013", "5 kg", "A7", "n/a"])
+        {'$5': '$1234.5', "'7,5'": '1234,5', '1 013': '1 234', '5 kg': '1234.5 kg'}
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        plain = text.strip().strip("'\"").strip()
+        form = find_number_form([plain]) or find_number_form([plain], ",")
+        if form:
+            found[text] = form.example
+        elif _SPACED.fullmatch(plain):
+            found[text] = "1 234"
+        elif _SCIENTIFIC.fullmatch(plain.replace(",", ".")):
+            found[text] = "1.2345e3"
+    return found
 
 
 def _is_signed_once(cell: "re.Match[str]") -> bool:

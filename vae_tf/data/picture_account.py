@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from vae_tf.data.file_search import Found
 from vae_tf.data.image_files import Frame
 from vae_tf.data.notes import Note, few, listed
-from vae_tf.data.picture_search import Found
 from vae_tf.data.pictures import Header, Refused
 
 __all__ = ["account_of", "refusal"]
@@ -119,6 +119,13 @@ def _lost(headers: Sequence[Header], frame: Frame) -> Iterator[str]:
     if frame.event_shape[-1] < 3 and not all(header.is_grey for header in headers):
         num_coloured = _count(not header.is_grey for header in headers)
         yield f"{num_coloured:,} have colours, and become grey: the model knows no others."
+    fuller = Counter(header.stored for header in headers if header.stored > header.bits)
+    if fuller:
+        depths = ", ".join(map(str, sorted(fuller)))
+        yield (
+            f"{sum(fuller.values()):,} have {depths} bits a channel, of which their decoder gives 8. "
+            "PNG, and TIFF in grey or RGB, keep 16."
+        )
     if frame.bits == 8 and (num_wide := _count(header.bits > 8 for header in headers)):
         yield f"{num_wide:,} have 16 bits a channel, of which 8 are kept: the model knows no more."
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from vae_tf.data.colour_profiles import profile_of, to_srgb
+from vae_tf.data.picture_depth import lower_bytes, spread, stored_bits, wide_greys, wide_png, with_key
 from vae_tf.errors import UserFileError, readable
 
 __all__ = [
@@ -42,11 +42,10 @@ CURE = "Repair or remove it, or go on without such files: --set data.unreadable=
 _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "HEIF")
 _ERRORS = (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, Image.DecompressionBombError)
 _ORIENTATION = 0x0112
+_TIFF = (b"II*\0", b"MM\0*")
 _UPRIGHT, _LYING = 1, (5, 6, 7, 8)
 _WIDE = ("I", "F")
 _WIDE_RAW = ("RGB;16", "RGBA;16", "LA;16")
-_OTHER_BYTE = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-"""Of what Pillow calls the order of two bytes, what reads the lower one where it would read the higher."""
 _HEIF = "Pillow cannot read HEIC: pip install pillow-heif"
 _AVIF = "this Pillow cannot read AVIF: pip install --upgrade 'pillow>=11.3'"
 
@@ -65,6 +64,7 @@ class Header(NamedTuple):
         is_keyed: whether one colour is, which TensorFlow does not see.
         has_frames: whether there are more pictures in the file.
         profile: name of a colour profile that is not sRGB's; empty where it has no such.
+        stored: bits of a channel in the file, where its decoder gives fewer.
     """
 
     height: int
@@ -77,6 +77,7 @@ class Header(NamedTuple):
     is_keyed: bool = False
     has_frames: bool = False
     profile: str = ""
+    stored: int = 8
 
     @property
     def has_own_colours(self) -> bool:
@@ -126,20 +127,22 @@ def _header(path: Path) -> Header | Refused:
 
 def _read_header(source: Path | bytes) -> Header:
     with _opened(source) as image:
-        if image.mode in _WIDE:
+        is_wide_grey = image.format == "PPM" and image.mode == "I"
+        if image.mode in _WIDE and not is_wide_grey:
             raise ValueError(f"32 bits a pixel (mode {image.mode}), which npz:PATH takes")
         bits, is_grey_alpha = _depth(image)
         return Header(
             image.height,
             image.width,
-            "LA" if is_grey_alpha else image.mode,
-            bits,
+            "LA" if is_grey_alpha else "I;16" if is_wide_grey else image.mode,
+            16 if is_wide_grey else bits,
             image.format or "",
             _orientation(image),
             image.has_transparency_data,
             "transparency" in image.info and image.mode != "P",
             bool(getattr(image, "is_animated", False)) and image.format != "MPO",
             profile_of(image),
+            stored_bits(image),
         )
 
 
@@ -179,16 +182,25 @@ def _orientation(image: Image.Image) -> int:
 def _said(source: Path | bytes, error: Exception) -> str:
     """Say why Pillow cannot read a file, and what helps."""
     suffix = "" if isinstance(source, bytes) else source.suffix.lower()
-    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    beginning = source[:4] if isinstance(source, bytes) else _beginning(source)
     known = _known()
     if isinstance(error, UnidentifiedImageError) and suffix in (".heic", ".heif") and "HEIF" not in known:
         return _HEIF
     if isinstance(error, UnidentifiedImageError) and suffix == ".avif" and "AVIF" not in known:
         return _AVIF
+    if isinstance(error, UnidentifiedImageError) and beginning in _TIFF:
+        return "a form of TIFF that is not read here: save it as PNG"
     if isinstance(error, UnidentifiedImageError):
-        return "empty" if not size else "no picture, or its beginning is damaged"
+        return "empty" if not beginning else "no picture, or its beginning is damaged"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, if its header is right: make it smaller"
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(readable(reason).split()).rstrip(".") or type(error).__name__
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
 
 
 @contextmanager
@@ -269,43 +281,28 @@ def read_pixels(path: Path, header: Header, turn: bool = True) -> np.ndarray:
 
 def _read_pixels(source: Path | bytes, header: Header, turn: bool) -> np.ndarray:
     if header.bits == 16 and header.form == "PNG":
-        pixels = _wide_png(source if isinstance(source, bytes) else source.read_bytes())
+        pixels = wide_png(source if isinstance(source, bytes) else source.read_bytes())
+        if header.is_keyed:
+            with _opened(source) as image:
+                pixels = with_key(pixels, image.info["transparency"])
     else:
         with _opened(source) as image:
             pixels = _pixels(image, header)
         if pixels.dtype != np.uint16 and header.bits == 16:
             with _opened(source) as image:
-                pixels = pixels.astype(np.uint16) * 256 + _lower_bytes(image)
+                pixels = pixels.astype(np.uint16) * 256 + lower_bytes(image)
     return turned(pixels, header.orientation) if turn else pixels
 
 
 def _pixels(image: Image.Image, header: Header) -> np.ndarray:
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)[..., np.newaxis]
+    if header.mode.startswith("I;16"):
+        return wide_greys(image, header.stored)[..., np.newaxis]
+    if header.is_keyed and (tiles := cast("Any", image).tile):
+        image.info["transparency"] = spread(image.info["transparency"], tiles[0][3])
     image = to_srgb(image) if header.has_own_colours else image
     mode = ("L" if header.is_grey else "RGB") + ("A" if header.has_alpha else "")
     pixels = np.asarray(image if image.mode == mode and not header.is_keyed else image.convert(mode))
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
-
-
-def _lower_bytes(image: Image.Image) -> np.ndarray:
-    """Return the lower bytes of colours of 16 bits, of which Pillow gives the higher ones."""
-    tiles, file = [], cast("Any", image)
-    for tile in file.tile:
-        raw, *rest = tile[3]
-        tiles.append(tile._replace(args=(raw[:-1] + _OTHER_BYTE[raw[-1]], *rest)))
-    file.tile = tiles
-    return np.asarray(image)
-
-
-def _wide_png(file: bytes) -> np.ndarray:
-    """Read a PNG file of 16 bits: Pillow would keep 8 of every colour."""
-    import tensorflow as tf
-
-    try:
-        return np.asarray(tf.io.decode_png(file, dtype=tf.uint16).numpy())
-    except tf.errors.OpError as error:
-        raise ValueError(" ".join(error.message.split())) from error
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

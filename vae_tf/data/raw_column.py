@@ -17,6 +17,7 @@ GAPS = frozenset(
     | {"1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}
 )
 """What stands for an empty cell."""
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_time)
 TRUTH = ("False", "True")
 """The words of a column of truth values."""
 
@@ -123,7 +124,7 @@ def read_column(
         return RawColumn(name, numbers=_without(_floats(column), gaps))
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return _dates(name, column)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_time(kind):
+    if any(is_text(kind) for is_text in _TEXTS):
         return _texts(name, column.cast(pa.string()), gaps, decimal_point, as_words)
     raise UserValueError(
         f"{source}: column {name!r} must hold numbers, words or dates. Received: {kind}. Write it so, or leave it out: "

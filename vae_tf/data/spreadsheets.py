@@ -1,4 +1,4 @@
-"""Spreadsheets of Excel and OpenDocument: the first sheet, its first row the names of the columns."""
+"""Spreadsheets of Excel and OpenDocument: one sheet, its first row the names of the columns."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -12,7 +12,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Shee
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_column import GAPS, TRUTH, number_text
 from vae_tf.data.raw_table import Table, named, short_list
-from vae_tf.errors import UserFileError
+from vae_tf.errors import UserFileError, UserValueError, readable
 
 __all__ = ["SPREADSHEETS", "read_spreadsheet"]
 
@@ -21,8 +21,8 @@ SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _MOST_EXACT = 2.0**53
 
 
-def read_spreadsheet(path: Path, gaps: frozenset[str] = GAPS) -> Table:
-    """Read the first sheet of a spreadsheet that can be seen.
+def read_spreadsheet(path: Path, gaps: frozenset[str] = GAPS, wanted: str | None = None, is_asked: bool = True) -> Table:
+    """Read a sheet of a spreadsheet: the first that can be seen, or another that is wanted.
 
     Its first row has the columns' names. Numbers, dates and truth values keep their types, empty cells and those of failed
     formulas are gaps; rows and columns without any cell are passed over.
@@ -30,20 +30,25 @@ def read_spreadsheet(path: Path, gaps: frozenset[str] = GAPS) -> Table:
     Args:
         path: the file.
         gaps: words that stand for an empty cell.
+        wanted: name of the sheet.
+        is_asked: whether there must be such a sheet; else the first that can be seen will do.
 
     Raises:
         UserFileError: it cannot be read, or has no table.
+        UserValueError: there is no such sheet.
     """
     try:
-        with CalamineWorkbook.from_path(path) as book:
-            sheet, others = _sheets(book)
+        with path.open("rb") as file, CalamineWorkbook.from_filelike(file) as book:
+            sheet, others = _sheets(book, path, wanted, is_asked)
             cells, first = sheet.to_python(), (sheet.start or (0, 0))[0] + 1
+    except UserFileError:
+        raise
     except (CalamineError, OSError, IndexError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise UserFileError(f"{path} must be a {path.suffix.lower()} file. Received: {reason}.") from error
     rows = [(first + number, row) for number, row in enumerate(cells) if any(cell != "" for cell in row)]
     if not rows:
-        raise UserFileError(f"{path} must have a table on its first sheet. Received: {sheet.name!r}, which is empty.")
+        raise UserFileError(f"{path} must have a table on the sheet {sheet.name!r}. Received: an empty one.{_choose(others)}")
     lines, (header, *below) = [line for line, _ in rows], [row for _, row in rows]
     columns = [(_text(name), [row[place] for row in below]) for place, name in enumerate(header)]
     columns = [(name, found) for name, found in columns if name or any(cell != "" for cell in found)]
@@ -53,17 +58,27 @@ def read_spreadsheet(path: Path, gaps: frozenset[str] = GAPS) -> Table:
     return Table(pa.Table.from_arrays(arrays, names), str(path), lambda row: f"row {lines[row + 1]}", gaps, notes)
 
 
-def _sheets(book: CalamineWorkbook) -> tuple[CalamineSheet, list[str]]:
-    """Return the first sheet that can be seen, and the names of the others."""
+def _sheets(book: CalamineWorkbook, path: Path, wanted: str | None, is_asked: bool) -> tuple[CalamineSheet, list[str]]:
+    """Return the sheet that is wanted, or the first that can be seen; and the names of the others."""
     sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
     seen = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible] or [sheet.name for sheet in sheets]
-    return book.get_sheet_by_name(seen[0]), [sheet.name for sheet in sheets if sheet.name != seen[0]]
+    names = [sheet.name for sheet in sheets]
+    if not names:
+        raise UserFileError(f"{readable(path)} must have a sheet of cells. Received: none.")
+    if wanted is not None and wanted not in names and is_asked:
+        raise UserValueError(f"data.sheet must name a sheet of {readable(path)}: {short_list(names)}. Received: {wanted!r}.")
+    chosen = wanted if wanted in names else seen[0]
+    return book.get_sheet_by_name(chosen), [name for name in names if name != chosen]
+
+
+def _choose(others: list[str]) -> str:
+    return f" data.sheet={others[0]!r} reads another." if others else ""
 
 
 def _notes(path: Path, sheet: CalamineSheet, others: list[str], lines: list[int]) -> Iterator[Note]:
     if others:
         told = f"{path}: the sheet {sheet.name!r} was read. Others were not: {short_list(others)}."
-        yield Note(f"{told} Save one of them as a file of its own to read it.")
+        yield Note(f"{told}{_choose(others)}")
     blank = lines[-1] - lines[0] + 1 - len(lines)
     if blank:
         yield Note(f"{path}: empty rows between others were passed over: {blank:,}.")

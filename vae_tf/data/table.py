@@ -49,7 +49,7 @@ def load_csv(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
         config: `dataset` is `csv:PATH`; `label_column` names a column of text or whole numbers that is no input, or of any
             numbers, where `label_bins` says into how many classes they are cut; `group` names a column that is no input either:
             rows with one value in it stay on one side; `counts` keeps whole numbers as they are; `columns` says what columns
-            are, `missing` what stands for an empty cell, `rare` how many rows a word must have.
+            are, `missing` what stands for an empty cell, `sheet` which sheet is read, `rare` how many rows a word must have.
         known: data that a model was trained on: this table is read by its columns, words and formats.
 
     Returns:
@@ -60,8 +60,8 @@ def load_csv(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
         UserValueError: a cell or a column is unfit, or there is no such column.
     """
     path = existing_path(config.dataset)
-    large = is_large(path, config)
-    table = store_table(path, config) if large else read_table(path, GAPS.union(config.missing))
+    gaps = GAPS.union(config.missing)
+    table = store_table(path, config) if is_large(path, config) else read_table(path, gaps, config.sheet, known is None)
     return make_table_dataset({"train": table}, config, known)
 
 

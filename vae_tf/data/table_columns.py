@@ -10,7 +10,8 @@ from vae_tf.config import DataConfig
 from vae_tf.data.column_kinds import Drop, Guess, guess_kind, is_index, names_identifier
 from vae_tf.data.columns import KINDS, OTHER, Column
 from vae_tf.data.dates import find_date_format, is_day_or_month_first
-from vae_tf.data.notes import Note, listed
+from vae_tf.data.notes import Note, few, listed
+from vae_tf.data.number_forms import forms_of_numbers
 from vae_tf.data.raw_table import Table, short_list
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
@@ -18,6 +19,8 @@ from vae_tf.errors import UserValueError
 __all__ = ["Chosen", "as_known", "choose_columns", "describe_rows", "known_columns"]
 
 _DROP = "drop"
+_LOOKED_AT, _MOSTLY, _MANY_WORDS = 200, 0.5, 13
+"""Of columns of words: how many are looked at for numbers among them; of which share that is said; of how many words on."""
 _KEEP = " data.columns.NAME=real, count, ordinal, category or date keeps one."
 
 
@@ -65,9 +68,11 @@ def choose_columns(table: Table, config: DataConfig, others: Collection[str | No
         kept = kept or {name: guess for name, guess in guesses.items() if guess.drop == "constant" and _is_numeric(table, name)}
     if not kept:
         left_out = short_list(f"{name or 'the first'} ({guess.drop})" for name, guess in guesses.items()) or "no column"
+        others = " and ".join(what for what, name in (("label", config.label_column), ("group", config.group)) if name)
+        cure = _KEEP if len(table.names) > 1 else " Cells are told apart by commas, semicolons, tabs or |."
         raise UserValueError(
-            f"{table.source} must have a column besides the label{' and the group' if config.group else ''}. "
-            f"Received: {left_out}."
+            f"{table.source} must have a column to learn{f' besides the {others}' if others else ''}. "
+            f"Received: {left_out}.{cure}"
         )
     dropped = {name: guess.drop for name, guess in guesses.items() if name not in kept}
     columns = tuple(_column(table, name, guess) for name, guess in kept.items())
@@ -157,12 +162,31 @@ def _notes(table: Table, columns: tuple[Column, ...], dropped: Mapping[str, Drop
     told = [f"{name or 'the first, without a name'} ({why})" for name, why in dropped.items()]
     if told:
         yield Note(f"Columns left out: {short_list(told)}.{_KEEP if any(dropped) else ''}")
+    names = {name: f"the column is left out ({why})" for name, why in dropped.items() if why in ("identifier", "free text")}
+    names |= {column.name: "they are words now" for column in columns if len(column.words) > _MANY_WORDS}
+    yield from _numbers_as_words(table, names)
     for column in columns:
         if column.is_date and not column.is_typed and is_day_or_month_first(_texts(table, column.name), column.date_format):
             yield Note(f"Column {column.name!r}: dates were read as month/day/year; they could be day/month/year.", True)
         if not (column.is_date or column.is_category) and _may_be_days(table, column.name):
             yield Note(
                 f"Column {column.name!r}: numbers such as 20240131 may be dates. data.columns.{column.name}=date reads them so."
+            )
+
+
+def _numbers_as_words(table: Table, names: Mapping[str, str]) -> Iterator[Note]:
+    """Say which columns are mostly numbers that are written in several ways, and so were taken for words."""
+    for name, taken_for in names.items():
+        if table.column(name).is_code or table.column(name).numbers is not None:
+            continue
+        texts = _texts(table, name)[:_LOOKED_AT]
+        forms = forms_of_numbers(texts)
+        if len(forms) >= _MOSTLY * len(texts):
+            examples = few([*{form: text for text, form in forms.items()}.values()])
+            yield Note(
+                f"{table.source}: of the cells of column {name!r} that were looked at {len(forms):,} of {len(texts):,} are "
+                f"numbers ({examples}), and {taken_for}. Write all in one way, and gaps as empty cells, to have numbers.",
+                is_warning=True,
             )
 
 

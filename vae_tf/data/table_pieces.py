@@ -16,7 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from vae_tf.data.csv_files import PACKED, SAMPLE, UNEVEN, UTF_16, Dialect, comma_note, latin_note
+from vae_tf.data.csv_files import SAMPLE, UNEVEN, Dialect, comma_note
+from vae_tf.data.csv_quotes import check_quotes, refuse_no_table
+from vae_tf.data.file_content import UTF_16, file_of, latin_note, refuse_other_files, unpacked
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import named, short_list
 from vae_tf.errors import UserFileError
@@ -64,7 +66,7 @@ class Pieces:
         """Yield a column's cells, some at a time."""
         own = self.schema.field(self.column_names.index(name))
         for path in self.files:
-            with pyarrow.parquet.ParquetFile(path) as file:
+            with pyarrow.parquet.ParquetFile(file_of(path)) as file:
                 for batch in file.iter_batches(_ROWS, columns=[own.name]):
                     yield batch.column(batch.schema.get_field_index(own.name)).cast(own.type)
 
@@ -106,7 +108,7 @@ def parquet_pieces(paths: Sequence[Path]) -> Pieces:
     schemas, sizes = [], []
     for path in paths:
         try:
-            with pyarrow.parquet.ParquetFile(path) as file:
+            with pyarrow.parquet.ParquetFile(file_of(path)) as file:
                 schemas.append(_plain(file.schema_arrow))
                 sizes.append(file.metadata.num_rows)
         except (pa.ArrowException, OSError) as error:
@@ -151,9 +153,9 @@ def csv_as_parquet(
     """
     with _stream(path) as (stream, _):
         sample = stream.read(SAMPLE)
+    refuse_other_files(path, sample, "table")
+    refuse_no_table(path, sample)
     encodings = ("utf-16",) if sample.startswith(UTF_16) else _ENCODINGS
-    if encodings == _ENCODINGS and b"\0" in sample:
-        raise UserFileError(f"csv:PATH must name a table of texts. Received: {path}, which has bytes of zeros.")
     cut = sample.rpartition(b"\n")[0] if len(sample) == SAMPLE else sample
     text = _decoded(cut, encodings)
     try:
@@ -163,6 +165,8 @@ def csv_as_parquet(
     names = [f"column_{number}" for number in range(dialect.width)]
     if dialect.has_header:
         names = [*named(next(csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator), []))]
+    if encodings == _ENCODINGS:
+        _check_bytes(path, dialect)
     encoding, num_rows = _copied(path, to, dialect, encodings, advance)
     notes = []
     if encoding in _ENCODINGS[1:]:
@@ -170,6 +174,19 @@ def csv_as_parquet(
     if dialect.decimal_point == ",":
         notes.append(comma_note(path))
     return csv_pieces(to, names, num_rows, path, dialect), tuple(notes)
+
+
+def _check_bytes(path: Path, dialect: Dialect) -> None:
+    """Check that a file has no bytes of zero, and as many quotes as close one another."""
+    num_quotes = 0
+    with _stream(path) as (stream, _):
+        while piece := stream.read(_BYTES):
+            if b"\0" in piece:
+                raise UserFileError(f"{path} must be a table in UTF-8, UTF-16 or Latin-1. Received: bytes of zero.")
+            num_quotes += piece.count(b'"')
+    if num_quotes % 2:
+        with _stream(path) as (stream, _):
+            check_quotes(path, io.TextIOWrapper(stream, "latin-1", newline=""), dialect.separator)
 
 
 def _decoded(content: bytes, encodings: Sequence[str]) -> str:
@@ -240,11 +257,11 @@ def _copy(path: Path, to: Path, dialect: Dialect, encoding: str, advance: Callab
 @contextmanager
 def _stream(path: Path) -> Iterator[tuple[Any, Callable[[], int]]]:
     """Open a file, unpacked where its suffix says so, and give what tells how many of its bytes are read."""
-    codec = PACKED.get(path.suffix.lower())
     try:
-        with pa.OSFile(str(path)) as file:
-            stream = pa.CompressedInputStream(file, codec) if codec else file
-            yield stream, file.tell
+        with unpacked(path) as opened:
+            yield opened
+    except UserFileError:
+        raise
     except OSError as error:
         raise UserFileError(f"csv:PATH must name a readable file. Received: {path} ({error}).") from error
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,9 @@ import pyarrow.parquet
 
 from vae_tf.config import DataConfig
 from vae_tf.consoles import PeopleConsole, progress_on
-from vae_tf.data.csv_files import PACKED, Dialect
+from vae_tf.data.csv_files import Dialect
+from vae_tf.data.file_content import PACKED, file_of
+from vae_tf.data.file_search import Found, find_files
 from vae_tf.data.mapped import MappedRows, write_rows
 from vae_tf.data.notes import Note, listed
 from vae_tf.data.raw_column import GAPS, RawColumn, as_written, read_column
@@ -58,7 +59,7 @@ def _num_cells(path: Path) -> int:
     if suffix not in PARQUET:
         return path.stat().st_size * (_UNPACKED if suffix in PACKED else 1) // _CSV_CELL
     try:
-        facts = pyarrow.parquet.read_metadata(path)
+        facts = pyarrow.parquet.read_metadata(file_of(path))
     except (pyarrow.ArrowException, OSError):
         return 0  # who reads it says what is wrong
     return int(facts.num_rows * facts.num_columns)
@@ -138,19 +139,18 @@ def _root(config: DataConfig) -> Path:
 
 def _files(path: Path) -> list[Path]:
     """Return the files of a table, in the order of their names."""
-    if not path.is_dir():
-        return [path]
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in PARQUET and file.is_file())
-    if not files:
-        raise UserFileError(f"A folder of a table must have Parquet files (.parquet). Received: {path}, which has none.")
-    return files
+    return _found(path).paths if path.is_dir() else [path]
+
+
+def _found(path: Path) -> Found:
+    """Find the files of a table in its folder, not in folders within."""
+    return find_files(path, PARQUET, "Parquet files of a table, not in folders of its own,", deep=False)
 
 
 def _describe_files(path: Path, files: Sequence[Path]) -> Iterator[Note]:
     """Say which files of a folder are read, and which are not."""
     if path.is_dir():
-        others = Counter(one.suffix.lower() or ("folders" if one.is_dir() else one.name) for one in path.iterdir())
-        others -= Counter(file.suffix.lower() for file in files)
+        others = _found(path).left_out
         left_out = f"; left out: {listed(others)}" if others else ""
         yield Note(f"{path}: {len(files):,} Parquet file{'' if len(files) == 1 else 's'} read{left_out}.")
 

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vae_tf.data.cells import NewCells, cells
-from vae_tf.data.csv_files import SAMPLE, Dialect, content_of
+from vae_tf.data.csv_files import SAMPLE, Dialect
+from vae_tf.data.file_content import content_of
 from vae_tf.errors import readable
 from vae_tf.files import atomic_file
 

@@ -35,10 +35,12 @@ __all__ = [
 END, UNKNOWN = 0, 1
 _SPECIAL = ("", "\N{REPLACEMENT CHARACTER}")
 """Token 0 ends a text and fills what is behind it; token 1 stands for what the vocabulary does not have."""
-_LONGEST = 64
-"""Tokens of a line, at most, where the data choose."""
 _WHOLE = 0.99
-"""Share of the training lines, at least, that are then not cut, where they are no longer than that."""
+"""Share of the training texts that are not cut, where the data choose the length."""
+_LONGEST = 512
+"""Tokens of a text, at most, where the data choose: a network that goes along them takes time in proportion."""
+_USUAL = 64
+"""Tokens of a text that others are compared with in time; what a configuration keeps where there are no texts."""
 _SPACE = "\u2581"
 """How a subword says that a space is before it."""
 
@@ -172,6 +174,8 @@ def describe_texts(spec: DatasetSpec, parts: Iterable[Tokens], cure: str) -> Ite
             f"{longest:,} (data.max_length={longest + 1} keeps all whole).",
             is_warning=True,
         )
+    elif len(lengths):
+        yield Note(f"0 of {len(lengths):,} texts are cut: the longest has {longest:,} tokens, of {length:,} (data.max_length).")
     is_unknown = np.concatenate([part.x for part in parts]) == UNKNOWN
     if is_unknown.any():
         letters = sorted({letter for part in parts for letter in part.unknown})
@@ -185,7 +189,7 @@ def describe_texts(spec: DatasetSpec, parts: Iterable[Tokens], cure: str) -> Ite
 
 
 def _length(spec: DatasetSpec, lines: Sequence[str]) -> int:
-    """Return the tokens that nearly all lines and their ends have room in."""
+    """Return the tokens that nearly all texts and their ends have room in."""
     encode = _encoder(spec)
     return min(_LONGEST, 1 + int(np.quantile([len(encode(line)) for line in lines], _WHOLE, method="inverted_cdf")))
 
@@ -200,8 +204,10 @@ def settle_length(config: DataConfig, spec: DatasetSpec) -> tuple[DataConfig, li
     """
     if config.max_length != "auto":
         return config, []
-    length = spec.num_dims if spec.is_text else _LONGEST
-    because = f"{_LONGEST} at most: longer lines are cut" if length == _LONGEST else "99 of 100 lines are whole"
+    length = spec.num_dims if spec.is_text else _USUAL
+    because = f"{_LONGEST} at most: longer texts are cut" if length == _LONGEST else "99 of 100 texts are whole"
+    if length >= 2 * _USUAL:
+        because += f"; a step takes about {length / _USUAL:.0f} times as long as of {_USUAL} tokens"
     chosen = [Choice(length, because, "data.max_length")] if spec.is_text else []
     return config.model_copy(update={"max_length": length}), chosen
 

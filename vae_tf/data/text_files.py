@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from vae_tf.config import DataConfig
-from vae_tf.data.csv_files import PACKED, content_of
+from vae_tf.data.file_content import PACKED, content_of
+from vae_tf.data.file_search import find_files, suffix_of
 from vae_tf.data.notes import Note, few, listed
 from vae_tf.data.split_folders import SPLIT_NAMES, are_splits, by_split
-from vae_tf.errors import UserFileError, UserValueError
+from vae_tf.errors import UserFileError, UserValueError, readable
 
 __all__ = ["Normalization", "Texts", "clean_text", "clean_texts", "read_texts", "split_lines"]
 
@@ -158,13 +159,7 @@ def _with_notes(texts: Texts, notes: Iterable[Note]) -> Texts:
 
 def _content(path: Path) -> tuple[str, list[Note]]:
     """Return a file's text, and in which encoding it was where that is not UTF-8."""
-    try:
-        content, notes = content_of(path)
-    except UserFileError as error:
-        reason = " ".join(str(error.__cause__ or error).split()).rstrip(".")
-        raise UserFileError(f"{path} must be a text in UTF-8, UTF-16 or Latin-1. Received: {reason}.") from error
-    if b"\0" in content:
-        raise UserFileError(f"{path} must be a text in UTF-8, UTF-16 or Latin-1. Received: bytes of zero, as no text has.")
+    content, notes = content_of(path, "text")
     text = content.decode()
     if notes:
         _refuse_mixed(path, text)
@@ -231,32 +226,20 @@ def _field(objects: Sequence[dict[str, Any] | None], fields: Sequence[str], path
 
 def _read_folder(root: Path, config: DataConfig) -> Texts:
     """Read the texts under a folder, one a file, in the order of their names."""
-    visible = sorted(path for path in root.rglob("*") if not _is_hidden(path.relative_to(root)) and not path.is_dir())
-    files = [path for path in visible if path.is_file() and _suffix(path) in _FILES]
-    others = Counter(_suffix(path) or path.name for path in set(visible) - set(files))
-    if not files:
-        received = f"others ({few(sorted(others))})" if others else "a folder without any"
-        raise UserFileError(f"{root} must hold texts ({', '.join(_FILES)}), one a file. Received: {received}.")
-    layout = _layout(root, files)
-    outside = len(files) - sum(map(len, layout.values()))
+    found = find_files(root, _FILES, "texts, one a file", links=config.links, packed=True)
+    layout = _layout(root, found.paths)
+    outside = len(found.paths) - sum(map(len, layout.values()))
     read = {split: [_content(path) for path in paths] for split, paths in layout.items()}
     texts = clean_texts({split: [text for text, _ in part] for split, part in read.items()}, config, "files")
-    names = {split: [str(layout[split][row].relative_to(root)) for row in rows] for split, rows in texts.places.items()}
+    names = {split: [readable(layout[split][row].relative_to(root)) for row in rows] for split, rows in texts.places.items()}
     notes = [note for part in read.values() for _, told in part for note in told]
-    left_out = f"; left out, as no texts: {listed(others)}" if others else ""
-    used = listed(Counter(map(_suffix, files)))
-    notes.insert(0, Note(f"{root}: {len(visible):,} files found; {len(files) - outside:,} read, of {used}{left_out}."))
+    left_out = f"; left out: {listed(found.left_out)}" if found.left_out else ""
+    used = listed(Counter(map(suffix_of, found.paths)))
+    total = len(found.paths) + sum(found.left_out.values())
+    notes.insert(0, Note(f"{root}: {total:,} files found; {len(found.paths) - outside:,} read, of {used}{left_out}."))
     if outside:
         notes.append(Note(f"{root}: {outside:,} files are in no folder of a split and left out.", is_warning=True))
     return Texts(texts.texts, (*notes, *texts.notes), names)
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _suffix(path: Path) -> str:
-    return next((suffix.lower() for suffix in reversed(path.suffixes) if suffix.lower() not in PACKED), "")
 
 
 def _layout(root: Path, files: Sequence[Path]) -> dict[str, list[Path]]:

@@ -26,6 +26,7 @@ class CsvSource(Source):
         "columns",
         "missing",
         "rare",
+        "sheet",
     )
 
     def load(self, config: DataConfig) -> Dataset:

@@ -14,7 +14,7 @@ __all__ = ["TextSource"]
 class TextSource(Source):
     """Texts: lines, JSON objects, or the files of a folder."""
 
-    heeds = ("fold",)
+    heeds = ("fold", "links")
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset; see `vae_tf.data.text.load_text`."""
