@@ -15,8 +15,10 @@ __all__ = ["CHUNK_ROWS", "Filled", "Imputer", "WeightedRows", "fill"]
 
 CHUNK_ROWS = 60_000
 """Rows that are completed at once: bounds the memory, whatever the number of samples."""
-_FEW = 20.0
-"""Effective draws below which a row's guesses are rough, and it gets more of them."""
+_FEW, _ENOUGH = 20.0, 100.0
+"""Effective draws below which a row's guesses are rough, and those up to which more of them make a mean better."""
+_NOT_MANY = 2_000
+"""Rows of which all get more draws that have not enough; of more rows, those whose guesses are rough."""
 _MORE = 20
 """How many times as many they are."""
 
@@ -156,6 +158,8 @@ def fill(  # noqa: PLR0913 - one job, said in full
 ) -> Filled:
     """Fill the gaps of rows. Rows of which few draws count are done again with 20 times as many.
 
+    Few are 20, for which guesses are rough; in 2,000 rows with gaps or fewer 100, up to which they get better.
+
     Args:
         vae: the model.
         spec: its data.
@@ -170,7 +174,8 @@ def fill(  # noqa: PLR0913 - one job, said in full
     draws = np.repeat(x[np.newaxis].astype(np.float32), num_draws, axis=0)
     rows, told = np.flatnonzero(np.isnan(x).any(axis=1)), on_batch or (lambda _: None)
     told(len(x) - len(rows))
-    for samples in (num_samples, _MORE * num_samples):
+    fewest = _ENOUGH if len(rows) <= _NOT_MANY else _FEW
+    for samples, wanted in ((num_samples, fewest), (_MORE * num_samples, _FEW)):
         is_rough = np.zeros(len(rows), bool)
         for part, found in Imputer(vae, samples).batches(x[rows], seed) if len(rows) else ():
             own = rows[part]
@@ -180,7 +185,7 @@ def fill(  # noqa: PLR0913 - one job, said in full
                     chances = found.probabilities(place, len(column.words))
                     best[own, place], spread[own, place] = chances.argmax(axis=1), chances.max(axis=1)
             draws[:, own] = found.drawn(num_draws, seed[0] + part.start)
-            is_rough[part] = found.effective() < min(_FEW, samples)
+            is_rough[part] = found.effective() < min(wanted, samples)
             told(len(own) if samples > num_samples else int(np.sum(~is_rough[part])))
         rows = rows[is_rough]
     raw_spread = np.where(is_word, spread, spread * np.asarray(spec.scale))
