@@ -34,6 +34,7 @@ WITH_PARTS = (
         "compare",
         "report",
         "score",
+        "alarms",
         "estimators",
         "generate",
         "impute",
@@ -43,7 +44,7 @@ WITH_PARTS = (
     *("traverse", "manifold", "encode", "export", "explore", "show", "data", "datasets", "parts"),
 )
 """Commands that open a model or read a configuration, and so take the user's own parts."""
-WITH_DATA = ("evaluate", "compare", "report", "score", "generate", "reconstruct", "interpolate", "traverse", "encode")
+WITH_DATA = ("evaluate", "compare", "report", "score", "alarms", "generate", "reconstruct", "interpolate", "traverse", "encode")
 """Commands that look at the data that a run was trained on, and so are told where these went."""
 
 _PACKAGE = Path(__file__).parent

@@ -26,6 +26,7 @@ CASES = {
     "compare": ["compare", "{run}", "{other}", "--limit", 8, "--num-samples", 2, "-o", "{out}/a.png"],
     "report": ["report", "{run}", "--limit", 8, "--num-samples", 2, "-o", "{out}/a.html"],
     "score": ["score", "{run}", "--num-samples", 2, "-o", "{out}/a.csv"],
+    "alarms": ["alarms", "{series}", "--rate", 0.3, "-o", "{out}/a.csv"],
     "estimators": ["estimators", *QUICK, "-o", "{out}"],
     "generate": ["generate", "{run}", "--num", 4, "-o", "{out}/a.png"],
     "generate arrays": ["generate", "{run}", "--num", 4, "-o", "{out}/a.npz"],
@@ -93,6 +94,11 @@ def table_run(tmp_path_factory):
     with pytest.raises(SystemExit) as stopped:
         main(["train", "--dataset", str(folder / "t.csv"), "--epochs", "1", "--run-dir", str(folder / "run"), *SMALL[2:]])
     assert not stopped.value.code
+    (folder / "s.csv").write_text("\n".join(["a", *(str(n % 7) for n in range(60))]) + "\n")
+    series = ["--dataset", str(folder / "s.csv"), "--set", "data.window=4"]
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", *series, "--epochs", "1", "--run-dir", str(folder / "series"), *SMALL[2:]])
+    assert not stopped.value.code
     return folder
 
 
@@ -147,6 +153,7 @@ def test_every_write_fails_once(run_cli, tiny_runs, table_run, tmp_path, case):
             "{run}": tiny_run,
             "{other}": tiny_runs["joint"],
             "{table}": table_run / "run",
+            "{series}": table_run / "series",
             "{csv}": table_run / "t.csv",
         }
         given = [str(one) for one in CASES[case]]

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from vae_tf.cli import (
+    alarms,
     check,
     compare,
     data,
@@ -73,7 +74,7 @@ def _options(
 
 _COMMANDS = {
     "Train": (train, tune, launch),
-    "Measure": (evaluate, compare, report, score, estimators),
+    "Measure": (evaluate, compare, report, score, alarms, estimators),
     "Look": (data, generate, impute, reconstruct, interpolate, traverse, manifold, encode, explore, tensorboard),
     "Serve": (export, serve, predict),
     "List": (runs, show, check, presets, datasets, parts),

@@ -28,6 +28,11 @@ class WindowSplit(ArraySplit):
     starts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     times: np.ndarray = field(default_factory=lambda: np.empty(0, str))
 
+    def rows(self, numbers: np.ndarray) -> "WindowSplit":
+        """Return the numbered windows as a split, in that order."""
+        chosen = super().rows(numbers)
+        return WindowSplit(chosen.x, chosen.labels, chosen.names, self.starts[numbers], self.times)
+
 
 def window_splits(
     x: Mapping[str, np.ndarray],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vae_tf.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from vae_tf.evaluation.alarms import Alarm, MomentScores, expect, find_alarms, score_moments, threshold_of
     from vae_tf.evaluation.anomaly import Detection, Scores, as_model_inputs, measure_detection, score_examples
     from vae_tf.evaluation.asked_rows import AskedRows, ask_rows
     from vae_tf.evaluation.assessment import PARTS, Assessment, AssessmentSettings, Subject, assess
@@ -111,6 +112,7 @@ __all__ = [
     "PALETTE",
     "PARTS",
     "SCORE_SAMPLES",
+    "Alarm",
     "AskedRows",
     "Assessment",
     "AssessmentSettings",
@@ -144,6 +146,7 @@ __all__ = [
     "LatentStatistics",
     "LearningCurve",
     "Memorization",
+    "MomentScores",
     "Nearness",
     "Obvious",
     "ObviousComparison",
@@ -177,10 +180,12 @@ __all__ = [
     "draw_gaps",
     "encode_means",
     "estimator_grid",
+    "expect",
     "factor_figure",
     "figure_with_pictures",
     "fill",
     "fill_table",
+    "find_alarms",
     "find_gaps",
     "fit_codes",
     "fitted_gaussian",
@@ -224,9 +229,11 @@ __all__ = [
     "scatter_figure",
     "score_examples",
     "score_figure",
+    "score_moments",
     "stage_figure",
     "stderr",
     "styled",
+    "threshold_of",
     "to_pixels",
     "to_svg",
     "traversal_grid",
@@ -238,6 +245,7 @@ __all__ = [
 _MODULES = {
     name: module
     for module, names in {
+        "alarms": "Alarm MomentScores expect find_alarms score_moments threshold_of",
         "anomaly": "Detection Scores as_model_inputs measure_detection score_examples",
         "asked_rows": "AskedRows ask_rows",
         "assessment": "Assessment AssessmentSettings PARTS Subject assess",

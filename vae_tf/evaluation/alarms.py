@@ -1,0 +1,175 @@
+"""Which moments of a series a model finds odd: a score for every row in time, and what counts as an alarm."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tensorflow as tf
+
+from vae_tf.data.pipeline import Dataset, eval_batches
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.data.windows import WindowSplit
+from vae_tf.errors import UserValueError
+from vae_tf.evaluation.row_scores import RowScorer
+from vae_tf.models.vae import VAE
+
+__all__ = ["Alarm", "MomentScores", "expect", "find_alarms", "score_moments", "threshold_of"]
+
+_BATCH = 500
+_APART = 3
+"""An alarm so many moments after another is of another stretch."""
+_NUM_ROUNDS = 30
+"""Of filling in what was expected: each is nearer to what the rest of the window says."""
+
+
+@dataclass(frozen=True, eq=False)
+class MomentScores:
+    """Rows in time, and how odd each is.
+
+    Attributes:
+        times: when they were, as the data write it; else their numbers, from 0; text [T].
+        values: in raw units, float [T, C]; NaN in rows that no whole window holds.
+        nats: the least negative ELBO of the windows that hold the row, [T]; NaN where none does.
+        names: of the channels.
+    """
+
+    times: np.ndarray
+    values: np.ndarray
+    nats: np.ndarray
+    names: tuple[str, ...]
+
+    @property
+    def known(self) -> np.ndarray:
+        """Which rows a window holds, bool [T]."""
+        return np.isfinite(self.nats)
+
+
+@dataclass(frozen=True, eq=False)
+class Alarm:
+    """A stretch of moments above the threshold.
+
+    Attributes:
+        first: its first row.
+        last: its last row.
+        worst: the row with most nats.
+        expected: what the model makes of the stretch by what is around it, in raw units, [last - first + 1, C]; None where no
+            window holds more than it.
+    """
+
+    first: int
+    last: int
+    worst: int
+    expected: np.ndarray | None = None
+
+
+def score_moments(
+    vae: VAE, data: Dataset, splits: Sequence[str], on_batch: Callable[[int], None] | None = None
+) -> MomentScores:
+    """Score every row in time by the least odd of the windows that hold it: one that is odd is so in all of them.
+
+    A window's score is what `score` gives it, and so has the codes' part in it: a code that no other window has makes values
+    likely that are not.
+
+    Args:
+        vae: a model of windows.
+        data: windows over rows in time (`data.window`), described by `as_model_inputs`.
+        splits: names; empty ones are passed over.
+        on_batch: called with the number of windows after every batch.
+
+    Raises:
+        UserValueError: the data are no windows over rows in time, or there are none.
+    """
+    spec = data.spec
+    parts = [_scored(vae, data, name, on_batch) for name in splits if data.split(name).num_examples]
+    if not parts:
+        raise UserValueError(f"{spec.name} must have windows in {', '.join(splits)}. Received: none.")
+    names = spec.feature_names or tuple(f"channel {number}" for number in range(spec.event_shape[-1]))
+    times, values, nats = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return MomentScores(times, values, nats, names)
+
+
+def _scored(
+    vae: VAE, data: Dataset, name: str, on_batch: Callable[[int], None] | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    split = data.split(name)
+    if not isinstance(split, WindowSplit):
+        raise UserValueError(
+            "alarms needs rows in time, of which windows are made (data.window). "
+            f"Received: {data.spec.noun} in {data.spec.name}."
+        )
+    terms = RowScorer(vae).measure(eval_batches(data, name, _BATCH), on_batch=on_batch)
+    scores = np.sum([*terms.values()], axis=0)
+    first, length = int(split.starts.min()), data.spec.event_shape[0]
+    places = split.starts[:, np.newaxis] - first + np.arange(length)
+    nats = np.full(places.max() + 1, np.inf)
+    np.minimum.at(nats, places, np.repeat(scores[:, np.newaxis], length, axis=1))
+    values = np.full([len(nats), split.x.shape[2]], np.nan)
+    values[places] = split.x
+    numbers = np.arange(first, first + len(nats))
+    times = split.times[numbers] if len(split.times) else numbers.astype(str)
+    return times, values, np.where(np.isfinite(nats), nats, np.nan)
+
+
+def threshold_of(normal: MomentScores, rate: float) -> float:
+    """Return the nats that no more than so small a share of the moments of ordinary data has more than.
+
+    Args:
+        normal: moments that the model was not trained on.
+        rate: share of false alarms, in (0, 1).
+
+    Example:
+        >>> nats = np.arange(100.0)
+        >>> threshold_of(MomentScores(nats.astype(str), nats[:, np.newaxis], nats, ("a",)), 0.05)
+        94.0
+    """
+    return float(np.quantile(normal.nats[normal.known], 1.0 - rate, method="inverted_cdf"))
+
+
+def find_alarms(scores: MomentScores, threshold: float) -> Iterator[Alarm]:
+    """Yield the stretches of moments above a threshold; up to two below it do not end one.
+
+    Args:
+        scores: of moments.
+        threshold: in nats.
+
+    Example:
+        >>> nats = np.array([0.0, 9.0, 0.0, 7.0, 0.0, 0.0, 0.0, 8.0])
+        >>> moments = MomentScores(nats.astype(str), nats[:, np.newaxis], nats, ("a",))
+        >>> [(alarm.first, alarm.last, alarm.worst) for alarm in find_alarms(moments, 5.0)]
+        [(1, 3, 1), (7, 7, 7)]
+    """
+    above = np.flatnonzero(np.nan_to_num(scores.nats, nan=-np.inf) > threshold)
+    for rows in np.split(above, np.flatnonzero(np.diff(above) >= _APART) + 1):
+        if len(rows):
+            yield Alarm(int(rows[0]), int(rows[-1]), int(rows[np.argmax(scores.nats[rows])]))
+
+
+def expect(vae: VAE, spec: DatasetSpec, scores: MomentScores, alarms: Sequence[Alarm]) -> list[Alarm]:
+    """Say of stretches what the model would have made of them by what is around them.
+
+    They are taken out of the window that has them most in its middle, put on straight lines, and then again and again replaced
+    by what the model gives back for them: the chain of Rezende, Mohamed, Wierstra 2014 (appendix F), of means.
+
+    Args:
+        vae: the model.
+        spec: its data.
+        scores: of the moments.
+        alarms: stretches of them.
+    """
+    length, found = spec.event_shape[0], []
+    for alarm in alarms:
+        start = min(max(0, (alarm.first + alarm.last + 1 - length) // 2), len(scores.values) - length)
+        rows = np.arange(max(0, start), max(0, start) + length)
+        hidden = (rows >= alarm.first) & (rows <= alarm.last)
+        window = scores.values[rows] if rows[-1] < len(scores.values) else np.full([length, 1], np.nan)
+        is_whole = np.isfinite(window).all() and hidden.sum() == alarm.last - alarm.first + 1
+        if not is_whole or hidden.all():
+            found.append(alarm)
+            continue
+        for column in (window := window.copy()).T:
+            column[hidden] = np.interp(rows[hidden], rows[~hidden], column[~hidden])
+        x = spec.to_model(window[np.newaxis].astype(np.float32))
+        for _ in range(_NUM_ROUNDS):
+            x = np.where(hidden[np.newaxis, :, np.newaxis], vae.reconstruct(tf.constant(x), None).numpy(), x)
+        found.append(replace(alarm, expected=spec.to_raw(x)[0, hidden]))
+    return found
