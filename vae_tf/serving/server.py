@@ -14,7 +14,7 @@ import grpc
 
 from vae_tf.errors import UserValueError
 from vae_tf.serving.batching import BatchingOptions
-from vae_tf.serving.connections import HttpServer
+from vae_tf.serving.connections import IDLE_SECONDS, HttpServer
 from vae_tf.serving.core import Limits, ServingCore
 from vae_tf.serving.cors import Cors
 from vae_tf.serving.grpc_services import SERVICES, MessagesInterceptor, add_services
@@ -137,6 +137,8 @@ class EmbeddedServer:
                 ("grpc.so_reuseport", 0),
                 ("grpc.server_handshake_timeout_ms", max(1, int(limits.head_seconds * 1e3))),
                 ("grpc.max_concurrent_streams", limits.num_requests),
+                ("grpc.max_allowed_incoming_connections", limits.num_connections),
+                ("grpc.max_connection_idle_ms", int(IDLE_SECONDS * 1e3)),
                 ("grpc.keepalive_time_ms", 60_000),  # a client that is gone is noticed
             ],
         )
