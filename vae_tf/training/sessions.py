@@ -160,16 +160,17 @@ def _load(
         else:
             dataset = load_dataset(config.data)
         look = look_for(config.training, dataset)
-    planned, choices = plan_run(config, dataset.spec, look=look)
+    planned, choices = plan_run(config, dataset.spec, None, look, distribution.num_replicas)
     if config.training.minutes and config.training.epochs == "auto":
         length = measure_length(planned, dataset, config.training.minutes, distribution, started)
-        planned, choices = plan_run(config, dataset.spec, length, look)
+        planned, choices = plan_run(config, dataset.spec, length, look, distribution.num_replicas)
     config = planned
     with stopwatch.phase("read"):
         noticed = probe(dataset, config.model.likelihood.kind, config.data)
         account = Account.of(dataset, config.data, noticed)
     late = unfinished_schedules(config, plan_of(config.training, dataset.spec.num_train).total)
-    for message in (*noticed, *late, *_homeless(config)):
+    alone = distribution.of_one_replica(config.training.jit_compile, begun is not None)
+    for message in (*noticed, *late, *_homeless(config), *alone):
         warn_on(console, message)
     return dataset, config, account, choices, check_start(config, dataset, distribution, console, goes_on)
 
