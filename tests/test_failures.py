@@ -154,6 +154,29 @@ def test_sigterm_unwinds_a_command(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_files_do_not_take_the_place_of_closed_streams(tmp_path):
+    """Libraries write to descriptor 2 what they warn of: it must not be a checkpoint's."""
+    code = (
+        "import os, sys; from vae_tf.cli import boundary\n"
+        "def work():\n"
+        "    with open(sys.argv[1], 'w') as file:\n"
+        "        os.write(2, b'a warning'); file.write('checkpoint')\n"
+        "sys.exit(boundary.guarded(work, []))"
+    )
+    command = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', sys.executable, "-c", code, tmp_path / "a.txt"]
+    done = subprocess.run(command, cwd=ROOT, check=False, timeout=60)
+    assert (done.returncode, (tmp_path / "a.txt").read_text()) == (0, "checkpoint")
+
+
+def test_a_current_folder_that_is_gone(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    (tmp_path / "a").rmdir()
+    error = outside_failure(FileNotFoundError(errno.ENOENT, "x"))
+    assert "current folder was removed" in str(error) and error.exit_code == 2
+    assert "Cannot use /a" in str(outside_failure(FileNotFoundError(errno.ENOENT, "x", "/a")))
+
+
 def test_the_handlers_of_signals_are_given_back():
     before = signal.getsignal(signal.SIGTERM)
     seen = []

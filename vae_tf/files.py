@@ -32,6 +32,7 @@ __all__ = [
     "atomic_file",
     "begun_alone",
     "check_file",
+    "check_target",
     "folder_of",
     "new_folder",
     "read_file",
@@ -74,6 +75,7 @@ def atomic_file(path: str | Path, synced: bool = True) -> Iterator[Path]:
         ('whole', 1)
     """
     path = Path(path)
+    check_target(path)
     with folder_of(path):
         with writing(path):
             if path.is_dir():
@@ -260,12 +262,30 @@ def check_file(path: str | Path) -> None:
         Traceback (most recent call last):
         vae_tf.errors.UserFileError: Cannot read /dev/zero, which is a pipe or a device: write what comes out of it to a file.
     """
-    try:
-        is_special = Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir()
-    except (OSError, ValueError):
-        return
-    if is_special:
+    if _is_special(path):
         raise UserFileError(f"Cannot read {path}, {what_is(Path(path))}.")
+
+
+def check_target(path: str | Path) -> None:
+    """Check that a path to which a file shall be written is no pipe and no device: a file would take its place.
+
+    Raises:
+        UserFileError: it is one.
+
+    Example:
+        >>> check_target("/dev/null")
+        Traceback (most recent call last):
+        vae_tf.errors.UserFileError: Cannot write /dev/null, which is a pipe or a device. Name a file.
+    """
+    if _is_special(path):
+        raise UserFileError(f"Cannot write {path}, which is a pipe or a device. Name a file.")
+
+
+def _is_special(path: str | Path) -> bool:
+    try:
+        return Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def read_file(path: str | Path) -> bytes:
