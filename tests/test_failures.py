@@ -189,6 +189,9 @@ NASTY_CALLS = {
     "a run's path that is too long": ["show", "{tmp}/" + "a" * 300],
     "YAML nested deeply": ["train", "--config", "{tmp}/deep.yaml", "--run-dir", "{tmp}/r"],
     "a value nested deeply": ["train", "--set", "training.epochs=" + "[" * 2000 + "]" * 2000, "--run-dir", "{tmp}/r"],
+    "aliases of aliases": ["train", "--config", "{tmp}/bomb.yaml", "--run-dir", "{tmp}/r"],
+    "a space of aliases of aliases": ["tune", "--space", "{tmp}/bomb.yaml", "--output", "{tmp}/r"],
+    "an alias of what it is in": ["train", "--set", "data.columns=&a {b: *a}", "--run-dir", "{tmp}/r"],
     "a configuration that is a folder": ["train", "--config", "{tmp}", "--run-dir", "{tmp}/r"],
     "a configuration that is not UTF-8": ["train", "--config", "{tmp}/latin.yaml", "--run-dir", "{tmp}/r"],
     "a name that is not UTF-8": ["show", "{tmp}/caf\udce9"],
@@ -201,6 +204,8 @@ NASTY_CALLS = {
 @pytest.mark.parametrize("case", NASTY_CALLS)
 def test_nasty_calls(capsys, tmp_path, case):
     (tmp_path / "deep.yaml").write_text("[" * 2000 + "]" * 2000)
+    bomb = ["&a0 [x, x, x, x, x, x, x, x]", *(f"&a{n} [{', '.join([f'*a{n - 1}'] * 8)}]" for n in range(1, 10))]
+    (tmp_path / "bomb.yaml").write_text(f"seed: [{', '.join(bomb)}]")
     (tmp_path / "latin.yaml").write_bytes(b"preset: caf\xe9\n")
     with pytest.raises(SystemExit) as stopped:
         main([one.replace("{tmp}", str(tmp_path)) for one in NASTY_CALLS[case]])

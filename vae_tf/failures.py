@@ -157,7 +157,7 @@ def _lost_folder(error: OSError) -> UserError | None:
     if error.errno != errno.ENOENT or error.filename is not None:
         return None
     try:
-        os.getcwd()
+        Path.cwd()
     except FileNotFoundError:
         return UserFileError("The current folder was removed. Change into one that is there (`cd`), and try again.")
     return None

@@ -72,7 +72,9 @@ def _opened(model: _Model) -> "Row":
     except Exception as error:  # a graph and its variables may be wrong in any way
         found = outside_failure(error)
         said = " ".join(str(error).split())
-        state, reason = ("unreadable", str(found)) if found else ("damaged", f"it cannot be opened: {said or type(error).__name__}")
+        state, reason = (
+            ("unreadable", str(found)) if found else ("damaged", f"it cannot be opened: {said or type(error).__name__}")
+        )
     else:
         return Row(model.name, "good")
     remedy = remedy_of("version", model.folder, "saved_model.pb", state) if model.is_version else ""

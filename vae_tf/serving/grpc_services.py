@@ -53,8 +53,9 @@ def add_services(server: Any, core: ServingCore) -> None:
 
 
 class MessagesInterceptor(grpc.aio.ServerInterceptor):
-    """Refuses bytes that are no message of a method, which gRPC's own library takes for a fault of the server (UNKNOWN), and
-    messages that do not arrive in time, for which it waits for ever.
+    """Refuses bytes that are no message of a method, and messages that do not arrive in time.
+
+    gRPC's own library takes the first for a fault of the server (UNKNOWN), and waits for the second for ever.
 
     Args:
         core: limits, counts and logs.
@@ -77,7 +78,7 @@ class MessagesInterceptor(grpc.aio.ServerInterceptor):
         async def answer(_: Any, context: Any) -> Any:
             try:
                 data = await asyncio.wait_for(context.read(), self._core.limits.body_seconds)
-            except asyncio.TimeoutError:  # noqa: UP041 - another class than TimeoutError in Python 3.10
+            except asyncio.TimeoutError:  # another class than TimeoutError in Python 3.10
                 return await refuse(context, Code.DEADLINE_EXCEEDED, "The message did not arrive in time")
             if data is grpc.aio.EOF:
                 return await refuse(context, Code.INVALID_ARGUMENT, "The call brings no message")
