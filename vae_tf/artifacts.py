@@ -268,7 +268,16 @@ def _metrics_line(line: bytes) -> dict[str, Any] | None:
 
 
 def list_runs(folder: str | Path) -> list[RunDirectory]:
-    """Return the runs directly below a folder, oldest first."""
+    """Return the runs directly below a folder, oldest first; folders that may not be looked into count as such."""
     folder = Path(folder)
     runs = [RunDirectory(path) for path in (folder.iterdir() if folder.is_dir() else ()) if path.is_dir()]
-    return sorted((run for run in runs if run.config_file.is_file()), key=lambda run: run.config_file.stat().st_mtime)
+    began = [(_began(run), run) for run in runs]
+    return [run for time, run in sorted(began, key=lambda one: one[0] or 0.0) if time is not None]
+
+
+def _began(run: RunDirectory) -> float | None:
+    """Return when a folder became a run; None for one that is none."""
+    try:
+        return run.config_file.stat().st_mtime if run.config_file.is_file() else None
+    except PermissionError:
+        return run.path.stat().st_mtime
