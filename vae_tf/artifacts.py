@@ -17,7 +17,7 @@ from vae_tf.config import RECORDED, RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file, merge
 from vae_tf.errors import DamagedFileError, UserError, UserFileError
 from vae_tf.failures import disk_failure, writing
-from vae_tf.files import LOCK, alone_in, atomic_file, begun_alone, check_file, read_record, write_text
+from vae_tf.files import LOCK, alone_in, atomic_file, begun_alone, check_file, check_kept, read_record, write_text
 from vae_tf.parts.files import loaded_files, require_parts, sums_text
 from vae_tf.program import command_line
 from vae_tf.sums import SUMS
@@ -243,6 +243,7 @@ class RunDirectory:
         Raises:
             UserFileError: the file cannot be written.
         """
+        check_kept(self.metrics_file)
         with writing(self.metrics_file), self.metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(summed_record(record)) + "\n")
 

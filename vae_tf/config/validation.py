@@ -23,7 +23,7 @@ _SIGNS = {
     "less_than_equal": ("le", "<="),
 }
 _MOST_VALUES = 100_000
-"""In a text of settings, one that several aliases name counted as often: ten lines of them can stand for more than all memory."""
+"""In a text of settings, those that aliases name counted as often: ten lines can stand for more than all memory."""
 
 
 def read_yaml(text: str) -> Any:

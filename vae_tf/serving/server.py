@@ -107,7 +107,9 @@ class EmbeddedServer:
             ServingError: a model cannot be loaded.
         """
         options = self.options
-        sockets = [_bind(options.host, options.rest_port)]
+        if options.grpc_port:  # gRPC's own library would tell of it in lines of its own
+            _bind(options.host, options.grpc_port, "--grpc-port").close()
+        sockets = [_bind(options.host, options.rest_port, "--rest-port")]
         self.rest_port = sockets[0].getsockname()[1]
         core = ServingCore(self._manager, options.batching, options.limits, options.access_log)
         grpc_server = self._grpc_server(core)
@@ -180,7 +182,7 @@ class EmbeddedServer:
         log_event("stopped")
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, option: str) -> socket.socket:
     """Return a listening socket: a taken port is found before anything is loaded."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -192,7 +194,7 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise _port_taken(port, "--rest-port") from error
+        raise _port_taken(port, option) from error
     listener.set_inheritable(True)
     return listener
 
