@@ -242,7 +242,8 @@ def test_models_that_cannot_be_opened_are_rows_of_their_own(run_cli, parse, copi
     (run / "config.yaml").write_text(yaml.safe_dump(settings))
     code, out, _ = run_cli("check", run, "--model", "--json")
     row = parse(out)["files"][-1]
-    assert (code, row["file"], row["state"]) == (1, "(the model)", "damaged") and row["reason"], row
+    assert (code, row["file"], row["state"]) == (1, "(the model)", "differs"), row
+    assert "belongs to another model" in row["reason"]
 
 
 def predict_request(signature, **inputs):

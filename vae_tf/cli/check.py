@@ -61,8 +61,8 @@ def _opened(model: _Model) -> "Row":
     """Load a model, and say what came of it; one that is not well keeps the others from nothing."""
     from vae_tf.checking import Row
     from vae_tf.checking.remedies import remedy_of
-    from vae_tf.errors import DamagedFileError
-    from vae_tf.failures import outside_failure
+    from vae_tf.errors import DamagedFileError, UserFileError
+    from vae_tf.failures import outside_failure, system_reason
     from vae_tf.serving.codes import ServingError
 
     try:
@@ -71,10 +71,10 @@ def _opened(model: _Model) -> "Row":
         state, reason = "damaged", getattr(error, "message", str(error))
     except Exception as error:  # a graph and its variables may be wrong in any way
         found = outside_failure(error)
-        said = " ".join(str(error).split())
-        state, reason = (
-            ("unreadable", str(found)) if found else ("damaged", f"it cannot be opened: {said or type(error).__name__}")
-        )
+        is_other = isinstance(error, UserFileError) and system_reason(error.__cause__ or error) is None
+        state = ("differs" if is_other else "unreadable") if found else "damaged"
+        said = " ".join(str(error).split()) or type(error).__name__
+        reason = str(found) if found else f"it cannot be opened: {said}"
     else:
         return Row(model.name, "good")
     remedy = remedy_of("version", model.folder, "saved_model.pb", state) if model.is_version else ""
