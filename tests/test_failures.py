@@ -154,6 +154,29 @@ def test_sigterm_unwinds_a_command(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_files_do_not_take_the_place_of_closed_streams(tmp_path):
+    """Libraries write to descriptor 2 what they warn of: it must not be a checkpoint's."""
+    code = (
+        "import os, sys; from vae_tf.cli import boundary\n"
+        "def work():\n"
+        "    with open(sys.argv[1], 'w') as file:\n"
+        "        os.write(2, b'a warning'); file.write('checkpoint')\n"
+        "sys.exit(boundary.guarded(work, []))"
+    )
+    command = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', sys.executable, "-c", code, tmp_path / "a.txt"]
+    done = subprocess.run(command, cwd=ROOT, check=False, timeout=60)
+    assert (done.returncode, (tmp_path / "a.txt").read_text()) == (0, "checkpoint")
+
+
+def test_a_current_folder_that_is_gone(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    (tmp_path / "a").rmdir()
+    error = outside_failure(FileNotFoundError(errno.ENOENT, "x"))
+    assert "current folder was removed" in str(error) and error.exit_code == 2
+    assert "Cannot use /a" in str(outside_failure(FileNotFoundError(errno.ENOENT, "x", "/a")))
+
+
 def test_the_handlers_of_signals_are_given_back():
     before = signal.getsignal(signal.SIGTERM)
     seen = []
@@ -166,6 +189,9 @@ NASTY_CALLS = {
     "a run's path that is too long": ["show", "{tmp}/" + "a" * 300],
     "YAML nested deeply": ["train", "--config", "{tmp}/deep.yaml", "--run-dir", "{tmp}/r"],
     "a value nested deeply": ["train", "--set", "training.epochs=" + "[" * 2000 + "]" * 2000, "--run-dir", "{tmp}/r"],
+    "aliases of aliases": ["train", "--config", "{tmp}/bomb.yaml", "--run-dir", "{tmp}/r"],
+    "a space of aliases of aliases": ["tune", "--space", "{tmp}/bomb.yaml", "--output", "{tmp}/r"],
+    "an alias of what it is in": ["train", "--set", "data.columns=&a {b: *a}", "--run-dir", "{tmp}/r"],
     "a configuration that is a folder": ["train", "--config", "{tmp}", "--run-dir", "{tmp}/r"],
     "a configuration that is not UTF-8": ["train", "--config", "{tmp}/latin.yaml", "--run-dir", "{tmp}/r"],
     "a name that is not UTF-8": ["show", "{tmp}/caf\udce9"],
@@ -178,6 +204,8 @@ NASTY_CALLS = {
 @pytest.mark.parametrize("case", NASTY_CALLS)
 def test_nasty_calls(capsys, tmp_path, case):
     (tmp_path / "deep.yaml").write_text("[" * 2000 + "]" * 2000)
+    bomb = ["&a0 [x, x, x, x, x, x, x, x]", *(f"&a{n} [{', '.join([f'*a{n - 1}'] * 8)}]" for n in range(1, 10))]
+    (tmp_path / "bomb.yaml").write_text(f"seed: [{', '.join(bomb)}]")
     (tmp_path / "latin.yaml").write_bytes(b"preset: caf\xe9\n")
     with pytest.raises(SystemExit) as stopped:
         main([one.replace("{tmp}", str(tmp_path)) for one in NASTY_CALLS[case]])

@@ -17,7 +17,7 @@ from vae_tf.config import RECORDED, RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file, merge
 from vae_tf.errors import DamagedFileError, UserError, UserFileError
 from vae_tf.failures import disk_failure, writing
-from vae_tf.files import LOCK, alone_in, atomic_file, begun_alone, check_file, read_record, write_text
+from vae_tf.files import LOCK, alone_in, atomic_file, begun_alone, check_file, check_kept, read_record, write_text
 from vae_tf.parts.files import loaded_files, require_parts, sums_text
 from vae_tf.program import command_line
 from vae_tf.sums import SUMS
@@ -243,6 +243,7 @@ class RunDirectory:
         Raises:
             UserFileError: the file cannot be written.
         """
+        check_kept(self.metrics_file)
         with writing(self.metrics_file), self.metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(summed_record(record)) + "\n")
 
@@ -268,7 +269,16 @@ def _metrics_line(line: bytes) -> dict[str, Any] | None:
 
 
 def list_runs(folder: str | Path) -> list[RunDirectory]:
-    """Return the runs directly below a folder, oldest first."""
+    """Return the runs directly below a folder, oldest first; folders that may not be looked into count as such."""
     folder = Path(folder)
     runs = [RunDirectory(path) for path in (folder.iterdir() if folder.is_dir() else ()) if path.is_dir()]
-    return sorted((run for run in runs if run.config_file.is_file()), key=lambda run: run.config_file.stat().st_mtime)
+    began = [(_began(run), run) for run in runs]
+    return [run for time, run in sorted(began, key=lambda one: one[0] or 0.0) if time is not None]
+
+
+def _began(run: RunDirectory) -> float | None:
+    """Return when a folder became a run; None for one that is none."""
+    try:
+        return run.config_file.stat().st_mtime if run.config_file.is_file() else None
+    except PermissionError:
+        return run.path.stat().st_mtime

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from vae_tf.config import PUBLISHED, RunConfig, check_path, validate_config
+from vae_tf.config import PUBLISHED, RunConfig, check_path, read_yaml, validate_config
 from vae_tf.config.validation import join_path, nearest_name
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.failures import disk_failure
@@ -75,7 +75,7 @@ def load_config_file(path: str | Path) -> dict[str, Any]:
     """
     check_file(path)
     try:
-        settings = yaml.safe_load(Path(path).read_text("utf-8"))
+        settings = read_yaml(Path(path).read_text("utf-8"))
     except OSError as error:
         raise disk_failure("read", f"the configuration file {path}", error) from error
     except UnicodeDecodeError as error:
@@ -140,7 +140,7 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     if path.strip() == _WORDS:
         return parts, [word.strip().strip("'\"") for word in value.strip().removeprefix("[").removesuffix("]").split(",")]
     try:
-        return parts, _number(yaml.safe_load(value))
+        return parts, _number(read_yaml(value))
     except (yaml.YAMLError, RecursionError) as error:
         raise UserValueError(f"--set {path}: the value is not valid YAML. Received: {value!r}.") from error
 

@@ -143,13 +143,24 @@ def outside_failure(error: BaseException) -> UserError | None:
         >>> outside_failure(KeyError("a")) is None
         True
     """
-    if isinstance(error, OSError):
-        return error if isinstance(error, UserError) else disk_failure("use", *_whose(error))
+    if isinstance(error, OSError) and not isinstance(error, UserError):
+        return _lost_folder(error) or disk_failure("use", *_whose(error))
     if isinstance(error, UserError):
         return error
     if isinstance(error, UnicodeError):
         return UserValueError(f"A text is not what it should be: {readable(error)}. Write it in UTF-8.")
     return _of_library(error)
+
+
+def _lost_folder(error: OSError) -> UserError | None:
+    """Tell of a folder that was removed while a shell or the command was in it: the error names no path."""
+    if error.errno != errno.ENOENT or error.filename is not None:
+        return None
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return UserFileError("The current folder was removed. Change into one that is there (`cd`), and try again.")
+    return None
 
 
 def _of_library(error: BaseException) -> UserError | None:

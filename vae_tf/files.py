@@ -32,7 +32,10 @@ __all__ = [
     "atomic_file",
     "begun_alone",
     "check_file",
+    "check_kept",
+    "check_target",
     "folder_of",
+    "kept_folder",
     "new_folder",
     "read_file",
     "read_json",
@@ -49,6 +52,7 @@ LOCK = ".lock"
 """The file by which one process alone works on a run or a search."""
 _MOST_LETTERS = 40
 """Of a file's name, that are in the name of what it is written to: the system takes no longer name than the file's."""
+_KEPT: dict[Path, set[Any]] = {}
 _AT_ONCE = 2**24
 """Bytes up to which an archive is put together in memory: a disk takes one piece sooner than a hundred."""
 
@@ -74,6 +78,8 @@ def atomic_file(path: str | Path, synced: bool = True) -> Iterator[Path]:
         ('whole', 1)
     """
     path = Path(path)
+    check_target(path)
+    check_kept(path)
     with folder_of(path):
         with writing(path):
             if path.is_dir():
@@ -130,6 +136,43 @@ def alone_in(folder: Path, what: str, other: str) -> Iterator[None]:
             yield
     except Timeout as error:
         raise UserFileError(f"Another process {what} {folder}. Wait for it, or choose another {other}.") from error
+
+
+@contextmanager
+def kept_folder(mark: Path) -> Iterator[None]:
+    """Let nothing be written into what takes a folder's place until the block ends: it may be somebody's other work.
+
+    Args:
+        mark: a file of the folder that says what it is of.
+    """
+    _KEPT[mark.absolute()] = _identity(mark)
+    try:
+        yield
+    finally:
+        _KEPT.pop(mark.absolute(), None)
+
+
+def check_kept(path: Path) -> None:
+    """Check that what is at a path's folder is still what it was, where that is kept.
+
+    Raises:
+        UserFileError: it is gone, or something else is there.
+    """
+    for mark, before in tuple(_KEPT.items()):
+        if mark.parent in path.absolute().parents and not before & _identity(mark):
+            raise UserFileError(
+                f"{mark.parent} was moved away or replaced while it was written to. What was written before went along, and "
+                "nothing is written to what is there now."
+            )
+
+
+def _identity(mark: Path) -> set[Any]:
+    """Return what tells a folder: one of the two is enough, since numbers of files change on network drives."""
+    try:
+        found = mark.parent.stat()
+        return {(found.st_dev, found.st_ino), mark.read_bytes()}
+    except OSError:
+        return set()
 
 
 @contextmanager
@@ -260,12 +303,30 @@ def check_file(path: str | Path) -> None:
         Traceback (most recent call last):
         vae_tf.errors.UserFileError: Cannot read /dev/zero, which is a pipe or a device: write what comes out of it to a file.
     """
-    try:
-        is_special = Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir()
-    except (OSError, ValueError):
-        return
-    if is_special:
+    if _is_special(path):
         raise UserFileError(f"Cannot read {path}, {what_is(Path(path))}.")
+
+
+def check_target(path: str | Path) -> None:
+    """Check that a path to which a file shall be written is no pipe and no device: a file would take its place.
+
+    Raises:
+        UserFileError: it is one.
+
+    Example:
+        >>> check_target("/dev/null")
+        Traceback (most recent call last):
+        vae_tf.errors.UserFileError: Cannot write /dev/null, which is a pipe or a device. Name a file.
+    """
+    if _is_special(path):
+        raise UserFileError(f"Cannot write {path}, which is a pipe or a device. Name a file.")
+
+
+def _is_special(path: str | Path) -> bool:
+    try:
+        return Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def read_file(path: str | Path) -> bytes:

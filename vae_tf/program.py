@@ -41,7 +41,7 @@ WITH_PARTS = (
         "reconstruct",
         "interpolate",
     ),
-    *("traverse", "manifold", "encode", "export", "explore", "show", "data", "datasets", "parts"),
+    *("traverse", "manifold", "encode", "export", "explore", "show", "check", "data", "datasets", "parts"),
 )
 """Commands that open a model or read a configuration, and so take the user's own parts."""
 WITH_DATA = ("evaluate", "compare", "report", "score", "alarms", "generate", "reconstruct", "interpolate", "traverse", "encode")

@@ -1,6 +1,7 @@
 """Two commands at the same time on the same run, search or servable; a clock that jumps."""
 
 import io
+import shutil
 import threading
 import time
 
@@ -101,6 +102,33 @@ def test_two_exports_at_once_are_two_versions(tiny_run, tmp_path, monkeypatch):
     found = _at_once(2, lambda number: export_run(loaded[number], tmp_path, "m").path)
     assert sorted(found) == [tmp_path / "m/1", tmp_path / "m/2"], found
     assert check_folder(tmp_path / "m").bad == [] and not list((tmp_path / "m").glob(".*"))
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_nothing_is_written_into_what_takes_a_run_s_place(run_cli, tiny_run, tmp_path, monkeypatch, replaced):
+    """Moved away while it trains, and another run may be put there."""
+    from vae_tf.training.checkpoints import CheckpointStore
+
+    write, run, moved = CheckpointStore.write, tmp_path / "a", tmp_path / "moved"
+
+    def move(*given, **settings):
+        write(*given, **settings)
+        if not moved.exists():
+            run.rename(moved)
+            if replaced:
+                shutil.copytree(tiny_run, run)
+
+    monkeypatch.setattr(CheckpointStore, "write", move)
+    code, _, err = run_cli("train", "--run-dir", run, "--epochs", 3, *SMALL[2:])
+    told = [line for line in err.splitlines() if line.startswith("Error: ")]
+    assert code == 2 and len(told) == 1 and f"{run} was moved away or replaced" in told[0], err
+    assert check_folder(moved).bad == [] and list((moved / "checkpoints").glob("*.npz"))
+    files = {path.relative_to(tiny_run): path.read_bytes() for path in tiny_run.rglob("*.*") if path.name != LOCK}
+    for name, content in files.items() if replaced else ():
+        assert (run / name).read_bytes() == content, name
+    assert replaced or [path for path in run.rglob("*") if path.is_file()] == []
+    monkeypatch.undo()
+    assert run_cli("train", "--resume", "--run-dir", moved)[0] == 0
 
 
 @pytest.mark.parametrize("jump", [-86400.0, 86400.0])

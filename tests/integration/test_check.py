@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from vae_tf.checking import check_folder
 from vae_tf.cli import main
@@ -210,7 +213,51 @@ def test_a_run_is_checked_on_its_way_and_sums_come_back(run_cli, copied):
 @pytest.mark.parametrize("kind", ["run", "servable"])
 def test_with_the_model(run_cli, parse, whole, kind):
     code, out, _ = run_cli("check", whole / kind, "--model", "--json")
-    assert code == 0 and parse(out)["files"][-1] == {"file": "(the model)", "state": "good", "reason": "", "remedy": ""}
+    name = "(the model)" if kind == "run" else "1/(the model)"
+    assert code == 0 and parse(out)["files"][-1] == {"file": name, "state": "good", "reason": "", "remedy": ""}
+
+
+def test_models_that_cannot_be_opened_are_rows_of_their_own(run_cli, parse, copied):
+    """Without sums the files are taken as they are; three versions, of which one answers, and a run of other settings."""
+    servable, run = copied("servable"), copied("run")
+    for number in ("2", "3"):
+        shutil.copytree(servable / "1", servable / number)
+    for folder in (*servable.iterdir(), run):
+        (folder / SUMS).unlink()
+    shutil.rmtree(servable / "2" / "variables")
+    warmup = servable / "3/assets.extra/tf_serving_warmup_requests"
+    write_records(warmup, predict_request("sample", seed=np.int64([1]), temperature=np.float32([-1.0])))
+    code, out, err = run_cli("check", servable, "--model", "--json")
+    rows = [row for row in parse(out)["files"] if row["file"].endswith("(the model)")]
+    assert code == 1 and not parse(out)["well"] and "Traceback" not in err
+    assert [(row["file"], row["state"]) for row in rows] == [
+        ("1/(the model)", "good"),
+        ("2/(the model)", "damaged"),
+        ("3/(the model)", "damaged"),
+    ]
+    assert "variables" in rows[1]["reason"] and "writes the next version" in rows[1]["remedy"]
+    assert rows[2]["reason"].startswith("The signature sample fails: temperature must be ")
+    settings = yaml.safe_load((run / "config.yaml").read_text())
+    settings["model"]["network"]["widths"] = [7]
+    (run / "config.yaml").write_text(yaml.safe_dump(settings))
+    code, out, _ = run_cli("check", run, "--model", "--json")
+    row = parse(out)["files"][-1]
+    assert (code, row["file"], row["state"]) == (1, "(the model)", "differs"), row
+    assert "belongs to another model" in row["reason"]
+
+
+def predict_request(signature, **inputs):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.signature_name = signature
+    for name, value in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return request
+
+
+def write_records(path, request):
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        log = prediction_log_pb2.PredictLog(request=request)
+        writer.write(prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString())
 
 
 def test_what_is_none_of_them_is_refused(run_cli, tmp_path):

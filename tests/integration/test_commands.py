@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,6 +144,21 @@ def test_runs_lists_runs_with_their_numbers(run_cli, parse, tiny_runs):
     assert rows["joint"]["latent"] == "gaussian+categorical" and rows["joint"]["finished"]
     assert rows["gaussian"]["nll"] > 0 and rows["autoencoder"]["nll"] is None
     assert run_cli("runs", "--folder", tiny_runs["gaussian"].parent)[0] == 0
+
+
+def test_a_run_that_may_not_be_looked_into_hides_no_other(run_cli, parse, tiny_runs, monkeypatch):
+    looks = Path.stat
+
+    def refuse(self, **settings):
+        if self.parent == tiny_runs["joint"]:
+            raise PermissionError(13, "Permission denied", str(self))
+        return looks(self, **settings)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    code, out, _ = run_cli("runs", "--folder", tiny_runs["joint"].parent, "--json")
+    errors = {row["run"].rsplit("/", 1)[1]: row.get("error", "") for row in parse(out)["runs"]}
+    assert code == 0 and set(errors) == set(tiny_runs)
+    assert "Permission denied" in errors.pop("joint") and not any(errors.values())
 
 
 def test_show_prints_configuration_and_model(run_cli, parse, tiny_run):

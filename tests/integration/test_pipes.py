@@ -62,6 +62,19 @@ def test_it_is_refused_and_not_waited_for(run_cli, tiny_run, tmp_path, case):
     assert not (tmp_path / "out").exists()
 
 
+WRITERS = {"generate": ".png", "encode": ".npz", "score": ".csv", "report": ".html", "reconstruct": ".png", "export": ""}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_pipe_is_no_place_to_write_to(run_cli, tiny_run, tmp_path, name):
+    pipe = tmp_path / f"pipe{WRITERS[name]}"
+    os.mkfifo(pipe)
+    code, _, err = run_cli(name, tiny_run, *(["--output", pipe] if name == "export" else ["-o", pipe]))
+    told = [line for line in err.splitlines() if line.startswith("Error: ")]
+    assert code == 2 and len(told) == 1 and str(pipe) in told[0], err
+    assert pipe.is_fifo()
+
+
 @pytest.mark.parametrize("option", ["--config", "--parts"])
 def test_a_device_is_refused(run_cli, tmp_path, option):
     code, _, err = run_cli("train", option, "/dev/zero", "--run-dir", tmp_path / "out")

@@ -4,6 +4,7 @@ By default a training alone, before it has begun. All commands, at N moments eac
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,11 +31,13 @@ class Case:
         arguments: of the command.
         output: what it leaves, from the folder of outputs.
         again: what is added to go on, where the output is there already.
+        copied: whether the run is copied to the output first: the command writes into it.
     """
 
     arguments: list
     output: str
     again: tuple = ()
+    copied: bool = False
 
 
 CASES = {
@@ -45,24 +48,35 @@ CASES = {
     "score": Case(["score", "{table}", "--data", "{csv}", "--num-samples", 50, "-o", "{out}/a.csv"], "a.csv"),
     "impute": Case(["impute", "{table}", "--data", "{csv}", "-o", "{out}/a.csv"], "a.csv"),
     "report": Case(["report", "{run}", "--num-samples", 50, "-o", "{out}/a.html"], "a.html"),
+    "evaluate": Case(["evaluate", "{run}", "--num-samples", 100], "nothing"),
+    "folds": Case(["evaluate", "{out}/a", "--folds", 3, "--num-samples", 50], "a", copied=True),
+    "compare": Case(["compare", "{run}", "{other}", "--num-samples", 100, "-o", "{out}/a.png"], "a.png"),
+    "encode": Case(["encode", "{run}", "--split", "train", "-o", "{out}/a.npz"], "a.npz"),
+    "bulk": Case(["impute", "{servable}", "--engine", "local", "--data", "{csv}", "-o", "{out}/a"], "a"),
 }
 opt_in = pytest.mark.skipif(not MOMENTS, reason="opt-in: set VAE_TF_SIGNALS to how many moments, such as 10")
 
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    """A run, a run on a table with gaps, and the table."""
+    """Two runs, a run on a table with gaps, a servable of it, and the table."""
     from vae_tf.cli import main
 
     folder = tmp_path_factory.mktemp("places")
     rows = [f"{n % 7}.5,{'' if n % 5 == 0 else f'{n % 3}.25'}" for n in range(4000)]
     (folder / "t.csv").write_text("\n".join(["a,b", *rows]) + "\n")
     table = ["--dataset", folder / "t.csv", "--run-dir", folder / "table", "--latent", "gaussian:2"]
-    for arguments in (["train", "--run-dir", folder / "run", *SMALL], ["train", *table]):
+    for arguments in (
+        ["train", "--run-dir", folder / "run", "--epochs", 1, *SMALL],
+        ["train", "--run-dir", folder / "other", "--epochs", 2, *SMALL],
+        ["train", *table, "--epochs", 1],
+        ["export", folder / "table", "--output", folder, "--name", "served"],
+    ):
         with pytest.raises(SystemExit) as stopped:
-            main([str(one) for one in [*arguments, "--epochs", 1]])
+            main([str(one) for one in arguments])
         assert not stopped.value.code
-    return {"{run}": folder / "run", "{table}": folder / "table", "{csv}": folder / "t.csv"}
+    names = {"run": "run", "other": "other", "table": "table", "servable": "served", "csv": "t.csv"}
+    return {f"{{{name}}}": folder / file for name, file in names.items()}
 
 
 def _start(arguments, places):
@@ -83,6 +97,11 @@ def _content(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name != ".lock"}
 
 
+def _prepare(case, places, out):
+    if case.copied:
+        shutil.copytree(places["{run}"], out / case.output)
+
+
 def _finish(case, places, out):
     """Run a command, or go on with it, to its end; return its seconds."""
     began = time.perf_counter()
@@ -99,8 +118,10 @@ def _assert_whole(case, out, reference):
     path = out / case.output
     if not path.exists() or (path.is_dir() and not any(one.is_file() for one in path.rglob("[!.]*"))):
         return
-    if path.suffix == ".csv":
+    if path.suffix in {".csv", ".png", ".npz"}:
         assert path.read_bytes() == (reference / case.output).read_bytes()
+    elif any(path.glob("*.parquet")):
+        assert list(_content(path).values()) == list(_content(reference / case.output).values())
     elif path.suffix == ".html":
         assert path.read_text().rstrip().endswith("</html>")
     else:
@@ -115,6 +136,7 @@ def undisturbed(places, tmp_path_factory):
     def find(name):
         if name not in found:
             out = tmp_path_factory.mktemp(name)
+            _prepare(CASES[name], places, out)
             found[name] = out, _finish(CASES[name], {**places, "{out}": out}, out)
         return found[name]
 
@@ -153,6 +175,7 @@ def test_every_long_command_at_many_moments(places, undisturbed, tmp_path, name,
     for index in range(MOMENTS):
         out = tmp_path / str(index)
         out.mkdir()
+        _prepare(CASES[name], places, out)
         codes.append(_disturb(name, number, (index + 0.5) / MOMENTS * seconds, places, out, reference))
     sys.stdout.write(f"{name}, {signal.Signals(number).name}: {codes}\n")
     assert (_content(places["{run}"]), _content(places["{table}"])) == inputs

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import ssl
+import threading
 import time
 from datetime import datetime, timedelta, timezone
 
@@ -31,6 +32,7 @@ STATUS = "/v1/models/conformance"
 METRICS = "/monitoring/prometheus/metrics"
 KEY, OTHER = "0123456789abcdef-first", "0123456789abcdef-second"
 GOOD = {"instances": [[1.0, 2.0]]}
+SERVING, ASKED = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckRequest()
 
 
 @pytest.fixture
@@ -292,6 +294,46 @@ class TestSlowClients:
             while rest.ask("GET", STATUS)[0] != 200:
                 assert time.monotonic() < deadline
 
+    def test_too_many_grpc_connections(self, model, start_server):
+        with start_server(model, limits=Limits(num_connections=1)) as server:
+            with _channel(server.grpc_port) as first:
+                assert health(first) == SERVING
+                with _channel(server.grpc_port) as second, pytest.raises(grpc.RpcError) as error:
+                    health(second)
+                assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+                assert health(first) == SERVING  # whoever is in is not concerned
+            with _channel(server.grpc_port) as third:  # taken when the first is gone
+                assert health_pb2_grpc.HealthStub(third).Check(ASKED, timeout=20, wait_for_ready=True).status == SERVING
+
+    def test_a_slow_message(self, model, start_server):
+        arrives = threading.Event()
+
+        def messages():
+            arrives.wait(20)
+            yield ASKED.SerializeToString()
+
+        with start_server(model, limits=Limits(body_seconds=0.2)) as server, _channel(server.grpc_port) as channel:
+            ask = channel.stream_unary("/grpc.health.v1.Health/Check")
+            for sent, code in ((messages(), "DEADLINE_EXCEEDED"), (iter(()), "INVALID_ARGUMENT")):
+                with pytest.raises(grpc.RpcError) as error:
+                    ask(sent, timeout=20)
+                assert error.value.code().name == code
+            arrives.set()
+            assert health(channel) == SERVING
+
+    def test_an_idle_connection(self, model, start_server, monkeypatch):
+        monkeypatch.setattr("vae_tf.serving.server.IDLE_SECONDS", 0.2)
+        with start_server(model) as server, _channel(server.grpc_port) as channel:
+            assert health(channel) == SERVING
+            is_closed = threading.Event()
+            channel.subscribe(lambda state: is_closed.set() if state is grpc.ChannelConnectivity.IDLE else None)
+            assert is_closed.wait(20)
+            assert health(channel) == SERVING  # another is opened unnoticed
+
+
+def _channel(port):
+    return grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)])
+
 
 def health(channel, name=""):
     return health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name), timeout=20).status
@@ -304,8 +346,7 @@ def reflected(channel):
 
 
 def test_health_and_reflection(channel):
-    serving = health_pb2.HealthCheckResponse.SERVING
-    assert [health(channel, name) for name in ("", "conformance")] == [serving, serving]
+    assert [health(channel, name) for name in ("", "conformance")] == [SERVING, SERVING]
     with pytest.raises(grpc.RpcError) as error:
         health(channel, "none")
     assert error.value.code() is grpc.StatusCode.NOT_FOUND

@@ -99,6 +99,13 @@ def test_a_budget_in_steps_is_kept_to_within_one_a_round(steps, num_train):
     assert steps * 0.95 - 2 <= plan.total <= steps + plan.epochs + plan.round_steps
 
 
+@pytest.mark.parametrize(("num_replicas", "compiled"), [(1, True), (2, False)])
+def test_several_replicas_have_no_compiled_loop_and_it_is_on_record(num_replicas, compiled):
+    planned, choices = plan_run(RunConfig(), _spec("table", 500), num_replicas=num_replicas)
+    assert planned.training.jit_compile is compiled
+    assert ("training.jit_compile" in {choice.path for choice in choices}) is compiled
+
+
 def test_a_rate_that_falls_and_a_weight_that_rises_go_by_the_budget():
     planned, _ = plan_run(RunConfig(training=TrainingConfig(steps=2000)), _spec("pictures", 3000))
     assert planned.training.learning_rate.steps == plan_of(planned.training, 3000).total

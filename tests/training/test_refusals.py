@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from vae_tf.artifacts import RunDirectory
+from vae_tf.cluster import Cluster
 from vae_tf.errors import UserValueError
 from vae_tf.models import VAE
 from vae_tf.parts import kinds
@@ -64,6 +65,15 @@ def test_an_objective_that_is_not_for_the_latent_leaves_no_folder(make_config, b
     assert folder.exists() == (refusal is None)
     if kind == "rebar":
         assert (refusal is None) == (latents == "categorical")
+
+
+def test_a_compiled_loop_of_several_replicas(make_config, begin):
+    strategy = start_distribution("none", Cluster()).strategy
+    folder, refusal = begin(make_config(LATENTS["gaussian"], batch_size=4, jit_compile=True), TwoReplicas(strategy))
+    assert "jit_compile=true is for one replica, and this training has 2" in refusal and not folder.exists()
+    assert TwoReplicas(strategy).of_one_replica(False, False) == []
+    (told,) = TwoReplicas(strategy).of_one_replica(True, goes_on=True)
+    assert "begun in the compiled loop" in told
 
 
 @pytest.mark.parametrize("wanted", [7, 64])

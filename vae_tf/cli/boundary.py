@@ -27,6 +27,7 @@ __all__ = ["BROKEN_PIPE", "guarded", "unhandled", "without_debug"]
 
 BROKEN_PIPE = 128 + signal.SIGPIPE
 """The exit code where nobody reads the output any more: that of a program which the signal ends."""
+_LAST_STREAM = 2
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]
 """Typer's base of all errors in the call itself: wrong options, missing arguments."""
 
@@ -52,6 +53,7 @@ def guarded(call: Callable[[], int | None], arguments: Sequence[str]) -> int:
         call: the command; returns its own exit code.
         arguments: of the command line, for a report of a bug.
     """
+    _hold_streams()
     _tell_all_letters()
     with _Output(sys.stdout) as output, _signals(), _shown_warnings():
         try:
@@ -171,6 +173,13 @@ def _report_bug(error: BaseException, arguments: Sequence[str]) -> int:
     return _fail(
         f"this is a bug of vae_tf ({what}). Please report it with the file {name}, which says where; --debug shows it.", 1
     )
+
+
+def _hold_streams() -> None:
+    """Let no file that is opened take the place of a stream that is closed (`>&-`): libraries would write into it."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _LAST_STREAM:
+        pass
+    os.close(number)
 
 
 def _tell_all_letters() -> None:

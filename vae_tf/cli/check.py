@@ -1,6 +1,7 @@
 """`run.py check`: whether the files of a run, a search or a servable are what was written."""
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,50 +26,70 @@ def check(path: _PathArgument, model: _ModelOption = False, as_json: JsonOption 
 
     Exit code 0: all is well. 1: something is damaged, missing, changed, or could not be looked at. 2: PATH is none of these.
     """
-    from vae_tf.checking import Row, check_folder
+    from vae_tf.checking import BAD, check_folder
 
     checked = check_folder(path)
     rows = [*checked.rows]
     if model and not checked.bad:
-        rows += [Row("(the model)", state, reason) for state, reason in _models(checked)]
-    bad = bool(checked.bad) or any(row.state == "damaged" for row in rows)
+        quiet_tensorflow()
+        rows += map(_opened, _models(checked))
+    bad = any(row.state in BAD for row in rows)
     result = {"path": str(path), "kind": checked.kind, "well": not bad, "files": [asdict(row) for row in rows]}
     emit(result, as_json, lambda: _show(checked, rows))
     if bad:
         raise typer.Exit(1)
 
 
-def _models(checked: "Checked") -> list[tuple[str, str]]:
-    """Load what can be loaded, and return states and reasons."""
-    from vae_tf.errors import DamagedFileError
+@dataclass(frozen=True)
+class _Model:
+    """A model that can be loaded: the folder, its name in the table, and whether it is a servable's version."""
 
-    quiet_tensorflow()
+    folder: Path
+    name: str
+    is_version: bool
+
+
+def _models(checked: "Checked") -> "Iterator[_Model]":
+    mark = "saved_model.pb" if checked.kind == "servable" else "config.yaml"
+    for inner in sorted({Path(row.file).parent for row in checked.rows if Path(row.file).name == mark}):
+        if mark == "saved_model.pb" or (checked.path / inner / "checkpoints").is_dir():
+            name = "(the model)" if inner == Path() else f"{inner.as_posix()}/(the model)"
+            yield _Model(checked.path / inner, name, mark == "saved_model.pb")
+
+
+def _opened(model: _Model) -> "Row":
+    """Load a model, and say what came of it; one that is not well keeps the others from nothing."""
+    from vae_tf.checking import Row
+    from vae_tf.checking.remedies import remedy_of
+    from vae_tf.errors import DamagedFileError, UserFileError
+    from vae_tf.failures import outside_failure, system_reason
+    from vae_tf.serving.codes import ServingError
+
     try:
-        _load(checked)
-    except DamagedFileError as error:
-        return [("damaged", str(error))]
-    return [("good", "")]
+        _load(model)
+    except (DamagedFileError, ServingError) as error:
+        state, reason = "damaged", getattr(error, "message", str(error))
+    except Exception as error:  # a graph and its variables may be wrong in any way
+        found = outside_failure(error)
+        is_other = isinstance(error, UserFileError) and system_reason(error.__cause__ or error) is None
+        state = ("differs" if is_other else "unreadable") if found else "damaged"
+        said = " ".join(str(error).split()) or type(error).__name__
+        reason = str(found) if found else f"it cannot be opened: {said}"
+    else:
+        return Row(model.name, "good")
+    remedy = remedy_of("version", model.folder, "saved_model.pb", state) if model.is_version else ""
+    return Row(model.name, state, reason, remedy)
 
 
-def _load(checked: "Checked") -> None:
-    from vae_tf.errors import DamagedFileError
-
-    if checked.kind == "servable":
-        from vae_tf.serving.codes import ServingError
+def _load(model: _Model) -> None:
+    if model.is_version:
         from vae_tf.serving.loaded_model import LoadedModel, replay_warmup
 
-        for name in {Path(row.file).parent for row in checked.rows if Path(row.file).name == "saved_model.pb"}:
-            try:
-                replay_warmup(LoadedModel(checked.path / name))
-            except ServingError as error:
-                raise DamagedFileError(error.message) from error
+        replay_warmup(LoadedModel(model.folder))
         return
     from vae_tf.training.runs import load_run
 
-    folders = [checked.path / Path(row.file).parent for row in checked.rows if Path(row.file).name == "config.yaml"]
-    for folder in folders:
-        if (folder / "checkpoints").is_dir():
-            load_run(folder)
+    load_run(model.folder)
 
 
 def _show(checked: "Checked", rows: "list[Row]") -> None:

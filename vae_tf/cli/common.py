@@ -229,13 +229,17 @@ def write_texts(loaded: "LoadedRun", path: Path, x: Any) -> None:
 
 
 def check_suffix(path: Path, *suffixes: str) -> None:
-    """Check an output file's type before any work is done.
+    """Check an output file before any work is done.
 
     Raises:
         UserValueError: it is none of the types.
+        UserFileError: it is a pipe or a device.
     """
+    from vae_tf.files import check_target
+
     if path.suffix.lower() not in suffixes:
         raise UserValueError(f"The output file must end in {' or '.join(suffixes)}. Received: {path}.")
+    check_target(path)
 
 
 def numbers_table(title: str, rows: dict[str, str]) -> "Table":

@@ -8,6 +8,7 @@ import typer
 from vae_tf.cli.common import JsonOption, console, emit
 from vae_tf.errors import UserError
 from vae_tf.escaping import visible
+from vae_tf.failures import outside_failure
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def _row(run: "RunDirectory") -> dict[str, Any]:
     """Summarise one run; a damaged one is listed with what is wrong."""
     try:
         config, results, records = run.read_config(with_parts=False), run.read_results() or {}, run.read_metrics()
-    except UserError as error:
-        return {"run": str(run.path), "error": str(error)}
+    except (UserError, OSError) as error:
+        return {"run": str(run.path), "error": str(outside_failure(error))}
     return {
         "run": str(run.path),
         "dataset": config.data.dataset,

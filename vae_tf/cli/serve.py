@@ -45,10 +45,14 @@ def serve(  # noqa: PLR0913 - options of the command line
     batch_timeout: Annotated[int, typer.Option(help="Microseconds that a request waits for others.", min=0)] = 0,
     max_request_mb: Annotated[int, typer.Option(help="Largest request, MiB (embedded).", min=1, max=2047)] = 64,
     max_requests: Annotated[int, typer.Option(help="Requests at the same time; more get 503 (embedded).", min=1)] = 512,
-    max_connections: Annotated[int, typer.Option(help="Open REST connections; more get 503 (embedded).", min=1)] = 1024,
+    max_connections: Annotated[
+        int, typer.Option(help="Open connections to either door; more are refused (embedded).", min=1)
+    ] = 1024,
     timeout: Annotated[float, typer.Option(help="Seconds for one REST computation (embedded).", min=0.001)] = 30.0,
     head_timeout: Annotated[float, typer.Option(help="Seconds for a request's head to arrive (embedded).", min=0.001)] = 10.0,
-    body_timeout: Annotated[float, typer.Option(help="Seconds for a request's body to arrive (embedded).", min=0.001)] = 30.0,
+    body_timeout: Annotated[
+        float, typer.Option(help="Seconds for a request's body or message to arrive (embedded).", min=0.001)
+    ] = 30.0,
     poll: Annotated[float, typer.Option(help="Seconds between looks for new versions (embedded).", min=0.05)] = 1.0,
     cors_origin: Annotated[
         list[str] | None,

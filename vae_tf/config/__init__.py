@@ -7,7 +7,7 @@ errors that name the nearest known one, and every message has the form `path rul
 from vae_tf.config.data import MEMORY, DataConfig, check_path, existing_path, full_name
 from vae_tf.config.model import ModelConfig
 from vae_tf.config.run import PUBLISHED, RECORDED, EvaluationConfig, RunConfig, TrainingConfig
-from vae_tf.config.validation import validate_config
+from vae_tf.config.validation import read_yaml, validate_config
 
 __all__ = [
     "MEMORY",
@@ -21,5 +21,6 @@ __all__ = [
     "check_path",
     "existing_path",
     "full_name",
+    "read_yaml",
     "validate_config",
 ]

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from vae_tf.config.run import RunConfig
@@ -12,7 +13,7 @@ from vae_tf.errors import UserValueError
 from vae_tf.parts.known import kinds
 from vae_tf.parts.settings import UNREAD, settings_of
 
-__all__ = ["join_path", "nearest_name", "validate_config"]
+__all__ = ["join_path", "nearest_name", "read_yaml", "validate_config"]
 
 _MAPPINGS = {"model_type", "model_attributes_type", "dict_type", "no_mapping"}
 _SIGNS = {
@@ -21,6 +22,30 @@ _SIGNS = {
     "less_than": ("lt", "<"),
     "less_than_equal": ("le", "<="),
 }
+_MOST_VALUES = 100_000
+"""In a text of settings, those that aliases name counted as often: ten lines can stand for more than all memory."""
+
+
+def read_yaml(text: str) -> Any:
+    """Read YAML that somebody wrote, as plain data.
+
+    Raises:
+        yaml.YAMLError: it is none, or its aliases stand for too many values.
+        RecursionError: it is nested too deeply.
+
+    Example:
+        >>> read_yaml("{a: &one [1, 2], b: *one}")
+        {'a': [1, 2], 'b': [1, 2]}
+    """
+    found = yaml.safe_load(text)
+    left, count = [found], 0
+    while left:
+        one = left.pop()
+        count += 1
+        if count > _MOST_VALUES:
+            raise yaml.YAMLError(f"its aliases stand for more than {_MOST_VALUES:,} values")
+        left += one.values() if isinstance(one, dict) else one if isinstance(one, (list, set, tuple)) else ()
+    return found
 
 
 def join_path(walked: str, part: str) -> str:

@@ -14,8 +14,10 @@ from vae_tf.serving.core import Limits
 from vae_tf.serving.log import log_event
 from vae_tf.serving.tls import Certificate
 
-__all__ = ["HttpServer"]
+__all__ = ["IDLE_SECONDS", "HttpServer"]
 
+IDLE_SECONDS = 75
+"""After which a connection of either door is closed on which nothing is asked; clients open another unnoticed."""
 _MOST_HEAD_BYTES = 64 * 2**10
 _LINGER_SECONDS = 1.0
 _REASONS = {408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
@@ -134,7 +136,7 @@ class HttpServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 date_header=True,
-                timeout_keep_alive=75,
+                timeout_keep_alive=IDLE_SECONDS,
                 timeout_graceful_shutdown=int(drain_seconds),
                 ws="none",
                 ssl_context_factory=(lambda *_: certificate.ssl_context()) if certificate else None,

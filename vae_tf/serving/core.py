@@ -27,9 +27,9 @@ class Limits:
         request_bytes: largest body or message.
         num_requests: requests at the same time; more are refused.
         timeout: seconds for a REST request's computation.
-        num_connections: open connections to the REST door; more are refused.
+        num_connections: open connections to each of the two doors; more are refused.
         head_seconds: in which a request's head must arrive, and a handshake of either door must be done.
-        body_seconds: in which a REST request's body must arrive.
+        body_seconds: in which a REST request's body, or a gRPC call's message, must arrive.
     """
 
     request_bytes: int = 64 * 2**20

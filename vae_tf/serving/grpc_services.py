@@ -1,5 +1,6 @@
 """The gRPC door: PredictionService and ModelService, with TensorFlow Serving's own protocol buffers."""
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
@@ -52,10 +53,12 @@ def add_services(server: Any, core: ServingCore) -> None:
 
 
 class MessagesInterceptor(grpc.aio.ServerInterceptor):
-    """Refuses bytes that are no message of a method; gRPC's own library takes them for a fault of the server (UNKNOWN).
+    """Refuses bytes that are no message of a method, and messages that do not arrive in time.
+
+    gRPC's own library takes the first for a fault of the server (UNKNOWN), and waits for the second for ever.
 
     Args:
-        core: counts and logs.
+        core: limits, counts and logs.
     """
 
     def __init__(self, core: ServingCore) -> None:
@@ -66,17 +69,27 @@ class MessagesInterceptor(grpc.aio.ServerInterceptor):
         method = await continuation(details)
         if method is None or method.unary_unary is None:
             return method
+        path = details.method.removeprefix("/tensorflow.serving.")
 
-        async def answer(data: bytes, context: Any) -> Any:
+        async def refuse(context: Any, code: Code, message: str, num_bytes: int = 0) -> None:
+            self._core.record(Request("GRPC", "", path, context.peer(), num_bytes=num_bytes), code)
+            await context.abort(_GRPC_CODES[code], message)
+
+        async def answer(_: Any, context: Any) -> Any:
+            try:
+                data = await asyncio.wait_for(context.read(), self._core.limits.body_seconds)
+            except asyncio.TimeoutError:  # another class than TimeoutError in Python 3.10
+                return await refuse(context, Code.DEADLINE_EXCEEDED, "The message did not arrive in time")
+            if data is grpc.aio.EOF:
+                return await refuse(context, Code.INVALID_ARGUMENT, "The call brings no message")
             try:
                 message = method.request_deserializer(data)
             except DecodeError as error:
-                path = details.method.removeprefix("/tensorflow.serving.")
-                self._core.record(Request("GRPC", "", path, context.peer(), num_bytes=len(data)), Code.INVALID_ARGUMENT)
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The message cannot be read: {error}")
+                return await refuse(context, Code.INVALID_ARGUMENT, f"The message cannot be read: {error}", len(data))
             return await method.unary_unary(message, context)
 
-        return grpc.unary_unary_rpc_method_handler(answer, None, method.response_serializer)
+        # Of any method: this form alone calls before the message is there.
+        return grpc.stream_unary_rpc_method_handler(answer, None, method.response_serializer)
 
 
 class _Service:

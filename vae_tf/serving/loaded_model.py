@@ -149,4 +149,7 @@ def _replay(model: LoadedModel, request: Any) -> None:
     inputs = {alias: tf.make_ndarray(value) for alias, value in request.inputs.items()}
     if set(inputs) != set(signature.inputs):
         raise ServingError(Code.INVALID_ARGUMENT, f"input size does not match signature: {sorted(inputs)}")
-    model.run(signature, inputs)
+    try:
+        model.run(signature, inputs)
+    except ServingError as error:
+        raise ServingError(error.code, f"The signature {signature.name} fails: {error.message}") from error

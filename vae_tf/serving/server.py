@@ -14,7 +14,7 @@ import grpc
 
 from vae_tf.errors import UserValueError
 from vae_tf.serving.batching import BatchingOptions
-from vae_tf.serving.connections import HttpServer
+from vae_tf.serving.connections import IDLE_SECONDS, HttpServer
 from vae_tf.serving.core import Limits, ServingCore
 from vae_tf.serving.cors import Cors
 from vae_tf.serving.grpc_services import SERVICES, MessagesInterceptor, add_services
@@ -107,7 +107,9 @@ class EmbeddedServer:
             ServingError: a model cannot be loaded.
         """
         options = self.options
-        sockets = [_bind(options.host, options.rest_port)]
+        if options.grpc_port:  # gRPC's own library would tell of it in lines of its own
+            _bind(options.host, options.grpc_port, "--grpc-port").close()
+        sockets = [_bind(options.host, options.rest_port, "--rest-port")]
         self.rest_port = sockets[0].getsockname()[1]
         core = ServingCore(self._manager, options.batching, options.limits, options.access_log)
         grpc_server = self._grpc_server(core)
@@ -137,6 +139,8 @@ class EmbeddedServer:
                 ("grpc.so_reuseport", 0),
                 ("grpc.server_handshake_timeout_ms", max(1, int(limits.head_seconds * 1e3))),
                 ("grpc.max_concurrent_streams", limits.num_requests),
+                ("grpc.max_allowed_incoming_connections", limits.num_connections),
+                ("grpc.max_connection_idle_ms", int(IDLE_SECONDS * 1e3)),
                 ("grpc.keepalive_time_ms", 60_000),  # a client that is gone is noticed
             ],
         )
@@ -178,7 +182,7 @@ class EmbeddedServer:
         log_event("stopped")
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, option: str) -> socket.socket:
     """Return a listening socket: a taken port is found before anything is loaded."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -190,7 +194,7 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise _port_taken(port, "--rest-port") from error
+        raise _port_taken(port, option) from error
     listener.set_inheritable(True)
     return listener
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from vae_tf.errors import DamagedFileError, UserFileError
 from vae_tf.failures import disk_failure, system_reason, writing
-from vae_tf.files import sync_file, write_arrays
+from vae_tf.files import check_kept, sync_file, write_arrays
 
 __all__ = ["CheckpointStore", "TrainingState", "read_header"]
 
@@ -99,6 +99,7 @@ class CheckpointStore:
 
     def settle(self, state: TrainingState) -> None:
         """Wait until what was written is on the disk, then remove files that are no longer needed."""
+        check_kept(self.path(state.epoch))
         with writing(self.path(state.epoch)):
             sync_file(self.path(state.epoch))
             epochs = self.epochs()

@@ -97,7 +97,7 @@ def _kind(spec: DatasetSpec) -> str:
 
 
 def plan_run(
-    config: RunConfig, spec: DatasetSpec, length: Length | None = None, look: Look = NOT_LOOKED
+    config: RunConfig, spec: DatasetSpec, length: Length | None = None, look: Look = NOT_LOOKED, num_replicas: int = 1
 ) -> tuple[RunConfig, list[Choice]]:
     """Replace all that a configuration leaves open by what the data decide.
 
@@ -106,6 +106,7 @@ def plan_run(
         spec: the data.
         length: what there is time for, where `training.minutes` says how long.
         look: at the examples; default: none was taken.
+        num_replicas: that train it together.
 
     Returns:
         A configuration without `auto`, and what was chosen. One that leaves nothing open comes back as it is.
@@ -128,7 +129,7 @@ def plan_run(
     objective = _within_all(settle_objective(config.objective, model, spec), total)
     if is_open(config.training.jit_compile):
         parts = (model.network, model.likelihood, objective, *model.latents)
-        training = training.model_copy(update={"jit_compile": _gains_compiled(parts, training, total)})
+        training = training.model_copy(update={"jit_compile": num_replicas == 1 and _gains_compiled(parts, training, total)})
     planned = config.model_copy(update={"data": data, "model": model, "objective": objective, "training": training})
     return planned, [*of_data, *reasons(config, planned, spec, look)]
 

@@ -51,6 +51,24 @@ class Distribution:
                 f"{self.num_replicas}. Received: {batch_size}."
             )
 
+    def of_one_replica(self, jit_compile: bool, goes_on: bool) -> list[str]:
+        """Say where a run that was begun in the compiled loop goes on without: there is none for several replicas.
+
+        Raises:
+            UserValueError: a run is to begin in it.
+        """
+        if not jit_compile or self.num_replicas == 1:
+            return []
+        if not goes_on:
+            raise UserValueError(
+                f"training.jit_compile=true is for one replica, and this training has {self.num_replicas}. Leave it out, or "
+                "take --strategy none."
+            )
+        return [
+            f"The run was begun in the compiled loop, which is for one replica, and goes on with {self.num_replicas} in Keras' "
+            "own: other draws from here on."
+        ]
+
     def spread(self, batches: Callable[[Share], tf.data.Dataset]) -> Any:
         """Return batches as `fit` takes them, from the function that makes a share of them."""
         if self.num_replicas == 1:

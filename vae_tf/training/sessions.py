@@ -22,7 +22,7 @@ from vae_tf.escaping import visible
 from vae_tf.evaluation.curve import AGAIN, CurveVerdict
 from vae_tf.evaluation.findings import collapse_findings, diagnose_curve, diagnose_obvious, steps_of
 from vae_tf.evaluation.obvious import read_obvious
-from vae_tf.files import write_record
+from vae_tf.files import kept_folder, write_record
 from vae_tf.models.vae import VAE
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.describe import describe
@@ -114,9 +114,10 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
         console.print(columns_table(account), highlight=False)
     if choices:
         console.print(choices_table(choices), highlight=False)
-    outcome = train(config, dataset, run, console, resume, distribution, callbacks, vae, stopwatch=stopwatch)
-    is_done = is_chief and not outcome.interrupted
-    results = _measure(outcome, config, dataset, run, console) if is_done else None
+    with kept_folder(run.config_file) if is_chief else nullcontext():
+        outcome = train(config, dataset, run, console, resume, distribution, callbacks, vae, stopwatch=stopwatch)
+        is_done = is_chief and not outcome.interrupted
+        results = _measure(outcome, config, dataset, run, console) if is_done else None
     if config.training.profile:
         console.print(timing_table(results["timing"] if results else stopwatch.read()), highlight=False)
     return TrainedRun(run, config, dataset, outcome, results)
@@ -160,16 +161,17 @@ def _load(
         else:
             dataset = load_dataset(config.data)
         look = look_for(config.training, dataset)
-    planned, choices = plan_run(config, dataset.spec, look=look)
+    planned, choices = plan_run(config, dataset.spec, None, look, distribution.num_replicas)
     if config.training.minutes and config.training.epochs == "auto":
         length = measure_length(planned, dataset, config.training.minutes, distribution, started)
-        planned, choices = plan_run(config, dataset.spec, length, look)
+        planned, choices = plan_run(config, dataset.spec, length, look, distribution.num_replicas)
     config = planned
     with stopwatch.phase("read"):
         noticed = probe(dataset, config.model.likelihood.kind, config.data)
         account = Account.of(dataset, config.data, noticed)
     late = unfinished_schedules(config, plan_of(config.training, dataset.spec.num_train).total)
-    for message in (*noticed, *late, *_homeless(config)):
+    alone = distribution.of_one_replica(bool(config.training.jit_compile), begun is not None)
+    for message in (*noticed, *late, *_homeless(config), *alone):
         warn_on(console, message)
     return dataset, config, account, choices, check_start(config, dataset, distribution, console, goes_on)
 
