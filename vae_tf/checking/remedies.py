@@ -106,6 +106,7 @@ _REMEDIES: dict[str, list[tuple[str, str | Callable[[Path], str]]]] = {
             "Scoring tables and files by this version; requests are answered without it. Put it back from a copy.",
         ),
         ("assets.extra/*", "Requests that warm a server up: it refuses the version. Put it back from a copy."),
+        ("onnx/*", "The SavedModel answers without it. Put it back from a copy, or export anew with --format all."),
         ("fingerprint.pb", "Nothing here reads it; put it back from a copy."),
         ("SHA256SUMS", _SUMS_LOST),
         ("*", _OTHER),

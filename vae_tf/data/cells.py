@@ -12,6 +12,7 @@ from vae_tf.data.dates import as_seconds, date_text, find_date_format
 from vae_tf.data.number_forms import NumberForm, main_numbers
 from vae_tf.data.raw_column import TRUTH, RawColumn, is_number, number_text
 from vae_tf.data.raw_table import Table
+from vae_tf.data.served import served_names
 from vae_tf.errors import UserValueError
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "as_cells",
     "cells",
     "code_column",
+    "column_inputs",
     "is_truth",
     "number_of_text",
     "numbers_of_words",
@@ -265,6 +267,22 @@ def as_cells(column: Column, values: np.ndarray) -> np.ndarray:
     if not (column.is_category or column.is_date):
         return values
     return np.array([text or None for text in cells(column, values)], object)
+
+
+def column_inputs(columns: Sequence[Column], x: np.ndarray) -> dict[str, np.ndarray]:
+    """Return raw rows [N, D] as a servable takes them: an array [N] a column, bytes of words and dates, empty in gaps.
+
+    Example:
+        >>> size = Column(name="size (mm)", kind="category", words=("large", "(other)"))
+        >>> column_inputs([size], np.array([[0.0], [np.nan]]))
+        {'size_mm': array([b'large', b''], dtype=object)}
+    """
+    found = {}
+    for place, (name, column) in enumerate(zip(served_names([one.name for one in columns]), columns, strict=True)):
+        values = as_cells(column, x[:, place])
+        is_text = values.dtype == object
+        found[name] = np.array([(cell or "").encode() for cell in values], object) if is_text else values
+    return found
 
 
 def _cell(column: Column, value: float) -> str:

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from vae_tf.data.cells import as_cells
+from vae_tf.data.cells import column_inputs
 from vae_tf.data.pipeline import Dataset
-from vae_tf.data.served import served_names
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.text import decode_text
 from vae_tf.serving.tensors import object_array
@@ -72,12 +71,7 @@ def _as_inputs(spec: DatasetSpec, x: np.ndarray) -> dict[str, np.ndarray]:
         return {"x": x, "text": object_array(decode_text(spec, x))}
     if not spec.is_mixed:
         return {"x": x}
-    names = served_names([column.name for column in spec.columns])
-    cells = {name: as_cells(column, x[:, place]) for place, (name, column) in enumerate(zip(names, spec.columns, strict=True))}
-    return {
-        name: object_array([(cell or "").encode() for cell in values]) if values.dtype == object else values
-        for name, values in cells.items()
-    }
+    return column_inputs(spec.columns, x)
 
 
 def row_json(inputs: Mapping[str, Any], place: int) -> dict[str, Any]:

@@ -18,10 +18,18 @@ from vae_tf.export.signature import Signature, example_request
 from vae_tf.paths import plain_path
 from vae_tf.seeding import derive
 
-__all__ = ["ServableMismatchError", "SignatureCheck", "check_servable", "compare_answers", "precision_of", "random_request"]
+__all__ = [
+    "TOLERANCE",
+    "ServableMismatchError",
+    "SignatureCheck",
+    "check_servable",
+    "compare_answers",
+    "precision_of",
+    "random_request",
+]
 
 _ROWS = 4
-_TOLERANCE = {"float32": 1e-4, "bfloat16": 2e-2}
+TOLERANCE = {"float32": 1e-4, "bfloat16": 2e-2}
 """By the type that layers compute in: a bfloat16 has 8 bits, and a graph rounds at other places than a layer alone."""
 _CHAIN = 0.02
 
@@ -144,7 +152,7 @@ def compare_answers(
         if expected.dtype.kind == "S":
             same, difference = np.array_equal(answer, expected), 0.0
         else:
-            tolerance = _TOLERANCE[precision]
+            tolerance = TOLERANCE[precision]
             is_coarse = precision != "float32"
             absolute = tolerance * (float(np.max(np.abs(expected), initial=0.0)) if is_coarse else 1.0)
             chain = _CHAIN * float(np.ptp(expected)) if signature.name.startswith("impute") and expected.size else 0.0

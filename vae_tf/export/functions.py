@@ -8,10 +8,13 @@ from vae_tf.evaluation.row_scores import RowScorer
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 
-__all__ = ["IMPUTE_STEPS", "ServedFunctions", "Tensors", "row_seeds"]
+__all__ = ["IMPUTE_STEPS", "SEED_OF_X", "SEED_OF_Z", "ServedFunctions", "Tensors", "row_seeds"]
 
 IMPUTE_STEPS = 20
 """Steps of the Markov chain by which missing values are filled; the second half is averaged."""
+
+SEED_OF_Z, SEED_OF_X = "served sample", "served row"
+"""What a row's number seeds: its draw from the prior, and its draw from p(x|z)."""
 
 Tensors = dict[str, tf.Tensor]
 
@@ -33,14 +36,14 @@ class ServedFunctions:
         """Return the names of the posterior's parameters."""
         return list(self.vae.latent.describe(self.vae.encode(tf.zeros([1, *self.spec.event_shape]))))
 
-    def _raw(self, x: tf.Tensor) -> tf.Tensor:
+    def raw(self, x: tf.Tensor) -> tf.Tensor:
         """Scale model values back to raw units, in the graph; beyond the raw range there are none."""
         dtype, (low, high) = tf.as_dtype(self.spec.raw_dtype), self.spec.bounds
         raw = tf.cast(x, dtype) * tf.constant(self.spec.scale, dtype) + tf.constant(self.spec.shift, dtype)
         return raw if low is None or high is None else tf.clip_by_value(raw, low, high)
 
     def _mean(self, z: tf.Tensor) -> tf.Tensor:
-        return self._raw(self.vae.decode(z).mean())
+        return self.raw(self.vae.decode(z).mean())
 
     def _mode(self, x: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
         return self.vae.latent.mode(self.vae.encode(to_inputs(self.spec, x), label))
@@ -73,22 +76,25 @@ class ServedFunctions:
 
     def sample(self, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Draw z from the prior, every row by its own seed alone, and decode it; of counts and mixed rows, draw from p(x|z)."""
-        z = self._prior_draws(seed, temperature, label)
+        spec = tf.TensorSpec([self.vae.latent.size], tf.float32)
+        rows = (row_seeds(seed, SEED_OF_Z), temperature)
+        z = self.relabelled(tf.map_fn(lambda row: self.prior_row(*row), rows, fn_output_signature=spec), label)
         if not self.spec.is_drawn:
             return {"x": self._mean(z), "z": z}
+        made = (row_seeds(seed, SEED_OF_X), z)
+        spec = tf.TensorSpec(self.spec.event_shape, tf.float32)
+        return {"x": self.raw(tf.map_fn(lambda row: self.made_row(*row), made, fn_output_signature=spec)), "z": z}
 
-        def draw(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            return self.vae.decode(row[0][tf.newaxis]).sample(seed=row[1])[0]
+    def prior_row(self, seed: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+        """Draw one z, [size], from the prior."""
+        return self.vae.latent.draw(1, seed, temperature)[0]
 
-        elements, spec = (z, row_seeds(seed, "served row")), tf.TensorSpec(self.spec.event_shape, tf.float32)
-        return {"x": self._raw(tf.map_fn(draw, elements, fn_output_signature=spec)), "z": z}
+    def made_row(self, seed: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        """Draw one example from p(x|z) of one z, [size], in the model's units."""
+        return self.vae.decode(z[tf.newaxis]).sample(seed=seed)[0]
 
-    def _prior_draws(self, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
-        def draw(row: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            return self.vae.latent.draw(1, row[0], row[1])[0]
-
-        spec = tf.TensorSpec([self.vae.latent.size], tf.float32)
-        z = tf.map_fn(draw, (row_seeds(seed, "served sample"), temperature), fn_output_signature=spec)
+    def relabelled(self, z: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
+        """Give draws [B, size] the labels that are asked for."""
         return z if label is None else self.vae.latent.relabel(z, label)
 
     def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
@@ -114,7 +120,7 @@ class ServedFunctions:
             label,
         )
         mean = tf.map_fn(self._impute_row, rows, fn_output_signature=tf.TensorSpec(self.spec.event_shape, tf.float32))
-        return {"x": tf.where(observed, x, self._raw(mean))}
+        return {"x": tf.where(observed, x, self.raw(mean))}
 
     def _impute_row(self, row: tuple[tf.Tensor, ...]) -> tf.Tensor:
         x, observed, seed, label = row

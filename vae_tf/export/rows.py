@@ -46,7 +46,7 @@ class ServedRows(ServedFunctions):
         is_word = np.array([column.is_category for column in self.spec.columns])
         spread = found[:, 1] * tf.constant(np.where(is_word, 1.0, self.spec.scale), tf.float32)
         sure = tf.constant(is_word, tf.float32) * tf.ones_like(spread)
-        return {"x": self._raw(found[:, 0]), "spread": tf.where(tf.math.is_finite(x), sure, spread)}
+        return {"x": self.raw(found[:, 0]), "spread": tf.where(tf.math.is_finite(x), sure, spread)}
 
     def impute_draw(self, x: tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None) -> Tensors:
         """Fill in a draw of all gaps of a row together, every row by its own seed alone."""
@@ -60,7 +60,7 @@ class ServedRows(ServedFunctions):
             return rows[pick[0, 0], 0]
 
         elements = (to_inputs(self.spec, x), row_seeds(seed, "served imputation"), _known(label, x))
-        return {"x": self._raw(tf.map_fn(draw, elements, fn_output_signature=self._row))}
+        return {"x": self.raw(tf.map_fn(draw, elements, fn_output_signature=self._row))}
 
     @property
     def _row(self) -> tf.TensorSpec:

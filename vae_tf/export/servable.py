@@ -4,12 +4,12 @@ import inspect
 import re
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
@@ -25,10 +25,14 @@ from vae_tf.paths import list_versions
 from vae_tf.sums import write_sums
 from vae_tf.training.runs import LoadedRun, describe_environment
 
-__all__ = ["Exported", "export_run", "export_vae", "list_versions", "prune_versions"]
+__all__ = ["Beside", "Exported", "export_run", "export_vae", "list_versions", "prune_versions", "write_next"]
 
 _ATTEMPTS = 20
 _OLD_SECONDS = 86400.0
+
+Beside = Callable[[Path, VAE, DatasetSpec], Any]
+"""Writes more into a version's folder, made of the SavedModel that is there, before it appears; gives what is told of it."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,13 @@ class Exported:
         path: its folder.
         checks: one comparison a signature, if it was checked.
         removed: versions that were pruned.
+        beside: what is told of what was written besides.
     """
 
     path: Path
     checks: list[SignatureCheck]
     removed: list[int]
+    beside: list[Any]
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,22 @@ class _Content:
         vae: the model.
         spec: how raw values become model inputs and back.
         origin: what the manifest says of where they come from.
+        beside: writes what is wanted besides.
     """
 
     vae: VAE
     spec: DatasetSpec
     origin: Mapping[str, Any]
+    beside: Sequence[Beside] = ()
 
 
 def export_run(
-    loaded: LoadedRun, output: str | Path, name: str | None = None, check: bool = False, keep: int | None = None
+    loaded: LoadedRun,
+    output: str | Path,
+    name: str | None = None,
+    check: bool = False,
+    keep: int | None = None,
+    beside: Sequence[Beside] = (),
 ) -> Exported:
     """Write a run's best model as the next version of a servable.
 
@@ -75,6 +88,7 @@ def export_run(
         name: the servable's name; default: the dataset's.
         check: compare every signature, run in a process of its own, with the live model before the version appears.
         keep: remove the oldest versions beyond so many.
+        beside: writes what is wanted besides, such as `vae_tf.export.onnx_files.OnnxFiles`.
 
     Raises:
         UserValueError: the name is not fit for a URL.
@@ -84,7 +98,7 @@ def export_run(
     results = loaded.run.read_results()
     origin = {"run": loaded.run.name, "config": loaded.config.model_dump(mode="json"), "metrics": results}
     folder = _folder(output, name, loaded.spec)
-    return _write_next(_Content(loaded.vae, loaded.spec, origin), folder, check, keep)
+    return _export(_Content(loaded.vae, loaded.spec, origin, beside), folder, check, keep)
 
 
 def export_vae(
@@ -106,7 +120,7 @@ def export_vae(
         ServableMismatchError: the check failed; nothing was written.
     """
     content = _Content(vae, spec, {"run": None, "config": None, "metrics": None})
-    return _write_next(content, _folder(output, name, spec), check, keep)
+    return _export(content, _folder(output, name, spec), check, keep)
 
 
 def _folder(output: str | Path, name: str | None, spec: DatasetSpec) -> Path:
@@ -116,17 +130,36 @@ def _folder(output: str | Path, name: str | None, spec: DatasetSpec) -> Path:
     return Path(output) / name
 
 
-def _write_next(content: _Content, folder: Path, check: bool, keep: int | None) -> Exported:
+def _export(content: _Content, folder: Path, check: bool, keep: int | None) -> Exported:
+    path, (checks, beside), removed = write_next(folder, lambda temporary: _write_version(content, temporary, check), keep)
+    return Exported(path, checks, removed, beside)
+
+
+def write_next(folder: Path, write: Callable[[Path], T], keep: int | None = None) -> tuple[Path, T, list[int]]:
+    """Write the next version below a folder; it appears when it is complete.
+
+    Args:
+        folder: of the versions.
+        write: fills a version's folder.
+        keep: remove the oldest versions beyond so many.
+
+    Returns:
+        The version's folder, what `write` gave, and the versions that were removed.
+
+    Raises:
+        UserFileError: the folder cannot be written.
+    """
     _remove_remains(folder)
     for _ in range(_ATTEMPTS):
-        version = max(list_versions(folder), default=0) + 1
+        path = folder / str(max(list_versions(folder), default=0) + 1)
         try:
-            checks = _write_version(content, folder / str(version), check)
+            with atomic_directory(path) as temporary:
+                found = write(temporary)
         except UserFileError:
-            if not (folder / str(version)).exists():
+            if not path.exists():
                 raise
         else:
-            return Exported(folder / str(version), checks, prune_versions(folder, keep) if keep else [])
+            return path, found, prune_versions(folder, keep) if keep else []
     raise UserFileError(f"Cannot write {folder}: other processes keep taking the next version.")
 
 
@@ -157,15 +190,15 @@ def _default_name(dataset: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", stem).strip("_.-") or "model"
 
 
-def _write_version(content: _Content, path: Path, check: bool) -> list[SignatureCheck]:
+def _write_version(content: _Content, folder: Path, check: bool) -> tuple[list[SignatureCheck], list[Any]]:
     signatures = make_signatures(content.vae, content.spec)
-    with atomic_directory(path) as temporary:
-        _save(signatures, temporary)
-        manifest = _manifest(content, {signature.name: describe_signature(signature) for signature in signatures})
-        write_record(temporary / "assets.extra" / "manifest.json", manifest)
-        write_warmup(temporary, signatures)
-        write_sums(temporary)
-        return check_servable(temporary, signatures, precision_of(content.vae)) if check else []
+    _save(signatures, folder)
+    manifest = _manifest(content, {signature.name: describe_signature(signature) for signature in signatures})
+    write_record(folder / "assets.extra" / "manifest.json", manifest)
+    write_warmup(folder, signatures)
+    beside = [write(folder, content.vae, content.spec) for write in content.beside]
+    write_sums(folder)
+    return check_servable(folder, signatures, precision_of(content.vae)) if check else [], beside
 
 
 def _save(signatures: Sequence[Signature], path: Path) -> None:

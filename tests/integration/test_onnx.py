@@ -1,0 +1,194 @@
+"""ONNX files: what ONNX Runtime answers is what the SavedModel answers; draws follow the noise that is given."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from vae_tf.data import load_dataset
+from vae_tf.export.noise import RowDraws
+from vae_tf.export.servable import export_run
+from vae_tf.export.signature import Input, Signature
+from vae_tf.models.samplers import gumbel_max
+from vae_tf.training.runs import load_run
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs requirements-onnx.lock")
+pytest.importorskip("tf2onnx", reason="needs requirements-onnx.lock")
+
+from vae_tf.export.onnx_check import first_rows  # noqa: E402 - whether it can be is known now
+from vae_tf.export.onnx_files import OnnxFiles  # noqa: E402
+from vae_tf.export.onnx_graph import NotConvertedError, to_onnx  # noqa: E402
+
+CONVERTED = ("reconstruct", "encode", "decode", "sample", "interpolate", "score")
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_runs, tmp_path_factory):
+    """Export a model of a Gaussian and a categorical block as both; give its version's folder and its report."""
+    loaded = load_run(tiny_runs["joint"])
+    files = OnnxFiles(first_rows(load_dataset(loaded.config.data, loaded.spec)))
+    done = export_run(loaded, tmp_path_factory.mktemp("models"), "m", beside=(files,))
+    return done.path, done.beside[0]
+
+
+@pytest.fixture
+def ask(exported):
+    """Run a file on inputs by name; give its outputs by name."""
+
+    def run(name, **inputs):
+        session = onnxruntime.InferenceSession(str(exported[0] / "onnx" / f"{name}.onnx"))
+        return dict(zip([output.name for output in session.get_outputs()], session.run(None, inputs), strict=True))
+
+    return run
+
+
+def test_the_files_answer_as_the_servable_does(exported, ask):
+    served = tf.saved_model.load(str(exported[0])).signatures
+    rng = np.random.default_rng(0)
+    x, z = rng.integers(0, 256, (5, 8, 8, 1)).astype(np.float32), rng.standard_normal((3, 11)).astype(np.float32)
+    requests = {"reconstruct": {"x": x}, "encode": {"x": x}, "score": {"x": x}, "decode": {"z": z}}
+    requests["interpolate"] = {"start": x, "stop": x[::-1], "fraction": np.linspace(0, 1, 5, dtype=np.float32)}
+    for name, request in requests.items():
+        expected = served[name](**{key: tf.constant(value) for key, value in request.items()})
+        answers = ask(name, **{key: np.ascontiguousarray(value) for key, value in request.items()})
+        assert set(answers) == set(expected)
+        for key, value in expected.items():
+            np.testing.assert_allclose(answers[key], value, rtol=1e-4, atol=1e-4)
+
+
+def test_draws_follow_the_noise_that_is_given(ask):
+    rng = np.random.default_rng(1)
+    noise = {"normal": rng.standard_normal((200, 3)), "uniform": rng.random((200, 8))}
+    noise = {name: value.astype(np.float32) for name, value in noise.items()}
+    made = ask("sample", **noise, temperature=np.full(200, 0.5, np.float32))
+    np.testing.assert_allclose(made["z"][:, :3], 0.5 * noise["normal"], rtol=1e-5)
+    classes = made["z"][:, 3:].reshape(200, 2, 4)
+    assert set(np.unique(classes)) == {0.0, 1.0} and np.all(classes.sum(axis=-1) == 1)
+    np.testing.assert_allclose(made["x"], ask("decode", z=made["z"])["x"], atol=1e-4)
+
+
+def test_the_report_tells_what_was_compared_and_what_has_no_file(exported):
+    path, report = exported
+    assert set(report.files) == set(CONVERTED)
+    assert all(file.comparison.num_rows == 16 and file.comparison.milliseconds > 0 for file in report.files.values())
+    assert all(file.comparison.largest_difference < 1e-3 for file in report.files.values())
+    assert "StatelessRandom" in report.not_converted["impute"]
+    manifest = json.loads((path / "onnx" / "manifest.json").read_text())
+    assert manifest["signatures"]["sample"]["inputs"]["normal"]["shape"] == [None, 3]
+    assert manifest["not_converted"] == report.not_converted and manifest["dataset"]["event_shape"] == [8, 8, 1]
+    for name, file in report.files.items():
+        assert (path / "onnx" / f"{name}.onnx").stat().st_size == file.num_bytes
+        assert f"onnx/{file.file}" in (path / "SHA256SUMS").read_text()
+
+
+def test_a_file_that_answers_otherwise_does_not_appear(tiny_runs, tmp_path, monkeypatch):
+    def convert(signature):
+        if signature.name not in ("decode", "encode"):
+            raise NotConvertedError("left out")
+        if signature.name == "encode":
+            return to_onnx(signature)
+        function = signature.function
+        return to_onnx(Signature("decode", lambda z: {"x": function(z)["x"] + 0.1}, signature.inputs, signature.output_docs))
+
+    monkeypatch.setattr("vae_tf.export.onnx_files.to_onnx", convert)
+    done = export_run(load_run(tiny_runs["gaussian"]), tmp_path, "m", beside=(OnnxFiles(),))
+    report = done.beside[0]
+    assert report.not_converted["decode"] == "onnxruntime answers otherwise than the SavedModel: x differs by 1.0e-01"
+    assert [path.name for path in (done.path / "onnx").glob("*.onnx")] == ["encode.onnx"]
+    assert report.examples == "16 draws from the prior"
+
+
+def test_the_command_writes_them_alone(run_cli, parse, tmp_path, tiny_runs, monkeypatch):
+    def one_alone(signature):
+        if signature.name != "decode":
+            raise NotConvertedError("Spin: ONNX has no such operation")
+        return to_onnx(signature)
+
+    monkeypatch.setattr("vae_tf.export.onnx_files.to_onnx", one_alone)
+    arguments = ("export", tiny_runs["autoencoder"], "--name", "m", "--output", tmp_path, "--format", "onnx")
+    code, out, err = run_cli(*arguments, "--json")
+    assert code == 0, err
+    told = parse(out)
+    assert (told["name"], told["version"]) == ("m-onnx", 1) and told["onnx"]["files"]["decode"]["num_bytes"] > 0
+    assert sorted(path.name for path in (tmp_path / "m-onnx" / "1").iterdir()) == ["SHA256SUMS", "decode.onnx", "manifest.json"]
+    assert not (tmp_path / "m").exists()
+    code, out, err = run_cli(*arguments, "--keep", "1")
+    assert code == 0 and out.splitlines()[-1].endswith("m-onnx/2")
+    assert "decode.onnx" in out + err and "No encode.onnx: Spin: ONNX has no such operation." in out + err
+
+
+def test_without_its_packages_it_says_how_to_install_them(run_cli, tmp_path, tiny_run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    code, _, err = run_cli("export", tiny_run, "--output", tmp_path, "--format", "all")
+    assert code == 2 and "pip install -r requirements-onnx.lock" in err
+    assert not [*tmp_path.iterdir()]
+
+
+def _through_onnx(function, *arrays):
+    """Return what a function of TensorFlow, written as ONNX, gives for arrays."""
+    names = [f"input_{place}" for place in range(len(arrays))]
+    inputs = tuple(
+        Input(tf.TensorSpec([None, *array.shape[1:]], tf.as_dtype(array.dtype), name=name), "", array[0])
+        for name, array in zip(names, arrays, strict=True)
+    )
+    content = to_onnx(Signature("one", lambda *given: {"y": function(*given)}, inputs, {"y": ""}))
+    return onnxruntime.InferenceSession(content).run(None, dict(zip(names, arrays, strict=True)))[0]
+
+
+def test_operations_that_the_converter_lacks():
+    x = np.array([[-0.999], [-1e-3], [-1e-7], [0.0], [1e-7], [1e-3], [1.0], [50.0]], np.float32)
+    for function, exact in ((tf.math.expm1, np.expm1), (tf.math.log1p, np.log1p)):
+        np.testing.assert_allclose(_through_onnx(function, x), exact(x.astype(np.float64)), rtol=1e-6)
+    np.testing.assert_allclose(_through_onnx(tf.math.erfc, x), tf.math.erfc(x), atol=1e-6)
+    y, infinite = np.array([[0.0], [2.0]], np.float32), np.array([[np.inf], [3.0]], np.float32)
+    assert _through_onnx(tf.math.multiply_no_nan, infinite, y).ravel().tolist() == [0.0, 6.0]
+    edges, values = np.array([[0.0, 1.0, 1.0, 2.0]], np.float32), np.array([[-1.0, 1.0, 1.5, 2.0, 9.0]], np.float32)
+    for side in ("left", "right"):
+        found = _through_onnx(lambda a, b, side=side: tf.searchsorted(a, b, side=side), edges, values)
+        assert found[0].tolist() == np.searchsorted(edges[0], values[0], side).tolist()
+
+
+def test_what_onnx_lacks_is_named():
+    for function, told in ((tf.math.lgamma, "Lgamma"), (lambda x: x + tf.random.stateless_uniform([2], [1, x.shape[1]]), "")):
+        array = np.ones((2, 2), np.float32)
+        if told:
+            with pytest.raises(NotConvertedError, match=f"^{told}: ONNX has no such operation$"):
+                _through_onnx(function, array)
+        else:  # a draw by a seed that is known is a constant: the same as TensorFlow's
+            np.testing.assert_allclose(_through_onnx(function, array), function(tf.constant(array)), rtol=1e-6)
+
+
+def test_noise_that_draws_the_same_as_a_seed():
+    logits = tf.constant([0.0, 1.0, -1.0, 0.5])
+
+    def row(seed, scale):
+        first, second, third = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+        picked = tf.random.stateless_categorical(logits[tf.newaxis] * scale, 2, first)[0]
+        relaxed = gumbel_max(logits * scale, second)
+        return tf.concat([tf.cast(picked, tf.float32), relaxed, scale * tf.random.stateless_normal([3], third)], axis=0)
+
+    draws = RowDraws(row, [tf.TensorSpec([])])
+    assert draws.sizes == {"uniform": 6, "normal": 3}
+    seeds, scales = tf.constant([[n, 7] for n in range(20)]), tf.linspace(0.1, 2.0, 20)
+    expected = np.stack([row(seed, scale) for seed, scale in zip(seeds, scales, strict=True)])
+    noise = draws.noise_of(seeds, scales)
+    np.testing.assert_allclose(
+        draws.of_rows({key: tf.constant(value) for key, value in noise.items()}, scales), expected, rtol=1e-5
+    )
+
+
+def test_picks_by_noise_have_their_chances(assert_mean):
+    chances = np.array([0.1, 0.6, 0.3], np.float32)
+    logits = tf.constant(np.log(chances))
+    draws = RowDraws(lambda seed: tf.one_hot(tf.random.stateless_categorical(logits[tf.newaxis], 1, seed)[0, 0], 3), [])
+    noise = np.random.default_rng(0).random((4000, 1)).astype(np.float32)
+    assert_mean(draws.of_rows({"uniform": tf.constant(noise)}).numpy(), chances)
+
+
+def test_draws_that_are_no_function_of_noise_are_named():
+    from vae_tf.errors import UserValueError
+
+    with pytest.raises(UserValueError, match="^StatelessRandomPoisson: what it draws is no plain function of noise$"):
+        RowDraws(lambda seed: tf.random.stateless_poisson([2], seed, 3.0), [])

@@ -1,0 +1,180 @@
+"""An ONNX file, run by ONNX Runtime, beside the SavedModel that it was made of, on real examples."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from vae_tf.data.cells import column_inputs
+from vae_tf.data.pipeline import Dataset
+from vae_tf.data.spec import DatasetSpec
+from vae_tf.export.column_forms import with_columns
+from vae_tf.export.columns import ServedColumn, served_columns
+from vae_tf.export.functions import Tensors
+from vae_tf.export.onnx_graph import NotConvertedError
+from vae_tf.export.onnx_signatures import OnnxSignature
+from vae_tf.export.signature import Signature
+
+__all__ = ["Comparison", "OnnxCheck", "RealRows", "first_rows"]
+
+_NUM_ROWS = 16
+_TIMES = 15
+_LIBRARY = "onnxruntime"
+
+
+@dataclass(frozen=True, eq=False)
+class RealRows:
+    """Examples that files are compared on.
+
+    Attributes:
+        x: raw values [N, *event_shape].
+        labels: int64 [N], -1 where there is none.
+        title: what they are.
+    """
+
+    x: np.ndarray
+    labels: np.ndarray
+    title: str
+
+
+def first_rows(dataset: Dataset) -> RealRows:
+    """Return the first examples of the test split."""
+    x, labels = next(iter(dataset.split("test").batches(_NUM_ROWS).as_numpy_iterator()))
+    return RealRows(x, labels.astype(np.int64), f"the first {len(x)} examples of the test split")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a file compares.
+
+    Attributes:
+        num_rows: examples compared.
+        largest_difference: from the SavedModel's values, in their own units.
+        tolerance: by how much they may differ: absolute, and as a share of the value.
+        milliseconds: for one row by ONNX Runtime, the median of 15.
+        saved_model_milliseconds: the same by TensorFlow.
+    """
+
+    num_rows: int
+    largest_difference: float
+    tolerance: float
+    milliseconds: float
+    saved_model_milliseconds: float
+
+
+class OnnxCheck:
+    """Compares ONNX files with a SavedModel.
+
+    Args:
+        served: the SavedModel's functions, by signature.
+        spec: how raw values become model inputs and back.
+        rows: what they are compared on.
+        tolerance: by how much values may differ: absolute, and as a share of the value.
+    """
+
+    def __init__(self, served: Mapping[str, Any], spec: DatasetSpec, rows: RealRows, tolerance: float) -> None:
+        self._served, self._tolerance = served, tolerance
+        self._columns = served_columns(spec.columns, spec.missing) if spec.is_mixed else []
+        self._values = _values_of(rows, spec)
+        names = served["encode"].structured_input_signature[1]
+        self._values["z"] = served["encode"](**{name: tf.constant(self._values[name]) for name in names})["mean"].numpy()
+
+    def compare(self, one: OnnxSignature, content: bytes) -> Comparison:
+        """Run a file and the SavedModel, and compare.
+
+        Raises:
+            NotConvertedError: ONNX Runtime does not run it, or its answers differ; the message says by how much.
+        """
+        run = _Session(content)
+
+        def by_onnx(*tensors: tf.Tensor) -> Tensors:
+            return {name: tf.constant(value) for name, value in run(one.feed(tensors)).items()}
+
+        asked = self._as_served(replace(one.served, function=by_onnx))
+        request = [tf.constant(self._values[field.name], field.spec.dtype) for field in asked.inputs]
+        named = dict(zip([field.name for field in asked.inputs], request, strict=True))
+        expected, answers = self._served[one.served.name](**named), asked.function(*request)
+        largest = max(self._difference(name, expected[name].numpy(), value.numpy()) for name, value in answers.items())
+        arrays = [tf.constant(self._values[field.name][:1], field.spec.dtype) for field in one.served.inputs]
+        row, first = one.feed(arrays), {name: value[:1] for name, value in named.items()}
+        milliseconds = _milliseconds(lambda: run(row)), _milliseconds(lambda: self._served[one.served.name](**first))
+        return Comparison(len(self._values["z"]), largest, self._tolerance, *milliseconds)
+
+    def _as_served(self, signature: Signature) -> Signature:
+        return with_columns(signature, self._columns) if self._columns else signature
+
+    def _difference(self, name: str, expected: np.ndarray, answer: np.ndarray) -> float:
+        """Return the largest difference of one output.
+
+        Raises:
+            NotConvertedError: it is larger than it may be.
+        """
+        if expected.dtype == object:
+            if not np.array_equal(expected, answer):
+                raise NotConvertedError(f"{_LIBRARY} answers otherwise than the SavedModel: {name} differs")
+            return 0.0
+        step = _steps(self._columns).get(name, 0.0)
+        difference = float(np.max(np.abs(np.asarray(answer, np.float64) - expected), initial=0.0))
+        if not np.allclose(answer, expected, rtol=self._tolerance, atol=self._tolerance + step, equal_nan=True):
+            raise NotConvertedError(f"{_LIBRARY} answers otherwise than the SavedModel: {name} differs by {difference:.1e}")
+        return difference
+
+
+def _values_of(rows: RealRows, spec: DatasetSpec) -> dict[str, np.ndarray]:
+    """Return the inputs that signatures take, by name."""
+    count, x, labels = len(rows.x), rows.x.astype(spec.raw_dtype), rows.labels
+    share = np.linspace(0.0, 1.0, count, dtype=np.float32)
+    found: dict[str, np.ndarray] = {"seed": np.arange(count), "fraction": share, "temperature": 0.5 + share, "label": labels}
+    found |= {"x": x, "start": x, "stop": x[::-1], "start_label": labels, "stop_label": labels[::-1]}
+    cells = column_inputs(spec.columns, x) if spec.is_mixed else {}
+    for name, values in cells.items():
+        found |= {name: values, f"start_{name}": values, f"stop_{name}": values[::-1]}
+    return found
+
+
+def _steps(columns: Sequence[ServedColumn]) -> dict[str, float]:
+    """Return by how much numbers of a table may differ as they are rounded: one of their last place."""
+    found = {}
+    for one in columns:
+        if one.column.is_whole or one.column.decimals is not None:
+            found[one.served_name] = 1.001 * 10.0 ** -(0 if one.column.is_whole else one.column.decimals or 0)
+    return found
+
+
+class _Session:
+    """A file that runs."""
+
+    def __init__(self, content: bytes) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what it says is in the error
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its errors have no common class but this
+            raise NotConvertedError(f"{_LIBRARY} does not take it: {_first_line(error)}") from error
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        try:
+            return dict(zip(self._names, self._session.run(None, dict(inputs)), strict=True))
+        except Exception as error:
+            raise NotConvertedError(f"{_LIBRARY} does not run it: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _milliseconds(call: Callable[[], Any]) -> float:
+    call()
+    times = []
+    for _ in range(_TIMES):
+        began = time.perf_counter()
+        call()
+        times.append(1000.0 * (time.perf_counter() - began))
+    return statistics.median(times)
