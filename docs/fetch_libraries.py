@@ -2,9 +2,12 @@
 
 `vae_tf/explorer/page/vendor/libraries.json` says which: version, licence, the registry's hash of the package, the files
 that are taken, and where to. For another version, change it there: without a hash, the one that is found is written there.
+What ends in `.gz` there is packed on the way, the same bytes every time. What comes from nowhere is not in the package, such
+as the licence of ONNX Runtime, which is its repository's: it stays as it is.
 """
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -32,9 +35,11 @@ def update(library: dict) -> None:
     if library.setdefault("integrity", found) != found:
         raise SystemExit(f"{library['name']} is not what it was: {found} instead of {library['integrity']}.")
     with tarfile.open(fileobj=io.BytesIO(package)) as archive:
-        for file in library["files"]:
-            content = archive.extractfile(f"package/{file['from']}")
-            (ROOT / file["to"]).write_bytes(content.read() if content else b"")
+        for file in [one for one in library["files"] if one["from"]]:
+            member = archive.extractfile(f"package/{file['from']}")
+            content = member.read() if member else b""
+            is_packed = file["to"].endswith(".gz") and not file["from"].endswith(".gz")
+            (ROOT / file["to"]).write_bytes(gzip.compress(content, 9, mtime=0) if is_packed else content)
             file["sha256"] = hashlib.sha256((ROOT / file["to"]).read_bytes()).hexdigest()
             print(f"{library['name']} {library['version']}  {file['to']}")
 

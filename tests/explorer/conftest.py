@@ -1,10 +1,15 @@
 """Tiny servables, of digits, of classes, of a table and of texts, and pages that show them."""
 
+import threading
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser_page import BROWSER, Page, opened
 
 from vae_tf.cli.explore import _open, _Wanted
 from vae_tf.config import DataConfig
@@ -16,6 +21,7 @@ from vae_tf.serving.manager import ManagerOptions
 from vae_tf.serving.model_config import ModelConfig
 from vae_tf.training import load_run
 
+HAS_ONNX = all(find_spec(name) for name in ("tf2onnx", "onnxruntime"))
 ROWS = [(("red", "blue")[row % 2], round(10.0 * (row % 2) + (row * 7 % 11) / 10, 1), row % 5) for row in range(240)]
 
 
@@ -36,8 +42,18 @@ def folder(tmp_path_factory, make_config, start):
         config = make_config(latents, epochs=1, batch_size=64)
         config = config.model_copy(update={"data": DataConfig(dataset=dataset)})
         start(config, folder / "runs" / name, dataset=load_dataset(config.data), eager=True)
-        export_run(load_run(folder / "runs" / name), folder / "models", name)
+        export_run(load_run(folder / "runs" / name), folder / "models", name, beside=_onnx(name, config))
     return folder
+
+
+def _onnx(name, config):
+    """Return what writes ONNX files, where that is installed: they are what a page without a server runs."""
+    if name == "text" or not HAS_ONNX:
+        return ()
+    from vae_tf.export.onnx_check import first_rows
+    from vae_tf.export.onnx_files import OnnxFiles
+
+    return (OnnxFiles(first_rows(load_dataset(config.data))),)
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +107,43 @@ def table(rows):
 def text(rows):
     """Give the texts' subject and the page's address."""
     return rows[0][1], rows[1]
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """A web host that knows nothing of models."""
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory):
+    """Give what writes subjects as a folder and puts it on a plain web host; it gives the address and the folder."""
+    from vae_tf.explorer.static import write_static
+
+    servers = []
+
+    def show(*subjects):
+        folder = tmp_path_factory.mktemp("hosted") / "page"
+        write_static(subjects, folder)
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}/", folder
+
+    yield show
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def page():
+    """Give a browser."""
+    if None in BROWSER:
+        pytest.skip("needs Debian's chromium and chromium-driver")
+    driver = opened()
+    yield Page(driver)
+    driver.quit()
 
 
 @pytest.fixture(scope="session")

@@ -190,5 +190,5 @@ def test_picks_by_noise_have_their_chances(assert_mean):
 def test_draws_that_are_no_function_of_noise_are_named():
     from vae_tf.errors import UserValueError
 
-    with pytest.raises(UserValueError, match="^StatelessRandomPoisson: what it draws is no plain function of noise$"):
+    with pytest.raises(UserValueError, match=r"^StatelessRandomPoisson: what it draws is no plain function of noise$"):
         RowDraws(lambda seed: tf.random.stateless_poisson([2], seed, 3.0), [])

@@ -5,7 +5,8 @@ import re
 import tempfile
 import threading
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from vae_tf.cli.common import DataDirOption, console, open_run, quiet_tensorflow
+from vae_tf.cli.export import onnx_files_of
 from vae_tf.cli.other_data import OtherSplitOption
 from vae_tf.errors import UserError, UserFileError, UserValueError
 from vae_tf.paths import list_versions
@@ -28,7 +30,7 @@ __all__ = ["explore"]
 _MOST_MODELS = 2
 
 
-def explore(
+def explore(  # noqa: PLR0913 - one argument an option
     models: Annotated[
         list[str],
         typer.Argument(
@@ -43,23 +45,34 @@ def explore(
     split: OtherSplitOption = None,
     port: Annotated[int, typer.Option(help="Of the page; 0 takes a free one.", min=0, max=65535)] = 8600,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    static: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the page there, for any web host: models run in the browser, as ONNX."),
+    ] = None,
 ) -> None:
     """Open a page that shows a model's data as a map, and decodes every point of it as you drag.
 
     Pan, zoom, hover; sliders for the axes, buttons for the classes; paths as films; drop a picture, rows or lines of your own.
     Two models stand side by side. The page asks the served signatures alone, so that any TensorFlow Serving does: a run is
     exported to a temporary folder first. Only this machine is let in; Ctrl-C ends it.
+
+    With --static the page needs no server of ours: it is a folder of files, with the models as ONNX (see `{program} export`).
     """
     if len(models) > _MOST_MODELS:
         raise UserValueError(f"Give one model, or two to stand side by side. Received: {len(models)}.")
     _check(models)
-    wanted = _Wanted(data, data_dir, split)
+    if static:
+        _check_static(models, static)
+    wanted = _Wanted(data, data_dir, split, static is not None)
     with tempfile.TemporaryDirectory(prefix="vae_tf-explorer-") as folder:
         quiet_tensorflow()
         subjects: list[Subject] = []
         for place, name in enumerate(models):
             subjects.append(_open(name, _key(name, [one.key for one in subjects]), Path(folder) / str(place), wanted))
-        _serve(subjects, port, browser)
+        if static:
+            _serve(subjects, 0, lambda _: _write(subjects, static))
+        else:
+            _serve(subjects, port, lambda server: _open_page(server, browser))
 
 
 class _Wanted(NamedTuple):
@@ -68,6 +81,7 @@ class _Wanted(NamedTuple):
     data: str | None
     data_dir: Path | None
     split: str | None
+    is_static: bool = False
 
 
 def _check(models: Sequence[str]) -> None:
@@ -87,6 +101,20 @@ def _check(models: Sequence[str]) -> None:
             RunDirectory.open(name)
 
 
+def _check_static(models: Sequence[str], folder: Path) -> None:
+    """Refuse what cannot be written before anything is started."""
+    from vae_tf.export.onnx_graph import check_installed
+
+    if any(map(_is_url, models)):
+        raise UserValueError(
+            "--static takes runs and servables: a model that is served elsewhere cannot be run in the browser."
+        )
+    if folder.exists():
+        raise UserFileError(f"{folder} exists already: --static writes a new folder.")
+    if any(not _versions(Path(name)) for name in models):
+        check_installed()
+
+
 def _is_url(name: str) -> bool:
     return name.startswith(("http://", "https://"))
 
@@ -104,6 +132,7 @@ def _key(name: str, taken: Sequence[str]) -> str:
 
 def _open(name: str, key: str, folder: Path, wanted: _Wanted) -> "Subject":
     """Return a model that can be served, or asked where it is, with its examples."""
+    from vae_tf.explorer.static import MOST_STATIC
     from vae_tf.explorer.subject import Address, Subject
     from vae_tf.files import read_json
 
@@ -118,12 +147,16 @@ def _open(name: str, key: str, folder: Path, wanted: _Wanted) -> "Subject":
         with console.status(f"Exporting {name} to a temporary folder"):
             from vae_tf.export.servable import export_run
 
-            path = export_run(open_run(name), folder, key).path.parent
+            loaded = open_run(name)
+            beside = (onnx_files_of(loaded),) if wanted.is_static else ()
+            path = export_run(loaded, folder, key, beside=beside).path.parent
         versions = _versions(path)
     manifest_file = path / str(versions[-1]) / "assets.extra" / "manifest.json"
     manifest = read_json(manifest_file) if manifest_file.is_file() else {}
     with console.status("Reading the examples"):
         examples, note = _examples(manifest, wanted)
+    if wanted.is_static and examples is not None and len(examples) > MOST_STATIC:
+        examples = replace(examples.first(MOST_STATIC), title=f"{examples.title}, the first {MOST_STATIC:,}")
     return Subject(key, Path(name).resolve().name, path, None, examples, manifest, note)
 
 
@@ -172,8 +205,8 @@ def _like(config: Any, spec: Any, wanted: _Wanted) -> Any:
     return examples
 
 
-def _serve(subjects: "list[Subject]", port: int, browser: bool) -> None:
-    """Serve the page until a signal ends it."""
+def _serve(subjects: "list[Subject]", port: int, work: "Callable[[EmbeddedServer], bool]") -> None:
+    """Serve models and page; once the models are known, do the work, and go on where it says so until a signal ends it."""
     from vae_tf.explorer.app import ExplorerApp
     from vae_tf.explorer.subject import Address
     from vae_tf.serving.codes import ServingError
@@ -189,11 +222,14 @@ def _serve(subjects: "list[Subject]", port: int, browser: bool) -> None:
     server = EmbeddedServer(here, options, around=lambda door: ExplorerApp(subjects, door))
     failures: list[Exception] = []
 
+    def begin(loop: asyncio.AbstractEventLoop) -> None:
+        if not _done(subjects, lambda: work(server), failures):
+            loop.call_soon_threadsafe(server.stop)
+
     def announce() -> None:
         for subject in subjects:
             subject.address = subject.address or Address(f"grpc://127.0.0.1:{server.grpc_port}", subject.key)
-        loop = asyncio.get_running_loop()
-        threading.Thread(target=_begin, args=(subjects, server, loop, failures, browser), daemon=True).start()
+        threading.Thread(target=begin, args=(asyncio.get_running_loop(),), daemon=True).start()
 
     try:
         run_server(server, announce, is_logged=False)
@@ -206,20 +242,41 @@ def _serve(subjects: "list[Subject]", port: int, browser: bool) -> None:
         raise failures[0]
 
 
-def _begin(subjects: "list[Subject]", server: "EmbeddedServer", loop: Any, failures: list[Exception], browser: bool) -> None:
-    """Find out what the models are, begin to encode their examples, and open the page; what fails ends the server."""
+def _done(subjects: "list[Subject]", work: Callable[[], bool], failures: list[Exception]) -> bool:
+    """Find out what the models are, begin to encode their examples, and do the work; return whether to go on serving."""
     from vae_tf.serving.codes import ServingError
 
     try:
         for subject in subjects:
             subject.start()
+        return work()
     except (UserError, ServingError) as error:
         told = error if isinstance(error, UserError) else UserValueError(f"The model does not answer: {error}")
         failures.append(told)
-        loop.call_soon_threadsafe(server.stop)
-        return
+        return False
+
+
+def _open_page(server: "EmbeddedServer", browser: bool) -> bool:
     address = f"http://127.0.0.1:{server.rest_port}/"
     typer.echo(address)
     console.print("Ctrl-C ends it.")
     if browser:
         webbrowser.open(address)
+    return True
+
+
+def _write(subjects: "list[Subject]", folder: Path) -> bool:
+    """Write the page as a folder, once all examples are encoded and scored."""
+    from vae_tf.explorer.static import check_static, write_static
+
+    for subject in subjects:
+        check_static(subject)
+        with console.status(f"Encoding the examples of {subject.title}"):
+            subject.wait()
+    write_static(subjects, folder)
+    typer.echo(str(folder))
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+    console.print(
+        f"{size:.1f} MB for any web host; here: python -m http.server --bind 127.0.0.1 --directory {folder}", soft_wrap=True
+    )
+    return False

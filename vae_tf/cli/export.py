@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vae_tf.export.servable import Exported
     from vae_tf.training.runs import LoadedRun
 
-__all__ = ["export"]
+__all__ = ["export", "onnx_files_of"]
 
 
 _FORMATS = ("savedmodel", "onnx", "all")
@@ -55,7 +55,7 @@ def export(  # noqa: PLR0913 - one argument an option
     RunDirectory.open(run)
     with console.status("Starting TensorFlow"):
         loaded = open_run(run)
-    files = None if form == "savedmodel" else _onnx_files(loaded)
+    files = None if form == "savedmodel" else onnx_files_of(loaded)
     with console.status("Tracing and writing the signatures"):
         if files and form == "onnx":
             from vae_tf.export.onnx_files import export_onnx
@@ -72,7 +72,7 @@ def export(  # noqa: PLR0913 - one argument an option
     emit(result, as_json, lambda: _show(done, form))
 
 
-def _onnx_files(loaded: "LoadedRun") -> "OnnxFiles":
+def onnx_files_of(loaded: "LoadedRun") -> "OnnxFiles":
     """Return what writes ONNX files, with the examples that they are compared on."""
     from vae_tf.export.onnx_check import first_rows
     from vae_tf.export.onnx_files import OnnxFiles

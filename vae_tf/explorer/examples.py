@@ -1,7 +1,7 @@
 """The examples on the map: as a servable takes them, with their labels, one at a time as JSON has them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,10 @@ class Examples:
     def rows(self, start: int, stop: int) -> dict[str, np.ndarray]:
         """Return some of them."""
         return {name: values[start:stop] for name, values in self.inputs.items()}
+
+    def first(self, count: int) -> "Examples":
+        """Return the first of them."""
+        return replace(self, inputs=self.rows(0, count), labels=self.labels[:count])
 
 
 def examples_of(dataset: Dataset, split: str | None, title: str) -> Examples:

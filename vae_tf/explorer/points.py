@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_tf.errors import UserError
+from vae_tf.errors import UserError, UserValueError
 from vae_tf.explorer.description import Block, Description
 from vae_tf.explorer.examples import Examples
 from vae_tf.serving import Client, ServingError
@@ -50,6 +50,16 @@ class Points:
         self._stopped.set()
         if self._thread.ident:
             self._thread.join()
+
+    def wait(self) -> None:
+        """Wait until all is done.
+
+        Raises:
+            UserValueError: it ended early.
+        """
+        self._thread.join()
+        if self.error:
+            raise UserValueError(f"The examples cannot be encoded: {self.error}")
 
     def progress(self) -> dict[str, Any]:
         """Return how far it is."""

@@ -81,6 +81,15 @@ class Subject:
             self.points = Points(self.client, self.description, examples)
             self.points.start()
 
+    def wait(self) -> None:
+        """Wait until all examples are encoded and scored.
+
+        Raises:
+            UserValueError: it ended early.
+        """
+        if self.points:
+            self.points.wait()
+
     def close(self) -> None:
         """Stop what runs, and close the connections."""
         if self.points:

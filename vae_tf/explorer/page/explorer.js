@@ -1,6 +1,6 @@
 /** One model on the page: its map, what is under the pointer, what is decoded, and the panels. */
 
-import { Latest, tell } from "./api.js";
+import { Latest, tell } from "./telling.js";
 import { AxesPanel } from "./axes.js";
 import { choice, make } from "./dom.js";
 import { isDrawn, show } from "./draw.js";

@@ -1,6 +1,6 @@
 /** Paths between points, straight or on the sphere, as a film; and the film as a GIF. */
 
-import { tell } from "./api.js";
+import { tell } from "./telling.js";
 import { choice, make, slider } from "./dom.js";
 import { paint } from "./draw.js";
 import { path } from "./plane.js";

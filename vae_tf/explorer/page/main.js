@@ -1,9 +1,10 @@
 /** Starts the page: asks which models there are, and gives each its place. */
 
-import { getJson, tell } from "./api.js";
+import { getJson } from "./api.js";
 import { Explorer } from "./explorer.js";
 import { Model } from "./model.js";
 import { readState, writeState } from "./state.js";
+import { tell } from "./telling.js";
 
 const subjects = document.getElementById("subjects");
 const explorers = [];

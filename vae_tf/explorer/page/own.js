@@ -1,8 +1,9 @@
 /** A picture, row or line of one's own: its posterior, reconstruction, score among the scores of the map, nearest neighbours. */
 
-import { readFile, tell } from "./api.js";
+import { readFile } from "./api.js";
 import { make, makeSvg } from "./dom.js";
 import { fillGallery, show } from "./draw.js";
+import { tell } from "./telling.js";
 
 const NEAREST = 6;
 const BARS = 40;

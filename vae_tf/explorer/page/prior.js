@@ -1,6 +1,6 @@
 /** Draws from the prior: colder ones keep to what is probable; a click goes there. */
 
-import { tell } from "./api.js";
+import { tell } from "./telling.js";
 import { make, slider } from "./dom.js";
 import { fillGallery } from "./draw.js";
 
