@@ -144,6 +144,12 @@ def test_operations_that_the_converter_lacks():
     np.testing.assert_allclose(_through_onnx(tf.math.erfc, x), tf.math.erfc(x), atol=1e-6)
     y, infinite = np.array([[0.0], [2.0]], np.float32), np.array([[np.inf], [3.0]], np.float32)
     assert _through_onnx(tf.math.multiply_no_nan, infinite, y).ravel().tolist() == [0.0, 6.0]
+    gap = np.array([[np.nan, np.inf, 2.0]], np.float32)
+    filled = _through_onnx(lambda a: tf.where(tf.math.is_finite(a), a, tf.zeros_like(a)), gap)
+    assert filled.tolist() == [[0.0, 0.0, 2.0]]
+    cells = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+    picked = _through_onnx(lambda a, b: tf.gather(a, b, axis=-1, batch_dims=1), cells, np.array([[2, 0], [1, 1]]))
+    assert picked.tolist() == [[[2.0, 0.0], [5.0, 3.0]], [[7.0, 7.0], [10.0, 10.0]]]
     edges, values = np.array([[0.0, 1.0, 1.0, 2.0]], np.float32), np.array([[-1.0, 1.0, 1.5, 2.0, 9.0]], np.float32)
     for side in ("left", "right"):
         found = _through_onnx(lambda a, b, side=side: tf.searchsorted(a, b, side=side), edges, values)

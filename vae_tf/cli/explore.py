@@ -70,6 +70,10 @@ def explore(  # noqa: PLR0913 - one argument an option
         for place, name in enumerate(models):
             subjects.append(_open(name, _key(name, [one.key for one in subjects]), Path(folder) / str(place), wanted))
         if static:
+            from vae_tf.explorer.static import check_static
+
+            for subject in subjects:
+                check_static(subject)
             _serve(subjects, 0, lambda _: _write(subjects, static))
         else:
             _serve(subjects, port, lambda server: _open_page(server, browser))
@@ -267,10 +271,9 @@ def _open_page(server: "EmbeddedServer", browser: bool) -> bool:
 
 def _write(subjects: "list[Subject]", folder: Path) -> bool:
     """Write the page as a folder, once all examples are encoded and scored."""
-    from vae_tf.explorer.static import check_static, write_static
+    from vae_tf.explorer.static import write_static
 
     for subject in subjects:
-        check_static(subject)
         with console.status(f"Encoding the examples of {subject.title}"):
             subject.wait()
     write_static(subjects, folder)

@@ -110,5 +110,5 @@ def _onnx_table(report: "OnnxReport") -> "Table":
         found = item.comparison
         times = f"{found.milliseconds:.2f}", f"{found.saved_model_milliseconds:.2f}"
         table.add_row(item.file, f"{found.largest_difference:.1e}", f"{item.num_bytes / 1000:,.0f}", *times)
-        table.caption = f"Allowed: {found.tolerance:.0e}, and as much of the value"
+        table.caption = f"Allowed: {found.tolerance:.0e} of an output's largest value, or of 1"
     return table

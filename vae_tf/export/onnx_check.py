@@ -54,7 +54,7 @@ class Comparison:
     Attributes:
         num_rows: examples compared.
         largest_difference: from the SavedModel's values, in their own units.
-        tolerance: by how much they may differ: absolute, and as a share of the value.
+        tolerance: by how much they may differ: this share of an output's largest, or of 1 where that is less.
         milliseconds: for one row by ONNX Runtime, the median of 15.
         saved_model_milliseconds: the same by TensorFlow.
     """
@@ -73,12 +73,13 @@ class OnnxCheck:
         served: the SavedModel's functions, by signature.
         spec: how raw values become model inputs and back.
         rows: what they are compared on.
-        tolerance: by how much values may differ: absolute, and as a share of the value.
+        tolerance: by how much values may differ: this share of an output's largest, or of 1 where that is less.
     """
 
     def __init__(self, served: Mapping[str, Any], spec: DatasetSpec, rows: RealRows, tolerance: float) -> None:
         self._served, self._tolerance = served, tolerance
         self._columns = served_columns(spec.columns, spec.missing) if spec.is_mixed else []
+        self._steps = _steps(self._columns)
         self._values = _values_of(rows, spec)
         names = served["encode"].structured_input_signature[1]
         self._values["z"] = served["encode"](**{name: tf.constant(self._values[name]) for name in names})["mean"].numpy()
@@ -117,9 +118,9 @@ class OnnxCheck:
             if not np.array_equal(expected, answer):
                 raise NotConvertedError(f"{_LIBRARY} answers otherwise than the SavedModel: {name} differs")
             return 0.0
-        step = _steps(self._columns).get(name, 0.0)
-        difference = float(np.max(np.abs(np.asarray(answer, np.float64) - expected), initial=0.0))
-        if not np.allclose(answer, expected, rtol=self._tolerance, atol=self._tolerance + step, equal_nan=True):
+        allowed = self._tolerance * max(1.0, float(np.nanmax(np.abs(expected), initial=0.0))) + self._steps.get(name, 0.0)
+        difference = float(np.nanmax(np.abs(np.asarray(answer, np.float64) - expected), initial=0.0))
+        if difference > allowed or not np.array_equal(np.isnan(answer), np.isnan(expected)):
             raise NotConvertedError(f"{_LIBRARY} answers otherwise than the SavedModel: {name} differs by {difference:.1e}")
         return difference
 

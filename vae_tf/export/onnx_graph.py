@@ -96,7 +96,7 @@ def _nodes(graph: Any) -> Iterator[Any]:
 def _is_known(node: Any) -> bool:
     import onnx
 
-    return bool(onnx.defs.has(node.op_type, node.domain))
+    return bool(node.domain or onnx.defs.has(node.op_type))  # others' are the runtime's to know
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Operations of TensorFlow that tf2onnx 1.17 does not know, from those that ONNX has; and those it must leave alone.
+"""Operations of TensorFlow that tf2onnx 1.17 does not know or writes wrongly, from those that ONNX has; and draws.
 
 tf2onnx turns TensorFlow's stateless draws into ONNX's, which draw other numbers at every run: they are not translated here.
 """
@@ -96,6 +96,11 @@ def _broadcast_shapes(steps: _Steps) -> None:
     steps.end("Cast", steps.step("Shape", steps.step("Add", *zeros)), to=steps.dtype)
 
 
+def _select(steps: _Steps) -> None:
+    """Write where(condition, x, y); tf2onnx writes sums of products, NaN where either is (onnx/tensorflow-onnx#1199, #1988)."""
+    steps.end("Where", *steps.inputs)
+
+
 def _search(kind: str) -> Callable[["_Steps"], None]:
     """Write how many sorted values [B, N] are less (`Less`), or not greater (`LessOrEqual`), than each of [B, M]."""
 
@@ -107,6 +112,18 @@ def _search(kind: str) -> Callable[["_Steps"], None]:
         steps.end("Cast", steps.step("ReduceSum", counts, last, keepdims=0), to=steps.dtype)
 
     return write
+
+
+def _gather(graph: Any, node: Any, name: str, arguments: Any) -> None:
+    """Let tf2onnx write a gather whose axis it is told from the front: of -1 among batches it makes no permutation."""
+    from tf2onnx import utils
+    from tf2onnx.onnx_opset.tensor import GatherV2
+
+    axis, rank = node.inputs[2], graph.get_rank(node.input[0])
+    if axis.is_const() and rank is not None and axis.get_tensor_value() < 0:
+        front = graph.make_const(utils.make_name("axis"), np.array(axis.get_tensor_value() + rank, np.int32))
+        graph.replace_input(node, node.input[2], front.output[0], 2)
+    GatherV2.version_12(graph, node)
 
 
 def _written(write: Callable[[_Steps], None]) -> tuple[Any, list[Any]]:
@@ -125,6 +142,6 @@ def operations() -> dict[str, tuple[Any, list[Any]]]:
         "MulNoNan": _multiply_no_nan,
         "BroadcastArgs": _broadcast_shapes,
     }
-    ours |= {"LowerBound": _search("Less"), "UpperBound": _search("LessOrEqual")}
+    ours |= {"LowerBound": _search("Less"), "UpperBound": _search("LessOrEqual"), "SelectV2": _select}
     left: dict[str, tuple[Any, list[Any]]] = {f"StatelessRandom{name}": (lambda *_: None, []) for name in _DRAWS}
-    return {name: _written(write) for name, write in ours.items()} | left
+    return {name: _written(write) for name, write in ours.items()} | left | {"GatherV2": (_gather, [])}

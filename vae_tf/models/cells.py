@@ -111,7 +111,7 @@ class Cells(keras.layers.Layer):
         parts = []
         rows = [row for row, place in enumerate(self.numbers) if place in places]
         if rows:
-            own = tf.gather(x, [self.numbers[row] for row in rows], axis=len(x.shape) - 1)  # tf2onnx takes no -1 here
+            own = tf.gather(x, [self.numbers[row] for row in rows], axis=-1)
             there = tf.cast(tf.math.is_finite(own), tf.float32)
             score, _ = self.scores_of(own, rows)
             clipped = (tf.clip_by_value(one, -_CLIP, _CLIP) for one in (score, _filled(own)))
