@@ -18,6 +18,21 @@ def load() -> str:
 
 
 @figure
+def onnx() -> str:
+    """ONNX files of every preset."""
+    rows = []
+    for one in read("onnx")["rows"]:
+        times = [", ".join(f"{pair[place]:.2f}" for pair in one["milliseconds"].values()) for place in (0, 1)]
+        left = "; ".join(f"`{name}`: {reason.partition(':')[0]}" for name, reason in one["not_converted"].items())
+        size = f"{one['num_bytes'] / 1000:,.0f}"
+        rows.append(
+            [f"`{one['preset']}`", str(len(one["files"])), f"{one['largest_difference']:.0e}", size, *times, left or "-"]
+        )
+    header = ["preset", "files", "largest difference", "kB", "ms a row: `encode`, `decode`", "SavedModel's", "no file, for"]
+    return table(header, rows)
+
+
+@figure
 def beside() -> str:
     """This toolkit beside others."""
     return bench.table(read("bench")["rows"])

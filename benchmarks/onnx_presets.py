@@ -1,12 +1,15 @@
-"""ONNX files of every preset beside their SavedModels: `python benchmarks/onnx_presets.py [PRESET ...]` prints a table.
+"""ONNX files of every preset beside their SavedModels: `python benchmarks/onnx_presets.py -o benchmarks/results/onnx.json`.
 
 Weights are as they begin: what converts, and by how much answers differ, is a matter of operations. MNIST's presets are
 built for the embedded digits, those of texts for a few lines.
 """
 
+import argparse
+import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -42,27 +45,32 @@ def convert(preset: str, folder: Path) -> OnnxReport:
     return OnnxFiles(first_rows(dataset))(path, vae, dataset.spec)
 
 
+def row(preset: str, report: OnnxReport) -> dict[str, Any]:
+    """Return a preset's row."""
+    found = {name: file.comparison for name, file in report.files.items()}
+    times = {name: [found[name].milliseconds, found[name].saved_model_milliseconds] for name in ("encode", "decode")}
+    return {
+        "preset": preset,
+        "files": sorted(found),
+        "largest_difference": max(one.largest_difference for one in found.values()),
+        "num_bytes": sum(file.num_bytes for file in report.files.values()),
+        "milliseconds": times,
+        "not_converted": {name: reason for name, reason in report.not_converted.items() if name in WANTED},
+    }
+
+
 def main() -> None:
-    """Print a row a preset."""
-    heads = "preset", "files", "largest difference", "kB", "ms a row: `encode`, `decode`", "SavedModel's", "no file"
-    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
-    for preset in sys.argv[1:] or sorted(list_presets()):
+    """Write a row a preset."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("presets", nargs="*", help="default: all")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="FILE.json")
+    arguments = parser.parse_args()
+    rows = []
+    for preset in arguments.presets or sorted(list_presets()):
         with tempfile.TemporaryDirectory() as folder:
-            report = convert(preset, Path(folder))
-        found = {name: file.comparison for name, file in report.files.items()}
-        largest = max(one.largest_difference for one in found.values())
-        size = sum(file.num_bytes for file in report.files.values()) / 1000
-        pair = [found[name] for name in ("encode", "decode") if name in found]
-        times = (
-            ", ".join(f"{one.milliseconds:.2f}" for one in pair),
-            ", ".join(f"{one.saved_model_milliseconds:.2f}" for one in pair),
-        )
-        left = "; ".join(
-            f"`{name}`: {report.not_converted[name].partition(':')[0]}" for name in WANTED if name in report.not_converted
-        )
-        print(
-            f"| `{preset}` | {len(found)} | {largest:.0e} | {size:,.0f} | {times[0]} | {times[1]} | {left or '-'} |", flush=True
-        )
+            rows.append(row(preset, convert(preset, Path(folder))))
+        print(json.dumps(rows[-1]), flush=True)
+        arguments.output.write_text(json.dumps({"rows": rows}, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

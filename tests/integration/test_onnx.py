@@ -1,7 +1,9 @@
 """ONNX files: what ONNX Runtime answers is what the SavedModel answers; draws follow the noise that is given."""
 
 import json
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,7 +104,7 @@ def test_a_file_that_answers_otherwise_does_not_appear(tiny_runs, tmp_path, monk
 
 def test_the_command_writes_them_alone(run_cli, parse, tmp_path, tiny_runs, monkeypatch):
     def one_alone(signature):
-        if signature.name != "decode":
+        if signature.name not in ("decode", "sample"):
             raise NotConvertedError("Spin: ONNX has no such operation")
         return to_onnx(signature)
 
@@ -112,7 +114,14 @@ def test_the_command_writes_them_alone(run_cli, parse, tmp_path, tiny_runs, monk
     assert code == 0, err
     told = parse(out)
     assert (told["name"], told["version"]) == ("m-onnx", 1) and told["onnx"]["files"]["decode"]["num_bytes"] > 0
-    assert sorted(path.name for path in (tmp_path / "m-onnx" / "1").iterdir()) == ["SHA256SUMS", "decode.onnx", "manifest.json"]
+    files = sorted(path.name for path in (tmp_path / "m-onnx" / "1").iterdir())
+    assert files == ["SHA256SUMS", "decode.onnx", "manifest.json", "sample.onnx"]
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text("utf-8")
+    (block,) = [one for one in re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if "onnxruntime" in one]
+    names = {}
+    block = block.replace("saved_models/digits/1/onnx", str(tmp_path / "m-onnx" / "1")).replace("((16, 16)", "((16, 3)")
+    exec(compile(block, "docs", "exec"), names)  # noqa: S102 - the project's own page
+    assert names["x"].shape == (16, 8, 8, 1) and names["z"].shape == (16, 3)
     assert not (tmp_path / "m").exists()
     code, out, err = run_cli(*arguments, "--keep", "1")
     assert code == 0 and out.splitlines()[-1].endswith("m-onnx/2")
