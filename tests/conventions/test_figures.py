@@ -64,7 +64,11 @@ TYPED = {
         r"2\.20's": "a version",
         r"5 s a line|In 60 s|a second over|5 requests a second": "settings of the load",
     },
-    "explorer.md": {r"arXiv:\S+": "a paper"},
+    "explorer.md": {
+        r"arXiv:\S+": "a paper",
+        r"(3\.7|14\.2|2\.1|about 6) MB": "sizes of files: test_explorer_static.py",
+        r"Runtime Web 1\.30": "a version",
+    },
 }
 """By page, patterns of what is typed and not measured here, and what it is."""
 

@@ -1,11 +1,14 @@
 """The page as a folder on a plain web host: models run in the browser, and answer as the servable does."""
 
+import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from vae_tf.cli import main
+from vae_tf.explorer.app import PAGE
 
 pytest.importorskip("tf2onnx", reason="needs requirements-onnx.lock")
 pytest.importorskip("onnxruntime", reason="needs requirements-onnx.lock")
@@ -125,3 +128,14 @@ def test_models_that_onnx_does_not_hold_are_told_of(pair, rows, tmp_path):
     told = r"ONNX does not hold all of it \(decode: Spin: ONNX has no such operation; reconstruct: it was not written\)"
     with pytest.raises(UserValueError, match=told):
         check_static(Subject("m", "m", tmp_path / "m"))
+
+
+def test_the_sizes_that_the_page_of_docs_tells():
+    told = (Path(__file__).parents[2] / "docs" / "explorer.md").read_text("utf-8")
+    packed = (PAGE / "vendor" / "ort.wasm.gz").read_bytes()
+    sizes = len(packed), len(gzip.decompress(packed)), (PAGE / "vendor" / "deck.gl.min.js").stat().st_size
+    assert all(f"{size / 1e6:.1f} MB" in told for size in sizes)
+    whole = sum(file.stat().st_size for file in PAGE.rglob("*") if file.is_file())
+    assert f"about {whole / 1e6:.0f} MB" in told
+    libraries = {one["name"]: one["version"] for one in json.loads((PAGE / "vendor" / "libraries.json").read_text("utf-8"))}
+    assert f"ONNX Runtime Web {libraries['onnxruntime-web'].rpartition('.')[0]}" in told
