@@ -192,6 +192,18 @@ class RunDirectory:
             keep_parts(self.parts)
             write_text(self.config_file, summed_text(dump_yaml(config.located())))
 
+    def check_config(self) -> None:
+        """Check that the configuration is as it was written: a run that goes on by half of one would write that over it.
+
+        Raises:
+            DamagedFileError: it is not.
+        """
+        if self.config_file.is_file() and not _has_whole_text(self.config_file):
+            raise DamagedFileError(
+                f"{self.config_file} is not as it was written: it does not agree with its checksum, and no run goes on by it. "
+                "If you changed it, take its first line out; if you did not, put it back from a copy."
+            )
+
     def read_config(self, with_parts: bool = True) -> RunConfig:
         """Return the run's configuration.
 

@@ -45,12 +45,13 @@ def start_again(run_dir: str | Path | None, **said: Any) -> tuple[RunDirectory, 
 
     Raises:
         UserValueError: settings differ from the run's, or no run was given.
-        UserFileError: there is no such run, or its data are not where they were.
+        UserFileError: there is no such run, its configuration is damaged, or its data are not where they were.
     """
     if run_dir is None:
         listed = command_line("runs")
         raise UserValueError(f"To resume needs the run to go on with: --run-dir, in Python run_dir. See `{listed}`.")
     run = RunDirectory.open(run_dir)
+    run.check_config()
     check_path(run.read_config(with_parts=False).data.dataset)  # before TensorFlow is imported for the rest
     config = run.read_config()
     asked = say_over(config, **said)
