@@ -184,6 +184,8 @@ class RunDirectory:
             UserFileError: the folder holds something already and this is no resume, or it cannot be written.
         """
         if resume:
+            if self.config_file.exists() and not check_text(self.config_file.read_text("utf-8")):
+                return  # a warning has said what its owner can do: a new sum would make damage look whole
             write_text(self.config_file, summed_text(dump_yaml(config.located())))
             return
         self.check_free()
