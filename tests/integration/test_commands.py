@@ -99,8 +99,9 @@ def test_picture_commands_write_pictures(run_cli, tmp_path, tiny_runs, name, com
 
 def test_generate_writes_arrays_in_raw_units(run_cli, tmp_path, tiny_runs):
     code, _, _ = run_cli("generate", tiny_runs["joint"], "--num", 5, "--seed", 3, "-o", tmp_path / "a.npz", "--codes")
-    arrays = np.load(tmp_path / "a.npz")
     assert code == 0
+    with np.load(tmp_path / "a.npz") as file:
+        arrays = dict(file)
     assert arrays["x"].shape == (5, 8, 8, 1) and arrays["z"].shape == (5, 11)
     assert 1 < arrays["x"].max() <= 255
 
@@ -128,7 +129,8 @@ def test_encode_writes_npz_and_tsv_that_agree(run_cli, tmp_path, tiny_runs):
     for suffix in ("npz", "tsv"):
         code, _, _ = run_cli("encode", tiny_runs["joint"], "--limit", 30, "-o", tmp_path / f"e.{suffix}")
         assert code == 0
-    arrays = np.load(tmp_path / "e.npz")
+    with np.load(tmp_path / "e.npz") as file:
+        arrays = dict(file)
     assert arrays["gaussian_loc"].shape == (30, 3) and arrays["categorical_probs"].shape == (30, 2, 4)
     with (tmp_path / "e.tsv").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))

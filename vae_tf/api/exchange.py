@@ -80,7 +80,8 @@ class Exchange:
         """Return texts as token numbers; what is cut or not in the vocabulary is told."""
         tokens = tokens_of(self.spec, [clean_text(text, self.spec.normalization) for text in texts])
         for note in describe_texts(self.spec, [tokens], "the training texts do not have them"):
-            warnings.warn(note.text, stacklevel=4)
+            if note.is_warning:
+                warnings.warn(note.text, stacklevel=4)
         return tokens.x
 
     def labelled(self, x: Any, labels: Any) -> tuple[np.ndarray, np.ndarray | None]:
