@@ -117,8 +117,8 @@ def test_usage_and_mistakes_name_what_was_typed(arguments):
     command, typed = [sys.executable, *arguments], " ".join(["python", *arguments])
     for more, code, expected in (
         (["--help"], 0, f"Usage: {typed} [OPTIONS] COMMAND"),
-        (["train", "--bad"], 2, f"Error: No such option: --bad See `{typed} train --help`."),
-        (["launch", "--", "train", "--bad"], 2, f"Error: No such option: --bad See `{typed} train --help`."),
+        (["train", "--bad"], 2, f"Error: No such option: --bad. See `{typed} train --help`."),
+        (["launch", "--", "train", "--bad"], 2, f"Error: No such option: --bad. See `{typed} train --help`."),
         (["show", "none"], 2, f"Error: There is no run none. See `{typed} runs` for those there are."),
     ):
         done = subprocess.run(

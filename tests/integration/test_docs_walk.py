@@ -66,10 +66,15 @@ CHANGED = {
     "README.md": [
         ("--dataset mnist --preset mnist_mlp", "--dataset digits --preset mnist_mlp"),
         ("RUN --folds 5", f"{TABLE} --folds 2"),
+        ("alarms RUN --data csv:new.csv", "alarms runs/sensors --data csv:sensors.csv"),
     ],
     "docs/data.md": [("gaps.xlsx", "gaps.parquet")]  # spreadsheets: tests/data/test_data_spreadsheets.py
     + [(f"run.py train --dataset {kind}:scans", f"run.py data {kind}:scans") for kind in ("folder", "npz")],  # without training
-    "docs/evaluation.md": [("--preset mnist_mlp", "--preset mnist_mlp --dataset digits")],
+    "docs/evaluation.md": [
+        ("--preset mnist_mlp", "--preset mnist_mlp --dataset digits"),
+        ("csv:sensor.csv --set data.window=48", "csv:sensors.csv --set data.window=8"),
+        ("--data csv:new.csv", "--data csv:sensors.csv"),
+    ],
     "docs/explorer.md": [("RUN2", OTHER)],
     "docs/tuning.md": [("run.py tune  ", "run.py tune --name found  "), ("NAME", "found")],
 }
