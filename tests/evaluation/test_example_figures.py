@@ -32,7 +32,7 @@ SHOWN = {
     "texts": ("�", "24 training texts as the model reads them"),
     "cells": (NAME, "Every column, 48 training rows"),
     "counts": ("mean count", "the 24 largest of 40 columns"),
-    "series": ("channel 1", "6 training series of 9 steps, all channels"),
+    "series": ("channel 1", "3 training series of 9 steps, all channels"),
     "rows": (f"{NAME} 23", "The first 24 of 30 columns"),
 }
 

@@ -124,7 +124,7 @@ def test_help_and_mistakes_say_vae_tf(vae_tf, installed, here):
     for arguments in ([], ["train"], ["tune"], ["predict"]):
         out, _ = vae_tf(*arguments, "--help")
         assert f"Usage: vae-tf {' '.join(arguments)}".strip() in out and "run.py" not in out
-    assert vae_tf("train", "--bad", code=2)[1] == "Error: No such option: --bad See `vae-tf train --help`.\n"
+    assert vae_tf("train", "--bad", code=2)[1] == "Error: No such option: --bad. See `vae-tf train --help`.\n"
     assert "See `vae-tf presets`" in vae_tf("train", "--preset", "none", code=2)[1]
     _, err = _call(installed / "vae-tf", "train", "--preset", "none", cwd=here, code=2, PATH="/usr/bin:/bin")
     assert f"See `{installed}/vae-tf presets`" in err  # the shell does not find it by its name alone
