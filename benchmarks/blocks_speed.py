@@ -17,13 +17,18 @@ def load() -> str:
     return table(["server", "over", "clients", "rows", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors"], rows)
 
 
+def _as_code(reason: str) -> str:
+    """Return names of operations as code, and sentences as they are."""
+    return reason if " " in reason and "," not in reason else ", ".join(f"`{name}`" for name in reason.split(", "))
+
+
 @figure
 def onnx() -> str:
     """ONNX files of every preset."""
     rows = []
     for one in read("onnx")["rows"]:
         times = [", ".join(f"{pair[place]:.2f}" for pair in one["milliseconds"].values()) for place in (0, 1)]
-        left = "; ".join(f"`{name}`: {reason.partition(':')[0]}" for name, reason in one["not_converted"].items())
+        left = "; ".join(f"`{name}`: {_as_code(reason.partition(':')[0])}" for name, reason in one["not_converted"].items())
         size = f"{one['num_bytes'] / 1000:,.0f}"
         rows.append(
             [f"`{one['preset']}`", str(len(one["files"])), f"{one['largest_difference']:.0e}", size, *times, left or "-"]
