@@ -184,9 +184,8 @@ class RunDirectory:
             UserFileError: the folder holds something already and this is no resume, or it cannot be written.
         """
         if resume:
-            if self.config_file.exists() and not check_text(self.config_file.read_text("utf-8")):
-                return  # a warning has said what its owner can do: a new sum would make damage look whole
-            write_text(self.config_file, summed_text(dump_yaml(config.located())))
+            if _has_whole_text(self.config_file):  # a new sum would make damage look whole
+                write_text(self.config_file, summed_text(dump_yaml(config.located())))
             return
         self.check_free()
         with begun_alone(self.config_file):
@@ -200,7 +199,7 @@ class RunDirectory:
         Raises:
             DamagedFileError: it is not.
         """
-        if self.config_file.is_file() and not _has_whole_text(self.config_file):
+        if not _has_whole_text(self.config_file):
             raise DamagedFileError(
                 f"{self.config_file} is not as it was written: it does not agree with its checksum, and no run goes on by it. "
                 "If you changed it, take its first line out; if you did not, put it back from a copy."

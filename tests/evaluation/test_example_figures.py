@@ -54,6 +54,13 @@ def test_every_form_is_drawn_with_its_names(form, tmp_path):
     assert drawn in _texts(to_svg(figure))
 
 
+def test_pictures_stand_eight_in_a_row():
+    with in_memory(RNG.integers(0, 255, (60, 6, 6, 1), np.uint8)):
+        figure, _ = draw_examples(load_dataset(DataConfig(dataset="memory:mine")))
+    places = {axis.get_subplotspec().get_geometry()[:2] for axis in figure.axes}
+    assert places == {(6, 8)}
+
+
 def _texts(svg):
     return svg.replace("&#x27;", "'").replace("&amp;", "&")
 

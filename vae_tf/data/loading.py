@@ -13,6 +13,7 @@ from vae_tf.data.mixed import mixed_fields
 from vae_tf.data.numeric import standardization
 from vae_tf.data.pipeline import Dataset, gather_examples
 from vae_tf.data.reading import AS_BEFORE, PICTURE_SETTINGS, Reading
+from vae_tf.data.source import TABLE_SETTINGS
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import ArraySplit, Split
 from vae_tf.errors import UserValueError
@@ -21,10 +22,10 @@ from vae_tf.parts.known import kinds
 __all__ = ["OF_PICTURES", "class_ids", "load_dataset", "load_examples", "source_of"]
 
 
-_OF_TABLES = ("label_column", "label_bins", "columns", "missing", "rare", "sheet")
+_OF_TABLES = (*TABLE_SETTINGS, "sheet")
 OF_PICTURES = ("resize", *PICTURE_SETTINGS, "turn", "profile", "suffixes", "links", "unreadable")
 """Settings that say which pictures are read, and how."""
-_CHOOSY = ("splits", *_OF_TABLES, "counts", *OF_PICTURES, "window", "group", "fold")
+_CHOOSY = ("splits", *_OF_TABLES, "counts", *OF_PICTURES, "window", "time_column", "gaps", "group", "fold")
 """Settings that mean nothing to some sources, and are refused there rather than ignored."""
 _INSTEAD = {"fold": "its test split is fixed. Measure on that: evaluate without --folds, or leave the setting out"}
 """What to do where leaving a setting out is not all: of those that an option of a command sets."""

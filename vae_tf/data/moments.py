@@ -8,8 +8,8 @@ import numpy as np
 from vae_tf.config import DataConfig
 from vae_tf.data.cells import cells, code_column
 from vae_tf.data.columns import Column
-from vae_tf.data.dates import find_date_format, is_day_or_month_first, is_time_of_day
-from vae_tf.data.notes import Note, few
+from vae_tf.data.dates import find_date_format, is_time_of_day
+from vae_tf.data.notes import Note, day_or_month_notes, few
 from vae_tf.data.raw_table import Table, short_list
 from vae_tf.errors import UserValueError
 
@@ -30,8 +30,6 @@ class Moments:
         order: the table's row of each, int64 [T].
         seconds: since 1970, float64 [T].
         texts: as the table writes them, text [T].
-        breaks: whether a row comes more than a usual step and a half after the one before it, or less than two thirds of it;
-            bool [T].
 
     Example:
         >>> Moments.of(np.array([0.0, 60.0, 180.0, 120.0, 400.0]), np.array(list("abdce"))).breaks.tolist()
@@ -41,7 +39,6 @@ class Moments:
     order: np.ndarray
     seconds: np.ndarray
     texts: np.ndarray
-    breaks: np.ndarray
 
     @classmethod
     def of(cls, seconds: np.ndarray, texts: np.ndarray) -> "Moments":
@@ -52,15 +49,20 @@ class Moments:
             texts: as the table writes them, [T].
         """
         order = np.argsort(seconds, kind="stable")
-        steps = np.diff(seconds[order])
-        usual = float(np.median(steps)) if len(steps) else 0.0
-        uneven = (steps > _UNEVEN * usual) | (steps * _UNEVEN < usual)
-        return cls(order, seconds[order], texts[order], np.concatenate([[False], uneven])[: len(seconds)])
+        return cls(order, seconds[order], texts[order])
 
     @property
     def usual(self) -> float:
         """The usual step, in seconds."""
         return float(np.median(np.diff(self.seconds))) if len(self.seconds) > 1 else 0.0
+
+    @property
+    def breaks(self) -> np.ndarray:
+        """Whether a row comes more than 1.5 usual steps after the one before it, or less than two thirds of one; bool [T]."""
+        steps, usual = np.diff(self.seconds, prepend=self.seconds[:1]), self.usual
+        is_uneven = (steps > _UNEVEN * usual) | (steps * _UNEVEN < usual)
+        is_uneven[:1] = False
+        return np.asarray(is_uneven)
 
     def sorted(self, rows: np.ndarray) -> np.ndarray:
         """Return rows of the table, [T, ...], in order."""
@@ -148,5 +150,4 @@ def describe_moments(table: Table, name: str, moments: Moments) -> Iterator[Note
     raw = table.column(name)
     if not raw.date_format and raw.codes is not None:
         form = find_date_format(raw.distinct_texts, asked=True)
-        if is_day_or_month_first(raw.distinct_texts, form):
-            yield Note(f"Column {name!r}: dates were read as month/day/year; they could be day/month/year.", is_warning=True)
+        yield from day_or_month_notes(name, raw.distinct_texts, form)

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["ColumnNote", "Note", "describe_groups", "describe_limit", "few", "listed"]
+from vae_tf.data.dates import is_day_or_month_first
+
+__all__ = ["ColumnNote", "Note", "day_or_month_notes", "describe_groups", "describe_limit", "few", "listed"]
 
 _NAMED = 3
 _MOST = 6
@@ -40,6 +42,22 @@ class ColumnNote(NamedTuple):
     values: str
     missing: str
     treatment: str
+
+
+def day_or_month_notes(name: str, texts: Sequence[str], form: str) -> Iterator[Note]:
+    """Say of a column of dates that day and month could stand the other way round.
+
+    Args:
+        name: of the column.
+        texts: its different dates.
+        form: in which they were read.
+
+    Example:
+        >>> [len([*day_or_month_notes("day", [text], "%m/%d/%Y")]) for text in ("01/02/2020", "01/31/2020")]
+        [1, 0]
+    """
+    if is_day_or_month_first(texts, form):
+        yield Note(f"Column {name!r}: dates were read as month/day/year; they could be day/month/year.", is_warning=True)
 
 
 def few(names: Sequence[str]) -> str:

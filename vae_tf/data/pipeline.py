@@ -100,9 +100,7 @@ def binarize(spec: DatasetSpec, x: tf.Tensor, seed: Any, num_rows: int | None = 
         return tf.cast(x > 0.5, tf.float32)
     shape = tf.shape(x) if num_rows is None else [num_rows, *spec.event_shape]
     drawn = uniform(shape, seed)
-    if (
-        num_rows is not None and x.shape[0] != num_rows
-    ):  # XLA, which sees whole batches, could not cut at a place it does not know
+    if num_rows is not None and x.shape[0] != num_rows:  # XLA sees whole batches, and could not cut where it does not know
         drawn = drawn[first : tf.cast(first, tf.int32) + tf.shape(x)[0]]
     return tf.cast(drawn < x, tf.float32)
 

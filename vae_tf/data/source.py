@@ -12,7 +12,12 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserNotImplementedError
 from vae_tf.parts.base import Part
 
-__all__ = ["Source"]
+__all__ = ["ROW_SETTINGS", "TABLE_SETTINGS", "Source"]
+
+TABLE_SETTINGS = ("label_column", "label_bins", "columns", "missing", "rare")
+"""Settings of `data` that say what the columns of a table are."""
+ROW_SETTINGS = ("counts", "window", "time_column", "gaps", "group", "fold")
+"""Settings that say what rows are, and how they are divided."""
 
 
 class Source(Part):

@@ -9,8 +9,8 @@ import numpy as np
 from vae_tf.config import DataConfig
 from vae_tf.data.column_kinds import Drop, Guess, guess_kind, is_index, names_identifier
 from vae_tf.data.columns import KINDS, OTHER, Column
-from vae_tf.data.dates import find_date_format, is_day_or_month_first
-from vae_tf.data.notes import Note, few, listed
+from vae_tf.data.dates import find_date_format
+from vae_tf.data.notes import Note, day_or_month_notes, few, listed
 from vae_tf.data.number_forms import forms_of_numbers
 from vae_tf.data.raw_table import Table, short_list
 from vae_tf.data.spec import DatasetSpec
@@ -166,8 +166,8 @@ def _notes(table: Table, columns: tuple[Column, ...], dropped: Mapping[str, Drop
     names |= {column.name: "they are words now" for column in columns if len(column.words) > _MANY_WORDS}
     yield from _numbers_as_words(table, names)
     for column in columns:
-        if column.is_date and not column.is_typed and is_day_or_month_first(_texts(table, column.name), column.date_format):
-            yield Note(f"Column {column.name!r}: dates were read as month/day/year; they could be day/month/year.", True)
+        if column.is_date and not column.is_typed:
+            yield from day_or_month_notes(column.name, _texts(table, column.name), column.date_format)
         if not (column.is_date or column.is_category) and _may_be_days(table, column.name):
             yield Note(
                 f"Column {column.name!r}: numbers such as 20240131 may be dates. data.columns.{column.name}=date reads them so."

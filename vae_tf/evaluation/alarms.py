@@ -159,14 +159,12 @@ def expect(vae: VAE, spec: DatasetSpec, scores: MomentScores, alarms: Sequence[A
     length, found = spec.event_shape[0], []
     for alarm in alarms:
         start = min(max(0, (alarm.first + alarm.last + 1 - length) // 2), len(scores.values) - length)
-        rows = np.arange(max(0, start), max(0, start) + length)
-        hidden = (rows >= alarm.first) & (rows <= alarm.last)
-        window = scores.values[rows] if rows[-1] < len(scores.values) else np.full([length, 1], np.nan)
-        is_whole = np.isfinite(window).all() and hidden.sum() == alarm.last - alarm.first + 1
-        if not is_whole or hidden.all():
+        rows = np.arange(start, start + length)
+        hidden, window = (rows >= alarm.first) & (rows <= alarm.last), scores.values[rows]  # indexed: a copy
+        if hidden.all() or not np.isfinite(window).all():
             found.append(alarm)
             continue
-        for column in (window := window.copy()).T:
+        for column in window.T:
             column[hidden] = np.interp(rows[hidden], rows[~hidden], column[~hidden])
         x = spec.to_model(window[np.newaxis].astype(np.float32))
         for _ in range(_NUM_ROUNDS):

@@ -22,7 +22,7 @@ __all__ = ["draw_examples"]
 _NUM_PICTURES, _ACROSS = 48, 8
 _NUM_TEXTS = 24
 _NUM_SERIES, _MOST_CHANNELS = 6, 10
-_ACROSS = 3
+_SERIES_ACROSS = 3
 """Series side by side, where every channel has fields of its own."""
 _NUM_ROWS = 5000
 _MOST_BARS = 24
@@ -131,10 +131,9 @@ def _text_figure(spec: DatasetSpec, x: np.ndarray) -> Figure:
 def _series(spec: DatasetSpec, x: np.ndarray, labels: np.ndarray) -> tuple[Figure, str]:
     channels = x.shape[-1]
     which = f"the first {_MOST_CHANNELS} of {channels:,} channels" if channels > _MOST_CHANNELS else "all channels"
-    shown = len(x) if channels == 1 else min(len(x), _ACROSS)
-    return _series_figure(
-        spec, x[:shown], labels
-    ), f"{shown} training series of {x.shape[1]} steps, {which}, in their own units."
+    shown = len(x) if channels == 1 else min(len(x), _SERIES_ACROSS)
+    told = f"{shown} training series of {x.shape[1]} steps, {which}, in their own units."
+    return _series_figure(spec, x[:shown], labels), told
 
 
 @styled
@@ -142,11 +141,11 @@ def _series_figure(spec: DatasetSpec, x: np.ndarray, labels: np.ndarray) -> Figu
     """Draw one channel in a field for each series, or a row of fields a channel: they need not have one scale."""
     raw = spec.to_raw(x)[..., :_MOST_CHANNELS]
     names = spec.feature_names or [f"channel {index}" for index in range(raw.shape[-1])]
-    across = min(len(raw), _ACROSS) if raw.shape[-1] > 1 else 2
-    down = raw.shape[-1] if raw.shape[-1] > 1 else -(-len(raw) // 2)
+    is_apart = raw.shape[-1] > 1
+    down, across = (raw.shape[-1], len(raw)) if is_apart else (-(-len(raw) // 2), 2)
     figure = Figure(figsize=(10.0, 1.7 * down + 0.4))
-    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey="row" if raw.shape[-1] > 1 else True)
-    fields = list(axes.T if raw.shape[-1] > 1 else axes.reshape(-1, 1))  # [series][channel]
+    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey="row" if is_apart else True)
+    fields = list(axes.T if is_apart else axes.reshape(-1, 1))  # [series][channel]
     for one, own, label in zip(raw, fields, labels, strict=False):
         for channel, (axis, values) in enumerate(zip(own, one.T, strict=True)):
             axis.plot(values, color=PALETTE[channel % len(PALETTE)], linewidth=1.2)
@@ -155,7 +154,7 @@ def _series_figure(spec: DatasetSpec, x: np.ndarray, labels: np.ndarray) -> Figu
         own[0].set_axis_off()
     for axis in axes[-1]:
         axis.set_xlabel("step")
-    for axis, name in zip(axes[:, 0] if raw.shape[-1] > 1 else axes[:1, 0], names, strict=False):
+    for axis, name in zip(axes[:, 0] if is_apart else axes[:1, 0], names, strict=False):
         axis.set_ylabel(name[:_MOST_LETTERS])
     return figure
 

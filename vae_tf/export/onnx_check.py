@@ -15,7 +15,7 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.export.column_forms import with_columns
 from vae_tf.export.columns import ServedColumn, served_columns
 from vae_tf.export.functions import Tensors
-from vae_tf.export.onnx_graph import NotConvertedError
+from vae_tf.export.onnx_graph import NotConvertedError, first_line
 from vae_tf.export.onnx_signatures import OnnxSignature
 from vae_tf.export.signature import Signature
 
@@ -157,18 +157,14 @@ class _Session:
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common class but this
-            raise NotConvertedError(f"{_LIBRARY} does not take it: {_first_line(error)}") from error
+            raise NotConvertedError(f"{_LIBRARY} does not take it: {first_line(error)}") from error
         self._names = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         try:
             return dict(zip(self._names, self._session.run(None, dict(inputs)), strict=True))
         except Exception as error:
-            raise NotConvertedError(f"{_LIBRARY} does not run it: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise NotConvertedError(f"{_LIBRARY} does not run it: {first_line(error)}") from error
 
 
 def _milliseconds(call: Callable[[], Any]) -> float:

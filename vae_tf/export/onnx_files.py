@@ -14,11 +14,10 @@ import tensorflow as tf
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.export.check import TOLERANCE, precision_of
-from vae_tf.export.functions import ServedFunctions
 from vae_tf.export.onnx_check import Comparison, OnnxCheck, RealRows
 from vae_tf.export.onnx_graph import OPSET, NotConvertedError, check_installed, to_onnx
 from vae_tf.export.onnx_signatures import OnnxSignature, onnx_signatures
-from vae_tf.export.rows import ServedRows
+from vae_tf.export.rows import served_functions
 from vae_tf.export.servable import Exported, export_run, write_next
 from vae_tf.export.signature import describe_signature
 from vae_tf.files import write_record
@@ -127,7 +126,7 @@ def _write(folder: Path, one: OnnxSignature, check: OnnxCheck) -> OnnxFile:
 
 
 def _drawn(vae: VAE, spec: DatasetSpec) -> RealRows:
-    functions = (ServedRows if spec.is_mixed else ServedFunctions)(vae, spec)
+    functions = served_functions(vae, spec)
     seeds, heat = tf.range(_NUM_DRAWN, dtype=tf.int64), tf.ones([_NUM_DRAWN])
     label = (tf.zeros([_NUM_DRAWN], tf.int64),) if vae.latent.num_labels else ()
     x = functions.sample(seeds, heat, *label)["x"].numpy()

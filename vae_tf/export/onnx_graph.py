@@ -13,7 +13,7 @@ from vae_tf.export.noise import draws_of
 from vae_tf.export.onnx_operations import operations
 from vae_tf.export.signature import Signature
 
-__all__ = ["OPSET", "NotConvertedError", "check_installed", "to_onnx"]
+__all__ = ["OPSET", "NotConvertedError", "check_installed", "first_line", "to_onnx"]
 
 OPSET = 18
 """The version of ONNX's operators: the last that tf2onnx 1.17 writes."""
@@ -39,6 +39,11 @@ def check_installed() -> None:
         ) from error
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error of a library says."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def to_onnx(signature: Signature) -> bytes:
     """Return a signature as an ONNX file. Values of requests are not checked in it.
 
@@ -59,9 +64,7 @@ def to_onnx(signature: Signature) -> bytes:
         with _quiet():
             model, _ = tf2onnx.convert.from_function(function, specs, opset=OPSET, custom_op_handlers=operations())
     except Exception as error:  # whatever its rewriters, TensorFlow's freezing or the graph's import stumble over
-        raise NotConvertedError(
-            f"tf2onnx cannot convert it: {(str(error).splitlines() or [type(error).__name__])[0]}"
-        ) from error
+        raise NotConvertedError(f"tf2onnx cannot convert it: {first_line(error)}") from error
     unknown = sorted({node.op_type for node in _nodes(model.graph) if not _is_known(node)})
     if unknown:
         raise NotConvertedError(f"{', '.join(unknown)}: ONNX has no such operation")

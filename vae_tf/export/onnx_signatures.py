@@ -10,7 +10,7 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.export.functions import SEED_OF_X, SEED_OF_Z, ServedFunctions, Tensors, row_seeds
 from vae_tf.export.noise import NOISE, RowDraws
-from vae_tf.export.rows import ServedRows
+from vae_tf.export.rows import served_functions
 from vae_tf.export.signature import Input, Signature
 from vae_tf.export.signatures import array_signatures
 from vae_tf.models.vae import VAE
@@ -95,7 +95,7 @@ class _NoiseSample:
 
 def _of_noise(served: Signature, vae: VAE, spec: DatasetSpec) -> OnnxSignature:
     try:
-        sample = _NoiseSample((ServedRows if spec.is_mixed else ServedFunctions)(vae, spec))
+        sample = _NoiseSample(served_functions(vae, spec))
     except UserValueError as error:
         return OnnxSignature(served, None, _as_it_is(served), str(error))
     noise = tuple(

@@ -13,7 +13,7 @@ from vae_tf.export.functions import ServedFunctions, Tensors, row_seeds
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 
-__all__ = ["IMPUTE_SAMPLES", "ServedRows"]
+__all__ = ["IMPUTE_SAMPLES", "ServedRows", "served_functions"]
 
 IMPUTE_SAMPLES = 100
 """Draws that are weighed to fill in a row's gaps."""
@@ -93,3 +93,13 @@ class ServedRows(ServedFunctions):
 def _known(label: tf.Tensor | None, x: tf.Tensor) -> tf.Tensor:
     """Return the labels, or that none is known, int64 [B]."""
     return tf.fill(tf.shape(x)[:1], tf.constant(NO_LABEL, tf.int64)) if label is None else label
+
+
+def served_functions(vae: VAE, spec: DatasetSpec) -> ServedFunctions:
+    """Return the bodies of a model's signatures, by what its data are.
+
+    Args:
+        vae: the model.
+        spec: how raw values become model inputs and back.
+    """
+    return (ServedRows if spec.is_mixed else ServedFunctions)(vae, spec)

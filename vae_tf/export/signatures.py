@@ -21,7 +21,7 @@ from vae_tf.export.column_names import columns_signature
 from vae_tf.export.columns import served_columns
 from vae_tf.export.functions import ServedFunctions, Tensors
 from vae_tf.export.reading import reading_signature
-from vae_tf.export.rows import ServedRows
+from vae_tf.export.rows import ServedRows, served_functions
 from vae_tf.export.signature import Input, Signature
 from vae_tf.export.texts import clean_strings
 from vae_tf.models.vae import VAE
@@ -62,7 +62,7 @@ def array_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
         vae: the model.
         spec: how raw values become model inputs and back.
     """
-    functions = (ServedRows if spec.is_mixed else ServedFunctions)(vae, spec)
+    functions = served_functions(vae, spec)
     raw, dtype, bounds = _describe_raw(spec), tf.as_dtype(spec.raw_dtype), None if spec.is_mixed else bounds_of_raw(spec)
     parameters = {name: f"parameter of q(z|x): {name}" for name in functions.parameter_names()}
     x = Input(tf.TensorSpec([None, *spec.event_shape], dtype, name="x"), raw, _middle(spec), bounds=bounds)

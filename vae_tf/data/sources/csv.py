@@ -2,7 +2,7 @@
 
 from vae_tf.config import DataConfig
 from vae_tf.data.pipeline import Dataset
-from vae_tf.data.source import Source
+from vae_tf.data.source import ROW_SETTINGS, TABLE_SETTINGS, Source
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.table import load_csv
 from vae_tf.parts.registry import register
@@ -14,20 +14,7 @@ __all__ = ["CsvSource"]
 class CsvSource(Source):
     """A table: CSV, Parquet, Feather, or a spreadsheet."""
 
-    heeds = (
-        "label_column",
-        "label_bins",
-        "counts",
-        "window",
-        "time_column",
-        "gaps",
-        "group",
-        "fold",
-        "columns",
-        "missing",
-        "rare",
-        "sheet",
-    )
+    heeds = (*TABLE_SETTINGS, "sheet", *ROW_SETTINGS)
 
     def load(self, config: DataConfig) -> Dataset:
         """Return the dataset; see `vae_tf.data.table.load_csv`."""

@@ -3,7 +3,7 @@
 from vae_tf.config import DataConfig
 from vae_tf.data.memory import load_memory
 from vae_tf.data.pipeline import Dataset
-from vae_tf.data.source import Source
+from vae_tf.data.source import ROW_SETTINGS, TABLE_SETTINGS, Source
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.parts.registry import register
 
@@ -14,19 +14,7 @@ __all__ = ["MemorySource"]
 class MemorySource(Source):
     """What a Python program has in memory."""
 
-    heeds = (
-        "label_column",
-        "label_bins",
-        "counts",
-        "window",
-        "time_column",
-        "gaps",
-        "group",
-        "fold",
-        "columns",
-        "missing",
-        "rare",
-    )
+    heeds = (*TABLE_SETTINGS, *ROW_SETTINGS)
     is_file = False
 
     def load(self, config: DataConfig) -> Dataset:
