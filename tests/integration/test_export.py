@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -244,8 +245,9 @@ def test_versions_count_up_and_none_is_half_there(run_cli, parse, tmp_path, tiny
         while not stop.is_set():
             for version in list_versions(tmp_path / "m"):
                 path = tmp_path / "m" / str(version)
-                files = {file.name for file in path.glob("*")}
-                if path.exists():  # else it was pruned meanwhile: gone whole, which is allowed
+                with suppress(FileNotFoundError):  # pruned meanwhile: gone whole, which is allowed
+                    files = {file.name for file in path.iterdir()}
+                    path.stat()  # still there: what was listed is the whole of it
                     seen.append({"saved_model.pb", "variables", "assets.extra"} <= files)
 
     watcher = threading.Thread(target=watch)
