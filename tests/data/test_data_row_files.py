@@ -8,7 +8,9 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
+from vae_tf.data.file_content import encoding_of
 from vae_tf.data.row_files import ROW_FILES, array_of_rows, examples_of_arrays, row_form, rows_of_file, windows
+from vae_tf.data.table_files import read_table
 from vae_tf.errors import UserFileError, UserValueError
 
 ROWS = [{"a": "1.5", "b": "x y"}, {"a": "", "b": "z"}]
@@ -66,3 +68,59 @@ def test_arrays_get_the_shape_of_a_signature():
     assert examples_of_arrays({"x": np.zeros(7)}, "a", (None, 3, 1))[0].shape == (5, 3, 1)
     with pytest.raises(UserValueError, match=r"must have 3 rows in time at least, a window. Received: 2"):
         array_of_rows(np.zeros((2, 1)), (None, 3, 1), "a")
+
+
+LATIN = "name;größe\nÄpfel;1,5\n\nBirnen;2,5\n"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-8-sig", "utf-8"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_rows_are_the_same_in_every_encoding_and_it_is_told(encoding, suffix, tmp_path):
+    path, told = tmp_path / f"new{suffix}", []
+    content = (LATIN + "\u20ac;0,5\n" if encoding == "cp1252" else LATIN).encode(encoding)
+    path.write_bytes(gzip.compress(content) if suffix == ".csv.gz" else content)
+    rows = list(rows_of_file(path, tell=told.append))
+    assert rows[:2] == [{"name": "Äpfel", "größe": "1.5"}, {"name": "Birnen", "größe": "2.5"}]
+    whole = read_table(path)
+    assert [note.text for note in told if "decimal comma" not in note.text] == [
+        note.text for note in whole.notes if "decimal comma" not in note.text
+    ]
+    assert any("1 blank lines are no rows" in note.text for note in told)
+    assert any("not in UTF-8" in note.text for note in told) == (encoding in {"latin-1", "cp1252"})
+    assert any("decimal comma" in note.text for note in told)
+
+
+def test_an_open_quote_swallows_no_rows(tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text('a,b\n1,"x\n2,y\n3,z\n', "utf-8")
+    with pytest.raises(UserFileError, match=r"must close every quote .* from line 2 on"):
+        list(rows_of_file(path))
+
+
+def test_a_page_is_no_table(tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text("<!DOCTYPE html>\n<p>404, not found\n", "utf-8")
+    with pytest.raises(UserFileError, match="a page of HTML"):
+        list(rows_of_file(path))
+
+
+def test_a_letter_that_a_piece_divides_is_one_of_utf_8(tmp_path, monkeypatch):
+    monkeypatch.setattr("vae_tf.data.file_content._PIECE", 3)
+    (tmp_path / "a.csv").write_text("a,b\nxä,1\n", "utf-8")
+    assert encoding_of(tmp_path / "a.csv") == ("utf-8", [])
+    (tmp_path / "b.csv").write_bytes("a,b\nxä".encode()[:-1])
+    assert encoding_of(tmp_path / "b.csv")[0] == "cp1252"
+
+
+def test_rows_with_gaps_of_one_column_are_counted_as_when_it_is_read_whole(tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text("a\n1\n\n3\n\n\n", "utf-8")
+    assert [row["a"] for row in rows_of_file(path)] == ["1", "", "3"]
+    assert read_table(path).num_rows == 3
+
+
+def test_names_of_arrays_that_were_guessed_are_told(tmp_path):
+    told = []
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, 2, 2), np.uint8), labels=np.array(["b", "a"]))
+    list(rows_of_file(tmp_path / "a.npz", tell=told.append))
+    assert "images is taken for x, labels for y" in told[0].text

@@ -9,7 +9,9 @@ import pytest
 
 from vae_tf.config import DataConfig
 from vae_tf.data import load_dataset
+from vae_tf.data.file_reading import FileReading
 from vae_tf.data.raw_column import GAPS
+from vae_tf.data.row_files import rows_of_file
 from vae_tf.data.table_files import read_table
 from vae_tf.errors import UserFileError, UserValueError
 
@@ -173,3 +175,19 @@ def test_a_sheet_of_what_has_none_is_refused(tmp_path, write_csv):
         load_dataset(DataConfig(dataset=write_csv("a,b\n1,x\n" * 9), sheet="one"))
     with pytest.raises(UserValueError, match=r"data\.sheet does not go with digits"):
         load_dataset(DataConfig(dataset="digits", sheet="one"))
+
+
+def test_rows_are_of_the_sheet_of_the_model_and_the_others_are_told(tmp_path):
+    path, told = write_xlsx(tmp_path / "book.xlsx", first=[["a"], [1]], second=[["a"], [2]]), []
+    assert list(rows_of_file(path, FileReading(sheet="second"), told.append)) == [{"a": 2}]
+    assert [note.text for note in told] == [
+        f"{path}: the sheet 'second' was read. Others were not: first. data.sheet='first' reads another."
+    ]
+    assert list(rows_of_file(path, FileReading(sheet="gone"))) == [{"a": 1}]
+
+
+def test_the_sheet_is_kept_with_the_model(tmp_path):
+    rows = [["a", "b"], *([number, number % 7] for number in range(60))]
+    path = write_xlsx(tmp_path / "book.xlsx", first=[["z"], [1]], second=rows)
+    spec = load_dataset(DataConfig(dataset=f"csv:{path}", sheet="second")).spec
+    assert FileReading.of(spec.model_dump()).sheet == "second"

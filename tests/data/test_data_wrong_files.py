@@ -19,6 +19,7 @@ from vae_tf.config import DataConfig
 from vae_tf.config.data import _PATHS
 from vae_tf.data import load_dataset
 from vae_tf.data.file_content import _OTHERS
+from vae_tf.data.row_files import rows_of_file
 from vae_tf.errors import UserFileError, UserValueError
 
 NUM = 30
@@ -139,16 +140,26 @@ def test_another_kind_of_file_is_refused_in_one_line(form, content, tmp_path):
         (b"a,b\n1,x\n" + b'2,"y\n' + b"3,z\n" * 30, "from line 3 on"),
         (b"a,b\n1,x\n" + b'2,"y\n' + b"3,z\n" * 30 + b'4,"x\n' + b"5,x\n", "from line 3 on"),
         (b"a,b\n" + b"1,x\n" * 30 + b"2,\0\n", "bytes of zero"),
+        (b"sep=;\r\na;b\r\n1;x\r\n", r"'sep=;', a line for Excel alone\. Remove it"),
     ],
-    ids=["page", "JSON", "JSON lines", "open quote", "two open quotes", "zero"],
+    ids=["page", "JSON", "JSON lines", "open quote", "two open quotes", "zero", "separator"],
 )
 def test_what_is_no_table_is_refused_however_large_it_is(memory, content, said, tmp_path):
     path = tmp_path / "it.csv"
     filler = b"7,x\n" * (20_000 if memory == 1 else 0)
     path.write_bytes(content + filler)
+    with pytest.raises(UserFileError, match=rf"it\.csv must .*{said}"):
+        list(rows_of_file(path))
     config = DataConfig(dataset=f"csv:{path}", memory_limit_mb=memory, data_dir=str(tmp_path / "made"))
     with pytest.raises(UserFileError, match=rf"it\.csv must .*{said}"):
         load_dataset(config)
+
+
+def test_a_second_line_of_the_header_is_pointed_out(tmp_path):
+    path = tmp_path / "it.csv"
+    path.write_text("length,width\nmm,mm\n" + "".join(f"{n / 7:.3f},{n % 5}.5\n" for n in range(40)))
+    with pytest.raises(UserValueError, match=r"'mm' on line 2\. If that line belongs to the header, remove it from the file"):
+        load_dataset(DataConfig(dataset=f"csv:{path}"))
 
 
 def test_line_ends_inside_of_cells_and_blank_lines_are_counted(tmp_path):

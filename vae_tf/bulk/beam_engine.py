@@ -1,11 +1,13 @@
 """The engine of many machines: an Apache Beam pipeline with Beam's TensorFlow inference, on any of its runners."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vae_tf.bulk.plan import Plan
 from vae_tf.bulk.rows import form_of, parse_example, rows_of
+from vae_tf.data.notes import Note
 from vae_tf.errors import UserValueError
 from vae_tf.files import atomic_directory
 from vae_tf.paths import plain_path
@@ -87,9 +89,14 @@ def _read(pipeline: Any, plan: Plan) -> Any:
         return pipeline | "Read" >> beam.io.ReadFromTFRecord(plan.pattern) | "Parse" >> beam.Map(parse_example)
     files = pipeline | "Match" >> fileio.MatchFiles(plan.pattern)
     if form != "images":
-        return files | "Read" >> beam.FlatMap(lambda file: rows_of(form, file.path, plan.in_time, plan.reading))
+        return files | "Read" >> beam.FlatMap(lambda file: rows_of(form, file.path, plan.in_time, plan.reading, _log))
     files |= "Open" >> fileio.ReadMatches()
     return files | "Read" >> beam.Map(lambda file: {"file": file.metadata.path, "image": file.read()})
+
+
+def _log(note: Note) -> None:
+    """Give what is to be told of a file to the worker's log, which the runner collects."""
+    logging.getLogger(__name__).warning("%s", note.text)
 
 
 def _handler(plan: Plan) -> Any:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from vae_tf.bulk.plan import Plan
 from vae_tf.bulk.rows import read_rows
+from vae_tf.data.row_files import Tell
 from vae_tf.files import atomic_directory
 from vae_tf.paths import plain_path
 
@@ -18,17 +19,18 @@ __all__ = ["run_local"]
 _BATCH = 500
 
 
-def run_local(plan: Plan, output: Path, advance: Callable[[int], None] | None = None) -> int:
+def run_local(plan: Plan, output: Path, advance: Callable[[int], None] | None = None, tell: Tell = lambda _: None) -> int:
     """Write the answers to all rows, in order, as one Parquet file in a folder; return how many.
 
     Args:
         plan: what to do.
         output: the folder; it appears when it is complete.
         advance: called with the rows of every batch.
+        tell: is told what there is to be told of how files are read.
     """
     with plain_path(plan.model) as plain:
         function = tf.saved_model.load(plain).signatures[plan.signature]
-    total, rows, file = 0, read_rows(plan.pattern, plan.in_time, plan.reading), "part-00000-of-00001.parquet"
+    total, rows, file = 0, read_rows(plan.pattern, plan.in_time, plan.reading, tell), "part-00000-of-00001.parquet"
     with atomic_directory(output) as folder, pyarrow.parquet.ParquetWriter(folder / file, plan.schema) as writer:
         while batch := list(itertools.islice(rows, _BATCH)):
             answers = plan.ask(function, [plan.request(row) for row in batch])

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from vae_tf.data.file_reading import USUAL, FileReading
 from vae_tf.data.pictures import SUFFIXES
-from vae_tf.data.row_files import ROW_FILES, rows_of_file, windows
+from vae_tf.data.row_files import ROW_FILES, Tell, rows_of_file, windows
 from vae_tf.errors import UserFileError, UserValueError, readable
 from vae_tf.files import what_is
 
@@ -91,13 +91,16 @@ def parse_example(record: bytes) -> dict[str, Any]:
     return {name: values[0] if len(values) == 1 else values for name, values in lists.items() if values}
 
 
-def read_rows(pattern: str, in_time: InTime | None = None, reading: FileReading = USUAL) -> Iterator[dict[str, Any]]:
+def read_rows(
+    pattern: str, in_time: InTime | None = None, reading: FileReading = USUAL, tell: Tell = lambda _: None
+) -> Iterator[dict[str, Any]]:
     """Read the rows of all files that a pattern names, in order, never more than a few hundred at once.
 
     Args:
         pattern: of files.
         in_time: of a servable of windows, the columns and the length of these.
-        reading: how texts are read.
+        reading: how texts and spreadsheets are read.
+        tell: is told what there is to be told of that.
 
     Raises:
         UserFileError: there is no such file, or one is damaged.
@@ -105,7 +108,7 @@ def read_rows(pattern: str, in_time: InTime | None = None, reading: FileReading 
     form, files = form_of(pattern), find_files(pattern)
     try:
         for file in files:
-            yield from rows_of(form, file, in_time, reading)
+            yield from rows_of(form, file, in_time, reading, tell)
     except (OSError, pa.ArrowInvalid, tf.errors.OpError, DecodeError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise UserFileError(f"{pattern} cannot be read: {reason}.") from error
@@ -144,17 +147,19 @@ def _content(file: str) -> bytes:
     return content
 
 
-def rows_of(form: Form, file: str, in_time: InTime | None = None, reading: FileReading = USUAL) -> Iterator[dict[str, Any]]:
+def rows_of(
+    form: Form, file: str, in_time: InTime | None = None, reading: FileReading = USUAL, tell: Tell = lambda _: None
+) -> Iterator[dict[str, Any]]:
     """Yield the rows of one file, or the windows over them; see `read_rows`.
 
     Raises:
         UserFileError: it cannot be read.
     """
     if in_time:
-        yield from windows(rows_of(form, file), in_time.columns, in_time.length)
+        yield from windows(rows_of(form, file, None, reading, tell), in_time.columns, in_time.length)
     elif form == "images":
         yield {"file": readable(file), "image": _content(file)}
     elif form == "tfrecord":
         yield from map(parse_example, tf.data.TFRecordDataset(file).as_numpy_iterator())
     else:
-        yield from rows_of_file(file, reading)
+        yield from rows_of_file(file, reading, tell)

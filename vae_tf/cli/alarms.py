@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vae_tf.cli.common import JsonOption, RunArgument, check_suffix, console, emit, open_data, open_run, progress, warn
+from vae_tf.cli.common import JsonOption, RunArgument, check_suffix, console, emit, open_data, open_run, progress, tell, warn
 
 if TYPE_CHECKING:
     from vae_tf.data.spec import DatasetSpec
@@ -48,7 +48,7 @@ def alarms(
     own = as_model_inputs(loaded.spec, open_data(loaded))
     examples, splits = (own, ["test"]) if data is None else (load_like(loaded, data), ["train", "validation", "test"])
     for note in examples.notes if data is not None else ():
-        console.print(note.text, soft_wrap=True)
+        tell(note)
     num_windows = own.split("validation").num_examples + sum(examples.split(name).num_examples for name in splits)
     with progress("Scoring", num_windows) as advance:
         normal = score_moments(loaded.vae, own, ["validation"], advance)

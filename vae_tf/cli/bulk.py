@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vae_tf.cli.common import console, emit, progress, quiet_tensorflow
+from vae_tf.cli.common import console, emit, progress, quiet_tensorflow, tell
 from vae_tf.errors import UserFileError, UserValueError
 
 __all__ = ["BeamOptions", "EngineOption", "RunnerOption", "check_options", "run_bulk"]
@@ -86,7 +86,7 @@ def run_bulk(  # noqa: PLR0913 - the options of the command line
             count = run_beam(plan, str(output), runner, settings)
     else:
         with progress(f"Running {plan.signature}", None) as advance:
-            count = run_local(plan, output, advance)
+            count = run_local(plan, output, advance, tell)
     result = {"path": str(output), "model": plan.model, "signature": plan.signature, "num_examples": count}
     emit(result, as_json, lambda: _show(output, count))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from vae_tf.config import RunConfig
+    from vae_tf.data.notes import Note
     from vae_tf.data.pipeline import Dataset
     from vae_tf.evaluation.assessment import Subject
     from vae_tf.training.runs import LoadedRun
@@ -51,6 +52,7 @@ __all__ = [
     "print_lines",
     "progress",
     "quiet_tensorflow",
+    "tell",
     "warn",
     "write_texts",
 ]
@@ -179,6 +181,14 @@ def print_lines(lines: "Iterable[Table | Text]") -> None:
 def warn(message: str) -> None:
     """Print a warning on stderr."""
     warn_on(console, message)
+
+
+def tell(note: "Note") -> None:
+    """Print what is to be told of data on stderr, as a warning where it is one."""
+    if note.is_warning:
+        warn(note.text)
+    else:
+        console.print(note.text, soft_wrap=True)
 
 
 def open_run(path: str) -> "LoadedRun":

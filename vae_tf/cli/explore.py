@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from vae_tf.cli.common import DataDirOption, console, open_run, quiet_tensorflow
+from vae_tf.cli.common import DataDirOption, console, open_run, quiet_tensorflow, tell
 from vae_tf.cli.export import onnx_files_of
 from vae_tf.cli.other_data import OtherSplitOption
 from vae_tf.errors import UserError, UserFileError, UserValueError
@@ -205,7 +205,7 @@ def _like(config: Any, spec: Any, wanted: _Wanted) -> Any:
 
     examples = load_as(config, spec, wanted.data or "", wanted.data_dir)
     for note in examples.notes:
-        console.print(note.text, soft_wrap=True)
+        tell(note)
     return examples
 
 

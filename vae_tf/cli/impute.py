@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vae_tf.cli.bulk import BeamOptions, EngineOption, RunnerOption, check_options, run_bulk
-from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, console, open_run, progress, warn
+from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, console, open_run, progress, tell, warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ def _fill(loaded: "LoadedRun", data: str, output: Path, filling: "Filling", seed
     table = read_table(path, GAPS.union(loaded.config.data.missing), loaded.config.data.sheet)
     gaps = find_gaps(loaded.spec, table, str(loaded.run.path))
     for note in gaps.notes:
-        console.print(note.text, soft_wrap=True)
+        tell(note)
     kept = keep_table(table, path, output.suffix.lower() in ARROW_SUFFIXES)
     with progress("Filling in", table.num_rows) as advance:
         filled = fill_table(loaded.vae, loaded.spec, kept, gaps, filling, derive_pair(seed, "impute"), advance)

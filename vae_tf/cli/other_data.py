@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vae_tf.cli.common import console, open_data
+from vae_tf.cli.common import open_data, tell
 from vae_tf.cli.score import load_like
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def load_asked(loaded: "LoadedRun", data: str | None, split: str | None) -> "tup
         return own, [split or "test"]
     examples = load_like(loaded, data)
     for note in examples.notes:
-        console.print(note.text, soft_wrap=True)
+        tell(note)
     if split is not None:
         examples.split(split)
         return examples, [split]

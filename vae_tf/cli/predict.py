@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vae_tf.cli.common import check_suffix, console, emit
+from vae_tf.cli.common import check_suffix, console, emit, tell
 from vae_tf.errors import MachineError, UserError, UserValueError
 from vae_tf.program import command_line
 from vae_tf.serving.tables import Asked, ask_columns, read_columns, read_texts, write_answers
@@ -110,12 +110,12 @@ def _ask(
         ends = ", ".join(end for one in ROW_FILES.values() for end in one)
         raise UserValueError(f"FILE must be images, or one file of {ends}. Received: {', '.join(map(str, files))}.")
     if form == "text":
-        asked = read_texts(path, client.reading())
+        asked = read_texts(path, client.reading(), tell)
         return client.of_texts(signature.removesuffix("_text"), asked.inputs["text"]), asked
     wanted = client.fields(signature).inputs
     of_rows = {name: field for name, field in wanted.items() if name not in _NOT_OF_ROWS}
     if form in {"csv", "parquet", "table"}:
-        asked = read_columns(path, of_rows, ask_columns(client, of_rows))
+        asked = read_columns(path, of_rows, ask_columns(client, of_rows), client.reading(), tell)
     else:
         asked = _load(path, of_rows)
     count = len(next(iter(asked.inputs.values())))
@@ -135,7 +135,7 @@ def _load(path: Path, wanted: "Mapping[str, Field]") -> Asked:
     if set(wanted) == {"x"}:
         seeds = {name: value for name, value in given.items() if name == "seed"}
         rest = {name: value for name, value in arrays.items() if name not in seeds}
-        x, labels = examples_of_arrays(rest, str(path), wanted["x"].shape)
+        x, labels = examples_of_arrays(rest, str(path), wanted["x"].shape, tell)
         return Asked({"x": x, **seeds}, others={"label": labels} if len(labels) == len(x) else {})
     if len(arrays) == 1 and len(wanted) == 1:
         return Asked({next(iter(wanted)): next(iter(arrays.values()))})

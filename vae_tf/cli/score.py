@@ -21,6 +21,7 @@ from vae_tf.cli.common import (
     open_run,
     own_config,
     progress,
+    tell,
 )
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _score(run: str, wanted: _Wanted, num_samples: int, files: _Files, as_json: 
         loaded = open_run(run)
         examples = _limited(_load(loaded, wanted), wanted.limit)
     for note in examples.notes if wanted.data is not None else ():
-        console.print(note.text, soft_wrap=True)
+        tell(note)
     from vae_tf.evaluation.anomaly import measure_detection, score_examples
 
     splits = _splits(examples, wanted.split, own=wanted.data is None)

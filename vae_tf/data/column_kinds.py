@@ -111,9 +111,10 @@ def _refuse_stray(table: Table, column: RawColumn, num_cells: int) -> None:
         if 0 < num_stray < (1 - NUMBERS) * num_cells:
             row = int(np.argmax(is_stray))
             cell = texts[codes[row]]
+            header = "If that line belongs to the header, remove it from the file; if" if num_stray == 1 and row == 0 else "If"
             raise UserValueError(
                 f"{table.source}: column {column.name!r} holds {what}, but in {num_stray} of {num_cells} cells. Received: "
-                f"{cell!r} on {table.place(row)}. If it stands for an empty cell, set data.missing=[{cell}]; "
+                f"{cell!r} on {table.place(row)}. {header} it stands for an empty cell, set data.missing=[{cell}]; "
                 f"if the {what} are names, data.columns.{column.name}=category."
             )
 

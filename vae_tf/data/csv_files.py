@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from vae_tf.data.csv_quotes import check_quotes, long_cells, refuse_no_table
+from vae_tf.data.csv_quotes import check_quotes, check_quotes_of, long_cells, open_quote, refuse_no_table
 from vae_tf.data.dates import find_date_format
-from vae_tf.data.file_content import content_of, unpacked
+from vae_tf.data.file_content import content_of, encoding_of, unpacked
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_column import GAPS, is_number
 from vae_tf.data.raw_table import Table, named
@@ -126,39 +126,67 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
     )
 
 
-def read_csv_rows(path: str | Path) -> Iterator[dict[str, str]]:
+def read_csv_rows(path: Path, tell: Callable[[Note], None] = lambda _: None) -> Iterator[dict[str, str]]:
     """Yield the rows of a table as `read_csv` reads it, one at a time and every cell as a text, however large the file is.
 
     Args:
-        path: the file, in UTF-8; what its suffix says is compressed is unpacked.
+        path: the file; what its suffix says is compressed is unpacked.
+        tell: is told how it is read.
 
     Raises:
         UserFileError: it cannot be read, or a row has another number of cells than the first.
     """
-    with _stream(path) as beginning:
+    encoding, notes = encoding_of(path)
+    with _letters(path, encoding) as beginning:
         sample = beginning.read(SAMPLE)
+    refuse_no_table(path, sample.encode())
     dialect = Dialect.of(sample.rpartition("\n")[0] if len(sample) == SAMPLE else sample)
-    names = [f"column_{number}" for number in range(dialect.width)]
-    with _stream(path) as stream:
-        reader = csv.reader(stream, delimiter=dialect.separator)
+    if encoding != "utf-16":
+        check_quotes_of(path, dialect.separator)
+    for note in (*notes, *([comma_note(path)] if dialect.decimal_point == "," else [])):
+        tell(note)
+    names, blank = [f"column_{number}" for number in range(dialect.width)], 0
+    with _letters(path, encoding) as letters, long_cells():
+        rows = _strict_rows(path, letters, dialect)
         if dialect.has_header:
-            names = [*named(next(reader, []))]
-        for row in reader:
-            if not row and dialect.width > 1:
+            names = [*named(next((row for _, row in rows if row), []))]
+        for line, row in rows:
+            if not row:
+                blank += 1
                 continue
             if len(row) != len(names):
-                line = f"Expected {len(names)} columns, got {len(row)} on line {reader.line_num}"
-                raise UserFileError(f"{path} must be a table of separated values. Received: {line}.")
+                received = f"Expected {len(names)} columns, got {len(row)} on line {line}"
+                raise UserFileError(f"{path} must be a table of separated values. Received: {received}. {UNEVEN}")
+            if len(names) == 1:  # an empty line is a row with a gap, but for those at the end
+                yield from ({names[0]: ""} for _ in range(blank))
+                blank = 0
             yield dict(zip(names, (_with_point(cell, dialect) for cell in row), strict=True))
+    if blank and len(names) > 1:
+        tell(_blank_note(path, blank))
+
+
+def _strict_rows(path: Path, letters: io.TextIOWrapper, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    """Yield rows, the empty ones too, and the lines on which they end."""
+    reader, line = csv.reader(letters, delimiter=dialect.separator, strict=True), 0
+    try:
+        for row in reader:
+            line = reader.line_num
+            yield line, row
+    except csv.Error as error:
+        raise open_quote(path, line + 1) from error
 
 
 @contextmanager
-def _stream(path: str | Path) -> Iterator[io.TextIOWrapper]:
+def _letters(path: Path, encoding: str) -> Iterator[io.TextIOWrapper]:
     try:
-        with unpacked(Path(path)) as (content, _):
-            yield io.TextIOWrapper(content, "utf-8-sig", newline="")
+        with unpacked(path) as (content, _):
+            yield io.TextIOWrapper(content, encoding, newline="")
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(Path(path), error) from error
+        raise _unreadable(path, error) from error
+
+
+def _blank_note(path: Path, count: int) -> Note:
+    return Note(f"{readable(path)}: {count:,} blank lines are no rows.")
 
 
 def _of_lines(path: Path, content: bytes, dialect: Dialect, num_rows: int) -> Iterator[Note]:
@@ -168,7 +196,7 @@ def _of_lines(path: Path, content: bytes, dialect: Dialect, num_rows: int) -> It
     if b'"' in content and num_lines > num_rows + dialect.has_header:
         blank, inside = check_quotes(path, io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), dialect.separator)
     if blank and dialect.width > 1:
-        yield Note(f"{readable(path)}: {blank:,} blank lines are no rows.")
+        yield _blank_note(path, blank)
     if inside:
         yield Note(f"{readable(path)}: {inside:,} line ends are inside of quoted cells, and end no row.")
 

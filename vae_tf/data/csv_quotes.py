@@ -1,22 +1,27 @@
 """What makes a file no table of separated values: a page or JSON, or a quote that is not closed."""
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vae_tf.data.file_content import unpacked
 from vae_tf.errors import UserFileError, readable
 
-__all__ = ["check_quotes", "long_cells", "refuse_no_table"]
+__all__ = ["check_quotes", "check_quotes_of", "long_cells", "open_quote", "refuse_no_table"]
 
+_SEP = re.compile(rb"sep=(.)\r?\n", re.IGNORECASE)
 _NO_TABLE = re.compile(rb"\s*(?:(?P<page><(?:!doctype|html|\?xml))|\[\s*[\[{]|\{\s*[\"}])", re.IGNORECASE)
 _LONGEST = 2**24
 """Letters of a cell, at most, where a file is looked at before it is read."""
+_PIECE = 2**24
+"""Bytes that are looked at at a time."""
 
 
 def refuse_no_table(path: Path, beginning: bytes) -> None:
-    """Check that a file does not begin as a page or as JSON does.
+    """Check that a file does not begin as a page or as JSON does, or with a line for Excel alone.
 
     Args:
         path: the file.
@@ -25,6 +30,13 @@ def refuse_no_table(path: Path, beginning: bytes) -> None:
     Raises:
         UserFileError: it does.
     """
+    excel = _SEP.match(beginning)
+    if excel:
+        line = excel[0].strip().decode("latin-1")
+        raise UserFileError(
+            f"{readable(path)} must begin with its columns' names. Received: {line!r}, a line for Excel alone. Remove it: "
+            "what is between cells is found."
+        )
     found = _NO_TABLE.match(beginning)
     if found:
         what = "a page of HTML or XML" if found["page"] else "JSON. One object a line in a .jsonl file is read by text:PATH"
@@ -50,11 +62,35 @@ def check_quotes(path: Path, text: Iterable[str], separator: str) -> tuple[int, 
                 inside += reader.line_num - line - 1
                 line = reader.line_num
     except csv.Error as error:
-        raise UserFileError(
-            f'{readable(path)} must close every quote (") at the end of a cell. Received: a row, from line {line + 1:,} on, '
-            'with an open one. Close or remove it; write quotes that belong to a cell twice ("").'
-        ) from error
+        raise open_quote(path, line + 1) from error
     return blank, inside
+
+
+def open_quote(path: Path, line: int) -> UserFileError:
+    """Return what is said of a file with a quote that is not closed, in a row that begins on a line."""
+    return UserFileError(
+        f'{readable(path)} must close every quote (") at the end of a cell. Received: a row, from line {line:,} on, '
+        'with an open one. Close or remove it; write quotes that belong to a cell twice ("").'
+    )
+
+
+def check_quotes_of(path: Path, separator: str) -> None:
+    """Check that every quoted cell of a file of any length ends; row by row only where an odd number of quotes tells of one.
+
+    Args:
+        path: the file, in an encoding whose ASCII letters are bytes.
+        separator: between cells.
+
+    Raises:
+        UserFileError: a quote is not closed.
+    """
+    num_quotes = 0
+    with unpacked(path) as (stream, _):
+        while piece := stream.read(_PIECE):
+            num_quotes += piece.count(b'"')
+    if num_quotes % 2:
+        with unpacked(path) as (stream, _):
+            check_quotes(path, io.TextIOWrapper(stream, "latin-1", newline=""), separator)
 
 
 @contextmanager

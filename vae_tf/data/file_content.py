@@ -13,7 +13,7 @@ import pyarrow as pa
 from vae_tf.data.notes import Note
 from vae_tf.errors import UserFileError, readable
 
-__all__ = ["PACKED", "UTF_16", "content_of", "file_of", "latin_note", "refuse_other_files", "unpacked"]
+__all__ = ["PACKED", "UTF_16", "content_of", "encoding_of", "file_of", "latin_note", "refuse_other_files", "unpacked"]
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """How files begin whose letters have two bytes."""
@@ -24,6 +24,8 @@ _ODD_BYTES = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_CONTROL = 0.01
 """Share of bytes that no text of letters has more of."""
+_PIECE = 2**24
+"""Bytes that are looked at at a time."""
 _OTHERS = {
     b"PK\x03\x04": "a ZIP archive, as .xlsx, .ods, .docx and .npz files are. Name it so, or unpack it",
     b"\xd0\xcf\x11\xe0": "a file of Office, as .xls and .doc files are. Name it .xls, or save it as CSV or text",
@@ -69,8 +71,7 @@ def content_of(path: Path, what: str = "table") -> tuple[bytes, list[Note]]:
         raise _refused(path, what, " ".join(str(error).split()).rstrip(".")) from error
     refuse_other_files(path, content, what)
     if b"\0" in content:
-        line = content.count(b"\n", 0, content.index(b"\0")) + 1
-        raise _refused(path, what, f"bytes of zero, as no text has, the first on line {line:,}. Save it as UTF-8")
+        raise _zero(path, what, content.count(b"\n", 0, content.index(b"\0")) + 1)
     content = content.removeprefix(codecs.BOM_UTF8)
     try:
         codecs.utf_8_decode(content)
@@ -80,6 +81,49 @@ def content_of(path: Path, what: str = "table") -> tuple[bytes, list[Note]]:
             raise _refused(path, what, "bytes that are no letters in any of them") from error
     name = "latin-1" if set(content) & _ODD_BYTES else "cp1252"
     return content.decode(name).encode(), [latin_note(path)]
+
+
+def encoding_of(path: Path, what: str = "table") -> tuple[str, list[Note]]:
+    """Return the encoding of a file of any length, as Python calls it, and what is to be told of it: as `content_of` has it.
+
+    Args:
+        path: the file; what its suffix says is compressed is unpacked.
+        what: it must be.
+
+    Raises:
+        UserFileError: it cannot be read, or is no text.
+    """
+    utf_8, is_utf_8, is_odd, lines, control, total = codecs.getincrementaldecoder("utf-8")(), True, False, 0, 0, 0
+    name = "utf-8"
+    try:
+        with unpacked(path) as (stream, _):
+            while piece := stream.read(_PIECE):
+                if not total:
+                    refuse_other_files(path, piece, what)
+                    if piece.startswith(UTF_16):
+                        return "utf-16", []
+                    name = "utf-8-sig" if piece.startswith(codecs.BOM_UTF8) else name
+                if b"\0" in piece:
+                    raise _zero(path, what, lines + piece.count(b"\n", 0, piece.index(b"\0")) + 1)
+                lines, total = lines + piece.count(b"\n"), total + len(piece)
+                control += len(_CONTROL.findall(piece))
+                is_odd = is_odd or not _ODD_BYTES.isdisjoint(piece)
+                is_utf_8 = is_utf_8 and _goes_on(utf_8, piece)
+    except OSError as error:
+        raise _refused(path, what, " ".join(str(error).split()).rstrip(".")) from error
+    if is_utf_8 and _goes_on(utf_8, b"", final=True):
+        return name, []
+    if control > _MOST_CONTROL * total:
+        raise _refused(path, what, "bytes that are no letters in any of them")
+    return "latin-1" if is_odd else "cp1252", [latin_note(path)]
+
+
+def _goes_on(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = False) -> bool:
+    try:
+        decoder.decode(piece, final)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @contextmanager
@@ -118,6 +162,10 @@ def refuse_other_files(path: Path, beginning: bytes, what: str) -> None:
 def latin_note(path: Path) -> Note:
     """Say that a file is not in UTF-8."""
     return Note(f"{readable(path)} is not in UTF-8: its letters were read as Latin-1 (Windows-1252).")
+
+
+def _zero(path: Path, what: str, line: int) -> UserFileError:
+    return _refused(path, what, f"bytes of zero, as no text has, the first on line {line:,}. Save it as UTF-8")
 
 
 def _refused(path: Path, what: str, reason: str) -> UserFileError:

@@ -25,6 +25,7 @@ class FileReading(NamedTuple):
         normalization: the Unicode form of texts.
         line_ends: what ends a line of text.
         text_field: the field of JSON objects that holds the text; empty where there is one alone.
+        sheet: of spreadsheets, which is read; empty, or not in a file: the first that can be seen.
         label_names: the classes by number; empty where labels have no names.
 
     Example:
@@ -38,6 +39,7 @@ class FileReading(NamedTuple):
     line_ends: Literal["newline", "any"] = "newline"
     text_field: str = ""
     label_names: tuple[str, ...] = ()
+    sheet: str = ""
 
     @classmethod
     def of(cls, dataset: Mapping[str, Any]) -> "FileReading":
@@ -48,7 +50,7 @@ class FileReading(NamedTuple):
                 `reading` are of a time when none were turned.
         """
         pictures = dataset.get("reading") or {}
-        texts = {name: dataset[name] for name in ("normalization", "line_ends", "text_field") if name in dataset}
+        texts = {name: dataset[name] for name in ("normalization", "line_ends", "text_field", "sheet") if name in dataset}
         profile = pictures.get("profile", "ignore")
         return cls(bool(pictures.get("turn")), profile, **texts, label_names=tuple(dataset.get("label_names") or ()))
 

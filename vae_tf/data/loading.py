@@ -67,6 +67,7 @@ def load_dataset(config: DataConfig, known: DatasetSpec | None = None) -> Datase
     counts = {f"num_{name}": split.num_examples for name, split in splits.items()}
     update: dict[str, Any] = {**counts, "binarization": config.binarization, "fingerprint": _fingerprint(spec, splits)}
     reading = Reading.of(config)
+    update |= {"sheet": config.sheet} if config.sheet else {}
     update |= {"missing": config.missing} if spec.is_mixed else {}
     update |= {"line_ends": config.line_ends, "text_field": config.text_field or ""} if spec.is_text else {}
     update |= {"reading": reading} if spec.is_image and reading != AS_BEFORE else {}

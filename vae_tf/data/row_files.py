@@ -1,6 +1,5 @@
 """Rows of tables, texts and arrays as a servable takes them, column name to value, one at a time; without TensorFlow."""
 
-import csv
 import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from vae_tf.data.array_files import read_arrays
 from vae_tf.data.array_names import NamedArrays, sort_out
 from vae_tf.data.csv_files import read_csv_rows
 from vae_tf.data.file_reading import USUAL, FileReading
+from vae_tf.data.notes import Note
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.served import number_cell
 from vae_tf.data.spreadsheets import SPREADSHEETS
@@ -23,7 +23,7 @@ from vae_tf.data.text_files import read_texts
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.files import check_file
 
-__all__ = ["ROW_FILES", "array_of_rows", "examples_of_arrays", "row_form", "rows_of_file", "windows"]
+__all__ = ["ROW_FILES", "Tell", "array_of_rows", "examples_of_arrays", "row_form", "rows_of_file", "windows"]
 
 _CHUNK = 512
 _PACKED = ("", ".gz", ".zst")
@@ -47,23 +47,27 @@ def row_form(name: str) -> str:
     return next((form for form, ends in ROW_FILES.items() if name.lower().endswith(ends)), "")
 
 
-def rows_of_file(path: str | Path, reading: FileReading = USUAL) -> Iterator[dict[str, Any]]:
+Tell = Callable[[Note], None]
+"""What takes sentences on how a file is read, as it is read."""
+
+
+def rows_of_file(path: str | Path, reading: FileReading = USUAL, tell: Tell = lambda _: None) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file: of a table its cells, of texts `line` and `text`, of arrays `row`, `x` and `label`.
 
     Args:
         path: a file of one of the `ROW_FILES`.
-        reading: how texts are read.
+        reading: how texts and spreadsheets are read.
+        tell: is told what there is to be told of that.
 
     Raises:
         UserFileError: it cannot be read.
         UserValueError: it holds nothing of that kind.
     """
     check_file(path)
-    form = row_form(str(path))
-    return _texts(Path(path), reading) if form == "text" else _READERS[form](Path(path))
+    return _READERS[row_form(str(path))](Path(path), reading, tell)
 
 
-def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+def _parquet(path: Path, _: FileReading, __: Tell) -> Iterator[dict[str, Any]]:
     try:
         for batch in pyarrow.dataset.dataset(str(path), format="parquet").to_batches(batch_size=_CHUNK, batch_readahead=1):
             yield from batch.to_pylist()
@@ -71,33 +75,38 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
         raise UserFileError(f"{path} cannot be read: {' '.join(str(error).split()).rstrip('.')}.") from error
 
 
-def _csv(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        yield from read_csv_rows(path)
-    except csv.Error as error:
-        raise UserFileError(f"{path} cannot be read: {error}.") from error
+def _csv(path: Path, _: FileReading, tell: Tell) -> Iterator[dict[str, Any]]:
+    yield from read_csv_rows(path, tell)
 
 
-def _table(path: Path) -> Iterator[dict[str, Any]]:
-    for batch in read_table(path).columns.to_batches(max_chunksize=_CHUNK):
+def _table(path: Path, reading: FileReading, tell: Tell) -> Iterator[dict[str, Any]]:
+    table = read_table(path, sheet=reading.sheet or None)
+    for note in table.notes:
+        tell(note)
+    for batch in table.columns.to_batches(max_chunksize=_CHUNK):
         yield from batch.to_pylist()
 
 
-def _texts(path: Path, reading: FileReading) -> Iterator[dict[str, Any]]:
+def _texts(path: Path, reading: FileReading, tell: Tell) -> Iterator[dict[str, Any]]:
     texts = read_texts(path, reading.of_texts(path))
+    for note in texts.notes:
+        tell(note)
     for place, text in zip(texts.places["train"], texts.texts["train"], strict=True):
         yield {"line": place + 1, "text": text}
 
 
-def _arrays(path: Path) -> Iterator[dict[str, Any]]:
-    x, labels, _ = sort_out(read_arrays(path), str(path))
+def _arrays(path: Path, _: FileReading, tell: Tell) -> Iterator[dict[str, Any]]:
+    x, labels, told = sort_out(read_arrays(path), str(path))
+    if told:
+        tell(Note(f"{path}: {told}."))
     rows = itertools.chain.from_iterable(array for _, array in x.values())
     ids = itertools.chain.from_iterable(_labels_of(labels, split, len(array)) for split, (_, array) in x.items())
     for number, (row, label) in enumerate(zip(rows, ids, strict=True)):
         yield {"row": number, "x": row.tolist(), **({} if label is None else {"label": label})}
 
 
-_READERS: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {
+_READERS: dict[str, Callable[[Path, FileReading, Tell], Iterator[dict[str, Any]]]] = {
+    "text": _texts,
     "parquet": _parquet,
     "csv": _csv,
     "table": _table,
@@ -106,7 +115,7 @@ _READERS: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {
 
 
 def examples_of_arrays(
-    arrays: Mapping[str, np.ndarray], source: str, shape: Sequence[int | None]
+    arrays: Mapping[str, np.ndarray], source: str, shape: Sequence[int | None], tell: Tell = lambda _: None
 ) -> tuple[np.ndarray, list[Any]]:
     """Return the examples among named arrays in the shape that a signature takes, and their labels; empty where there are none.
 
@@ -116,6 +125,7 @@ def examples_of_arrays(
         arrays: by name.
         source: what they come from, for messages.
         shape: [None, *event_shape].
+        tell: is told which arrays were taken for what.
 
     Raises:
         UserValueError: there are none, or several could be meant.
@@ -126,7 +136,9 @@ def examples_of_arrays(
         >>> examples_of_arrays({"x": np.zeros((5, 2))}, "toy", (None, 3, 2))[0].shape
         (3, 3, 2)
     """
-    found, named, _ = sort_out(arrays, source)
+    found, named, told = sort_out(arrays, source)
+    if told:
+        tell(Note(f"{source}: {told}."))
     x = np.concatenate([array for _, array in found.values()])
     labels = [label for split in found for label in _labels_of(named, split, len(found[split][1]))] if named else []
     return _in_shape(x, shape, source), labels

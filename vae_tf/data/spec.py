@@ -57,6 +57,7 @@ class DatasetSpec(BaseModel):
         normalization: the Unicode form of a text's letters: texts are brought into it before they become tokens.
         line_ends: what ends a line of text: `newline`, or `any` that Unicode knows.
         text_field: the field of JSON objects that holds the text; empty where they have one alone, or the texts are no objects.
+        sheet: of a spreadsheet, the one that was asked for; empty where none was.
         fingerprint: a hash that changes when the data change.
 
     Example:
@@ -91,6 +92,7 @@ class DatasetSpec(BaseModel):
     normalization: Literal["none", "NFC", "NFKC"] = "none"
     line_ends: Literal["newline", "any"] = "newline"
     text_field: str = ""
+    sheet: str = ""
     fingerprint: str = ""
 
     @property

@@ -17,8 +17,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from vae_tf.data.csv_files import SAMPLE, UNEVEN, Dialect, comma_note
-from vae_tf.data.csv_quotes import check_quotes, refuse_no_table
-from vae_tf.data.file_content import UTF_16, file_of, latin_note, refuse_other_files, unpacked
+from vae_tf.data.csv_quotes import check_quotes_of, refuse_no_table
+from vae_tf.data.file_content import encoding_of, file_of, unpacked
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import named, short_list
 from vae_tf.errors import UserFileError
@@ -30,7 +30,6 @@ _ROWS = 2**18
 """Rows that are read at a time."""
 _BYTES = 2**24
 """Bytes of a CSV file that are read at a time."""
-_ENCODINGS = ("utf-8", "cp1252", "latin-1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,13 +150,12 @@ def csv_as_parquet(
     Raises:
         UserFileError: it is no table.
     """
+    encoding, notes = encoding_of(path)
     with _stream(path) as (stream, _):
         sample = stream.read(SAMPLE)
-    refuse_other_files(path, sample, "table")
     refuse_no_table(path, sample)
-    encodings = ("utf-16",) if sample.startswith(UTF_16) else _ENCODINGS
     cut = sample.rpartition(b"\n")[0] if len(sample) == SAMPLE else sample
-    text = _decoded(cut, encodings)
+    text = cut.decode(encoding, "ignore")
     try:
         dialect = Dialect.of(text, gaps)
     except csv.Error as error:
@@ -165,38 +163,16 @@ def csv_as_parquet(
     names = [f"column_{number}" for number in range(dialect.width)]
     if dialect.has_header:
         names = [*named(next(csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator), []))]
-    if encodings == _ENCODINGS:
-        _check_bytes(path, dialect)
-    encoding, num_rows = _copied(path, to, dialect, encodings, advance)
-    notes = []
-    if encoding in _ENCODINGS[1:]:
-        notes.append(latin_note(path))
+    if encoding != "utf-16":
+        check_quotes_of(path, dialect.separator)
+    try:
+        num_rows = _copy(path, to, dialect, encoding.removesuffix("-sig"), advance)
+    except (pa.ArrowInvalid, UnicodeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise UserFileError(f"{path} must be a table of comma-separated values. Received: {reason}. {UNEVEN}") from error
     if dialect.decimal_point == ",":
         notes.append(comma_note(path))
     return csv_pieces(to, names, num_rows, path, dialect), tuple(notes)
-
-
-def _check_bytes(path: Path, dialect: Dialect) -> None:
-    """Check that a file has no bytes of zero, and as many quotes as close one another."""
-    num_quotes = 0
-    with _stream(path) as (stream, _):
-        while piece := stream.read(_BYTES):
-            if b"\0" in piece:
-                raise UserFileError(f"{path} must be a table in UTF-8, UTF-16 or Latin-1. Received: bytes of zero.")
-            num_quotes += piece.count(b'"')
-    if num_quotes % 2:
-        with _stream(path) as (stream, _):
-            check_quotes(path, io.TextIOWrapper(stream, "latin-1", newline=""), dialect.separator)
-
-
-def _decoded(content: bytes, encodings: Sequence[str]) -> str:
-    """Return whole lines as text, in the first encoding that they can have."""
-    for encoding in encodings[:-1]:
-        try:
-            return content.decode(encoding).removeprefix("\ufeff")
-        except UnicodeError:
-            continue
-    return content.decode(encodings[-1], "ignore")
 
 
 def csv_pieces(copy: Path, names: Sequence[str], num_rows: int, origin: Path, dialect: Dialect) -> Pieces:
@@ -214,23 +190,6 @@ def csv_pieces(copy: Path, names: Sequence[str], num_rows: int, origin: Path, di
 
 def _texts(dialect: Dialect) -> Any:
     return pa.schema([(str(number), pa.string()) for number in range(dialect.width)])
-
-
-def _copied(
-    path: Path, to: Path, dialect: Dialect, encodings: Sequence[str], advance: Callable[[int], None]
-) -> tuple[str, int]:
-    """Copy cells, and return the encoding that they have, of several, and the number of rows."""
-    for encoding in encodings:
-        try:
-            return encoding, _copy(path, to, dialect, encoding, advance)
-        except (pa.ArrowInvalid, UnicodeError) as error:
-            is_other = isinstance(error, UnicodeError) or "UTF8" in str(error)
-            if not is_other or encoding == encodings[-1]:
-                reason = " ".join(str(error).split()).rstrip(".")
-                raise UserFileError(
-                    f"{path} must be a table of comma-separated values. Received: {reason}. {UNEVEN}"
-                ) from error
-    raise UserFileError(f"{path} must be a table of comma-separated values.")
 
 
 def _copy(path: Path, to: Path, dialect: Dialect, encoding: str, advance: Callable[[int], None]) -> int:

@@ -5,13 +5,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from vae_tf.data.notes import Note
 from vae_tf.data.pictures import SUFFIXES
-from vae_tf.data.row_files import row_form
+from vae_tf.data.row_files import Tell, row_form
 from vae_tf.errors import UserError, UserValueError
 from vae_tf.explorer.description import fields_of_x
 from vae_tf.explorer.examples import row_json
 from vae_tf.explorer.subject import Subject
-from vae_tf.serving.tables import ask_columns, read_columns, read_texts
+from vae_tf.serving.tables import Asked, ask_columns, read_columns, read_texts
 
 __all__ = ["MOST_DROPPED", "read_dropped"]
 
@@ -28,7 +29,8 @@ def read_dropped(subject: Subject, name: str, content: bytes) -> dict[str, Any]:
         content: of the file.
 
     Returns:
-        `form`, the end of the signature's name that takes it; `rows`, inputs of one row each; `picture`, what a browser shows.
+        `form`, the end of the signature's name that takes it; `rows`, inputs of one row each; `picture`, what a browser shows;
+        `notes`, what there is to be told of how a table or texts were read.
 
     Raises:
         UserValueError: the model takes nothing of that kind.
@@ -46,21 +48,31 @@ def read_dropped(subject: Subject, name: str, content: bytes) -> dict[str, Any]:
         _check(subject.description.noun in {"table", "row", "series"}, name, "rows of a table", subject)
     else:
         raise UserValueError(f"Drop {_wanted(subject)}. Received: {name!r}.")
+    notes: list[Note] = []
     with tempfile.TemporaryDirectory(prefix="vae_tf-explorer-") as folder:
         path = Path(folder) / f"dropped{''.join(Path(name).suffixes[-2:]).lower()}"
         path.write_bytes(content)
         try:
-            asked = read_texts(path, subject.client.reading()) if form == "text" else _columns(subject, path)
+            read = _lines if form == "text" else _columns
+            asked = read(subject, path, notes.append)
         except UserError as error:
             raise UserValueError(str(error).replace(str(path), name)) from error
     inputs = asked.inputs
     count = min(MOST_DROPPED, len(next(iter(inputs.values()))))
-    return {"form": "_text" if form == "text" else "", "rows": [row_json(inputs, place) for place in range(count)]}
+    return {
+        "form": "_text" if form == "text" else "",
+        "rows": [row_json(inputs, place) for place in range(count)],
+        "notes": [note.text.replace(str(path), name) for note in notes],
+    }
 
 
-def _columns(subject: Subject, path: Path) -> Any:
+def _lines(subject: Subject, path: Path, tell: Tell) -> Asked:
+    return read_texts(path, subject.client.reading(), tell)
+
+
+def _columns(subject: Subject, path: Path, tell: Tell) -> Asked:
     fields = fields_of_x(subject.client)
-    return read_columns(path, fields, ask_columns(subject.client, fields))
+    return read_columns(path, fields, ask_columns(subject.client, fields), subject.client.reading(), tell)
 
 
 def _check(is_taken: bool, name: str, what: str, subject: Subject) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from vae_tf.data.file_reading import FileReading
+    from vae_tf.data.row_files import Tell
     from vae_tf.serving import Client
     from vae_tf.serving.transports import Field
 
@@ -69,22 +70,31 @@ def ask_columns(client: "Client", fields: "Mapping[str, Field]") -> list[Told]:
     return list({name: Told(name, key, form, GAPS.union(json.loads(gaps))) for name, key, form, gaps in told}.values())
 
 
-def read_columns(path: Path, fields: "Mapping[str, Field]", told: Sequence[Told] = ()) -> Asked:
+def read_columns(
+    path: Path,
+    fields: "Mapping[str, Field]",
+    told: Sequence[Told] = (),
+    reading: "FileReading | None" = None,
+    tell: "Tell" = lambda _: None,
+) -> Asked:
     """Return a table's columns as the inputs of a signature.
 
     Args:
         path: CSV, Parquet, Feather or a spreadsheet.
         fields: the inputs that are wanted.
         told: what the columns are.
+        reading: how files are read for the model; None: as usual.
+        tell: is told what there is to be told of that.
 
     Raises:
         UserValueError: a column is missing, or a cell is no number.
         UserFileError: the file cannot be read, or has no rows.
     """
+    from vae_tf.data.file_reading import USUAL
     from vae_tf.data.row_files import rows_of_file
     from vae_tf.data.served import served_names
 
-    rows = list(rows_of_file(path))
+    rows = list(rows_of_file(path, reading or USUAL, tell))
     if not rows:
         raise UserFileError(f"{path} has no rows.")
     if set(fields) == {"x"} and told:
@@ -148,12 +158,13 @@ def _number_form(cells: list[Any]) -> str:
     return form.example if form else ""
 
 
-def read_texts(path: Path, reading: "FileReading") -> Asked:
+def read_texts(path: Path, reading: "FileReading", tell: "Tell" = lambda _: None) -> Asked:
     """Return the lines of a file of texts, or the texts of JSON objects, and the numbers of their lines.
 
     Args:
         path: of texts.
         reading: how they are read for the model.
+        tell: is told what there is to be told of that.
 
     Raises:
         UserFileError: it cannot be read, or has no texts.
@@ -161,7 +172,7 @@ def read_texts(path: Path, reading: "FileReading") -> Asked:
     from vae_tf.data.row_files import rows_of_file
     from vae_tf.serving.tensors import object_array
 
-    rows = list(rows_of_file(path, reading))
+    rows = list(rows_of_file(path, reading, tell))
     if not rows:
         raise UserFileError(f"{path} has no texts.")
     return Asked({"text": object_array([row["text"].encode() for row in rows])}, others={"line": [row["line"] for row in rows]})

@@ -26,8 +26,9 @@ export class OwnPanel {
     this.pair = make("div.pair");
     this.score = make("div.score");
     this.near = make("div.gallery");
+    this.notes = make("div.notes");
     this.which = make("div.buttons");
-    this.element = make("div.panel", {}, make("div.drop", {}, make("p", {}, told), this.file, this.text, go), this.which, this.pair, this.score, this.near);
+    this.element = make("div.panel", {}, make("div.drop", {}, make("p", {}, told), this.file, this.text, go), this.notes, this.which, this.pair, this.score, this.near);
   }
 
   /** Lets files be dropped anywhere on an element. */
@@ -47,6 +48,7 @@ export class OwnPanel {
   async take(file) {
     try {
       const read = await readFile(this.model, file.name, await file.arrayBuffer());
+      this.notes.replaceChildren(...(read.notes ?? []).map((note) => make("p.caption", {}, note)));
       this.which.replaceChildren(...(read.rows.length > 1 ? read.rows.map((row, i) => make("button", { type: "button", "aria-label": `Row ${i + 1} of the file`, onclick: () => this.look(read, i) }, String(i + 1))) : []));
       await this.look(read, 0);
     } catch (error) { tell(error.message); }
