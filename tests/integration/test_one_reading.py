@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import scipy.sparse
 from PIL import Image, ImageCms
 
 import vae_tf
@@ -94,6 +95,15 @@ def rows_of_numbers(folder):
 def counts(folder):
     old = _rng().poisson(6.0, (80, 4))
     return _of_arrays(folder, {"x": old}, {"x": _rng(1).poisson(1.0, (13, 4))}, **{"data.counts": True})
+
+
+def sparse_counts(folder):
+    """No new count is more than one."""
+    old, new = _rng().poisson(0.7, (80, 6)), _rng(1).integers(0, 2, (13, 6))
+    for name, part in (("old", old), ("new", new), ("part", new[:-5])):
+        scipy.sparse.save_npz(folder / f"{name}.npz", scipy.sparse.csr_array(part))
+    names = [f"sparse:{folder / name}.npz" for name in ("old", "new", "part")]
+    return Case(*names[:2], str(folder / "new.npz"), lambda: (names[2], 8), memory=new)
 
 
 def series(folder):
@@ -247,6 +257,7 @@ def colour_pictures(folder):
 
 CASES: dict[str, tuple[Callable[[Path], Case], ...]] = {
     "npz": (rows_of_numbers, counts, series, labelled_pictures, drawn_greys),
+    "sparse": (sparse_counts,),
     "csv": (columns_of_numbers, rows_in_time, mixed_columns),
     "text": (lines_of_text,),
     "folder": (grey_pictures, colour_pictures),

@@ -167,7 +167,7 @@ def load_as(
     update = {
         "dataset": data,
         "data_dir": str(data_dir) if data_dir else own.data_dir,
-        "label_column": label_column if data.startswith("csv:") else None,
+        "label_column": label_column if data.startswith(("csv:", "sparse:")) else None,
         "label_bins": None,
         "columns": None,
         **({} if data.startswith("csv:") else {"sheet": None, "missing": (), "rare": type(own).model_fields["rare"].default}),

@@ -17,11 +17,17 @@ ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""
 MEMORY = "memory"
 """What is before the colon in the name of what a Python program has in memory."""
-_PATHS = {"csv": ("file", "folder"), "npz": ("file",), "text": ("file", "folder"), "folder": ("folder",)}
+_PATHS = {
+    "csv": ("file", "folder"),
+    "npz": ("file",),
+    "sparse": ("file",),
+    "text": ("file", "folder"),
+    "folder": ("folder",),
+}
 """Sources whose argument is a path, and what may be there."""
 _TABLES = (".csv", ".tsv", ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _PACKED = (".gz", ".bz2", ".zst")
-_FORMS = {**dict.fromkeys(_TABLES, "csv"), ".npz": "npz"}
+_FORMS = {**dict.fromkeys(_TABLES, "csv"), ".npz": "npz", ".mtx": "sparse", ".h5ad": "sparse"}
 """Sources of files whose names say what they are."""
 
 
@@ -39,7 +45,7 @@ def full_name(dataset: str) -> str:
 
 
 def existing_path(dataset: str) -> Path:
-    """Return the file or folder that `csv:PATH`, `npz:PATH`, `text:PATH` or `folder:PATH` names.
+    """Return the file or folder that `csv:PATH`, `npz:PATH`, `sparse:PATH`, `text:PATH` or `folder:PATH` names.
 
     Raises:
         UserFileError: it is not there, a folder where a file is meant or the other way round, or a pipe or a device, which

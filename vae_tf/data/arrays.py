@@ -11,6 +11,8 @@ from vae_tf.data.array_names import NamedArrays, as_labels, sort_out
 from vae_tf.data.notes import Note
 from vae_tf.data.numeric import Groups, array_splits, check_groups, count_fields, is_rounded, label_ids, support_fields
 from vae_tf.data.pipeline import Dataset
+from vae_tf.data.sparse import load_sparse
+from vae_tf.data.sparse_files import is_sparse
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.data.splits import ArraySplit
@@ -43,7 +45,8 @@ def load_npz(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
         UserValueError: names, shapes or types of the arrays are wrong, or a value is not finite.
     """
     path = existing_path(config.dataset)
-    return load_arrays(read_arrays(path), config, str(path), known)
+    arrays = read_arrays(path)
+    return load_sparse(config, known) if is_sparse(arrays) else load_arrays(arrays, config, str(path), known)
 
 
 def load_arrays(arrays: Mapping[str, np.ndarray], config: DataConfig, source: str, known: DatasetSpec | None = None) -> Dataset:

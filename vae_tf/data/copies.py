@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from vae_tf.config import DataConfig
-from vae_tf.data.mapped import MappedRows, MappedSplit
+from vae_tf.data.mapped import MappedRows, MappedSplit, comparable
 from vae_tf.data.notes import few
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.similar import nearest_training
@@ -20,8 +20,6 @@ __all__ = ["describe_copies", "groups_of_files", "groups_of_lines", "groups_of_r
 
 _MAX_VALUES = 2**27
 """Values of all splits in memory up to which copies are looked for."""
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_STEPS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
 
 
 def groups_of_rows(x: np.ndarray | MappedRows) -> np.ndarray:
@@ -35,34 +33,13 @@ def groups_of_rows(x: np.ndarray | MappedRows) -> np.ndarray:
         [0, 1, 0]
     """
     if isinstance(x, MappedRows):
-        return _numbered(_hashes(x))
+        return _numbered(x.hashes())
     flat = np.ascontiguousarray(x.reshape(len(x), -1))
     if not flat.size:
         return np.zeros(len(x), np.int64)
     if flat.dtype.kind == "f":
-        flat = _comparable(flat)
+        flat = comparable(flat)
     return _numbered(flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1])))[:, 0])
-
-
-def _comparable(x: np.ndarray) -> np.ndarray:
-    """Return floats of which the equal ones have the same bits: gaps are equal, and minus zero is zero."""
-    return np.where(np.isnan(x), x.dtype.type(np.nan), x + x.dtype.type(0.0))
-
-
-def _hashes(x: MappedRows) -> np.ndarray:
-    """Return a number of 64 bits for every row, uint64 [N]: the same for equal rows, and hardly ever for others."""
-    hashes = np.zeros(len(x), np.uint64)
-    kind, start = np.dtype(f"u{x.dtype.itemsize}"), 0
-    for rows in x.blocks():
-        mixed = hashes[start : start + len(rows)]
-        start += len(rows)
-        for bits in _comparable(rows).view(kind).astype(np.uint64).T:
-            mixed += bits + _GOLDEN  # a step of SplitMix64 for every column
-            for shift, factor in _STEPS:
-                mixed ^= mixed >> shift
-                mixed *= factor
-            mixed ^= mixed >> np.uint64(31)
-    return hashes
 
 
 def groups_of_lines(lines: Sequence[str]) -> np.ndarray:
@@ -227,7 +204,7 @@ def _groups_of_splits(splits: Mapping[str, Any]) -> dict[str, np.ndarray]:
     if all(hasattr(part, "paths") for part in parts):
         found = groups_of_files([path for part in parts for path in part.paths])
     elif all(isinstance(part, MappedSplit) for part in parts):
-        found = _numbered(np.concatenate([_hashes(part.x) for part in parts]))
+        found = _numbered(np.concatenate([part.x.hashes() for part in parts]))
     elif all(hasattr(part, "x") for part in parts) and sum(part.x.size for part in parts) <= _MAX_VALUES:
         found = groups_of_rows(np.concatenate([part.x for part in parts]))
     else:

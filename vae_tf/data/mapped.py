@@ -11,10 +11,14 @@ import tensorflow as tf
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.files import atomic_file
 
-__all__ = ["MappedRows", "MappedSplit", "looked_up", "write_rows"]
+__all__ = ["MappedRows", "MappedSplit", "comparable", "looked_up", "mix", "write_rows"]
 
 _BLOCK = 2**17
-"""Rows that are in memory at a time."""
+"""Rows that are in memory at a time, at most."""
+_VALUES = 2**25
+"""Numbers that are, at most."""
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_STEPS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +77,38 @@ class MappedRows:
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield the rows [B, D], some at a time."""
-        return (self[start : start + _BLOCK] for start in range(0, len(self), _BLOCK))
+        size = max(1, min(_BLOCK, _VALUES // max(1, int(np.prod(self.shape[1:])))))
+        return (self[start : start + size] for start in range(0, len(self), size))
+
+    def hashes(self) -> np.ndarray:
+        """Return a number of 64 bits for every row, uint64 [N]: the same for equal rows, and hardly ever for others."""
+        hashes, start = np.zeros(len(self), np.uint64), 0
+        kind = np.dtype(f"u{self.dtype.itemsize}")
+        for rows in self.blocks():
+            mixed = hashes[start : start + len(rows)]
+            start += len(rows)
+            for bits in comparable(rows).view(kind).astype(np.uint64).T:
+                mixed += bits + _GOLDEN  # a step of SplitMix64 for every column
+                mix(mixed)
+        return hashes
+
+
+def comparable(x: np.ndarray) -> np.ndarray:
+    """Return floats of which the equal ones have the same bits: gaps are equal, and minus zero is zero.
+
+    Example:
+        >>> comparable(np.array([-0.0, 1.0])).tolist()
+        [0.0, 1.0]
+    """
+    return np.where(np.isnan(x), x.dtype.type(np.nan), x + x.dtype.type(0.0))
+
+
+def mix(numbers: np.ndarray) -> None:
+    """Mix the bits of numbers, uint64, in place: SplitMix64's last steps."""
+    for shift, factor in _STEPS:
+        numbers ^= numbers >> shift
+        numbers *= factor
+    numbers ^= numbers >> np.uint64(31)
 
 
 def looked_up(table: np.ndarray, values: np.ndarray) -> np.ndarray:

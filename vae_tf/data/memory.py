@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse
 import tensorflow as tf
 
 from vae_tf.config import DataConfig
@@ -20,6 +21,8 @@ from vae_tf.data.notes import Note
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.raw_table import Table
+from vae_tf.data.sparse import make_sparse_dataset
+from vae_tf.data.sparse_files import Sparse
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.data.table import make_table_dataset, refuse_repeated
@@ -41,8 +44,8 @@ def in_memory(data: Any) -> Iterator[None]:
     """Lend data to what loads a dataset `memory:NAME` inside the block.
 
     Args:
-        data: x [N, ...]; (x, labels [N]); a `tf.data.Dataset` of x or (x, label); a DataFrame; a list of texts; or a mapping of
-            `train` and, if wanted, `validation` and `test` to such. None: nothing is lent.
+        data: x [N, ...], also sparse counts of SciPy's; (x, labels [N]); a `tf.data.Dataset` of x or (x, label); a DataFrame; a
+            list of texts; or a mapping of `train` and, if wanted, `validation` and `test` to such. None: nothing is lent.
 
     Example:
         >>> from vae_tf.data import load_dataset
@@ -80,6 +83,8 @@ def load_memory(config: DataConfig, known: DatasetSpec | None = None) -> Dataset
         tables = {split: table_of_frame(part, f"{config.dataset}, {split}", config.missing) for split, part in parts.items()}
         return make_table_dataset(tables, config, known)
     pairs = {split: _pair(part, config, split) for split, part in parts.items()}
+    if any(scipy.sparse.issparse(x) for x, _ in pairs.values()):
+        return _sparse_dataset(pairs, config)
     texts = {split: as_texts(x) for split, (x, _) in pairs.items()}
     if all(part is not None for part in texts.values()):
         _refuse(config, _OF_NUMBERS, "texts")
@@ -115,7 +120,7 @@ def _pair(part: Any, config: DataConfig, split: str) -> tuple[Any, Any]:
         return _gathered(part, config)
     if isinstance(part, tuple) and len(part) == 2:
         return part
-    if isinstance(part, tuple) or _rank(part) == 0:
+    if isinstance(part, tuple) or (_rank(part) == 0 and not scipy.sparse.issparse(part)):
         raise UserValueError(f"Data must be {_FORMS}. Received: {type(part).__name__} for the {split} split.")
     return part, None
 
@@ -172,6 +177,15 @@ def _array_dataset(pairs: Mapping[str, tuple[Any, Any]], config: DataConfig, kno
     }
     labels = {split: (f"labels of {split}", _plain(given)) for split, (_, given) in pairs.items() if given is not None}
     return make_array_dataset(x, labels, as_trained(config, known, x), config.dataset)
+
+
+def _sparse_dataset(pairs: Mapping[str, tuple[Any, Any]], config: DataConfig) -> Dataset:
+    _refuse(config, (*_TABLE_ONLY, "window"), "a sparse matrix")
+    (x, labels), *others = pairs.values()
+    if others:
+        raise UserValueError("A sparse matrix must be given whole: splits are cut off it. Received: several splits.")
+    matrix = Sparse(scipy.sparse.csr_array(x), labels=None if labels is None else _plain(labels).astype(str))
+    return make_sparse_dataset(matrix, config, config.dataset)
 
 
 def _plain(labels: Any) -> np.ndarray:

@@ -17,6 +17,7 @@ from vae_tf.data.file_reading import USUAL, FileReading
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.served import number_cell
+from vae_tf.data.sparse_files import is_sparse, of_arrays
 from vae_tf.data.spreadsheets import SPREADSHEETS
 from vae_tf.data.table_files import read_table
 from vae_tf.data.text_files import read_texts
@@ -96,13 +97,23 @@ def _texts(path: Path, reading: FileReading, tell: Tell) -> Iterator[dict[str, A
 
 
 def _arrays(path: Path, _: FileReading, tell: Tell) -> Iterator[dict[str, Any]]:
-    x, labels, told = sort_out(read_arrays(path), str(path))
+    arrays = read_arrays(path)
+    if is_sparse(arrays):
+        yield from _sparse_rows(of_arrays(arrays, str(path)))
+        return
+    x, labels, told = sort_out(arrays, str(path))
     if told:
         tell(Note(f"{path}: {told}."))
     rows = itertools.chain.from_iterable(array for _, array in x.values())
     ids = itertools.chain.from_iterable(_labels_of(labels, split, len(array)) for split, (_, array) in x.items())
     for number, (row, label) in enumerate(zip(rows, ids, strict=True)):
         yield {"row": number, "x": row.tolist(), **({} if label is None else {"label": label})}
+
+
+def _sparse_rows(matrix: Any) -> Iterator[dict[str, Any]]:
+    for start in range(0, matrix.shape[0], _CHUNK):
+        for number, row in enumerate(matrix[start : start + _CHUNK].toarray(), start):
+            yield {"row": number, "x": row.tolist()}
 
 
 _READERS: dict[str, Callable[[Path, FileReading, Tell], Iterator[dict[str, Any]]]] = {
@@ -136,6 +147,8 @@ def examples_of_arrays(
         >>> examples_of_arrays({"x": np.zeros((5, 2))}, "toy", (None, 3, 2))[0].shape
         (3, 3, 2)
     """
+    if is_sparse(arrays):
+        return of_arrays(arrays, source).toarray(), []
     found, named, told = sort_out(arrays, source)
     if told:
         tell(Note(f"{source}: {told}."))
