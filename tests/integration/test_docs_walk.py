@@ -69,7 +69,8 @@ CHANGED = {
         ("alarms RUN --data csv:new.csv", "alarms runs/sensors --data csv:sensors.csv"),
     ],
     "docs/data.md": [("gaps.xlsx", "gaps.parquet")]  # spreadsheets: tests/data/test_data_spreadsheets.py
-    + [(f"run.py train --dataset {kind}:scans", f"run.py data {kind}:scans") for kind in ("folder", "npz")],  # without training
+    + [(f"run.py train --dataset {kind}:scans", f"run.py data {kind}:scans") for kind in ("folder", "npz")]
+    + [("run.py train --dataset counts", "run.py data counts")],  # without training
     "docs/evaluation.md": [
         ("--preset mnist_mlp", "--preset mnist_mlp --dataset digits"),
         ("csv:sensor.csv --set data.window=48", "csv:sensors.csv --set data.window=8"),

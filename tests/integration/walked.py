@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+import scipy.io
+import scipy.sparse
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,7 @@ def write_files() -> None:
     np.savez("scans.npz", x=rng.random((40, 4, 4)), patient=np.arange(40) // 2)
     np.savez("data.npz", x=rng.integers(0, 2, (4, 8, 8, 1)).astype(np.float32))
     np.savez("arrays.npz", x=rng.random((120, 6, 6, 1)).astype(np.float32))
+    scipy.io.mmwrite("counts.mtx", scipy.sparse.csr_array(rng.poisson(0.5, (120, 9))))
     np.savez("ring.npz", x=rng.normal(size=(120, 2)))
     lines = "".join(f"a {one} of number {number}\n" for number in range(50) for one in ("line", "word"))
     Path("lines.txt").write_text(lines)

@@ -70,7 +70,7 @@ PngOption = Annotated[Path, typer.Option("-o", "--output", help="FILE.png")]
 
 PresetOption = Annotated[str | None, typer.Option(help="Where to start from; see `{program} presets`.")]
 ConfigOption = Annotated[Path | None, typer.Option(metavar="FILE", help="YAML with any part of a configuration.")]
-DatasetOption = Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:, npz:, csv: or text:PATH.")]
+DatasetOption = Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:, npz:, sparse:, csv: or text:PATH.")]
 DataDirOption = Annotated[Path | None, typer.Option(help="Where TFDS data sets and large tables are prepared.")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any key, e.g. training.learning_rate=3e-4.")

@@ -8,7 +8,7 @@ def list_datasets() -> dict[str, str]:
 
     Example:
         >>> print(*sorted(list_datasets()))
-        NAME NAME/CONFIG:VERSION csv:PATH digits folder:PATH memory:NAME npz:PATH sprites text:PATH topics waves
+        NAME NAME/CONFIG:VERSION csv:PATH digits folder:PATH memory:NAME npz:PATH sparse:PATH sprites text:PATH topics waves
     """
     return {
         "digits": "1,797 real handwritten digits, 8 x 8, from scikit-learn: 1,297 for training; no network needed",
@@ -19,6 +19,7 @@ def list_datasets() -> dict[str, str]:
         "NAME/CONFIG:VERSION": "the same with a configuration, a version or both, e.g. emnist/letters or mnist:3.0.1",
         "folder:PATH": "pictures (PNG, JPEG, WebP, ...); sub-folders train, test, validation are splits, others are classes",
         "npz:PATH": "NumPy arrays x and y, or x_train, x_test, x_validation and labels: images or rows of numbers",
+        "sparse:PATH": "counts that stay sparse: .npz of scipy.sparse, .mtx, .h5ad; names and labels from files beside them",
         "csv:PATH": "a table, one example a row: CSV, Parquet, xlsx, ods, or a folder of Parquet; data.label_column, .columns",
         "text:PATH": "a UTF-8 text, one example a line; data.tokens says whether characters or subwords are learned",
         "memory:NAME": "what a Python program gives vae_tf.train(data, name=NAME); the command line cannot load it",
