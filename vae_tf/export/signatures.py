@@ -43,7 +43,7 @@ def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
         vae: the model.
         spec: how raw values become model inputs and back.
     """
-    signatures = array_signatures(vae, spec)
+    signatures = _traced_once(array_signatures(vae, spec))
     told = [*([columns_signature(spec)] if spec.feature_names else []), reading_signature(spec)]
     if spec.is_mixed:
         columns = served_columns(spec.columns, spec.missing)
@@ -53,6 +53,12 @@ def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
     if spec.is_text:
         signatures = [signature if signature.name in _AS_TOKENS else _with_text(signature, spec) for signature in signatures]
     return [*signatures, *forms, *told]
+
+
+def _traced_once(signatures: list[Signature]) -> list[Signature]:
+    """Return signatures whose functions are graphs, which their other forms (of bytes, files, texts, the default) call."""
+    graphs = {one.function: tf.function(one.function, autograph=False) for one in signatures if one.name in _AS_TOKENS}
+    return [replace(one, function=graphs.get(one.function, one.function)) for one in signatures]
 
 
 def array_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
