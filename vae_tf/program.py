@@ -35,6 +35,7 @@ WITH_PARTS = (
         "report",
         "score",
         "alarms",
+        "topics",
         "estimators",
         "generate",
         "impute",
@@ -44,7 +45,19 @@ WITH_PARTS = (
     *("traverse", "manifold", "encode", "export", "explore", "show", "check", "data", "datasets", "parts"),
 )
 """Commands that open a model or read a configuration, and so take the user's own parts."""
-WITH_DATA = ("evaluate", "compare", "report", "score", "alarms", "generate", "reconstruct", "interpolate", "traverse", "encode")
+WITH_DATA = (
+    "evaluate",
+    "compare",
+    "report",
+    "score",
+    "alarms",
+    "topics",
+    "generate",
+    "reconstruct",
+    "interpolate",
+    "traverse",
+    "encode",
+)
 """Commands that look at the data that a run was trained on, and so are told where these went."""
 
 _PACKAGE = Path(__file__).parent

@@ -40,6 +40,7 @@ LEFT_OUT = {
     "README.md": {
         r"^(make|pip) ": "installs, or runs this suite: test_wheel.py",
         r"run\.py tune": "docs/tuning.md has it",
+        r"run\.py topics": "a run on counts: test_full_disk.py, test_topics.py",
     },
     "docs/index.md": {r"^make ": "installs, or runs this suite: test_wheel.py"},
     "docs/estimators.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},

@@ -27,6 +27,7 @@ CASES = {
     "report": ["report", "{run}", "--limit", 8, "--num-samples", 2, "-o", "{out}/a.html"],
     "score": ["score", "{run}", "--num-samples", 2, "-o", "{out}/a.csv"],
     "alarms": ["alarms", "{series}", "--rate", 0.3, "-o", "{out}/a.csv"],
+    "topics": ["topics", "{counts}", "--alone", "-o", "{out}/a.csv"],
     "estimators": ["estimators", *QUICK, "-o", "{out}"],
     "generate": ["generate", "{run}", "--num", 4, "-o", "{out}/a.png"],
     "generate arrays": ["generate", "{run}", "--num", 4, "-o", "{out}/a.npz"],
@@ -99,6 +100,9 @@ def table_run(tmp_path_factory):
     with pytest.raises(SystemExit) as stopped:
         main(["train", *series, "--epochs", "1", "--run-dir", str(folder / "series"), *SMALL[2:]])
     assert not stopped.value.code
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "--dataset", "topics", "--epochs", "1", "--run-dir", str(folder / "counts"), *SMALL])
+    assert not stopped.value.code
     return folder
 
 
@@ -154,6 +158,7 @@ def test_every_write_fails_once(run_cli, tiny_runs, table_run, tmp_path, case):
             "{other}": tiny_runs["joint"],
             "{table}": table_run / "run",
             "{series}": table_run / "series",
+            "{counts}": table_run / "counts",
             "{csv}": table_run / "t.csv",
         }
         given = [str(one) for one in CASES[case]]

@@ -31,6 +31,7 @@ from vae_tf.cli import (
     serve,
     show,
     tensorboard,
+    topics,
     train,
     traverse,
     tune,
@@ -74,7 +75,7 @@ def _options(
 
 _COMMANDS = {
     "Train": (train, tune, launch),
-    "Measure": (evaluate, compare, report, score, alarms, estimators),
+    "Measure": (evaluate, compare, report, score, alarms, topics, estimators),
     "Look": (data, generate, impute, reconstruct, interpolate, traverse, manifold, encode, explore, tensorboard),
     "Serve": (export, serve, predict),
     "List": (runs, show, check, presets, datasets, parts),

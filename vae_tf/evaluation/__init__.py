@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     )
     from vae_tf.evaluation.row_scores import SCORE_SAMPLES, RowScorer
     from vae_tf.evaluation.table_page import TablePage, make_table_page
+    from vae_tf.evaluation.topics import Topic, TopicQuality, find_topics, measure_topics, plain_topics
     from vae_tf.evaluation.viewer import View, Viewer
 
 __all__ = [
@@ -157,6 +158,8 @@ __all__ = [
     "Stage",
     "Subject",
     "TablePage",
+    "Topic",
+    "TopicQuality",
     "View",
     "Viewer",
     "WeightedRows",
@@ -187,6 +190,7 @@ __all__ = [
     "fill_table",
     "find_alarms",
     "find_gaps",
+    "find_topics",
     "fit_codes",
     "fitted_gaussian",
     "frechet_distance",
@@ -217,8 +221,10 @@ __all__ = [
     "measure_nearness",
     "measure_representation",
     "measure_stages",
+    "measure_topics",
     "miss_together",
     "nearest_training",
+    "plain_topics",
     "precision_and_recall",
     "read_curve",
     "reconstruction_grid",
@@ -292,6 +298,7 @@ _MODULES = {
         "row_scores": "RowScorer SCORE_SAMPLES",
         "representation": "Clustering LabelledExamples Representation clustering_accuracy measure_representation",
         "table_page": "TablePage make_table_page",
+        "topics": "Topic TopicQuality find_topics measure_topics plain_topics",
         "viewer": "View Viewer",
     }.items()
     for name in names.split()
