@@ -201,6 +201,20 @@ def test_a_run_without_sums_is_checked_by_what_its_files_carry(copied):
     assert [row.file for row in check_folder(run).bad] == ["dataset.json"]
 
 
+@pytest.mark.parametrize("name", ["variables.index", "variables.data-00000-of-00001"])
+def test_a_half_copied_servable_is_told_without_sums(copied, name):
+    (version,) = copied("servable").glob("[0-9]*")
+    (version / SUMS).unlink()
+    assert not check_folder(version).bad
+    path = version / "variables" / name
+    content = path.read_bytes()
+    if path.suffix == ".index":
+        path.write_bytes(content[: len(content) // 2])
+        assert [(row.file, row.state) for row in check_folder(version).bad] == [(f"variables/{name}", "differs")]
+    path.unlink()
+    assert [(row.file, row.state) for row in check_folder(version).bad] == [(f"variables/{name}", "missing")]
+
+
 def test_a_run_is_checked_on_its_way_and_sums_come_back(run_cli, copied):
     run = copied("run")
     _flip(run / "pictures/samples.png")

@@ -1,5 +1,7 @@
 """Whether the records of a folder agree with each other, as far as they are good themselves."""
 
+import os
+import re
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ __all__ = ["run_disagreements", "search_disagreements", "version_disagreements"]
 
 Told = Iterator[tuple[str, str]]
 """Files, and what they disagree on."""
+_SHARD = re.compile(r"variables/variables\.data-(\d{5})-of-(\d{5})")
+_TABLE_END = bytes.fromhex("57fb808b247547db")
+"""How a table of names and places ends, as the index of a checkpoint is one: LevelDB's."""
 
 
 def run_disagreements(folder: Path, states: Mapping[str, str]) -> Told:
@@ -81,8 +86,9 @@ def search_disagreements(folder: Path, states: Mapping[str, str]) -> Told:
 
 
 def version_disagreements(folder: Path, states: Mapping[str, str]) -> Told:
-    """Compare the manifest's signatures with those of the SavedModel."""
+    """Compare the manifest's signatures with those of the SavedModel, and look for the files of its variables."""
     good = _good(states)
+    yield from _half_copied(folder, states)
     if "saved_model.pb" not in good:
         return
     try:
@@ -98,6 +104,20 @@ def version_disagreements(folder: Path, states: Mapping[str, str]) -> Told:
         if told != served:
             differ = sorted(name for name in {*told, *served} if told.get(name) != served.get(name))
             yield "assets.extra/manifest.json", f"its signatures are not the SavedModel's: {', '.join(differ)}"
+
+
+def _half_copied(folder: Path, states: Mapping[str, str]) -> Told:
+    """Name the files of variables that a copy lacks, or has not to their ends; sums tell more, where they are."""
+    index = "variables/variables.index"
+    shards = [_SHARD.fullmatch(name) for name in states]
+    total = max((int(shard[2]) for shard in shards if shard), default=1)
+    wanted = [f"variables/variables.data-{number:05d}-of-{total:05d}" for number in range(total)]
+    yield from ((name, "the SavedModel's variables are in it") for name in (index, *wanted) if name not in states)
+    if states.get(index) not in (None, *BAD):
+        with (folder / index).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - len(_TABLE_END)))
+            if file.read() != _TABLE_END:
+                yield index, "its end is missing"
 
 
 def _signatures(path: Path) -> dict[str, list[str]]:
