@@ -71,6 +71,7 @@ def obvious_brief(row: ObviousComparison) -> str:
     if row.verdict.startswith("No verdict"):
         return "not comparable"
     apart = f" by {abs(row.difference) / row.stderr:.1f} standard errors" if row.stderr and side != "level" else ""
+    apart += ", of few examples" if "unsure ones" in row.verdict else ""
     return f"{other.value:.4g}{error} {other.quantity}, the model {row.ours:.4g}: {side}{apart}"
 
 

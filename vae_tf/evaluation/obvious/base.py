@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from scipy.stats import norm
+from scipy.stats import t as student_t
 
 from vae_tf.evaluation.uncertainty import FEW_EXAMPLES
 
@@ -145,7 +147,7 @@ def compare(ours: Measured, plain: Plain, advice: str = "") -> ObviousComparison
     Example:
         >>> ours, plain = Measured(np.array([1.0, 2.0, 3.1]), np.ones(3)), Plain("all", NATS, np.array([3.0, 4.0, 5.0]))
         >>> compare(ours, plain).verdict
-        'Ahead of all by 1.967 nats (59.0 standard errors).'
+        'Ahead of all by 1.967 nats (59.0 standard errors, unsure ones: of 3 examples).'
     """
     own = ours.mean
     if len(plain.values) != len(ours.values):
@@ -155,11 +157,25 @@ def compare(ours: Measured, plain: Plain, advice: str = "") -> ObviousComparison
         value, error = ratio(plain.values, ours.weights)
         difference, stderr = ratio(ours.values - plain.values, ours.weights)
     error = error if len(ours.values) >= FEW_EXAMPLES else None
-    found = judge(Obvious(plain.name, plain.quantity, value, error, note=plain.note), own, difference, stderr, plain.unfair)
+    found = judge(
+        Obvious(plain.name, plain.quantity, value, error, note=plain.note),
+        own,
+        difference,
+        stderr,
+        plain.unfair,
+        len(ours.values),
+    )
     return replace(found, advice=advice) if found.is_behind else found
 
 
-def judge(obvious: Obvious, ours: float, difference: float, stderr: float | None, unfair: str = "") -> ObviousComparison:
+def judge(
+    obvious: Obvious,
+    ours: float,
+    difference: float,
+    stderr: float | None,
+    unfair: str = "",
+    num_examples: int = FEW_EXAMPLES,
+) -> ObviousComparison:
     """Say who is ahead.
 
     Args:
@@ -168,14 +184,18 @@ def judge(obvious: Obvious, ours: float, difference: float, stderr: float | None
         difference: ours minus the plain one's.
         stderr: its standard error; None where there is none.
         unfair: why the two do not compare; empty where they do.
+        num_examples: of few the standard error is unsure itself: it takes more of them to be apart (Student's t).
 
     Example:
         >>> judge(Obvious("all", NATS, 3.0, 0.1), 2.9, -0.1, 0.1).verdict
         'Level with all: the difference of 0.1 nats is 1.0 standard errors.'
+        >>> judge(Obvious("all", NATS, 3.0, 0.1), 2.7, -0.3, 0.1, num_examples=5).verdict
+        'Ahead of all by 0.3 nats (3.0 standard errors, unsure ones: of 5 examples).'
     """
-    margin = _NUM_STDERR * stderr if stderr is not None else 0.0
+    margin = _apart_from(num_examples) * stderr if stderr is not None else 0.0
     is_apart = not unfair and abs(difference) > margin
-    verdict = _verdict(obvious, difference, stderr, is_apart, unfair)
+    few = f", unsure ones: of {num_examples} examples" if num_examples < FEW_EXAMPLES else ""
+    verdict = _verdict(obvious, difference, stderr, is_apart, unfair, few)
     return ObviousComparison(
         ours, obvious, difference, stderr, verdict, is_apart and difference > 0, is_apart and difference < 0
     )
@@ -192,7 +212,14 @@ def read_obvious(results: Mapping[str, Any]) -> list[ObviousComparison]:
     return [ObviousComparison(**{**row, "obvious": Obvious(**row["obvious"])}) for row in rows]
 
 
-def _verdict(plain: Obvious, difference: float, stderr: float | None, is_apart: bool, unfair: str) -> str:
+def _apart_from(num_examples: int) -> float:
+    """Return how many standard errors apart two numbers are not level any more."""
+    if num_examples >= FEW_EXAMPLES or num_examples < 2:
+        return _NUM_STDERR
+    return float(student_t.ppf(norm.cdf(_NUM_STDERR), num_examples - 1))
+
+
+def _verdict(plain: Obvious, difference: float, stderr: float | None, is_apart: bool, unfair: str, few: str) -> str:
     """Say in one sentence who is ahead, and by how much."""
     size = f"{abs(difference):.4g} {plain.quantity}"
     if unfair:
@@ -203,8 +230,8 @@ def _verdict(plain: Obvious, difference: float, stderr: float | None, is_apart: 
         return f"{_side(difference)} {plain.name} by {size} (of one example, or the same in all: no standard error)."
     apart = abs(difference) / stderr
     if is_apart:
-        return f"{_side(difference)} {plain.name} by {size} ({apart:.1f} standard errors)."
-    return f"Level with {plain.name}: the difference of {size} is {apart:.1f} standard errors."
+        return f"{_side(difference)} {plain.name} by {size} ({apart:.1f} standard errors{few})."
+    return f"Level with {plain.name}: the difference of {size} is {apart:.1f} standard errors{few}."
 
 
 def _side(difference: float) -> str:
