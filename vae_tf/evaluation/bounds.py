@@ -12,7 +12,7 @@ import tensorflow as tf
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.models.vae import VAE
 
-__all__ = ["BoundEstimates", "BoundEstimator", "ExampleBounds", "cell_nats", "stderr"]
+__all__ = ["BoundEstimates", "BoundEstimator", "ExampleBounds", "cell_nats", "stderr", "useful_samples"]
 
 _CHUNK_VALUES = 4_000_000
 """Decoded values held at once: bounds the memory, whatever the number of samples."""
@@ -126,6 +126,11 @@ def cell_nats(vae: VAE, x: tf.Tensor, labels: tf.Tensor | None, seed: Any, num_s
     return tf.reduce_mean(-vae.decode(tf.concat([z for z, _ in draws], axis=-1)).cells(x), axis=0)
 
 
+def useful_samples(vae: VAE, num_samples: int) -> int:
+    """Return how many samples an example are worth their time: one where the posterior is a point, else all."""
+    return 1 if vae.latent.is_point else num_samples
+
+
 def _milestones(num_samples: int) -> list[int]:
     """Return 1, 10, 100, ... and the number itself."""
     return [10**k for k in range(len(str(num_samples))) if 10**k < num_samples] + [num_samples]
@@ -173,6 +178,7 @@ class BoundEstimator:
         The NLL is -log mean exp of the S log weights (Burda, Grosse, Salakhutdinov 2016, equation 8): in expectation an
         upper bound on the negative log-likelihood, falling as S grows.
         """
+        num_samples = useful_samples(self.vae, num_samples)
         examples = self.per_example(batches, num_samples, seed, on_batch)
         return BoundEstimates.from_examples(examples, num_samples)
 

@@ -93,8 +93,14 @@ def array_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
         Signature("sample", functions.sample, (seed, temperature, *label), {**drawn_x, "z": "the prior draw"}),
         Signature("interpolate", functions.interpolate, (*ends, fraction, *end_labels), {**mean_x, "z": "the point between"}),
     ]
+    if vae.latent.code_shape:
+        length, num_classes = vae.latent.code_shape
+        bounds = ValueBounds(0, num_classes - 1, is_whole=True)
+        codes = _row("codes", tf.int64, "numbers that stand for z, as `encode` gives them", np.zeros(length), bounds, length)
+        signatures.append(Signature("decode_codes", functions.decode_codes, (codes,), {**mean_x, "z": "their point of z"}))
     if vae.latent.has_density:
-        bound = {"negative_elbo": f"estimate in nats from {SCORE_SAMPLES} samples; lower is more like the training data"}
+        measured = "in nats" if vae.latent.is_point else f"estimate in nats from {SCORE_SAMPLES} samples"
+        bound = {"negative_elbo": f"{measured}; lower is more like the training data"}
         bound |= {"nats": "-log p of the cell given z, in nats; 0 of a gap"} if spec.is_mixed else {}
         signatures.append(Signature("score", functions.score, (x, *label), bound))
         signatures += _imputations(functions, x, seed, label)
