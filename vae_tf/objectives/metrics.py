@@ -67,7 +67,7 @@ class CodePerplexity(keras.metrics.Metric):
     def update_state(self, codes: Any, sample_weight: Any = None) -> None:
         """Count codes, int [B, M]; the codebooks take turns along the last axis."""
         del sample_weight
-        numbers = tf.reshape(codes, [-1, self.num_books]) + self.num_classes * tf.range(self.num_books)
+        numbers = tf.reshape(tf.cast(codes, tf.int32), [-1, self.num_books]) + self.num_classes * tf.range(self.num_books)
         flat = tf.reshape(numbers, [-1])
         used = tf.math.unsorted_segment_sum(tf.ones_like(flat, tf.float32), flat, self.num_books * self.num_classes)
         self.counts.assign_add(tf.reshape(used, [self.num_books, self.num_classes]))
