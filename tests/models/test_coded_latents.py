@@ -251,6 +251,24 @@ def test_rounding_has_the_gradient_of_the_bounded_number():
     np.testing.assert_allclose(tape.gradient(z, params)[0], expected, rtol=1e-4)
 
 
+def test_numbers_beyond_the_outermost_levels_are_drawn_back():
+    latent = FsqLatent(num_variables=1, levels=(5, 4), commitment=0.5, prior="uniform")
+    latent.build((None, 2))
+    reach = np.array([4, 3]) * 1.001 / 2
+    shift = np.arctanh(np.array([0.0, 0.5]) / reach)
+    end = np.arctanh((np.array([4, 3]) / 2 - 0.25) / reach)
+    params = np.array([[0.0, 0.0], [5.0, 0.3], [-0.5, -7.0]], np.float32)
+    beyond = np.maximum(np.abs(params + shift) - end, 0.0)
+    assert np.array_equal(beyond > 0.0, [[False, False], [True, False], [False, True]])
+    given = tf.constant(params)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        latent(given, training=True)
+        loss = tf.add_n(latent.losses)
+    assert float(loss) == pytest.approx(np.log(20.0) + 0.5 * np.sum(beyond**2) / 3.0, rel=1e-5)
+    np.testing.assert_allclose(tape.gradient(loss, given), np.sign(params) * beyond / 3.0, rtol=1e-4, atol=1e-6)
+
+
 # --- the bound ---
 
 

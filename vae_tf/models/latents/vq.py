@@ -46,7 +46,7 @@ class VqLatent(CodedLatent):
     The encoder gives N vectors; each gives way to the nearest of K learned ones, which all places share. With several stages
     the next one's codebook takes what the last one's left (Lee et al. 2022): a place has as many numbers as stages.
     The decoder's gradient goes past the replacement to the encoder, which is also drawn to what it was replaced by
-    (commitment). The bound is log p(x) >= log p(x|z) + log p(z), with M log K nats of -log p(z) under the uniform prior.
+    (commitment). The bound is log p(x) >= log p(x|z) + log p(z), with N log K nats of -log p(z) a stage under the uniform prior.
 
     The codebook starts at k-means of what the encoder says of training examples. A vector that is used too seldom is put on
     one of the batch's.
@@ -126,13 +126,18 @@ class VqLatent(CodedLatent):
         self._encode = encode
 
     def start(self, examples: Any) -> None:
-        """Start at k-means of what the encoder says of training examples, stage by stage."""
+        """Start at k-means of what the encoder says of training examples, stage by stage.
+
+        Raises:
+            ValueError: the block is in no model yet.
+        """
+        if self._encode is None:
+            raise ValueError("A vq block starts from the encoder of the model it is in. Make a VAE of it first.")
         count = min(_MOST_EXAMPLES, -(-_VECTORS_A_CODE * self.num_classes // self.num_variables))
         vectors = np.reshape(self._encode(examples.random(count, self.name, "codebook")), [-1, self.code_size])
         books, counts = [], []
         for stage in range(self.num_stages):
-            distinct = np.unique(vectors, axis=0)
-            found = min(self.num_classes, len(distinct))
+            found = min(self.num_classes, len(np.unique(vectors, axis=0)))
             seed = derive(self.seed, self.name, "codebook", stage) % 2**32
             means, owners, _ = k_means(vectors, found, n_init=1, max_iter=20, random_state=seed)
             books.append(np.resize(means, (self.num_classes, self.code_size)))
