@@ -46,7 +46,7 @@ class VqLatent(CodedLatent):
     The encoder gives N vectors; each gives way to the nearest of K learned ones, which all places share. With several stages
     the next one's codebook takes what the last one's left (Lee et al. 2022): a place has as many numbers as stages.
     The decoder's gradient goes past the replacement to the encoder, which is also drawn to what it was replaced by
-    (commitment). The bound is log p(x) >= log p(x|z) + log p(z), with N log K nats of -log p(z) a stage under the uniform prior.
+    (commitment). The bound is log p(x) >= log p(x|z) + log p(z); under the uniform prior -log p(z) is N log K nats a stage.
 
     The codebook starts at k-means of what the encoder says of training examples. A vector that is used too seldom is put on
     one of the batch's.
