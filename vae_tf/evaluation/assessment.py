@@ -10,7 +10,7 @@ import numpy as np
 from vae_tf.data.pipeline import Dataset, eval_batches, random_examples
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.errors import UserValueError
-from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds, useful_samples
+from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds
 from vae_tf.evaluation.codes import encode_means
 from vae_tf.evaluation.disentanglement import Disentanglement, measure_disentanglement
 from vae_tf.evaluation.features import FeatureSpace, make_feature_space
@@ -181,18 +181,17 @@ def _bounds(
     batches, seed = _batches(subject, settings), derive_pair(subject.seed, "evaluate", settings.split)
     available = subject.dataset.split(settings.split).num_examples
     total = min(settings.limit or available, available)
-    num_samples = useful_samples(subject.vae, settings.num_samples)
 
     def measure(title: str, hard: bool) -> ExampleBounds:
         with progress(title, total) as advance:
-            return BoundEstimator(subject.vae, hard).per_example(batches, num_samples, seed, advance)
+            return BoundEstimator(subject.vae, hard).per_example(batches, settings.num_samples, seed, advance)
 
     is_relaxed = subject.vae.latent.is_relaxed
     examples = measure("Bounds, hard draws" if is_relaxed else "Bounds", hard=True)
     relaxed = measure("Bounds, relaxed draws", hard=False) if is_relaxed else None
 
     def estimates(found: ExampleBounds) -> BoundEstimates:
-        spec, bounds = subject.dataset.spec, BoundEstimates.from_examples(found, num_samples)
+        spec, bounds = subject.dataset.spec, BoundEstimates.from_examples(found)
         has_perplexity = not (spec.is_table or spec.is_continuous)  # of a density it says nothing
         return bounds if has_perplexity else replace(bounds, perplexity=None)
 
