@@ -62,5 +62,5 @@ def test_too_many_codes_are_pointed_out(make_vae):
     vae = make_vae({**BLOCK, "num_stages": 1, "num_classes": 40, "num_variables": 1}, event_shape=(5,))
     latent = measure_latent(vae, [tf.zeros([20, 5])], (1, 2))
     assert latent.blocks[0].code_use[0].num_alive == 1
-    (found,) = [finding for finding in diagnose_latent(latent) if "codebook" in finding.text]
+    (found,) = [finding for finding in diagnose_latent(latent) if "codes are used" in finding.text]
     assert found.level == "warning" and "num_classes" in found.advice

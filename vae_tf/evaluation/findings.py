@@ -166,7 +166,8 @@ def diagnose_latent(latent: LatentStatistics, num_steps: int = 0) -> list[Findin
 
 def _about_block(index: int, block: BlockStatistics, num_steps: int) -> list[Finding]:
     told = [Finding("note", f"Block {block.name}: {block.left_out}")] if block.left_out else []
-    told += [_about_codes(block.name, stage, use) for stage, use in enumerate(block.code_use, start=1)]
+    numbers = [f", codebook {stage}" for stage, _ in enumerate(block.code_use, start=1)] if len(block.code_use) > 1 else [""]
+    told += [_about_codes(block.name + number, use) for number, use in zip(numbers, block.code_use, strict=False)]
     if block.kl is None and not told:
         return []
     if block.decoder_use < _UNUSED_NATS:
@@ -189,9 +190,9 @@ def _about_block(index: int, block: BlockStatistics, num_steps: int) -> list[Fin
     ]
 
 
-def _about_codes(name: str, stage: int, use: CodeUse) -> Finding:
+def _about_codes(name: str, use: CodeUse) -> Finding:
     """Say how many of a codebook's codes are used, and what their perplexity means."""
-    told = f"Block {name}, codebook {stage}: {use.num_alive:,} of {use.num_codes:,} codes are used, with a perplexity of"
+    told = f"Block {name}: {use.num_alive:,} of {use.num_codes:,} codes are used, with a perplexity of"
     text = f"{told} {use.perplexity:.1f}: as many codes, used equally often, would be as hard to guess."
     if use.num_alive >= _FEW_ALIVE * use.num_codes:
         return Finding("good", text)
