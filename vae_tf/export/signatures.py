@@ -93,11 +93,7 @@ def array_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
         Signature("sample", functions.sample, (seed, temperature, *label), {**drawn_x, "z": "the prior draw"}),
         Signature("interpolate", functions.interpolate, (*ends, fraction, *end_labels), {**mean_x, "z": "the point between"}),
     ]
-    if vae.latent.code_shape:
-        length, num_classes = vae.latent.code_shape
-        bounds = ValueBounds(0, num_classes - 1, is_whole=True)
-        codes = _row("codes", tf.int64, "numbers that stand for z, as `encode` gives them", np.zeros(length), bounds, length)
-        signatures.append(Signature("decode_codes", functions.decode_codes, (codes,), {**mean_x, "z": "their point of z"}))
+    signatures += _of_codes(functions, mean_x)
     if vae.latent.has_density:
         measured = "in nats" if vae.latent.is_point else f"estimate in nats from {SCORE_SAMPLES} samples"
         bound = {"negative_elbo": f"{measured}; lower is more like the training data"}
@@ -109,6 +105,16 @@ def array_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
 
 _OF_X = ("reconstruct", "encode", "score")
 _AS_TOKENS = ("serving_default", *_OF_X)
+
+
+def _of_codes(functions: ServedFunctions, mean_x: dict[str, str]) -> list[Signature]:
+    """Return the signature that takes whole numbers for z, where such stand for it."""
+    shape = functions.vae.latent.code_shape
+    if shape is None:
+        return []
+    within = ValueBounds(0, shape[1] - 1, is_whole=True)
+    codes = _row("codes", tf.int64, "numbers that stand for z, as `encode` gives them", np.zeros(shape[0]), within, shape[0])
+    return [Signature("decode_codes", functions.decode_codes, (codes,), {**mean_x, "z": "their point of z"})]
 
 
 def _imputations(functions: ServedFunctions, x: Input, seed: Input, label: tuple[Input, ...]) -> list[Signature]:
