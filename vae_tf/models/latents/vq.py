@@ -70,7 +70,7 @@ class VqLatent(CodedLatent):
     Example:
         >>> latent = VqLatent(num_variables=2, num_classes=3, code_size=1, prior="uniform")
         >>> latent.build((None, 2))
-        >>> latent.codebook.assign([[[-1.0], [0.0], [1.0]]])
+        >>> _ = latent.codebook.assign([[[-1.0], [0.0], [1.0]]])
         >>> latent.posterior(tf.constant([[0.4, -7.0]])).codes.numpy().tolist()
         [[1, 0]]
     """
