@@ -118,6 +118,25 @@ def discrete() -> str:
 
 
 @figure
+def codes() -> str:
+    """Presets of codes after ten epochs, beside the categorical one after as many."""
+    rows = {
+        "mnist_vq": ("8 of 256 vectors", 8 * log(256), "of 256"),
+        "mnist_rvq": ("4 of two stages of 128 vectors", 8 * log(128), "of 128, mean of two"),
+        "mnist_fsq": ("8 of three numbers of 4 levels", 8 * log(64), "of 64"),
+        "mnist_categorical": ("20 of 10 classes, hard draws", 20 * log(10), ""),
+    }
+    header = ["preset", "codes", "negative ELBO", "NLL", "KL", "KL, uniform prior", "perplexity of codes", "training"]
+    lines = []
+    for name, (model, uniform, most) in rows.items():
+        found = read(f"{name}_10_epochs")
+        use = f"{found['val_perplexity_of_codes']:.0f} {most}" if most else ""
+        nats = f"{uniform:.2f}" if most else "as it is"
+        lines.append([f"`{name}`", model, *_bounds(found), f"{found['kl']:.2f}", nats, use, f"{found['seconds']:.0f} s"])
+    return table(header, lines)
+
+
+@figure
 def discrete_samples() -> str:
     """NLL of the discrete presets with more samples; relaxed draws beside hard ones."""
     named = {

@@ -133,6 +133,7 @@ def test_the_estimator_leaves_the_model_s_counters_alone(vae):
 
 def test_an_autoencoder_has_no_nll(make_vae):
     estimates = BoundEstimator(make_vae({"kind": "deterministic", "size": 2})).means(_batches(12), 3, SEED)
+    assert estimates.num_samples == 1  # all would be equal
     assert (estimates.nll, estimates.nll_stderr, estimates.bits_per_dim) == (None, None, None)
     assert estimates.kl == 0.0
     assert estimates.negative_elbo == pytest.approx(estimates.reconstruction_nll)
@@ -140,8 +141,9 @@ def test_an_autoencoder_has_no_nll(make_vae):
 
 def test_means_are_averages_with_standard_errors_over_examples():
     rows = np.array([1.0, 2.0, 6.0])
-    examples = ExampleBounds(rows, rows - 0.5, rows - 0.75, {"a": np.full(3, 0.5), "b": np.full(3, 0.25)}, np.full(3, 4.0))
-    estimates = BoundEstimates.from_examples(examples, num_samples=7)
+    kl = {"a": np.full(3, 0.5), "b": np.full(3, 0.25)}
+    examples = ExampleBounds(rows, rows - 0.5, rows - 0.75, kl, np.full(3, 4.0), num_samples=7)
+    estimates = BoundEstimates.from_examples(examples)
     assert estimates == BoundEstimates(
         negative_elbo=3.0,
         negative_elbo_stderr=pytest.approx(math.sqrt(7.0 / 3.0)),
@@ -159,7 +161,7 @@ def test_means_are_averages_with_standard_errors_over_examples():
 
 def test_one_example_has_no_spread():
     one = np.array([1.0])
-    estimates = BoundEstimates.from_examples(ExampleBounds(one, one, one, {"a": one}, one), 1)
+    estimates = BoundEstimates.from_examples(ExampleBounds(one, one, one, {"a": one}, one))
     assert (estimates.negative_elbo_stderr, estimates.nll_stderr) == (0.0, 0.0)
 
 
@@ -177,7 +179,7 @@ def test_the_nll_is_told_at_powers_of_ten_and_at_the_end(num_samples, expected, 
     examples = BoundEstimator(vae).per_example(_batches(12), num_samples, SEED)
     assert list(examples.nll_at) == expected
     np.testing.assert_array_equal(examples.nll_at[num_samples], examples.nll)
-    rows = BoundEstimates.from_examples(examples, num_samples).nll_at
+    rows = BoundEstimates.from_examples(examples).nll_at
     assert [row["num_samples"] for row in rows] == expected
     assert rows[-1]["nll"] == pytest.approx(examples.nll.mean())
 

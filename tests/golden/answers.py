@@ -42,7 +42,7 @@ def answer_bounds(vae, inputs: Arrays) -> Arrays:
     for kind in ("hard", "relaxed") if vae.latent.is_relaxed else ("hard",):
         batches = [(inputs["x"], inputs["labels"])]
         examples = BoundEstimator(vae, hard=kind == "hard").per_example(batches, NUM_SAMPLES, (11, 12))
-        means = BoundEstimates.from_examples(examples, NUM_SAMPLES)
+        means = BoundEstimates.from_examples(examples)
         answers |= {
             f"{kind}/negative_elbo": examples.negative_elbo,
             f"{kind}/nll": examples.nll,

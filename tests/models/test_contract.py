@@ -19,6 +19,7 @@ from vae_tf.models import (
     CategoricalLatent,
     ConditionalGaussianLatent,
     DiscretizedLogisticLikelihood,
+    FsqLatent,
     FullGaussianLatent,
     GaussianLatent,
     GaussianLikelihood,
@@ -28,6 +29,7 @@ from vae_tf.models import (
     LearnedPrior,
     MixturePrior,
     VampPrior,
+    VqLatent,
 )
 from vae_tf.objectives import BetaTc, Capacity, InfoVae, Iwae, Rebar, ScoreFunction, SemiSupervised
 from vae_tf.parts import SLOTS, kinds
@@ -52,6 +54,9 @@ VARIED = {
         2, 3, temperature=Learned(start=0.7), prior="learned"
     ),
     "bits, relaxed, learned prior": lambda: BernoulliLatent(3, temperature=0.6, kl_kind="relaxed", prior="learned"),
+    "vq, stages by gradient": lambda: VqLatent(2, 3, 2, 2, codebook="gradient", gradient="rotation", prior_size=4, seed=5),
+    "vq, uniform prior": lambda: VqLatent(2, 3, 2, revival=0.5, prior="uniform", seed=5),
+    "fsq, uniform prior": lambda: FsqLatent(2, levels=(3, 2), prior="uniform", seed=5, name="levels"),
     "joint": lambda: JointLatent([GaussianLatent(size=2, seed=4), CategoricalLatent(2, 3, temperature=0.6, seed=4)]),
     "gaussian, fixed scale": lambda: GaussianLikelihood((5,), scale_kind="fixed", scale=0.5),
     "gaussian, shared scale": lambda: GaussianLikelihood((5,), scale_kind="shared", scale=0.5, min_scale=0.02),
@@ -75,14 +80,16 @@ FAMILIES = [(slot, kind) for slot in SLOTS for kind in kinds(slot)]
 ARGUMENTS = {"digits": "digits", "waves": "waves", "topics": "topics"}
 """Data that need no file; what `--dataset` calls them."""
 KEPT = {
-    "KL exact = Monte Carlo": {"bernoulli", "categorical", "conditional_gaussian", "full_gaussian", "gaussian"},
+    "KL exact = Monte Carlo": {
+        *("bernoulli", "categorical", "conditional_gaussian", "fsq", "full_gaussian", "gaussian", "vq"),
+    },
     "factors add up": {"bernoulli", "categorical", "gaussian"},
     "normal where it says so": {"diagonal", "standard"},
     "probabilities add up to 1": {
         *("bernoulli", "categorical", "continuous_bernoulli", "discretized_logistic", "gaussian", "negative_binomial"),
         *("recurrent_text", "transformer_text"),
     },
-    "takes labels": {"conv", "mlp", "recurrent", "residual"},
+    "takes labels": {"conv", "grid", "mlp", "recurrent", "residual"},
     "splits share no example": {"waves"},
     "the same every time": {"digits", "waves", "topics"},
     "an account that can be kept": {"digits", "waves", "topics"},

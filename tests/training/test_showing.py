@@ -96,5 +96,5 @@ def test_pictures_of_a_finished_run_do_not_cost_its_results(finished, make_datas
 @pytest.mark.parametrize(("nll", "perplexity"), [(2.0, 4.0), (1023.0, 2.0**1023), (1024.0, None), (1e30, None)])
 def test_a_large_bound_has_no_perplexity_rather_than_an_error(nll, perplexity):
     column = np.full(3, nll * math.log(2.0))
-    estimates = BoundEstimates.from_examples(ExampleBounds(column, column, column, {"z": column}, np.ones(3)), 1)
+    estimates = BoundEstimates.from_examples(ExampleBounds(column, column, column, {"z": column}, np.ones(3)))
     assert estimates.perplexity == (None if perplexity is None else pytest.approx(perplexity))

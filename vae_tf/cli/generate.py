@@ -96,7 +96,7 @@ def _fitted(loaded: "LoadedRun", components: int, num: int, seed: int) -> Any:
     from vae_tf.data.pipeline import gather_examples
     from vae_tf.evaluation.ex_post import fit_codes
 
-    if loaded.vae.latent.is_relaxed:
+    if loaded.vae.latent.is_discrete:
         raise UserValueError("--components needs continuous codes. Received: a run with a discrete block.")
     x, _ = gather_examples(open_data(loaded), "train", _NUM_FITTED)
     return fit_codes(loaded.vae, x, components, num, seed)

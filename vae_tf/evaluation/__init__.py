@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.assessment import PARTS, Assessment, AssessmentSettings, Subject, assess
     from vae_tf.evaluation.bounds import BoundEstimates, BoundEstimator, ExampleBounds, stderr
     from vae_tf.evaluation.calibration import Calibration, measure_calibration
+    from vae_tf.evaluation.code_use import CodeUse, measure_code_use
     from vae_tf.evaluation.codes import encode_means
     from vae_tf.evaluation.column_nats import ColumnNats, least_learned, measure_column_nats
     from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_figure, comparison_rows, hole_rows
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.figures import (
         PALETTE,
         calibration_figure,
+        code_figure,
         convergence_figure,
         factor_figure,
         figure_with_pictures,
@@ -124,6 +126,7 @@ __all__ = [
     "Bracket",
     "Calibration",
     "Clustering",
+    "CodeUse",
     "ColumnNats",
     "Comparison",
     "CurveVerdict",
@@ -168,6 +171,7 @@ __all__ = [
     "assess",
     "calibration_figure",
     "clustering_accuracy",
+    "code_figure",
     "collapse_findings",
     "collapsed_blocks",
     "compare_models",
@@ -211,6 +215,7 @@ __all__ = [
     "make_table_page",
     "manifold_grid",
     "measure_calibration",
+    "measure_code_use",
     "measure_column_nats",
     "measure_detection",
     "measure_disentanglement",
@@ -257,6 +262,7 @@ _MODULES = {
         "assessment": "Assessment AssessmentSettings PARTS Subject assess",
         "bounds": "BoundEstimates BoundEstimator ExampleBounds stderr",
         "calibration": "Calibration measure_calibration",
+        "code_use": "CodeUse measure_code_use",
         "codes": "encode_means",
         "column_nats": "ColumnNats least_learned measure_column_nats",
         "comparison": "Comparison compare_models comparison_figure comparison_rows hole_rows",
@@ -265,7 +271,7 @@ _MODULES = {
         "ex_post": "fit_codes",
         "features": "FeatureSpace make_feature_space",
         "figures": (
-            "PALETTE calibration_figure convergence_figure factor_figure figure_with_pictures hole_figure "
+            "PALETTE calibration_figure code_figure convergence_figure factor_figure figure_with_pictures hole_figure "
             "kl_figure learning_figure save_figure scatter_figure score_figure styled to_svg"
         ),
         "filled_tables": "FilledTables Filling Gaps fill_table find_gaps",

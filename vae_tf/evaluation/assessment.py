@@ -191,7 +191,7 @@ def _bounds(
     relaxed = measure("Bounds, relaxed draws", hard=False) if is_relaxed else None
 
     def estimates(found: ExampleBounds) -> BoundEstimates:
-        spec, bounds = subject.dataset.spec, BoundEstimates.from_examples(found, settings.num_samples)
+        spec, bounds = subject.dataset.spec, BoundEstimates.from_examples(found)
         has_perplexity = not (spec.is_table or spec.is_continuous)  # of a density it says nothing
         return bounds if has_perplexity else replace(bounds, perplexity=None)
 

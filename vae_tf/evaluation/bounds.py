@@ -29,6 +29,7 @@ class ExampleBounds:
         kl: block name to its KL term.
         num_values: values of the example that the likelihood predicts: pixels, or tokens.
         nll_at: number of samples k to the same bound with the first k samples, for k = 1, 10, 100, ... and all.
+        num_samples: samples an example; one where the posterior is a point, whose samples are all equal.
     """
 
     negative_elbo: np.ndarray
@@ -37,6 +38,7 @@ class ExampleBounds:
     kl: dict[str, np.ndarray]
     num_values: np.ndarray
     nll_at: dict[int, np.ndarray] = field(default_factory=dict)
+    num_samples: int = 1
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class BoundEstimates:
     perplexity: float | None = None
 
     @classmethod
-    def from_examples(cls, examples: ExampleBounds, num_samples: int) -> "BoundEstimates":
+    def from_examples(cls, examples: ExampleBounds) -> "BoundEstimates":
         """Average per-example estimates."""
         has_nll = bool(np.all(np.isfinite(examples.nll)))
         nll = float(np.mean(examples.nll)) if has_nll else None
@@ -91,7 +93,7 @@ class BoundEstimates:
             bits_per_dim=bits,
             perplexity=None if bits is None else _power_of_two(bits),
             num_examples=len(examples.negative_elbo),
-            num_samples=num_samples,
+            num_samples=examples.num_samples,
             nll_at=[
                 {"num_samples": k, "nll": float(np.mean(values)), "nll_stderr": stderr(values)}
                 for k, values in examples.nll_at.items()
@@ -173,8 +175,7 @@ class BoundEstimator:
         The NLL is -log mean exp of the S log weights (Burda, Grosse, Salakhutdinov 2016, equation 8): in expectation an
         upper bound on the negative log-likelihood, falling as S grows.
         """
-        examples = self.per_example(batches, num_samples, seed, on_batch)
-        return BoundEstimates.from_examples(examples, num_samples)
+        return BoundEstimates.from_examples(self.per_example(batches, num_samples, seed, on_batch))
 
     def per_example(
         self,
@@ -187,14 +188,14 @@ class BoundEstimator:
 
         Args:
             batches: x, or (x, labels), float32 [B, *event_shape]; a model that is told labels needs them.
-            num_samples: S, importance samples an example.
+            num_samples: S, importance samples an example; where the posterior is a point, one is drawn.
             seed: root of the draws; equal seeds and batches give equal numbers.
             on_batch: called with the number of examples after every batch, for a progress bar.
 
         Returns:
             The estimates, in the order of the examples.
         """
-        rows = []
+        rows, num_samples = [], 1 if self.vae.latent.is_point else num_samples
         for index, batch in enumerate(batches):
             x, labels = batch if isinstance(batch, tuple) else (batch, None)
             estimates = self._batch(x, labels, num_samples, (*seed, index))
@@ -208,7 +209,7 @@ class BoundEstimator:
         if not self.vae.latent.has_density:
             nll_at = {k: np.full_like(negative_elbo, np.nan) for k in nll_at}
         return ExampleBounds(
-            negative_elbo, nll_at[num_samples], columns["reconstruction_nll"], kl, columns["num_values"], nll_at
+            negative_elbo, nll_at[num_samples], columns["reconstruction_nll"], kl, columns["num_values"], nll_at, num_samples
         )
 
     def _batch(

@@ -180,7 +180,7 @@ def _pictures(subject: Subject) -> dict[str, np.ndarray]:
         ],
         "prior draws": draws.reshape(_ROWS, _COLUMNS, *spec.event_shape),
     }
-    if not vae.latent.is_relaxed:
+    if not vae.latent.is_discrete:
         train, _ = gather_examples(subject.dataset, "train", 5000)
         fitted = vae.decode(fitted_gaussian(vae, train, _ROWS * _COLUMNS, subject.seed)).mean().numpy()
         grids["draws of a Gaussian fitted to the codes"] = fitted.reshape(_ROWS, _COLUMNS, *spec.event_shape)

@@ -22,6 +22,7 @@ from vae_tf.files import atomic_file
 __all__ = [
     "PALETTE",
     "calibration_figure",
+    "code_figure",
     "convergence_figure",
     "factor_figure",
     "figure_with_pictures",
@@ -136,6 +137,22 @@ def kl_figure(block: BlockStatistics) -> Figure:
         axis.set_xticks(range(len(axes_by_kl)), names, fontsize=8)
     axis.set(title=f"{block.name}: {block.num_active} of {len(axes_by_kl)} active", xlabel="axis", ylabel="KL in nats")
     axis.grid(visible=False, axis="x")
+    return figure
+
+
+@styled
+def code_figure(block: BlockStatistics) -> Figure:
+    """Draw how often every code of a block was used, the commonest first, a panel a codebook."""
+    figure = Figure(figsize=(9.0, 2.2 * len(block.code_use) + 0.4))
+    axes = figure.subplots(len(block.code_use), 1, squeeze=False)[:, 0]
+    for stage, (axis, use) in enumerate(zip(axes, block.code_use, strict=True), start=1):
+        shares = 100.0 * np.sort(use.counts)[::-1] / max(1, sum(use.counts))
+        axis.fill_between(np.arange(len(shares) + 1), [*shares, shares[-1]], step="post", linewidth=0)
+        axis.axhline(100.0 / use.num_codes, color=_INK, alpha=0.4, linestyle=":")
+        which = f"{block.name}, codebook {stage}" if len(block.code_use) > 1 else block.name
+        axis.set(title=f"{which}: {use.num_alive:,} of {use.num_codes:,} used, perplexity {use.perplexity:.1f}")
+        axis.set(ylabel="% of all", xlim=(0, use.num_codes), ylim=(0, None))
+    axes[-1].set_xlabel("codes, by use")
     return figure
 
 

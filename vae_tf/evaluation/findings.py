@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vae_tf.evaluation.bounds import BoundEstimates
+from vae_tf.evaluation.code_use import CodeUse
 from vae_tf.evaluation.curve import CurveVerdict, read_curve
 from vae_tf.evaluation.generation import Generation
 from vae_tf.evaluation.latent_statistics import BlockStatistics, LatentStatistics
@@ -30,6 +31,8 @@ _UNUSED_NATS = 0.1
 _RELAXED_GAP = 1.0
 _FALLING_NATS = 0.3
 _COPIES = 0.02
+_FEW_ALIVE = 0.5
+"""Share of the codes in use below which there are too many of them."""
 _RISES = (1_000, 5_000)
 """Steps in which a KL weight rises, at least and at most: half the training where that lies between."""
 _CLEARLY = 3.0
@@ -163,11 +166,14 @@ def diagnose_latent(latent: LatentStatistics, num_steps: int = 0) -> list[Findin
 
 def _about_block(index: int, block: BlockStatistics, num_steps: int) -> list[Finding]:
     told = [Finding("note", f"Block {block.name}: {block.left_out}")] if block.left_out else []
+    numbers = [f", codebook {stage}" for stage, _ in enumerate(block.code_use, start=1)] if len(block.code_use) > 1 else [""]
+    told += [_about_codes(block.name + number, use) for number, use in zip(numbers, block.code_use, strict=False)]
     if block.kl is None and not told:
         return []
     if block.decoder_use < _UNUSED_NATS:
         text = f"The decoder does not use block {block.name}: with another example's draw reconstructions get only"
-        return [*told, Finding("warning", f"{text} {block.decoder_use:.3f} nats worse.", _slow_start(index, num_steps))]
+        advice = "Lower training.learning_rate." if block.code_use else _slow_start(index, num_steps)
+        return [*told, Finding("warning", f"{text} {block.decoder_use:.3f} nats worse.", advice)]
     if block.kl is None or block.kl < COLLAPSED_NATS:
         return told
     num_axes, noun = len(block.axes), "axes" if len(block.axes) > 1 else "axis"
@@ -182,6 +188,18 @@ def _about_block(index: int, block: BlockStatistics, num_steps: int) -> list[Fin
             f"Nothing to mend; a smaller latent would give the same bound (about {max(1, block.num_active)} axes).",
         )
     ]
+
+
+def _about_codes(name: str, use: CodeUse) -> Finding:
+    """Say how many of a codebook's codes are used, and what their perplexity means."""
+    told = f"Block {name}: {use.num_alive:,} of {use.num_codes:,} codes are used, with a perplexity of"
+    text = f"{told} {use.perplexity:.1f}: as many codes, used equally often, would be as hard to guess."
+    if use.num_alive >= _FEW_ALIVE * use.num_codes:
+        return Finding("good", text)
+    advice = (
+        "Fewer codes would do (model.latents[i].num_classes, or levels); with a codebook a larger revival uses more of them."
+    )
+    return Finding("note" if use.num_alive > 1 else "warning", text, advice)
 
 
 def diagnose_generation(generation: Generation) -> list[Finding]:

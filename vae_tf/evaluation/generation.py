@@ -253,7 +253,7 @@ def _decoded_origins(vae: VAE, spec: DatasetSpec, space: FeatureSpace, test: np.
         "interpolation midpoints": latent.interpolate(codes[starts], codes[stops], 3, spherical=False)[1],
         "prior draws": latent.draw(_NUM_GENERATED, derive_pair(seed, "generate")),
     }
-    if not latent.is_relaxed:
+    if not latent.is_discrete:
         points["fitted Gaussian"] = fitted_gaussian(vae, space.train[:20_000], _NUM_GENERATED, seed)
     return {origin: _alike(spec, generate_examples(vae, spec, z, seed), test) for origin, z in points.items()}
 

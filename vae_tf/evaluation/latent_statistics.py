@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vae_tf.evaluation.code_use import CodeUse, measure_code_use
 from vae_tf.models.latents.base import Factors, Latent
 from vae_tf.models.vae import VAE
 
@@ -100,6 +101,7 @@ class BlockStatistics:
         information: where the KL goes; None where it cannot be estimated.
         decoder_use: by how many nats the reconstruction gets worse when the block's draw is another example's.
         left_out: why there are no axes, where the block's class could have some; else empty.
+        code_use: how the codes of each codebook are used, over all examples; empty where the block has none.
     """
 
     name: str
@@ -111,6 +113,7 @@ class BlockStatistics:
     information: InformationEstimates | None
     decoder_use: float
     left_out: str = ""
+    code_use: tuple[CodeUse, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,9 @@ def measure_latent(vae: VAE, batches: Iterable[Any], seed: tuple[int, int]) -> L
             information=info,
             decoder_use=use,
             left_out=_left_out(block),
+            code_use=measure_code_use(block, q),
         )
-        for (block, _), own, info, use in zip(blocks, axes, information, uses, strict=True)
+        for (block, q), own, info, use in zip(blocks, axes, information, uses, strict=True)
     )
     every = list(range(len(blocks)))
     whole = (information[0], uses[0]) if len(every) == 1 else (paired.information(every), paired.decoder_use(every))

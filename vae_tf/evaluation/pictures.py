@@ -216,7 +216,7 @@ def manifold_grid(vae: VAE, num_steps: int = 20) -> np.ndarray:
     Raises:
         ValueError: the latent has not two dimensions.
     """
-    if vae.latent.size != 2 or vae.latent.is_relaxed:
+    if vae.latent.size != 2 or vae.latent.is_discrete:
         raise ValueError(f"A manifold needs a two-dimensional Gaussian latent. Received: size {vae.latent.size}.")
     probabilities = (np.arange(num_steps) + 0.5) / num_steps
     axis = (np.sqrt(2.0) * tf.math.erfinv(2.0 * probabilities - 1.0).numpy()).astype(np.float32)

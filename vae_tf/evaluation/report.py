@@ -144,7 +144,8 @@ def _cards(assessment: Assessment) -> list[dict[str, str]]:
     )
     cards = [("negative ELBO", f"{bounds.negative_elbo:.2f}", f"{error} nats an example")]
     if bounds.nll is not None:
-        cards.append((f"NLL, {bounds.num_samples:,} samples", f"{bounds.nll:.2f}", f"{nll_error} nats"))
+        samples = "at the code" if bounds.num_samples == 1 else f"{bounds.num_samples:,} samples"
+        cards.append((f"NLL, {samples}", f"{bounds.nll:.2f}", f"{nll_error} nats"))
         cards.append(("bits/dim", f"{bounds.bits_per_dim:.3f}", "of the NLL"))
         cards.append(("KL", f"{bounds.kl:.2f}", "nats"))
     if latent and any(block.axes for block in latent.blocks):
@@ -189,7 +190,7 @@ def _pictures(reported: ReportedRun, comparison: Comparison, settings: Assessmen
     x, given = gather_examples(subject.dataset, settings.split, 500)
     pairs = min(4, len(x) // 2)
     traversal, labels = pictures.traversal_grid(vae, x, 10, 11, given)
-    two_dimensional = vae.latent.size == 2 and not vae.latent.is_relaxed
+    two_dimensional = vae.latent.size == 2 and not vae.latent.is_discrete
     manifold = pictures.manifold_grid(vae, 16) if two_dimensional else None
     seed = derive_pair(subject.seed, "pictures")
     return _group(
@@ -226,6 +227,9 @@ def _latent(reported: ReportedRun, comparison: Comparison, settings: AssessmentS
         for block in (latent.blocks if latent else ())
         if block.axes
     ]
+    drawn += [
+        _svg(figures.code_figure(block), _CODES, wide=True) for block in (latent.blocks if latent else ()) if block.code_use
+    ]
     found = comparison.assessment.disentanglement
     if found:
         figure = figures.factor_figure(found.mutual_information, subject.dataset.spec.factor_names)
@@ -260,6 +264,10 @@ def _trust(reported: ReportedRun, comparison: Comparison, settings: AssessmentSe
     )
 
 
+_CODES = (
+    "How often each code is used over the whole split. Perplexity: as many codes, used equally often, would be as hard to "
+    "guess; 1 where always the same is used. Dotted: the use where all are used alike."
+)
 _CALIBRATION = {
     "probability": "Calibration of p(x|z) at a posterior draw: how often a value is 1, over its probability.",
     "coverage": "Calibration of p(x|z) at a posterior draw: share of values inside its central intervals.",

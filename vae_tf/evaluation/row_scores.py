@@ -41,7 +41,9 @@ class RowScorer:
             x: model inputs, float32 [B, *event_shape].
             labels: int64 [B]; None for a model that is told none.
         """
-        seed = tf.constant(derive_pair(0, "served score"), tf.int32)
+        seed, latent = tf.constant(derive_pair(0, "served score"), tf.int32), self.vae.latent
+        if latent.is_point:  # no draws that a row would have to have for itself
+            return self._estimator.log_weight_sums(x, self.vae.encode_params(x, labels), seed, 1)[1]
 
         def of_row(row: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
             one, *label = (field[tf.newaxis] for field in row)
@@ -49,7 +51,8 @@ class RowScorer:
             return {name: value[0] / SCORE_SAMPLES for name, value in sums.items()}
 
         rows = (x,) if labels is None else (x, labels)
-        if not self.is_text:
+        # The attention of codes' priors, vectorised over the rows of a request, crashes TensorFlow's session loader.
+        if not self.is_text and not any(block.code_shape for block in latent.blocks()):
             found: dict[str, tf.Tensor] = tf.vectorized_map(of_row, rows)
             return found
         names = ["reconstruction_nll", *(f"kl/{block.name}" for block in self.vae.latent.blocks())]

@@ -5,6 +5,7 @@ from typing import Any
 
 from vae_tf.evaluation.assessment import Assessment
 from vae_tf.evaluation.bounds import BoundEstimates
+from vae_tf.evaluation.code_use import CodeUse
 from vae_tf.evaluation.disentanglement import Disentanglement
 from vae_tf.evaluation.generation import Generation, Memorization
 from vae_tf.evaluation.latent_statistics import BlockStatistics, InformationEstimates
@@ -87,7 +88,7 @@ def _bound_rows(bounds: BoundEstimates) -> Rows:
     has_nll = bounds.nll is not None
     return {
         "negative ELBO": f"{bounds.negative_elbo:.3f}{error_text(bounds.negative_elbo_stderr, bounds.num_examples, 3)} nats",
-        f"NLL ({bounds.num_samples:,} samples)": f"{bounds.nll:.3f}{error_text(bounds.nll_stderr, bounds.num_examples, 3)} nats"
+        f"NLL ({_samples(bounds)})": f"{bounds.nll:.3f}{error_text(bounds.nll_stderr, bounds.num_examples, 3)} nats"
         if has_nll
         else "none: an autoencoder has no density",
         "reconstruction NLL": f"{bounds.reconstruction_nll:.3f} nats",
@@ -99,10 +100,14 @@ def _bound_rows(bounds: BoundEstimates) -> Rows:
     }
 
 
+def _samples(bounds: BoundEstimates) -> str:
+    return f"{bounds.num_samples:,} sample{'' if bounds.num_samples == 1 else 's'}"
+
+
 def _block_rows(block: BlockStatistics) -> Rows:
     use = {"shuffled draws (another example's)": f"{block.decoder_use:+.2f} nats of reconstruction NLL"}
     if not block.axes:
-        return use
+        return {**use, **_code_rows(block.code_use)}
     return {
         "active axes (variance of the posterior mean > 0.01)": f"{block.num_active} of {len(block.axes)}",
         f"KL, exact (training uses {block.kl_kind})": f"{block.kl:.3f} nats",
@@ -110,6 +115,16 @@ def _block_rows(block: BlockStatistics) -> Rows:
         **use,
         **(_information_rows(block.information) if block.information else {}),
     }
+
+
+def _code_rows(found: Sequence[CodeUse]) -> Rows:
+    rows = {}
+    for stage, use in enumerate(found, start=1):
+        which = f", codebook {stage}" if len(found) > 1 else ""
+        rows[f"codes that are used{which}"] = f"{use.num_alive:,} of {use.num_codes:,} ({use.share_alive:.1%})"
+        meaning = f"as many, used equally often, would be as hard to guess; from 1 to {use.num_codes:,}"
+        rows[f"perplexity of the codes{which}"] = f"{use.perplexity:.1f} ({meaning})"
+    return rows
 
 
 def _most(axes: Sequence[Any]) -> str:

@@ -24,10 +24,12 @@ class View:
     Attributes:
         grids: name to model values [rows, columns, *event_shape]: `reconstructions`, `samples`, `traversal`.
         means: block name to posterior means, [N, size of the block].
+        codes: name of a block with whole numbers to these, [N, M].
     """
 
     grids: dict[str, np.ndarray]
     means: dict[str, np.ndarray]
+    codes: dict[str, np.ndarray]
 
 
 class Viewer:
@@ -59,4 +61,6 @@ class Viewer:
             "traversal": traversal_grid(self.vae, x, labels=labels)[0],
         }
         posteriors = self.vae.latent.split_posterior(self.vae.encode(tf.constant(x), labels))
-        return View(grids, {block.name: block.mean(q).numpy() for block, q in posteriors})
+        means = {block.name: block.mean(q).numpy() for block, q in posteriors}
+        codes = {block.name: block.codes(q).numpy() for block, q in posteriors if block.code_shape}
+        return View(grids, means, codes)

@@ -61,6 +61,11 @@ class ServedFunctions:
         """Return the mean of p(x|z)."""
         return {"x": self._mean(z)}
 
+    def decode_codes(self, codes: tf.Tensor) -> Tensors:
+        """Return the mean of p(x|z) of whole numbers that stand for z, and z."""
+        z = self.vae.latent.from_codes(tf.cast(codes, tf.int32))
+        return {"x": self._mean(z), "z": z}
+
     def interpolate(
         self,
         start: tf.Tensor,

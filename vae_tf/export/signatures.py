@@ -93,8 +93,10 @@ def array_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
         Signature("sample", functions.sample, (seed, temperature, *label), {**drawn_x, "z": "the prior draw"}),
         Signature("interpolate", functions.interpolate, (*ends, fraction, *end_labels), {**mean_x, "z": "the point between"}),
     ]
+    signatures += _of_codes(functions, mean_x)
     if vae.latent.has_density:
-        bound = {"negative_elbo": f"estimate in nats from {SCORE_SAMPLES} samples; lower is more like the training data"}
+        measured = "in nats" if vae.latent.is_point else f"estimate in nats from {SCORE_SAMPLES} samples"
+        bound = {"negative_elbo": f"{measured}; lower is more like the training data"}
         bound |= {"nats": "-log p of the cell given z, in nats; 0 of a gap"} if spec.is_mixed else {}
         signatures.append(Signature("score", functions.score, (x, *label), bound))
         signatures += _imputations(functions, x, seed, label)
@@ -103,6 +105,16 @@ def array_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
 
 _OF_X = ("reconstruct", "encode", "score")
 _AS_TOKENS = ("serving_default", *_OF_X)
+
+
+def _of_codes(functions: ServedFunctions, mean_x: dict[str, str]) -> list[Signature]:
+    """Return the signature that takes whole numbers for z, where such stand for it."""
+    shape = functions.vae.latent.code_shape
+    if shape is None:
+        return []
+    within = ValueBounds(0, shape[1] - 1, is_whole=True)
+    codes = _row("codes", tf.int64, "numbers that stand for z, as `encode` gives them", np.zeros(shape[0]), within, shape[0])
+    return [Signature("decode_codes", functions.decode_codes, (codes,), {**mean_x, "z": "their point of z"})]
 
 
 def _imputations(functions: ServedFunctions, x: Input, seed: Input, label: tuple[Input, ...]) -> list[Signature]:

@@ -4,9 +4,11 @@ from typing import Any
 
 from vae_tf.models.build import build_vae, settle_model, settle_objective
 from vae_tf.models.cells import Cells
+from vae_tf.models.code_prior import CodePrior
 from vae_tf.models.computed import ComputedDistribution
 from vae_tf.models.dropout import Dropout
 from vae_tf.models.latents.base import Draw, Factors, Latent
+from vae_tf.models.latents.coded import CodedLatent, CodePoint
 from vae_tf.models.latents.conditional_gaussian import LabelPrior
 from vae_tf.models.latents.discrete import DiscreteLatent
 from vae_tf.models.latents.joint import JointLatent
@@ -26,6 +28,9 @@ from vae_tf.parts.known import class_named
 __all__ = [
     "VAE",
     "Cells",
+    "CodePoint",
+    "CodePrior",
+    "CodedLatent",
     "ComputedDistribution",
     "Decoding",
     "DiscreteLatent",

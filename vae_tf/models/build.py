@@ -91,6 +91,7 @@ def build_vae(
     if bound.is_auto:
         bound = build("objective", settle_objective(read("objective", "auto"), config, spec), spec)
     with _dtype_policy(precision), initial_weights(seed):
+        network.check_latent(latent, likelihood.event_shape)
         encoder = _encoder(network, latent, likelihood)
         decoder = network.decoder(latent.size, likelihood.params_shape)
         try:

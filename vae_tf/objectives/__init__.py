@@ -4,10 +4,10 @@ from typing import Any
 
 from vae_tf.objectives.base import Objective
 from vae_tf.objectives.baselines import MovingAverage
-from vae_tf.objectives.metrics import SumOfMetrics, TermMean
+from vae_tf.objectives.metrics import CodePerplexity, SumOfMetrics, TermMean
 from vae_tf.parts.known import class_named
 
-__all__ = ["MovingAverage", "Objective", "SumOfMetrics", "TermMean"]
+__all__ = ["CodePerplexity", "MovingAverage", "Objective", "SumOfMetrics", "TermMean"]
 
 
 def __getattr__(name: str) -> Any:

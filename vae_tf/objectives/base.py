@@ -78,6 +78,6 @@ def check_gaussian(latent: Any, is_fit: bool = True, needed: str = "") -> None:
         ValueError: it is not.
     """
     blocks = latent.blocks()
-    if len(blocks) > 1 or blocks[0].is_relaxed or not blocks[0].has_density or not is_fit:
+    if len(blocks) > 1 or blocks[0].is_discrete or not blocks[0].has_density or not is_fit:
         names = ", ".join(block.name for block in blocks)
         raise ValueError(f"it needs one Gaussian block{f' with {needed}' if needed else ''}. Received: {names}.")

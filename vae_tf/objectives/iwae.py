@@ -43,7 +43,7 @@ class Iwae(Objective):
         Raises:
             ValueError: a block is discrete, or has no density, or a posterior whose weights a gradient would have to leave out.
         """
-        wrong = [block.name for block in latent.blocks() if block.is_relaxed or not block.has_density]
+        wrong = [block.name for block in latent.blocks() if block.is_discrete or not block.has_density]
         if self.gradient != "standard":
             learned = [block.name for block in latent.blocks() if block.posterior_has_weights]
             if learned:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-__all__ = ["SumOfMetrics", "TermMean"]
+__all__ = ["CodePerplexity", "SumOfMetrics", "TermMean"]
 
 
 @keras.saving.register_keras_serializable("vae_tf")
@@ -43,6 +43,43 @@ class TermMean(keras.metrics.Mean):
         self.first_nonfinite.assign(0)
 
 
+class CodePerplexity(keras.metrics.Metric):
+    """How many codes seem to be in use: e to the entropy of how often each was used, the mean over codebooks.
+
+    Args:
+        num_books: codebooks, S.
+        num_classes: codes in each, K: the most that it can be.
+        name: the metric's name.
+
+    Example:
+        >>> metric = CodePerplexity(1, 4, "perplexity")
+        >>> metric.update_state(tf.constant([[0, 1], [1, 0]]))
+        >>> round(float(metric.result()), 4)
+        2.0
+    """
+
+    def __init__(self, num_books: int, num_classes: int, name: str, dtype: Any = "float32") -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.num_books = num_books
+        self.num_classes = num_classes
+        self.counts = self.add_variable((num_books, num_classes), "zeros", name="counts")
+
+    def update_state(self, codes: Any, sample_weight: Any = None) -> None:
+        """Count codes, int [B, M]; the codebooks take turns along the last axis."""
+        del sample_weight
+        numbers = tf.reshape(tf.cast(codes, tf.int32), [-1, self.num_books]) + self.num_classes * tf.range(self.num_books)
+        flat = tf.reshape(numbers, [-1])
+        used = tf.math.unsorted_segment_sum(tf.ones_like(flat, tf.float32), flat, self.num_books * self.num_classes)
+        self.counts.assign_add(tf.reshape(used, [self.num_books, self.num_classes]))
+
+    def result(self) -> tf.Tensor:
+        """Return the perplexity, float32 scalar."""
+        counts = tf.convert_to_tensor(self.counts)
+        shares = tf.math.divide_no_nan(counts, tf.reduce_sum(counts, axis=-1, keepdims=True))
+        return tf.reduce_mean(tf.exp(-tf.reduce_sum(tf.math.xlogy(shares, shares), axis=-1)))
+
+
+@keras.saving.register_keras_serializable("vae_tf")
 class SumOfMetrics(keras.metrics.Metric):
     """The sum of other metrics' results; it has no state of its own.
 

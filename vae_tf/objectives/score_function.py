@@ -38,8 +38,8 @@ class ScoreFunction(ForDiscrete, Elbo):
         """
         if self.blocks != "all":
             super().check(latent)
-        elif not latent.has_density:
-            raise ValueError(f"blocks all needs blocks with a density. Received: {latent.name}.")
+        elif any(block.is_point or not block.has_density for block in latent.blocks()):
+            raise ValueError(f"blocks all needs posteriors with a density. Received: {latent.name}.")
 
     def draw_of(self, block: Any) -> str:
         """Return the training draw of a block: hard where the score function is used."""

@@ -179,7 +179,7 @@ def finish_run(
         obvious = _obvious(vae, config, dataset, bounds, records)
     results = {
         "split": "test",
-        **asdict(BoundEstimates.from_examples(bounds, settings.num_samples)),
+        **asdict(BoundEstimates.from_examples(bounds)),
         "epochs": outcome.state.epoch,
         "best_epoch": outcome.state.best_epoch,
         "model_epoch": outcome.state.selected(config.training.select),

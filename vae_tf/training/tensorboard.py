@@ -111,6 +111,8 @@ class TensorBoardLog(keras.callbacks.Callback):
         view = self.viewer.look(self.examples, self.labels, derive_pair(self.seed, "pictures"))
         for name, means in view.means.items():
             tf.summary.histogram(f"latent means/{name}", means)
+        for name, codes in view.codes.items():
+            tf.summary.histogram(f"codes/{name}", codes)
         for name, grid in view.grids.items():
             _write_image(name, grid_pixels(self.spec, grid))
 
@@ -137,6 +139,8 @@ def _tag(key: str) -> str:
     """Group scalars as TensorBoard shows them."""
     if key.startswith(("kl_weight", "temperature", "learning_rate")):
         return f"schedules/{key}"
+    if key.startswith(("perplexity_", "commitment_")):
+        return f"codes/{key}"
     return f"speed/{key}" if key == "examples_per_second" else f"bounds/{key}"
 
 

@@ -263,7 +263,7 @@ def _measure(vae: VAE, config: RunConfig, dataset: Dataset, run: RunDirectory) -
     samples, seed = config.evaluation.num_samples, derive_pair(0, "search", "validation")
     examples = BoundEstimator(vae).per_example(batches, samples, seed)
     write_arrays(run.path / "validation.npz", {"val_negative_elbo": examples.negative_elbo, "val_nll": examples.nll})
-    return BoundEstimates.from_examples(examples, samples)
+    return BoundEstimates.from_examples(examples)
 
 
 def _with_numbers(result: TrialResult, outcome: TrainingOutcome, bounds: BoundEstimates, dataset: Dataset) -> TrialResult:

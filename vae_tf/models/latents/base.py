@@ -81,6 +81,9 @@ class Latent(Part, keras.layers.Layer):
         has_density: whether log q and log p exist, so that bounds can be computed.
         posterior_has_weights: whether q(z|x) depends on weights of the block, not on the encoder's output alone.
         is_relaxed: whether soft draws differ from hard ones.
+        is_discrete: whether hard draws are of finitely many values.
+        is_point: whether q(z|x) is a point: all its draws are equal.
+        num_stages: codebooks that take turns along the whole numbers that stand for z, where there are such.
         is_class: whether z is one categorical variable, whose classes can be read as clusters.
         num_labels: labels that the block must be told, one-hot at the start of its parameters; 0: none.
         label_dropout: share of the training examples whose label is hidden.
@@ -103,6 +106,9 @@ class Latent(Part, keras.layers.Layer):
     has_density = True
     posterior_has_weights = False
     is_relaxed = False
+    is_discrete = False
+    is_point = False
+    num_stages = 1
     num_labels = 0
     label_dropout = 0.0
     training_draw = "relaxed"
@@ -225,6 +231,21 @@ class Latent(Part, keras.layers.Layer):
         """Return log q(z|x) of hard draws z [..., B, size] in nats, [..., B]."""
         return q.log_prob(z)
 
+    # --- blocks whose points are told by whole numbers ---
+
+    @property
+    def code_shape(self) -> tuple[int, int] | None:
+        """How many whole numbers stand for z, M, and below what they are, K; None where there are none."""
+        return None
+
+    def codes(self, q: Any) -> tf.Tensor:
+        """Return the whole numbers that stand for the z of a posterior, int32 [B, M]."""
+        raise UserNotImplementedError(self.lack("codes"))
+
+    def from_codes(self, codes: tf.Tensor) -> tf.Tensor:
+        """Return z, [..., size], of whole numbers [..., M]."""
+        raise UserNotImplementedError(self.lack("from_codes"))
+
     # --- the layer ---
 
     def call(self, params: tf.Tensor, training: bool | None = None) -> tf.Tensor:
@@ -242,9 +263,13 @@ class Latent(Part, keras.layers.Layer):
         kl = self.kl(q, log_ratio)
         self.kl_metric.update_state(kl)
         self.add_loss(self.kl_weight(self.step.value) * tf.reduce_mean(kl))
+        self.learn(q, bool(training))
         if training:
             self.step.assign_add(1)
         return z
+
+    def learn(self, q: Any, training: bool) -> None:
+        """Add what else a block minimises, by `add_loss`, and in training advance what learns without a gradient."""
 
     def _next_seed(self, training: bool) -> tf.Tensor:
         """Return the stateless seed of this call's draw."""

@@ -28,6 +28,7 @@ class DeterministicLatent(Latent):
     short = ("size",)
     place = "alone"
     has_density = False
+    is_point = True
 
     def __init__(self, size: PositiveInt = 20, seed: Given[int] = 0, name: Name | None = None) -> None:
         super().__init__(name=name, kl_weight=0.0, seed=seed)

@@ -39,6 +39,7 @@ class DiscreteLatent(Latent):
 
     stored_as: ClassVar[dict[str, str]] = {"prior": "prior_kind"}
     is_relaxed = True
+    is_discrete = True
     exact_kind = ""
 
     def __init__(  # noqa: PLR0913 - the block's settings, all keywords in practice

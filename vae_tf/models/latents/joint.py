@@ -44,6 +44,8 @@ class JointLatent(Latent):
             raise ValueError(f"A block that is told labels must be the first. Received: {names}.")
         self.has_density = all(part.has_density for part in self.parts)
         self.is_relaxed = any(part.is_relaxed for part in self.parts)
+        self.is_discrete = any(part.is_discrete for part in self.parts)
+        self.is_point = all(part.is_point for part in self.parts)
 
     def build(self, input_shape: Any) -> None:
         """Build the blocks."""

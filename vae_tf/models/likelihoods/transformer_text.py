@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from vae_tf.models.attention import causal_blocks
 from vae_tf.models.likelihoods.text import TextLikelihood
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Fraction, Given, NonNegativeInt, PositiveInt
@@ -70,7 +71,7 @@ class TransformerTextLikelihood(TextLikelihood):
         self.positions = self.add_weight(name="positions", shape=(length, size), initializer="uniform")
         self.enter = keras.layers.Dense(size, dtype="float32", name="enter")
         self.enter.build((None, self.embedding_size))
-        self.transformer = _causal_blocks(length, size, self.num_layers, self.num_heads)
+        self.transformer = causal_blocks(length, size, self.num_layers, self.num_heads)
         self.built = True
 
     def features(self, context: tf.Tensor, embedded: tf.Tensor) -> tf.Tensor:
@@ -88,17 +89,3 @@ class TransformerTextLikelihood(TextLikelihood):
             return tf.gather(features, t, axis=1), (before, own_context)
 
         return (tf.zeros([tf.shape(context)[0], length], tf.int32), context), step
-
-
-def _causal_blocks(length: int, size: int, num_layers: int, num_heads: int) -> keras.Model:
-    """Return the model [N, T, size] -> [N, T, size] in which a place sees itself and what is before it."""
-    inputs = keras.Input((length, size), dtype="float32")
-    x = inputs
-    for _ in range(num_layers):
-        normed = keras.layers.LayerNormalization(dtype="float32")(x)
-        attention = keras.layers.MultiHeadAttention(num_heads, size // num_heads, dtype="float32")
-        x = keras.layers.Add(dtype="float32")([x, attention(normed, normed, use_causal_mask=True)])
-        hidden = keras.layers.LayerNormalization(dtype="float32")(x)
-        hidden = keras.layers.Dense(4 * size, activation="gelu", dtype="float32")(hidden)
-        x = keras.layers.Add(dtype="float32")([x, keras.layers.Dense(size, dtype="float32")(hidden)])
-    return keras.Model(inputs, keras.layers.LayerNormalization(dtype="float32")(x), name="transformer")

@@ -66,6 +66,13 @@ class Network(Part):
                 f"Choose {fittest}."
             )
 
+    def check_latent(self, latent: Any, event_shape: Sequence[int]) -> None:
+        """Check that the network can encode examples of a shape for a latent.
+
+        Raises:
+            UserValueError: it cannot.
+        """
+
     def encoder(self, event_shape: Sequence[int], params_size: int, num_labels: int = 0) -> keras.Model:
         """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]; with labels, (x, one-hot) ->."""
         raise UserNotImplementedError(self.lack("encoder"))
