@@ -21,11 +21,18 @@ NAMES = [
     "UserError",
     "UserFileError",
     "UserValueError",
+    "VAEImputer",
+    "VAEOutlierDetector",
+    "VAETransformer",
     "build_vae",
     "evaluate_model",
     "export_model",
     "train",
 ]
+SHARED = (
+    "latent=None, epochs=None, config=None, overrides=None, validation_fraction=0.1, run_dir=None, random_state=None, "
+    "verbose=False"
+)
 SIGNATURES = {
     "VAE": "(encoder, latent, decoder, likelihood, objective=None, name='vae')",
     "BernoulliLikelihood": "(event_shape, name='likelihood')",
@@ -34,6 +41,9 @@ SIGNATURES = {
     "GaussianLatent": "(size='auto', kl_kind='auto', kl_weight={'kind': 'linear', 'start': 0.0, 'stop': 1.0, "
     "'steps': 'auto'}, prior='auto', seed=0, name=None)",
     "GaussianLikelihood": "(event_shape, scale_kind='auto', scale=1.0, min_scale=0.01, name='likelihood')",
+    "VAEImputer": f"({SHARED}, num_samples=200)",
+    "VAEOutlierDetector": f"({SHARED}, contamination=0.1)",
+    "VAETransformer": f"({SHARED})",
     "build_vae": "(config, spec, seed=0, objective=None, precision='float32')",
     "evaluate_model": "(vae, x, *, labels=None, spec=None, train=None, num_samples=500, seed=0, "
     "parts=('bounds', 'obvious', 'latent', 'representation', 'disentanglement', 'generation'))",
