@@ -49,7 +49,7 @@ SIGNATURES = {
     "parts=('bounds', 'obvious', 'latent', 'representation', 'disentanglement', 'generation'))",
     "export_model": "(vae, output='saved_models', *, name=None, spec=None, check=True, keep=None)",
     "train": "(data=None, *, preset=None, config=None, latent=None, overrides=None, label_column=None, name=None, "
-    "run_dir=None, callbacks=(), parts=None, resume=False, quiet=False)",
+    "run_dir=None, callbacks=(), parts=None, resume=False, track=None, quiet=False)",
     "Run.open": "(path, parts=None)",
     "Run.encode": "(self, x, labels=None)",
     "Run.decode": "(self, z)",
