@@ -11,7 +11,6 @@ from typing import Any
 
 from vae_tf.artifacts import RunDirectory
 from vae_tf.errors import MachineError, UserValueError
-from vae_tf.training.tracking import Ending
 from vae_tf.version import VERSION
 
 __all__ = ["MlflowTracker"]
@@ -100,7 +99,7 @@ class MlflowTracker:
         """Keep a file among the run's artifacts."""
         self._client.log_artifact(self._run, str(file), folder or None)
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ending: str) -> None:
         """Note how it ended: FINISHED, KILLED or FAILED."""
         self._client.set_terminated(self._run, _STATUS[ending])
 
