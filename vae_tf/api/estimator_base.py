@@ -97,8 +97,8 @@ class VAEEstimator(BaseEstimator):
     @property
     def _is_of_table(self) -> bool:
         """Whether the model was fitted on a DataFrame of other columns than numbers."""
-        columns = self.run_.spec.columns
-        return bool(columns) and (not self._takes_gaps or any(column.kind != "real" for column in columns))
+        said = set(self.run_.config.data.columns or ())  # of an array with gaps, what all columns are
+        return bool(self.run_.spec.columns) and not (self._takes_gaps and said == set(self.run_.spec.feature_names))
 
     def _train(self, x: Any) -> "Run":
         from vae_tf.api.estimator_data import as_table, data_of_numbers, data_of_table

@@ -193,7 +193,16 @@ class VAEOutlierDetector(OutlierMixin, VAEEstimator):
         self.contamination = contamination
 
     def fit(self, X: Any, y: Any = None) -> "VAEOutlierDetector":  # noqa: N803
-        """Train a model on rows, and set the threshold by their scores; see `VAEEstimator.fit`."""
+        """Train a model on rows, and set the threshold by their scores.
+
+        Args:
+            X: numbers [N, D], N >= 2; or a DataFrame of words, numbers, dates and gaps.
+            y: not looked at.
+
+        Raises:
+            ValueError: rows or settings are unfit.
+            NonFiniteLossError: the loss blew up.
+        """
         if not 0 < self.contamination <= 0.5:
             raise UserValueError(f"contamination must lie in (0, 0.5]. Received: {self.contamination!r}.")
         super().fit(X, y)
