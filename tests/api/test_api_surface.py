@@ -66,7 +66,7 @@ SIGNATURES = {
 FIELDS = {
     "DatasetSpec": "name event_shape value_support raw_range shift scale binarization num_train num_validation num_test "
     "label_names feature_names columns missing factor_names factor_sizes vocabulary tokenizer reading normalization line_ends "
-    "text_field fingerprint",
+    "text_field sheet fingerprint",
     "RunConfig": "preset seed data model objective training evaluation",
 }
 ATTRIBUTES = {"path", "results", "metrics"}
