@@ -4,6 +4,7 @@
 # make docs    the site of the docs, docs/_build/html/index.html; its lessons are run (needs Python 3.11 or later)
 # make beam    an environment with Apache Beam, for score and encode --engine beam
 # make onnx    ONNX's converter and runtime beside the rest, for export --format onnx
+# make mlflow  MLflow's client beside the rest, for train --track mlflow:URI
 # make bench   this toolkit beside others (bench-peers installs those; bench-quick: a few small cases; bench-first-run: plain models)
 # make sbom    what is installed, as CycloneDX (make audit: what is known to be wrong with it, needs network)
 # make lock    pin the tested versions again, with hashes (needs network)
@@ -20,11 +21,11 @@ COMPILE := pip compile --quiet --upgrade --generate-hashes --no-strip-extras --u
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: train test coverage lint docs beam onnx bench bench-quick bench-first-run bench-peers sbom audit lock clean help
+.PHONY: train test coverage lint docs beam onnx mlflow bench bench-quick bench-first-run bench-peers sbom audit lock clean help
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile | head -9
+	@sed -n 's/^# //p' Makefile | head -10
 
 train: $(VENV)/.runtime
 	$(BIN)/python run.py train $(ARGS)
@@ -52,6 +53,9 @@ beam: | $(BIN)/python
 
 onnx: | $(BIN)/python
 	$(BIN)/python -m pip install --require-hashes -r requirements-onnx.lock
+
+mlflow: | $(BIN)/python
+	$(BIN)/python -m pip install --require-hashes -r requirements-mlflow.lock
 
 lint: $(VENV)/.development
 	$(BIN)/ruff format --check .
@@ -98,6 +102,7 @@ lock:
 	$(BIN)/uv $(COMPILE) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv $(COMPILE) requirements-beam.txt -o requirements-beam.lock
 	$(BIN)/uv $(COMPILE) requirements.txt requirements-onnx.txt -c requirements.lock -o requirements-onnx.lock
+	$(BIN)/uv $(COMPILE) requirements.txt requirements-mlflow.txt -c requirements.lock -o requirements-mlflow.lock
 	$(BIN)/uv $(subst 3.10,3.11,$(COMPILE)) requirements-docs.txt -c requirements.lock -o requirements-docs.lock
 
 # What is installed, as a CycloneDX file; and what is known to be wrong with it, as far as the database of PyPI can be reached.

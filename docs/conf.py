@@ -26,7 +26,7 @@ project = "vae_tf"
 author = "the authors of vae_tf"
 version = release = VERSION
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_design"]
-exclude_patterns = ["_build", "results"]
+exclude_patterns = ["_build", "results", "notebooks"]  # notebooks hold what they showed: GitHub shows it
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"  # whenever a page is read: what was drawn before may be another package's

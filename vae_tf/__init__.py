@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vae_tf.api.estimators import VAEImputer, VAEOutlierDetector, VAETransformer
     from vae_tf.api.models import evaluate_model, export_model
     from vae_tf.api.run import Run
     from vae_tf.api.training import train
@@ -33,6 +34,9 @@ __all__ = [
     "UserError",
     "UserFileError",
     "UserValueError",
+    "VAEImputer",
+    "VAEOutlierDetector",
+    "VAETransformer",
     "build_vae",
     "evaluate_model",
     "export_model",
@@ -46,6 +50,9 @@ _MODULES = {
     "UserError": "errors",
     "UserFileError": "errors",
     "UserValueError": "errors",
+    "VAEImputer": "api.estimators",
+    "VAEOutlierDetector": "api.estimators",
+    "VAETransformer": "api.estimators",
     "evaluate_model": "api.models",
     "export_model": "api.models",
     "train": "api.training",

@@ -32,8 +32,9 @@ class PeopleConsole(Console):
         return super().render_str(visible(text, keep_lines=True), **settings)
 
     def status(self, status: Any, **settings: Any) -> Status:
-        """Show what goes on."""
-        return super().status(Text(visible(status)) if isinstance(status, str) else status, **settings)
+        """Show what goes on; in a notebook, which keeps all that it is shown, nothing."""
+        text = Text(visible(status)) if isinstance(status, str) else status
+        return _Still(text, console=self) if self.is_jupyter else super().status(text, **settings)
 
     def on_broken_pipe(self) -> None:
         """Leave it to the command line that nobody reads any more.
@@ -42,6 +43,16 @@ class PeopleConsole(Console):
             BrokenPipeError: always.
         """
         raise BrokenPipeError
+
+
+class _Still(Status):
+    """What nobody sees: rich's own needs ipywidgets in a notebook, and warns where there are none."""
+
+    def start(self) -> None:
+        """Show nothing."""
+
+    def stop(self) -> None:
+        """Show nothing."""
 
 
 @contextmanager

@@ -112,6 +112,16 @@ def told_run(pictures, train_small):
 
 
 @pytest.fixture
+def eagerly(monkeypatch):
+    """Take steps without tracing them, which is most of a training of two; and draw no pictures."""
+    from vae_tf.training import TensorBoardLog
+
+    in_graph = vae_tf.VAE.compile
+    monkeypatch.setattr(vae_tf.VAE, "compile", lambda self, **settings: in_graph(self, **settings, run_eagerly=True))
+    monkeypatch.setattr(TensorBoardLog, "_write_pictures", lambda *_: None)
+
+
+@pytest.fixture
 def run_cli(capsys):
     """Call the command line in this process; give its exit code, stdout and stderr."""
 

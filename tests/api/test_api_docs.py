@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ def small_everywhere(monkeypatch, tmp_path):
         return config
 
     monkeypatch.setattr("vae_tf.api.training.resolve_config", resolve)
+    few = partial(with_value, path="training.steps", value=2)
+    monkeypatch.setattr("vae_tf.api.estimator_base.resolve_config", lambda *arguments: few(resolve_config(*arguments)))
     monkeypatch.setattr("vae_tf.api.starting.with_value", lambda config, path, value: with_value(config, path, min(value, 2)))
     for module, name in (("run", "export_run"), ("models", "export_vae")):
         monkeypatch.setattr(f"vae_tf.api.{module}.{name}", _unchecked(getattr(servable, name)))
@@ -52,11 +55,13 @@ def _run(blocks, names):
         exec(compile(block, "docs", "exec"), names)  # noqa: S102 - the project's own pages
 
 
+@pytest.mark.filterwarnings("ignore:.*agree with what is there:UserWarning")  # of models of two steps
 def test_the_page_runs(small_everywhere, capsys):
     names = {}
     _run(_blocks("docs/python.md"), names)
     out = capsys.readouterr().out
     assert "training.epoch is not a known key" in out
+    assert names["clusters"].shape == (300,) and not np.isnan(names["whole"]).any() and len(names["odd_ones"]) == 6
     assert (names["z"].shape, names["way"].shape, names["new"].shape) == ((5, 8), (5, 8, 8, 1), (10, 8, 8, 1))
     assert names["page"].is_file() and (names["version"] / "saved_model.pb").is_file()
     assert names["resumed"].results["epochs"] == 2

@@ -21,11 +21,18 @@ NAMES = [
     "UserError",
     "UserFileError",
     "UserValueError",
+    "VAEImputer",
+    "VAEOutlierDetector",
+    "VAETransformer",
     "build_vae",
     "evaluate_model",
     "export_model",
     "train",
 ]
+SHARED = (
+    "latent=None, epochs=None, config=None, overrides=None, validation_fraction=0.1, run_dir=None, random_state=None, "
+    "verbose=False"
+)
 SIGNATURES = {
     "VAE": "(encoder, latent, decoder, likelihood, objective=None, name='vae')",
     "BernoulliLikelihood": "(event_shape, name='likelihood')",
@@ -34,12 +41,15 @@ SIGNATURES = {
     "GaussianLatent": "(size='auto', kl_kind='auto', kl_weight={'kind': 'linear', 'start': 0.0, 'stop': 1.0, "
     "'steps': 'auto'}, prior='auto', seed=0, name=None)",
     "GaussianLikelihood": "(event_shape, scale_kind='auto', scale=1.0, min_scale=0.01, name='likelihood')",
+    "VAEImputer": f"({SHARED}, num_samples=200)",
+    "VAEOutlierDetector": f"({SHARED}, contamination=0.1)",
+    "VAETransformer": f"({SHARED})",
     "build_vae": "(config, spec, seed=0, objective=None, precision='float32')",
     "evaluate_model": "(vae, x, *, labels=None, spec=None, train=None, num_samples=500, seed=0, "
     "parts=('bounds', 'obvious', 'latent', 'representation', 'disentanglement', 'generation'))",
     "export_model": "(vae, output='saved_models', *, name=None, spec=None, check=True, keep=None)",
     "train": "(data=None, *, preset=None, config=None, latent=None, overrides=None, label_column=None, name=None, "
-    "run_dir=None, callbacks=(), parts=None, resume=False, quiet=False)",
+    "run_dir=None, callbacks=(), parts=None, resume=False, track=None, quiet=False)",
     "Run.open": "(path, parts=None)",
     "Run.encode": "(self, x, labels=None)",
     "Run.decode": "(self, z)",
@@ -56,7 +66,7 @@ SIGNATURES = {
 FIELDS = {
     "DatasetSpec": "name event_shape value_support raw_range shift scale binarization num_train num_validation num_test "
     "label_names feature_names columns missing factor_names factor_sizes vocabulary tokenizer reading normalization line_ends "
-    "text_field fingerprint",
+    "text_field sheet fingerprint",
     "RunConfig": "preset seed data model objective training evaluation",
 }
 ATTRIBUTES = {"path", "results", "metrics"}

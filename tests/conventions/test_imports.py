@@ -12,6 +12,7 @@ ORDER = [
     "version",
     "errors",
     "escaping",
+    "notebooks",
     "consoles",
     "failures",
     "checksums",

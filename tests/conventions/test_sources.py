@@ -221,6 +221,8 @@ def test_packages_re_export_every_public_class_of_their_modules(name, modules):
         "Pace",
         "PhaseClock",
         "Length",
+        "MlflowTracker",
+        "Tracked",
     }
     helpers = {"NormalMixture", "NormalMixturePrior", "LevelLikelihood", "ForDiscrete", "LabelledSet"}
     helpers |= {"Evidence", "Measured", "ObviousSettings", "Plain", "PlainData", "WittenBell"}

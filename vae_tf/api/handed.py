@@ -18,6 +18,7 @@ from vae_tf.data.table_arrow import ArrowTable
 from vae_tf.data.table_files import read_table
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.filled_tables import Filling, fill_table, find_gaps
+from vae_tf.quiet import quiet_retracing
 from vae_tf.seeding import derive_pair
 from vae_tf.training.runs import LoadedRun
 
@@ -102,7 +103,8 @@ def fill_handed(loaded: LoadedRun, data: Any, filling: Filling, seed: int) -> li
     gaps = find_gaps(spec, handed.table, subject)
     changed = [handed.table.names[place] for place, rows in zip(gaps.places, gaps.rows, strict=True) if len(rows)]
     pair = derive_pair(seed, "impute")
-    filled = fill_table(loaded.vae, spec, handed.kept, gaps, filling, pair)
+    with quiet_retracing():  # every call has a function of its own
+        filled = fill_table(loaded.vae, spec, handed.kept, gaps, filling, pair)
     for note in (*gaps.notes, *filled.notes):
         warnings.warn(note.text, stacklevel=3)
     tables = cast("list[ArrowTable]", filled.tables)

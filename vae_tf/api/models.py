@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from vae_tf.api.exchange import Exchange
+from vae_tf.api.measured import Measured
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL, ArraySplit
@@ -67,7 +68,7 @@ def evaluate_model(  # noqa: PLR0913 - what the command `evaluate` has as option
         splits["train"] = _split(exchange, *(train if isinstance(train, tuple) else (train, None)))
     counts = {f"num_{name}": split.num_examples for name, split in splits.items()}
     subject = Subject(described.name, vae, Dataset(described.model_copy(update=counts), splits), seed)
-    return assess(subject, settings).to_json()
+    return Measured(described.name, assess(subject, settings))
 
 
 def export_model(

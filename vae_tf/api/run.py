@@ -10,6 +10,7 @@ import numpy as np
 from vae_tf.api.answers import Answers
 from vae_tf.api.exchange import Exchange
 from vae_tf.api.handed import fill_handed
+from vae_tf.api.measured import Measured, run_card
 from vae_tf.api.own_data import OwnData
 from vae_tf.config import RunConfig
 from vae_tf.data.pipeline import Dataset
@@ -82,6 +83,9 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, data {self.spec.name}, epoch {self._loaded.state.epoch})"
+
+    def _repr_html_(self) -> str:
+        return run_card(repr(self), self._loaded)
 
     @property
     def path(self) -> Path:
@@ -257,7 +261,7 @@ class Run:
             UserFileError: the data are not where they were.
         """
         settings = AssessmentSettings(split, num_samples, limit, parts=tuple(parts))
-        return assess(self._subject(data), settings).to_json()
+        return Measured(self.path.resolve().name, assess(self._subject(data), settings))
 
     def report(
         self,

@@ -34,6 +34,7 @@ def train(  # noqa: PLR0913 - the options of the command line
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
     parts: str | Path | None = None,
     resume: bool = False,
+    track: str | None = None,
     quiet: bool = False,
 ) -> "Run":
     """Train a model, measure it on the test split, and return the run: what the command `train` does, with the same result.
@@ -57,6 +58,7 @@ def train(  # noqa: PLR0913 - the options of the command line
         parts: a Python file of your own parts (see `vae_tf.parts`), which is executed; or a run that was trained with one.
         resume: go on with the run in `run_dir`, bit for bit; of the settings only `training.epochs` may change. Data in memory
             must be given again.
+        track: tell MLflow too: `mlflow:URI`, as `--track` has it.
         quiet: show no progress and no warnings.
 
     Returns:
@@ -92,15 +94,16 @@ def train(  # noqa: PLR0913 - the options of the command line
         settings = resolve_config(preset, content, options, latent, overrides or ())
         run = RunDirectory(Path(run_dir) if run_dir else default_directory(settings.preset or settings.data.dataset))
         run.check_free()
-    return _train(data, settings, run, callbacks, resume, quiet)
+    return _train(data, settings, run, callbacks, resume, track, quiet)
 
 
-def _train(
+def _train(  # noqa: PLR0913 - what `train` was given
     data: Any,
     settings: RunConfig,
     run: RunDirectory,
     callbacks: "Sequence[keras.callbacks.Callback]",
     resume: bool,
+    track: str | None,
     quiet: bool,
 ) -> "Run":
     """Do what needs TensorFlow."""
@@ -109,10 +112,12 @@ def _train(
     from vae_tf.data.memory import in_memory
     from vae_tf.training.distribution import start_distribution
     from vae_tf.training.sessions import train_and_measure
+    from vae_tf.training.tracking import open_tracker
 
-    console = PeopleConsole(stderr=True, quiet=quiet)
+    tracker = open_tracker(track)
+    console, distribution = PeopleConsole(stderr=True, quiet=quiet), start_distribution("auto", Cluster())
     with in_memory(None if isinstance(data, str) else data):
-        trained = train_and_measure(settings, run, console, resume, start_distribution("auto", Cluster()), callbacks)
+        trained = train_and_measure(settings, run, console, resume, distribution, callbacks, tracker=tracker)
     if trained.results is None:
         console.print(f"Stopped {trained.stopped}. Go on with: resume=True, run_dir={str(run.path)!r}")
     return Run(trained.as_loaded(), trained.dataset)

@@ -1,6 +1,7 @@
 """`run.py train`: from data to a trained, measured run."""
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +66,9 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     run_dir: Annotated[Path | None, typer.Option(help="Where to write; default: runs/NAME-TIME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir.")] = False,
     strategy: _StrategyOption = "auto",
+    track: Annotated[
+        str | None, typer.Option(metavar="mlflow:URI", help="Tell MLflow too: a server, sqlite:///FILE, or its own setting.")
+    ] = None,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the time went; trace steps for TensorBoard.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -87,29 +91,39 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
         "training.profile": profile or None,
         "training.init_from": init_from and str(Path(init_from).absolute()),
     }
-    _run(ConfigSource(preset, config, options, latent, overrides), run_dir, resume, strategy, as_json)
-
-
-def _run(source: ConfigSource, run_dir: Path | None, resume: bool, strategy: str, as_json: bool) -> None:
-    """Train as one process of one or several, and report if this one is the chief."""
     with ExitStack() as stack:
-        _train(source, run_dir, resume, strategy, as_json, stack)
+        _train(ConfigSource(preset, config, options, latent, overrides), _How(run_dir, resume, strategy, track, as_json), stack)
 
 
-def _train(source: ConfigSource, run_dir: Path | None, resume: bool, strategy: str, as_json: bool, stack: ExitStack) -> None:
+@dataclass(frozen=True)
+class _How:
+    """Where a training is written, whether it goes on, over which replicas, and who is told of it."""
+
+    run_dir: Path | None
+    resume: bool
+    strategy: str
+    track: str | None
+    as_json: bool
+
+
+def _train(source: ConfigSource, how: _How, stack: ExitStack) -> None:
+    """Train as one process of one or several, and report if this one is the chief."""
     from vae_tf.cluster import Cluster
 
     stopwatch = Stopwatch.of_process()
     die_with_parent()
     with stopwatch.phase("import"):
         cluster = Cluster.read()
-        run, config = _resumed(run_dir, source) if resume else _begun(run_dir, source, cluster, stack)
+        run, config = _resumed(how.run_dir, source) if how.resume else _begun(how.run_dir, source, cluster, stack)
         console.quiet = not cluster.is_chief
-        distribution = _start_tensorflow(strategy, cluster)
+        distribution = _start_tensorflow(how.strategy, cluster)
         from vae_tf.training.sessions import train_and_measure
-    trained = train_and_measure(config, run, console, resume, distribution, stopwatch=stopwatch)
+        from vae_tf.training.tracking import open_tracker
+
+        tracker = open_tracker(how.track) if cluster.is_chief else None
+    trained = train_and_measure(config, run, console, how.resume, distribution, stopwatch=stopwatch, tracker=tracker)
     if cluster.is_chief:
-        _report(trained, as_json)
+        _report(trained, how.as_json)
     elif trained.outcome.interrupted:
         raise typer.Exit(signal_code())
 

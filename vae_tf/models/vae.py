@@ -10,6 +10,7 @@ from vae_tf.draws import uniform
 from vae_tf.models.latents.base import Latent
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.linear import start_linear
+from vae_tf.notebooks import html_card
 from vae_tf.objectives.base import Objective
 from vae_tf.objectives.elbo import Elbo
 from vae_tf.objectives.metrics import SumOfMetrics, TermMean
@@ -73,6 +74,14 @@ class VAE(keras.Model):
         self.negative_elbo = SumOfMetrics([self.reconstruction_nll, *kl_metrics], name="negative_elbo")
         x = keras.Input(likelihood.event_shape, name="x")
         self((x, keras.Input((), dtype="int64", name="labels")) if latent.num_labels else x)  # builds every layer
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the parts, and how many numbers they learn."""
+        blocks = {f"latent {block.name}": f"{type(block).__name__}, {block.size}" for block in self.latent.blocks()}
+        sizes = {part.name: f"{part.count_params():,} parameters" for part in (self.encoder, self.decoder)}
+        shape = " x ".join(map(str, self.event_shape))
+        parts = {"x": shape, **sizes, **blocks, "likelihood": type(self.likelihood).__name__, "objective": self.objective.kind}
+        return html_card(f"VAE {self.name}", [("", parts)])
 
     def start(self, examples: Any, goes_on: bool = False) -> None:
         """Let the parts that start from training examples take them, before the first step of a run.

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vae_tf.training.sessions import TrainedRun, train_and_measure
     from vae_tf.training.showing import Shown, only_shown
     from vae_tf.training.tensorboard import TensorBoardLog, describe_model
+    from vae_tf.training.tracking import Tracker, open_tracker
     from vae_tf.training.transfer import Taken, init_from, take_weights
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Shown",
     "Taken",
     "TensorBoardLog",
+    "Tracker",
     "TrainedRun",
     "TrainingOutcome",
     "TrainingState",
@@ -62,6 +64,7 @@ __all__ = [
     "load_run",
     "only_shown",
     "open_data",
+    "open_tracker",
     "plan_of",
     "plan_run",
     "pool",
@@ -106,6 +109,8 @@ _MODULES = {
     "only_shown": "showing",
     "TensorBoardLog": "tensorboard",
     "describe_model": "tensorboard",
+    "Tracker": "tracking",
+    "open_tracker": "tracking",
     "Taken": "transfer",
     "init_from": "transfer",
     "take_weights": "transfer",

@@ -38,6 +38,7 @@ from vae_tf.training.plan import plan_of
 from vae_tf.training.runs import LoadedRun, TrainingOutcome, as_recorded, finish_run, read_spec
 from vae_tf.training.showing import timing_table
 from vae_tf.training.timing import measure_length
+from vae_tf.training.tracking import Tracked, Tracker
 from vae_tf.training.unfinished import unfinished_schedules
 
 __all__ = ["TrainedRun", "train_and_measure"]
@@ -83,6 +84,7 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
     distribution: Distribution | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     stopwatch: Stopwatch | None = None,
+    tracker: Tracker | None = None,
 ) -> TrainedRun:
     """Load the data, train the model and measure it on the test split.
 
@@ -94,6 +96,7 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
         distribution: over which replicas; default: one.
         callbacks: of the caller's own.
         stopwatch: where the seconds are counted; default: one that starts now.
+        tracker: who is told of the training; default: nobody.
 
     Raises:
         UserValueError: data, configuration and model do not fit each other.
@@ -114,10 +117,12 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
         console.print(columns_table(account), highlight=False)
     if choices:
         console.print(choices_table(choices), highlight=False)
-    with kept_folder(run.config_file) if is_chief else nullcontext():
-        outcome = train(config, dataset, run, console, resume, distribution, callbacks, vae, stopwatch=stopwatch)
+    tracked = Tracked(tracker if is_chief else None, run, console, stopwatch)
+    with kept_folder(run.config_file) if is_chief else nullcontext(), tracked:
+        own = (*tracked.callbacks, *callbacks)
+        outcome = train(config, dataset, run, console, resume, distribution, own, vae, stopwatch=stopwatch)
         is_done = is_chief and not outcome.interrupted
-        results = _measure(outcome, config, dataset, run, console) if is_done else None
+        tracked.results = results = _measure(outcome, config, dataset, run, console) if is_done else None
     if config.training.profile:
         console.print(timing_table(results["timing"] if results else stopwatch.read()), highlight=False)
     return TrainedRun(run, config, dataset, outcome, results)
