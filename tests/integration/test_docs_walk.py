@@ -180,7 +180,7 @@ def _write_parts():
 
 
 LONG = pytest.mark.skipif(not os.environ.get("VAE_TF_DOCS"), reason="takes minutes: VAE_TF_DOCS=1")
-SHORT = {"docs/data.md", "docs/evaluation.md", "docs/reliability.md"}
+SHORT = {"docs/data.md", "docs/reliability.md"}
 WALKS = [pytest.param(page, marks=() if page in SHORT else LONG) for page in PAGES if lines_of(page)]
 
 
