@@ -273,7 +273,7 @@ def array_splits(
         splits[name] = _split_of(x[source], kept, ids)
     notes = (Note(_EQUAL_ALONE),) if (is_mixed or is_mapped) and config.copies == "similar" else ()
     if is_mapped and not is_mixed:
-        notes = (*notes, Note("Rows that are nearly equal are not looked for in a table on the disk."))
+        notes = (*notes, Note("Rows that are nearly equal are not looked for in tables on the disk and in sparse matrices."))
     return ArraySplits(splits, cut.names, (*notes, *cut.notes))
 
 
