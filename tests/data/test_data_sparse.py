@@ -14,6 +14,7 @@ from vae_tf.data import load_dataset
 from vae_tf.data.loading import load_examples
 from vae_tf.data.mapped import MappedSplit
 from vae_tf.data.memory import in_memory
+from vae_tf.data.probing import probe
 from vae_tf.data.row_files import rows_of_file
 from vae_tf.data.sparse import SparseRows
 from vae_tf.data.sparse_files import read_sparse
@@ -216,3 +217,28 @@ def test_a_matrix_in_memory_is_read_as_its_file(write):
     np.testing.assert_array_equal(alone.split("test").x[:], of_file.split("test").x[:])
     with in_memory({"train": matrix, "test": matrix}), pytest.raises(UserValueError, match="given whole"):
         load_dataset(DataConfig(dataset="memory:counts"))
+
+
+def test_no_more_rows_become_dense_at_once_than_a_few(write, monkeypatch):
+    seen, dense = [], SparseRows.__getitem__
+
+    def watched(self, key):
+        found = dense(self, key)
+        seen.append(found.size)
+        return found
+
+    monkeypatch.setattr(SparseRows, "__getitem__", watched)
+    for name in ("vae_tf.data.loading._VALUES", "vae_tf.data.mapped._VALUES", "vae_tf.data.probing._MAX_STREAMED_VALUES"):
+        monkeypatch.setattr(name, 70)
+    dataset = load_dataset(DataConfig(dataset=f"npz:{write('csr')}"))
+    probe(dataset, "negative_binomial", DataConfig(dataset="npz:a"))
+    list(dataset.split("train").batches(10).as_numpy_iterator())
+    assert seen and max(seen) <= 70
+
+
+def test_the_fingerprint_is_of_the_entries(write):
+    first = load_dataset(DataConfig(dataset=f"npz:{write('csr')}")).spec.fingerprint
+    assert load_dataset(DataConfig(dataset=f"npz:{write('coo')}")).spec.fingerprint == first
+    other = COUNTS.copy()
+    other[0, 0] += 1
+    assert load_dataset(DataConfig(dataset=f"npz:{write('csr', other)}")).spec.fingerprint != first

@@ -68,9 +68,9 @@ def _sample(name: str, split: Split, spec: DatasetSpec) -> np.ndarray:
     """Return the first model inputs of a split, before binarisation, float32 [B, *event_shape]."""
     if split.num_examples == 0:
         raise UserValueError(f"The {name} split of {spec.name} must have examples. Received: none.")
-    if isinstance(split, ArraySplit):
-        return spec.to_model(split.x[:_MAX_EXAMPLES])
     count = max(1, min(_MAX_EXAMPLES, _MAX_STREAMED_VALUES // spec.num_dims))
+    if isinstance(split, ArraySplit):
+        return spec.to_model(split.x[: _MAX_EXAMPLES if isinstance(split.x, np.ndarray) else count])
     batches = split.take(count).batches(100).as_numpy_iterator()
     return spec.to_model(np.concatenate([raw for raw, _ in batches]))
 

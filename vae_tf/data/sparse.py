@@ -1,5 +1,7 @@
 """`sparse:PATH`: matrices of counts that stay sparse in memory; a batch at a time becomes dense."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -125,8 +127,22 @@ def make_sparse_dataset(found: Sparse, config: DataConfig, source: str) -> Datas
     rows: Any = SparseRows(values.astype(kind))
     splits, cut, notes = array_splits({"train": rows}, ids, config)
     support = {"value_support": "binary", "raw_range": (0.0, 1.0)} if is_binary else {"value_support": "count"}
-    spec = DatasetSpec(name=config.dataset, event_shape=(num_columns,), label_names=names, feature_names=found.names, **support)
+    own: dict[str, Any] = {"label_names": names, "feature_names": found.names, "fingerprint": _fingerprint(values, ids)}
+    spec = DatasetSpec(name=config.dataset, event_shape=(num_columns,), **own, **support)
     return Dataset(spec, splits, cut, (*found.notes, *_told(values, source, is_binary), *notes))
+
+
+def _fingerprint(values: Any, ids: Mapping[str, np.ndarray]) -> str:
+    """Hash the entries, where they stand, and the labels: rows need not become dense for it."""
+    digest = hashlib.sha256(f"{values.shape} {values.nnz}".encode())
+    for part in (
+        values.indptr.astype(np.int64),
+        values.indices.astype(np.int64),
+        values.data.astype(np.float64),
+        *ids.values(),
+    ):
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
 
 
 def _told(values: Any, source: str, is_binary: bool) -> tuple[Note, ...]:
