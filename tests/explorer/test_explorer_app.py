@@ -228,6 +228,10 @@ def test_a_picture_is_read_as_the_model_reads_it(pair, picture):
 def test_rows_are_read_by_their_columns_and_gaps_stay_gaps(table):
     read = read_dropped(table[0], "new.csv", b"count,kind,size (mm)\n3,red,1.5\n4,blue,\n")
     assert read["rows"] == [{"kind": "red", "size_mm": 1.5, "count": 3.0}, {"kind": "blue", "size_mm": None, "count": 4.0}]
+    assert read["notes"] == []
+    told = read_dropped(table[0], "new.csv", "count,kind,size (mm)\n3,red,1.5\n\n4,größe,\n".encode("latin-1"))
+    assert told["rows"][1]["kind"] == "größe"
+    assert [note.partition(":")[0] for note in told["notes"]] == ["new.csv is not in UTF-8", "new.csv"]
 
 
 @pytest.mark.parametrize(
