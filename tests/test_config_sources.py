@@ -93,7 +93,7 @@ BAD_SETTINGS = [
     ({"seed": 2**31}, "seed must be < 2147483648. Received: 2147483648."),
     (
         {"model": {"network": {"kind": "cnn"}}},
-        "model.network must have one of the kinds 'auto', 'conv', 'mlp', 'recurrent', 'residual'. Received: 'cnn'.",
+        "model.network must have one of the kinds 'auto', 'conv', 'grid', 'mlp', 'recurrent', 'residual'. Received: 'cnn'.",
     ),
     ({"model": {"network": {"kind": "mlp", "widths": []}}}, "model.network.widths must have at least 1 item. Received: []."),
     ({"model": {"latents": []}}, "model.latents must have at least 1 item. Received: []."),

@@ -45,7 +45,7 @@ FOLDERS = {
     "csv": (".parquet", _rows, False),
 }
 """By source: how its files end, what writes one, and whether folders within are read."""
-FILES = {"csv": ".csv", "text": ".txt", "npz": ".npz"}
+FILES = {"csv": ".csv", "text": ".txt", "npz": ".npz", "sparse": ".mtx"}
 """By source: how its file ends."""
 
 

@@ -238,7 +238,8 @@ def test_models_that_cannot_be_opened_are_rows_of_their_own(run_cli, parse, copi
         shutil.copytree(servable / "1", servable / number)
     for folder in (*servable.iterdir(), run):
         (folder / SUMS).unlink()
-    shutil.rmtree(servable / "2" / "variables")
+    (values,) = (servable / "2" / "variables").glob("variables.data-*")
+    values.write_bytes(bytes(values.stat().st_size))  # as long as ever, of zeros
     warmup = servable / "3/assets.extra/tf_serving_warmup_requests"
     write_records(warmup, predict_request("sample", seed=np.int64([1]), temperature=np.float32([-1.0])))
     code, out, err = run_cli("check", servable, "--model", "--json")
