@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse
 from PIL import Image
 
 from vae_tf.config import DataConfig
@@ -51,10 +52,12 @@ def named(tmp_path, digits_dir):
     np.savez(tmp_path / "a.npz", x=rng.normal(size=(40, 3)))
     np.savetxt(tmp_path / "a.csv", rng.normal(size=(40, 3)), delimiter=",", header="a,b,c", comments="")
     (tmp_path / "a.txt").write_text("\n".join(f"line number {number}" for number in range(40)))
+    scipy.sparse.save_npz(tmp_path / "b.npz", scipy.sparse.csr_array(rng.poisson(0.6, (40, 3))))
     (tmp_path / "pictures").mkdir()
     for number in range(40):
         Image.fromarray(rng.integers(0, 255, (4, 4), np.uint8)).save(tmp_path / f"pictures/{number}.png")
-    files = {kind: f"{kind}:{tmp_path / name}" for kind, name in (("npz", "a.npz"), ("csv", "a.csv"), ("text", "a.txt"))}
+    own = {"npz": "a.npz", "sparse": "b.npz", "csv": "a.csv", "text": "a.txt"}
+    files = {kind: f"{kind}:{tmp_path / name}" for kind, name in own.items()}
     built_in = {kind: kind for kind in ("digits", "sprites", "topics", "waves")}
     return {**files, **built_in, "folder": f"folder:{tmp_path / 'pictures'}", "memory": "memory:a", "tfds": "tfds:digits"}
 

@@ -14,6 +14,7 @@ from vae_tf.parts.known import kinds
 MESSAGES = {
     "csv": "csv:PATH must name a file or a folder. Received: '{path}', which is not one.",
     "npz": "npz:PATH must name a file. Received: '{path}', which is not one.",
+    "sparse": "sparse:PATH must name a file. Received: '{path}', which is not one.",
     "text": "text:PATH must name a file or a folder. Received: '{path}', which is not one.",
     "folder": "folder:PATH must name a folder. Received: '{path}', which is not one.",
 }

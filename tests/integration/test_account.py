@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse
 from PIL import Image
 
 import vae_tf
@@ -79,6 +80,12 @@ def _npz(folder: Path) -> Made:
     return Made(f"npz:{folder / 'a.npz'}", used, ("data.limit=40: 40 of 48 examples of train",), ("data.limit=40",))
 
 
+def _sparse(folder: Path) -> Made:
+    scipy.sparse.save_npz(folder / "a.npz", scipy.sparse.csr_array(RNG.poisson(9.0, (60, 5))))
+    used = ("60 rows of 5 columns, sparse", "Values are counts")
+    return Made(f"sparse:{folder / 'a.npz'}", used, ("data.limit=40: 40 of 48 examples of train",), ("data.limit=40",))
+
+
 def _built_in(name: str, *used: str, limit: int = 40) -> Made:
     return Made(name, used, (f"data.limit={limit}: {limit} of ",), (f"data.limit={limit}",))
 
@@ -88,6 +95,7 @@ MADE = {
     "text": _text,
     "csv": _csv,
     "npz": _npz,
+    "sparse": _sparse,
     "memory": lambda folder: Made("memory:mine", ("x of train [60, 5] float64, read as float32",), ()),
     "tfds": lambda folder: _built_in("tfds:digits", "train is train[0:1297]", "image and label are used"),
     "digits": lambda folder: _built_in("digits", "train is train[0:1297]", "Classes: 10"),
