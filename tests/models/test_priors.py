@@ -9,6 +9,7 @@ from scipy import stats
 from vae_tf.config import RunConfig, validate_config
 from vae_tf.errors import UserValueError
 from vae_tf.models import GaussianLatent, LearnedPrior, MixturePrior, StandardPrior
+from vae_tf.models.priors.full_mixture import FullMixturePrior
 
 Z = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
 
@@ -129,3 +130,17 @@ def test_a_narrow_mixture_far_from_the_origin_keeps_its_digits():
     parts = stats.norm.logpdf(z[:, None].astype(np.float64), prior.loc.numpy(), _scale(-5.0)).sum(axis=-1)
     expected = np.logaddexp.reduce(parts, axis=1) - np.log(3)
     np.testing.assert_allclose(prior.distribution().log_prob(z), expected, rtol=1e-4)
+
+
+def test_a_full_mixture_has_the_density_of_scipy_s_normals():
+    prior, rng = FullMixturePrior(3, num_components=4), np.random.default_rng(0)
+    prior.build()
+    prior.loc.assign(rng.normal(size=(4, 3)))
+    prior.raw_scale.assign(rng.normal(size=(4, 6)))
+    prior.logits.assign(rng.normal(size=4))
+    mixture, z = prior.distribution(), rng.normal(size=(2, 5, 3)).astype(np.float32)
+    factors, weights = mixture.components_distribution.scale_tril.numpy(), tf.nn.softmax(prior.logits.value).numpy()
+    normals = zip(weights, prior.loc.numpy(), factors, strict=True)
+    want = np.log(sum(weight * stats.multivariate_normal(loc, factor @ factor.T).pdf(z) for weight, loc, factor in normals))
+    np.testing.assert_allclose(mixture.log_prob(z), want, atol=2e-5)
+    np.testing.assert_allclose(mixture.components_distribution.log_prob(z[0, 0]).shape, [4])

@@ -1,5 +1,6 @@
 """A mixture of normals with full covariances, learned with the weights."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,19 @@ __all__ = ["FullMixturePrior"]
 
 _MAX_EXAMPLES = 20_000
 _FLOOR = 1e-2
+
+
+class _Normals(MultivariateNormalTriL):
+    """Normals with full covariances; their factors are inverted once for all points, solving for each takes far longer."""
+
+    def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        factors = self.scale_tril
+        inverse = tf.linalg.triangular_solve(factors, tf.eye(self.loc.shape[-1], batch_shape=factors.shape[:-2]))
+        scores = tf.einsum("kij,...kj->...ki", inverse, x - self.loc)
+        log_volume = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(factors)), axis=-1)
+        return (
+            -0.5 * tf.reduce_sum(tf.square(scores), axis=-1) - log_volume - 0.5 * self.loc.shape[-1] * math.log(2.0 * math.pi)
+        )
 
 
 @register("full_mixture")
@@ -70,5 +84,5 @@ class FullMixturePrior(Prior):
     def distribution(self) -> MixtureSameFamily:
         """Return the mixture."""
         scale = self._scale.forward(tf.convert_to_tensor(self.raw_scale))
-        normals = MultivariateNormalTriL(tf.convert_to_tensor(self.loc), scale)
+        normals = _Normals(tf.convert_to_tensor(self.loc), scale)
         return MixtureSameFamily(Categorical(logits=tf.convert_to_tensor(self.logits)), normals)
