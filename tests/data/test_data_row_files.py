@@ -8,7 +8,7 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from vae_tf.data.file_content import encoding_of
+from vae_tf.data.file_content import Letters, letters_of
 from vae_tf.data.row_files import ROW_FILES, array_of_rows, examples_of_arrays, row_form, rows_of_file, windows
 from vae_tf.data.table_files import read_table
 from vae_tf.errors import UserFileError, UserValueError
@@ -107,9 +107,9 @@ def test_a_page_is_no_table(tmp_path):
 def test_a_letter_that_a_piece_divides_is_one_of_utf_8(tmp_path, monkeypatch):
     monkeypatch.setattr("vae_tf.data.file_content._PIECE", 3)
     (tmp_path / "a.csv").write_text("a,b\nxä,1\n", "utf-8")
-    assert encoding_of(tmp_path / "a.csv") == ("utf-8", [])
+    assert letters_of(tmp_path / "a.csv") == Letters("utf-8")
     (tmp_path / "b.csv").write_bytes("a,b\nxä".encode()[:-1])
-    assert encoding_of(tmp_path / "b.csv")[0] == "cp1252"
+    assert letters_of(tmp_path / "b.csv").encoding == "cp1252"
 
 
 def test_rows_with_gaps_of_one_column_are_counted_as_when_it_is_read_whole(tmp_path):

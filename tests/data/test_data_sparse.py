@@ -228,7 +228,7 @@ def test_no_more_rows_become_dense_at_once_than_a_few(write, monkeypatch):
         return found
 
     monkeypatch.setattr(SparseRows, "__getitem__", watched)
-    for name in ("vae_tf.data.loading._VALUES", "vae_tf.data.mapped._VALUES", "vae_tf.data.probing._MAX_STREAMED_VALUES"):
+    for name in ("vae_tf.data.mapped._VALUES", "vae_tf.data.probing._MAX_STREAMED_VALUES"):
         monkeypatch.setattr(name, 70)
     dataset = load_dataset(DataConfig(dataset=f"npz:{write('csr')}"))
     probe(dataset, "negative_binomial", DataConfig(dataset="npz:a"))

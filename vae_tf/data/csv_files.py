@@ -16,7 +16,7 @@ import pyarrow.csv
 
 from vae_tf.data.csv_quotes import check_quotes, check_quotes_of, long_cells, open_quote, refuse_no_table
 from vae_tf.data.dates import find_date_format
-from vae_tf.data.file_content import content_of, encoding_of, unpacked
+from vae_tf.data.file_content import content_of, letters_of, unpacked
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_column import GAPS, is_number
 from vae_tf.data.raw_table import Table, named
@@ -136,13 +136,12 @@ def read_csv_rows(path: Path, tell: Callable[[Note], None] = lambda _: None) -> 
     Raises:
         UserFileError: it cannot be read, or a row has another number of cells than the first.
     """
-    encoding, notes = encoding_of(path)
+    encoding, notes, num_quotes = letters_of(path)
     with _letters(path, encoding) as beginning:
         sample = beginning.read(SAMPLE)
     refuse_no_table(path, sample.encode())
     dialect = Dialect.of(sample.rpartition("\n")[0] if len(sample) == SAMPLE else sample)
-    if encoding != "utf-16":
-        check_quotes_of(path, dialect.separator)
+    check_quotes_of(path, num_quotes, dialect.separator)
     for note in (*notes, *([comma_note(path)] if dialect.decimal_point == "," else [])):
         tell(note)
     names, blank = [f"column_{number}" for number in range(dialect.width)], 0

@@ -16,8 +16,6 @@ _SEP = re.compile(rb"sep=(.)\r?\n", re.IGNORECASE)
 _NO_TABLE = re.compile(rb"\s*(?:(?P<page><(?:!doctype|html|\?xml))|\[\s*[\[{]|\{\s*[\"}])", re.IGNORECASE)
 _LONGEST = 2**24
 """Letters of a cell, at most, where a file is looked at before it is read."""
-_PIECE = 2**24
-"""Bytes that are looked at at a time."""
 
 
 def refuse_no_table(path: Path, beginning: bytes) -> None:
@@ -74,20 +72,17 @@ def open_quote(path: Path, line: int) -> UserFileError:
     )
 
 
-def check_quotes_of(path: Path, separator: str) -> None:
+def check_quotes_of(path: Path, num_quotes: int, separator: str) -> None:
     """Check that every quoted cell of a file of any length ends; row by row only where an odd number of quotes tells of one.
 
     Args:
         path: the file, in an encoding whose ASCII letters are bytes.
+        num_quotes: that are in it.
         separator: between cells.
 
     Raises:
         UserFileError: a quote is not closed.
     """
-    num_quotes = 0
-    with unpacked(path) as (stream, _):
-        while piece := stream.read(_PIECE):
-            num_quotes += piece.count(b'"')
     if num_quotes % 2:
         with unpacked(path) as (stream, _):
             check_quotes(path, io.TextIOWrapper(stream, "latin-1", newline=""), separator)

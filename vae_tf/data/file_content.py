@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from vae_tf.data.notes import Note
 from vae_tf.errors import UserFileError, readable
 
-__all__ = ["PACKED", "UTF_16", "content_of", "encoding_of", "file_of", "latin_note", "refuse_other_files", "unpacked"]
+__all__ = ["PACKED", "UTF_16", "Letters", "content_of", "file_of", "latin_note", "letters_of", "refuse_other_files", "unpacked"]
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """How files begin whose letters have two bytes."""
@@ -76,15 +76,35 @@ def content_of(path: Path, what: str = "table") -> tuple[bytes, list[Note]]:
     try:
         codecs.utf_8_decode(content)
         return content, []
-    except UnicodeDecodeError as error:
-        if len(_CONTROL.findall(content)) > _MOST_CONTROL * len(content):
-            raise _refused(path, what, "bytes that are no letters in any of them") from error
-    name = "latin-1" if set(content) & _ODD_BYTES else "cp1252"
+    except UnicodeDecodeError:
+        num_control, is_odd = len(_CONTROL.findall(content)), not _ODD_BYTES.isdisjoint(content)
+    name = _latin(path, what, num_control / len(content), is_odd)
     return content.decode(name).encode(), [latin_note(path)]
 
 
-def encoding_of(path: Path, what: str = "table") -> tuple[str, list[Note]]:
-    """Return the encoding of a file of any length, as Python calls it, and what is to be told of it: as `content_of` has it.
+def _latin(path: Path, what: str, share_control: float, is_odd: bool) -> str:
+    """Return the encoding of what is not UTF-8; refuse what is no text."""
+    if share_control > _MOST_CONTROL:
+        raise _refused(path, what, "bytes that are no letters in any of them")
+    return "latin-1" if is_odd else "cp1252"
+
+
+class Letters(NamedTuple):
+    """What a file of text is written in.
+
+    Attributes:
+        encoding: as Python calls it.
+        notes: what is to be told of that.
+        num_quotes: bytes that are a double quote; of UTF-16 they are not counted.
+    """
+
+    encoding: str
+    notes: tuple[Note, ...] = ()
+    num_quotes: int = 0
+
+
+def letters_of(path: Path, what: str = "table") -> Letters:
+    """Look at the whole of a file of any length once, and return what it is written in: as `content_of` has it.
 
     Args:
         path: the file; what its suffix says is compressed is unpacked.
@@ -93,29 +113,27 @@ def encoding_of(path: Path, what: str = "table") -> tuple[str, list[Note]]:
     Raises:
         UserFileError: it cannot be read, or is no text.
     """
-    utf_8, is_utf_8, is_odd, lines, control, total = codecs.getincrementaldecoder("utf-8")(), True, False, 0, 0, 0
-    name = "utf-8"
+    utf_8, is_utf_8, is_odd = codecs.getincrementaldecoder("utf-8")(), True, False
+    name, lines, control, total, quotes = "utf-8", 0, 0, 0, 0
     try:
         with unpacked(path) as (stream, _):
             while piece := stream.read(_PIECE):
                 if not total:
                     refuse_other_files(path, piece, what)
                     if piece.startswith(UTF_16):
-                        return "utf-16", []
+                        return Letters("utf-16")
                     name = "utf-8-sig" if piece.startswith(codecs.BOM_UTF8) else name
                 if b"\0" in piece:
                     raise _zero(path, what, lines + piece.count(b"\n", 0, piece.index(b"\0")) + 1)
                 lines, total = lines + piece.count(b"\n"), total + len(piece)
-                control += len(_CONTROL.findall(piece))
+                control, quotes = control + len(_CONTROL.findall(piece)), quotes + piece.count(b'"')
                 is_odd = is_odd or not _ODD_BYTES.isdisjoint(piece)
                 is_utf_8 = is_utf_8 and _goes_on(utf_8, piece)
     except OSError as error:
         raise _refused(path, what, " ".join(str(error).split()).rstrip(".")) from error
     if is_utf_8 and _goes_on(utf_8, b"", final=True):
-        return name, []
-    if control > _MOST_CONTROL * total:
-        raise _refused(path, what, "bytes that are no letters in any of them")
-    return "latin-1" if is_odd else "cp1252", [latin_note(path)]
+        return Letters(name, num_quotes=quotes)
+    return Letters(_latin(path, what, control / total, is_odd), (latin_note(path),), quotes)
 
 
 def _goes_on(decoder: codecs.IncrementalDecoder, piece: bytes, final: bool = False) -> bool:

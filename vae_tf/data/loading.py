@@ -9,6 +9,7 @@ import numpy as np
 
 from vae_tf.config import RECORDED, DataConfig
 from vae_tf.data.image_files import FileSplit
+from vae_tf.data.mapped import rows_at_once
 from vae_tf.data.mixed import mixed_fields
 from vae_tf.data.numeric import standardization
 from vae_tf.data.pipeline import Dataset, gather_examples
@@ -29,10 +30,6 @@ _CHOOSY = ("splits", *_OF_TABLES, "counts", *OF_PICTURES, "window", "time_column
 """Settings that mean nothing to some sources, and are refused there rather than ignored."""
 _INSTEAD = {"fold": "its test split is fixed. Measure on that: evaluate without --folds, or leave the setting out"}
 """What to do where leaving a setting out is not all: of those that an option of a command sets."""
-_DIGESTED = 2**17
-"""Examples that are in memory at a time while all are hashed, at most."""
-_VALUES = 2**25
-"""Values that are, at most."""
 _BEFORE = DataConfig.model_validate(RECORDED["data"])
 """What a run's configuration says of them that was written before there was a choice."""
 
@@ -197,7 +194,7 @@ def _fingerprint(spec: DatasetSpec, splits: Mapping[str, Split]) -> str:
     for name, split in splits.items():
         digest.update(f"{name} {split.num_examples}".encode())
         if isinstance(split, ArraySplit) and not spec.fingerprint:
-            size = max(1, min(_DIGESTED, _VALUES // max(1, spec.num_dims)))
+            size = rows_at_once(spec.num_dims)
             for start in range(0, split.num_examples, size):
                 digest.update(np.ascontiguousarray(split.x[start : start + size]).data)
             digest.update(np.ascontiguousarray(split.labels).data)

@@ -11,13 +11,14 @@ import tensorflow as tf
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.files import atomic_file
 
-__all__ = ["MappedRows", "MappedSplit", "comparable", "looked_up", "mix", "write_rows"]
+__all__ = ["GOLDEN", "MappedRows", "MappedSplit", "comparable", "looked_up", "mix", "rows_at_once", "write_rows"]
 
 _BLOCK = 2**17
 """Rows that are in memory at a time, at most."""
 _VALUES = 2**25
 """Numbers that are, at most."""
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""What SplitMix64 steps by: the golden ratio's digits."""
 _STEPS = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
 
 
@@ -77,7 +78,7 @@ class MappedRows:
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield the rows [B, D], some at a time."""
-        size = max(1, min(_BLOCK, _VALUES // max(1, int(np.prod(self.shape[1:])))))
+        size = rows_at_once(int(np.prod(self.shape[1:])))
         return (self[start : start + size] for start in range(0, len(self), size))
 
     def hashes(self) -> np.ndarray:
@@ -88,9 +89,19 @@ class MappedRows:
             mixed = hashes[start : start + len(rows)]
             start += len(rows)
             for bits in comparable(rows).view(kind).astype(np.uint64).T:
-                mixed += bits + _GOLDEN  # a step of SplitMix64 for every column
+                mixed += bits + GOLDEN  # a step of SplitMix64 for every column
                 mix(mixed)
         return hashes
+
+
+def rows_at_once(num_values: int) -> int:
+    """Return how many examples of so many values are in memory at a time, where all are gone through.
+
+    Example:
+        >>> rows_at_once(10), rows_at_once(2**20)
+        (131072, 32)
+    """
+    return max(1, min(_BLOCK, _VALUES // max(1, num_values)))
 
 
 def comparable(x: np.ndarray) -> np.ndarray:

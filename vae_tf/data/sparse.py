@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vae_tf.config import DataConfig, existing_path
-from vae_tf.data.mapped import MappedRows, mix
+from vae_tf.data.mapped import GOLDEN, MappedRows, mix
 from vae_tf.data.notes import Note, few
 from vae_tf.data.numeric import array_splits, label_ids
 from vae_tf.data.pipeline import Dataset
@@ -17,8 +17,6 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 
 __all__ = ["SparseRows", "load_sparse", "make_sparse_dataset"]
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +51,7 @@ class SparseRows(MappedRows):
     def hashes(self) -> np.ndarray:
         """Return a number of 64 bits for every row, uint64 [N]: the same for equal rows, and hardly ever for others."""
         matrix = self.values if self.numbers is None else self.values[self.numbers]
-        bits = (matrix.indices.astype(np.uint64) + np.uint64(1)) * _GOLDEN ^ matrix.data.astype(np.float64).view(np.uint64)
+        bits = (matrix.indices.astype(np.uint64) + np.uint64(1)) * GOLDEN ^ matrix.data.astype(np.float64).view(np.uint64)
         mix(bits)
         sums = np.concatenate([[np.uint64(0)], np.cumsum(bits, dtype=np.uint64)])
         return sums[matrix.indptr[1:]] - sums[matrix.indptr[:-1]]

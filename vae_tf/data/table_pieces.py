@@ -18,7 +18,7 @@ import pyarrow.parquet
 
 from vae_tf.data.csv_files import SAMPLE, UNEVEN, Dialect, comma_note
 from vae_tf.data.csv_quotes import check_quotes_of, refuse_no_table
-from vae_tf.data.file_content import encoding_of, file_of, unpacked
+from vae_tf.data.file_content import file_of, letters_of, unpacked
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import named, short_list
 from vae_tf.errors import UserFileError
@@ -150,7 +150,7 @@ def csv_as_parquet(
     Raises:
         UserFileError: it is no table.
     """
-    encoding, notes = encoding_of(path)
+    encoding, notes, num_quotes = letters_of(path)
     with _stream(path) as (stream, _):
         sample = stream.read(SAMPLE)
     refuse_no_table(path, sample)
@@ -163,16 +163,14 @@ def csv_as_parquet(
     names = [f"column_{number}" for number in range(dialect.width)]
     if dialect.has_header:
         names = [*named(next(csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator), []))]
-    if encoding != "utf-16":
-        check_quotes_of(path, dialect.separator)
+    check_quotes_of(path, num_quotes, dialect.separator)
     try:
         num_rows = _copy(path, to, dialect, encoding.removesuffix("-sig"), advance)
     except (pa.ArrowInvalid, UnicodeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise UserFileError(f"{path} must be a table of comma-separated values. Received: {reason}. {UNEVEN}") from error
-    if dialect.decimal_point == ",":
-        notes.append(comma_note(path))
-    return csv_pieces(to, names, num_rows, path, dialect), tuple(notes)
+    commas = (comma_note(path),) if dialect.decimal_point == "," else ()
+    return csv_pieces(to, names, num_rows, path, dialect), (*notes, *commas)
 
 
 def csv_pieces(copy: Path, names: Sequence[str], num_rows: int, origin: Path, dialect: Dialect) -> Pieces:

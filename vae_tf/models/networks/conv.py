@@ -89,14 +89,18 @@ class ConvNetwork(Network):
             sides.append((-(-height // 2), -(-width // 2)))
         return sides
 
-    def encoder(self, event_shape: Sequence[int], params_size: int, num_labels: int = 0) -> keras.Model:
-        """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]; with labels, (x, one-hot) ->."""
-        inputs, labels = encoder_inputs(event_shape, num_labels)
-        x = inputs[0]
+    def _down(self, x: Any) -> Any:
+        """Return what the convolutions make of images, stage by stage of half the sides."""
         for width in self.widths:
             x = self._conv(x, width, strides=2)
             for _ in range(self.depth - 1):
                 x = self._conv(x, width, strides=1)
+        return x
+
+    def encoder(self, event_shape: Sequence[int], params_size: int, num_labels: int = 0) -> keras.Model:
+        """Return the model x [B, *event_shape] -> posterior parameters [B, params_size]; with labels, (x, one-hot) ->."""
+        inputs, labels = encoder_inputs(event_shape, num_labels)
+        x = self._down(inputs[0])
         x = with_labels(keras.layers.Flatten()(x), labels)
         x = dense(x, self.hidden_size, self.normalization, self.activation)
         x = keras.layers.Dense(params_size, dtype="float32", name=OUTPUT)(x)

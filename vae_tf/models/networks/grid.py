@@ -73,11 +73,7 @@ class GridNetwork(ConvNetwork):
     def encoder(self, event_shape: Sequence[int], params_size: int, num_labels: int = 0) -> keras.Model:
         """Return the model x [B, *event_shape] -> posterior parameters [B, params_size], place by place; see `Network`."""
         inputs, labels = encoder_inputs(event_shape, num_labels)
-        x = inputs[0]
-        for width in self.widths:
-            x = self._conv(x, width, strides=2)
-            for _ in range(self.depth - 1):
-                x = self._conv(x, width, strides=1)
+        x = self._down(inputs[0])
         places = x.shape[1:3]
         if labels:
             everywhere = keras.layers.UpSampling2D(places)(keras.layers.Reshape((1, 1, num_labels))(labels[0]))
