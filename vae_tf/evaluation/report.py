@@ -144,7 +144,9 @@ def _cards(assessment: Assessment) -> list[dict[str, str]]:
     )
     cards = [("negative ELBO", f"{bounds.negative_elbo:.2f}", f"{error} nats an example")]
     if bounds.nll is not None:
-        samples = "at the code" if bounds.num_samples == 1 else f"{bounds.num_samples:,} samples"
+        samples = "1 sample" if bounds.num_samples == 1 else f"{bounds.num_samples:,} samples"
+        if bounds.num_samples == 1 and latent is not None and any(block.code_use for block in latent.blocks):
+            samples = "at the code"
         cards.append((f"NLL, {samples}", f"{bounds.nll:.2f}", f"{nll_error} nats"))
         cards.append(("bits/dim", f"{bounds.bits_per_dim:.3f}", "of the NLL"))
         cards.append(("KL", f"{bounds.kl:.2f}", "nats"))
