@@ -1,6 +1,8 @@
 """Limits of size, time and number; the metrics page; the log; a clean end."""
 
+import io
 import json
+import logging
 import os
 import re
 import signal
@@ -67,6 +69,21 @@ def test_too_many_requests_at_once(model, start_server):
         deadline = time.monotonic() + 10
         while rest.post(GOOD)[0] != 200:
             assert time.monotonic() < deadline
+
+
+def test_log_handlers_of_the_process_are_left_open(model, start_server):
+    """A server that is started in a notebook or a test is not the only one that logs there."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    closed = []
+    handler.close = lambda: closed.append(True)
+    try:
+        with start_server(model) as server:
+            assert Rest(f"http://127.0.0.1:{server.rest_port}").post(GOOD)[0] == 200
+        assert not closed
+    finally:
+        del handler.close
+        handler.close()
 
 
 def test_the_metrics_page(model, start_server):

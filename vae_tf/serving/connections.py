@@ -130,6 +130,7 @@ class HttpServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=type("Protocol", (_LimitedProtocol,), {"limits": limits}),
+                log_config=None,  # its own would shut down every handler of the process
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
