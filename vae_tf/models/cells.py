@@ -10,10 +10,12 @@ from scipy.special import ndtri
 
 from vae_tf.data.columns import Column
 
-__all__ = ["EDGE", "Cells"]
+__all__ = ["EDGE", "NUMBER_CELLS", "Cells"]
 
 EDGE = 50.0
 """The score beyond which nothing lies."""
+NUMBER_CELLS = 3
+"""What networks see of a number: its score, its value, and that it is there."""
 _MOST_VALUES, _MOST_KNOTS, _LEAST_KNOTS, _CELLS_A_KNOT = 4096, 256, 8, 10
 _REPEATED = 0.5
 """Share of different values up to which a column repeats its values, so that each of them has a probability."""
@@ -55,7 +57,9 @@ class Cells(keras.layers.Layer):
         repeats = [_repeats(self.columns[place]) for place in self.numbers]
         self.repeats = np.array(repeats, bool)
         self.lengths = np.array([_length(self.columns[place]) for place in self.numbers], np.int32)
-        self.owners = np.repeat([*self.numbers, *self.words], [*[3] * len(self.numbers), *(size + 1 for size in self.sizes)])
+        self.owners = np.repeat(
+            [*self.numbers, *self.words], [*[NUMBER_CELLS] * len(self.numbers), *(size + 1 for size in self.sizes)]
+        )
 
     @classmethod
     def of(cls, columns: Sequence[Any], rows: np.ndarray) -> "Cells":
@@ -112,11 +116,7 @@ class Cells(keras.layers.Layer):
         rows = [row for row, place in enumerate(self.numbers) if place in places]
         if rows:
             own = tf.gather(x, [self.numbers[row] for row in rows], axis=-1)
-            there = tf.cast(tf.math.is_finite(own), tf.float32)
-            score, _ = self.scores_of(own, rows)
-            clipped = (tf.clip_by_value(one, -_CLIP, _CLIP) for one in (score, _filled(own)))
-            stacked = tf.stack([*(one * there for one in clipped), there], axis=-1)
-            parts.append(tf.reshape(stacked, [-1, 3 * len(rows)]))
+            parts.append(tf.reshape(self.seen_of_numbers(own, rows), [-1, NUMBER_CELLS * len(rows)]))
         for place, size in zip(self.words, self.sizes, strict=True):
             if place in places:
                 own = x[..., place]
@@ -124,46 +124,58 @@ class Cells(keras.layers.Layer):
                 parts.append(tf.concat([tf.one_hot(self.word(own, size), size) * there, there], axis=-1))
         return tf.concat(parts, axis=-1)
 
+    def seen_of_numbers(self, x: tf.Tensor, rows: Any) -> tf.Tensor:
+        """Return what `call` gives for numbers [N, R], [N, R, 3]; see `scores_of`."""
+        there = tf.cast(tf.math.is_finite(x), tf.float32)
+        score, _ = self.scores_of(x, rows)
+        clipped = (tf.clip_by_value(one, -_CLIP, _CLIP) for one in (score, _filled(x)))
+        return tf.stack([*(one * there for one in clipped), there], axis=-1)
+
     @staticmethod
-    def word(x: tf.Tensor, size: int) -> tf.Tensor:
+    def word(x: tf.Tensor, size: Any) -> tf.Tensor:
         """Return the numbers of words, int32; 0 for gaps."""
         return tf.clip_by_value(tf.cast(_filled(x), tf.int32), 0, size - 1)
 
-    def scores_of(self, x: tf.Tensor, rows: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor]:
+    def scores_of(self, x: tf.Tensor, rows: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Return scores of numbers [N, R] of some of the columns of numbers, and the logarithm of the scores' slope.
 
         Args:
             x: numbers; gaps are taken for 0.
-            rows: of `numbers`, which columns they are of.
+            rows: of `numbers`, which columns they are of, [R]: a list, or a tensor.
         """
         x, (values, scores, _, last) = tf.transpose(_filled(x)), self._tables(rows)
         below = tf.clip_by_value(tf.searchsorted(values, x, side="right") - 1, 0, last)
         low, high, start, stop = (tf.gather(table, below + step, batch_dims=1) for table in (values, scores) for step in (0, 1))
         slope = (stop - start) / tf.maximum(high - low, 1e-12)
         nearest = tf.gather(scores, self._nearest(x, values, last), batch_dims=1)
-        is_repeated = tf.constant(self.repeats[list(rows)])[:, tf.newaxis]
+        is_repeated = self.repeating(rows)
         score = tf.where(is_repeated, nearest, start + (x - low) * slope)
         return tf.transpose(score), tf.transpose(tf.where(is_repeated, 0.0, tf.math.log(slope)))
 
-    def intervals(self, x: tf.Tensor, rows: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor]:
+    def intervals(self, x: tf.Tensor, rows: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the ends of the intervals of scores that the values nearest to numbers own, twice [N, R]; see `scores_of`."""
         x, (values, _, edges, last) = tf.transpose(_filled(x)), self._tables(rows)
         place = self._nearest(x, values, last)
         return tuple(tf.transpose(tf.gather(edges, place + step, batch_dims=1)) for step in (0, 1))
 
-    def values_of(self, score: tf.Tensor, rows: Sequence[int]) -> tf.Tensor:
+    def values_of(self, score: tf.Tensor, rows: Any) -> tf.Tensor:
         """Return the numbers that have scores [N, R]: what `scores_of` maps back; of repeated values the one that owns it."""
         score, (values, scores, edges, last) = tf.transpose(score), self._tables(rows)
         owner = tf.clip_by_value(tf.searchsorted(edges, score, side="right") - 1, 0, last + 1)
         below = tf.clip_by_value(tf.searchsorted(scores, score, side="right") - 1, 0, last)
         low, high, start, stop = (tf.gather(table, below + step, batch_dims=1) for table in (values, scores) for step in (0, 1))
         between = low + (score - start) * (high - low) / tf.maximum(stop - start, 1e-12)
-        is_repeated = tf.constant(self.repeats[list(rows)])[:, tf.newaxis]
+        is_repeated = self.repeating(rows)
         return tf.transpose(tf.where(is_repeated, tf.gather(values, owner, batch_dims=1), between))
 
-    def _tables(self, rows: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        tables = (tf.gather(tf.convert_to_tensor(weight), list(rows)) for weight in (self.values, self.scores, self.edges))
-        return *tables, tf.constant(np.maximum(self.lengths[list(rows)] - 2, 0), tf.int32)[:, tf.newaxis]
+    def repeating(self, rows: Any) -> tf.Tensor:
+        """Return which of some columns of numbers repeat their values, [R, 1]."""
+        return tf.gather(tf.constant(self.repeats), rows)[:, tf.newaxis]
+
+    def _tables(self, rows: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        tables = (tf.gather(tf.convert_to_tensor(weight), rows) for weight in (self.values, self.scores, self.edges))
+        last = tf.constant(np.maximum(self.lengths - 2, 0), tf.int32)
+        return *tables, tf.gather(last, rows)[:, tf.newaxis]
 
     @staticmethod
     def _nearest(x: tf.Tensor, values: tf.Tensor, last: tf.Tensor) -> tf.Tensor:

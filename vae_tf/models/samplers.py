@@ -19,17 +19,26 @@ __all__ = [
     "gumbel_noise",
     "gumbel_pair",
     "gumbel_softmax",
+    "inverted",
     "kept",
     "logistic_noise",
+    "logit",
     "sample",
     "straight_through",
+    "uniform_noise",
 ]
 
 _TINY = 1.2e-38
 """The smallest normal float32: keeps log(uniform) finite."""
 
 
-def _uniform(shape: Any, seed: Any) -> tf.Tensor:
+def uniform_noise(shape: Any, seed: Any) -> tf.Tensor:
+    """Return numbers drawn evenly from 0 to 1, without either.
+
+    Args:
+        shape: of the result.
+        seed: a stateless seed, int32 [2].
+    """
     return tf.maximum(uniform(shape, seed), _TINY)
 
 
@@ -63,13 +72,36 @@ def gumbel_noise(shape: Any, seed: Any) -> tf.Tensor:
         seed: a stateless seed, int32 [2].
     """
     # -log(u) as -log1p(-(1 - u)) would lose the tail at u near 1; uniform draws never reach 1, so log is safe there.
-    return -tf.math.log(-tf.math.log(_uniform(shape, seed)))
+    return -tf.math.log(-tf.math.log(uniform_noise(shape, seed)))
 
 
 def logistic_noise(shape: Any, seed: Any) -> tf.Tensor:
     """Return standard logistic noise: log(u) - log(1 - u), u uniform on (0, 1)."""
-    drawn = _uniform(shape, seed)
-    return tf.math.log(drawn) - tf.math.log1p(-drawn)
+    return logit(uniform_noise(shape, seed))
+
+
+def logit(share: tf.Tensor) -> tf.Tensor:
+    """Return log(u) - log(1 - u): of uniform noise, logistic noise."""
+    return tf.math.log(share) - tf.math.log1p(-share)
+
+
+def inverted(logits: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+    """Return draws of categorical distributions by their cumulated probabilities: one number of noise each, whatever K.
+
+    Args:
+        logits: [..., K].
+        drawn: uniform noise [...].
+
+    Returns:
+        The class, int32 [...].
+
+    Example:
+        >>> inverted(tf.math.log([[0.2, 0.3, 0.5]] * 3), tf.constant([0.1, 0.4, 0.9])).numpy().tolist()
+        [0, 1, 2]
+    """
+    reached = tf.cumsum(tf.nn.softmax(logits), axis=-1)
+    is_below = reached <= drawn[..., tf.newaxis] * reached[..., -1:]
+    return tf.reduce_sum(tf.cast(is_below, tf.int32), axis=-1)
 
 
 def kept(shape: Any, share: float, root: int, step: tf.Tensor, purpose: str) -> tf.Tensor:
@@ -156,7 +188,7 @@ def gumbel_pair(logits: tf.Tensor, seed: Any) -> tuple[tf.Tensor, tf.Tensor, tf.
     log_probs = tf.nn.log_softmax(logits)
     z = log_probs + gumbel_noise(tf.shape(logits), first)
     b = tf.one_hot(tf.argmax(z, axis=-1), logits.shape[-1])
-    exponential = -tf.math.log(_uniform(tf.shape(logits), second))
+    exponential = -tf.math.log(uniform_noise(tf.shape(logits), second))
     top = tf.reduce_sum(b * exponential, axis=-1, keepdims=True)  # -log v_k of the winner: the minimum of all races
     # The winner's perturbed logit is -log(top); the others are truncated to lie below it.
     log_top = tf.math.log(top)
@@ -177,7 +209,7 @@ def bernoulli_pair(logits: tf.Tensor, seed: Any) -> tuple[tf.Tensor, tf.Tensor, 
     first, second = split_seed(seed, 2)
     z = logits + logistic_noise(tf.shape(logits), first)
     b = tf.cast(z > 0, tf.float32)
-    drawn = _uniform(tf.shape(logits), second)
+    drawn = uniform_noise(tf.shape(logits), second)
     # Given b = 1 the uniform of the logistic lies in (1 - p, 1), else in (0, 1 - p).
     probs = tf.sigmoid(logits)
     inside = tf.where(b > 0, 1.0 - probs + drawn * probs, drawn * (1.0 - probs))

@@ -8,10 +8,11 @@ import tensorflow as tf
 from scipy.special import ndtri
 
 from vae_tf.data.spec import LINKED_ROWS, MANY_ROWS
-from vae_tf.models.cells import EDGE, Cells
+from vae_tf.models.cells import Cells
+from vae_tf.models.completing import complete_rows
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.rows import RowDistribution
-from vae_tf.models.samplers import gumbel_max, kept, logistic_noise
+from vae_tf.models.samplers import kept
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Fraction, Given, PositiveInt
@@ -144,12 +145,14 @@ class ColumnsLikelihood(Likelihood):
         if self.autoregressive:
             is_seen = tf.gather(params[:, self.params_shape[0] :], self.cells.owners, axis=1)
             units += tf.matmul(self.cells(x) * is_seen, self.look_back * self.before)
-        units = self._inner(tf.reshape(units, [-1, len(self.cells.columns), self.hidden_size]), range(len(self.cells.columns)))
+        units = self.inner_units(
+            tf.reshape(units, [-1, len(self.cells.columns), self.hidden_size]), range(len(self.cells.columns))
+        )
         found = [tf.zeros_like(x[:, 0])] * len(self.cells.columns)
         rows = range(len(self.cells.numbers))
         if rows:
             own_units, own_x = (tf.gather(one, self.cells.numbers, axis=1) for one in (units, x))
-            log_probs = self._log_prob_of_numbers(self._mixture(own_units, rows), own_x, rows)
+            log_probs = self.log_prob_of_numbers(self.mixture(own_units, rows), own_x, rows)
             for place, log_prob in zip(self.cells.numbers, tf.unstack(log_probs, axis=1), strict=True):
                 found[place] = log_prob
         for place, size, layer in zip(self.cells.words, self.cells.sizes, self.word_layers, strict=True):
@@ -168,48 +171,29 @@ class ColumnsLikelihood(Likelihood):
         Returns:
             The rows without gaps, and log p of the cells that were there, each given all before it, drawn ones too, [N].
         """
-        return self._completed(params, tf.unstack(tf.cast(x, tf.float32), axis=1), seed)
+        return self._completed(params, tf.cast(x, tf.float32), seed)
 
     def rows(self, params: tf.Tensor, seed: Any) -> tf.Tensor:
         """Return rows [N, D] of which nothing is given; see `complete`."""
-        return self._completed(params, [None] * len(self.cells.columns), seed)[0]
+        return self._completed(params, None, seed)[0]
 
-    def _completed(self, params: tf.Tensor, given: list[Any], seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Do what `complete` does, of rows by column [N], None where nothing is given of all."""
+    def _completed(self, params: tf.Tensor, given: tf.Tensor | None, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
         num, width = len(self.cells.columns), self.hidden_size
-        units, log_weights = tf.reshape(params[:, : num * width], [-1, num, width]), tf.zeros(tf.shape(params)[:1])
-        rows: list[tf.Tensor] = []
-        for place, own in enumerate(given):
-            parts = self._parts(self._inner(units[:, place : place + 1], [place]), place)
-            drawn = self._drawn(parts, place, _folded(seed, place))
-            if own is not None:
-                is_there = tf.math.is_finite(own)
-                log_weights += tf.where(is_there, self._log_prob_of_cells(parts, own, place), 0.0)
-                drawn = tf.where(is_there, own, drawn)
-            rows.append(drawn)
-            if self.autoregressive and place + 1 < num:
-                units += self._looked_back(tf.stack(rows + [tf.zeros_like(drawn)] * (num - len(rows)), axis=1), place)
-        return tf.stack(rows, axis=1), log_weights
+        return complete_rows(self, tf.reshape(params[:, : num * width], [-1, num, width]), given, seed)
 
-    def _looked_back(self, x: tf.Tensor, place: int) -> tf.Tensor:
-        """Return what the columns behind one see of it, [N, D, hidden_size]."""
-        own = np.flatnonzero(self.cells.owners == place)
-        kernel = tf.gather(tf.convert_to_tensor(self.look_back), own) * self.before[own]
-        return tf.reshape(tf.matmul(self.cells.seen(x, [place]), kernel), [-1, len(self.cells.columns), self.hidden_size])
-
-    def _inner(self, units: tf.Tensor, places: Any) -> tf.Tensor:
+    def inner_units(self, units: tf.Tensor, places: Any) -> tf.Tensor:
         """Return the columns' own layer, with what goes past it, of some columns' units [N, P, hidden_size]."""
-        kernel, bias = (tf.gather(tf.convert_to_tensor(one), list(places)) for one in (self.inner, self.inner_bias))
+        kernel, bias = (tf.gather(tf.convert_to_tensor(one), places) for one in (self.inner, self.inner_bias))
         units = tf.nn.silu(units)
         return units + tf.nn.silu(tf.einsum("npw,pwv->npv", units, kernel) + bias)
 
-    def _mixture(self, units: tf.Tensor, rows: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def mixture(self, units: tf.Tensor, rows: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return log weights, means and log scales of numbers' logistics, each [N, R, K], from units [N, R, hidden_size]."""
-        kernel, bias = (tf.gather(tf.convert_to_tensor(one), list(rows)) for one in (self.number_kernel, self.number_bias))
+        kernel, bias = (tf.gather(tf.convert_to_tensor(one), rows) for one in (self.number_kernel, self.number_bias))
         logits, loc, log_scale = tf.split(tf.einsum("nrw,rwk->nrk", units, kernel) + bias, 3, axis=-1)
         return tf.nn.log_softmax(logits), loc, tf.clip_by_value(log_scale, _LEAST_LOG_SCALE, _MOST_LOG_SCALE)
 
-    def _log_prob_of_numbers(self, mixture: tuple[tf.Tensor, tf.Tensor, tf.Tensor], x: tf.Tensor, rows: Any) -> tf.Tensor:
+    def log_prob_of_numbers(self, mixture: tuple[tf.Tensor, tf.Tensor, tf.Tensor], x: tf.Tensor, rows: Any) -> tf.Tensor:
         """Return log p of numbers [N, R], by their columns' mixtures."""
         log_weights, loc, log_scale = mixture
         low, high = (one[..., tf.newaxis] for one in self.cells.intervals(x, rows))
@@ -217,39 +201,8 @@ class ColumnsLikelihood(Likelihood):
         mass = _log_interval((low - loc) * tf.exp(-log_scale), (high - loc) * tf.exp(-log_scale))
         t = (score[..., tf.newaxis] - loc) * tf.exp(-log_scale)
         density = -t - 2.0 * tf.nn.softplus(-t) - log_scale + log_slope[..., tf.newaxis]
-        is_repeated = tf.constant(self.cells.repeats[list(rows)])[:, tf.newaxis]
+        is_repeated = self.cells.repeating(rows)
         return tf.reduce_logsumexp(log_weights + tf.where(is_repeated, mass, density), axis=-1)
-
-    def _parts(self, units: tf.Tensor, place: int) -> Any:
-        """Return what the distribution of one column is made of, by units [N, 1, W]: logits of words, a mixture of numbers."""
-        if place in self.cells.words:
-            return self.word_layers[self.cells.words.index(place)](units[:, 0])
-        return self._mixture(units, [self.cells.numbers.index(place)])
-
-    def _log_prob_of_cells(self, parts: Any, x: tf.Tensor, place: int) -> tf.Tensor:
-        """Return log p of the cells x [N] of one column; of gaps something finite."""
-        if place in self.cells.words:
-            size = self.cells.sizes[self.cells.words.index(place)]
-            return -tf.nn.sparse_softmax_cross_entropy_with_logits(self.cells.word(x, size), parts)
-        return self._log_prob_of_numbers(parts, x[:, tf.newaxis], [self.cells.numbers.index(place)])[:, 0]
-
-    def _drawn(self, parts: Any, place: int, seed: Any) -> tf.Tensor:
-        """Return draws of one column, or its best guesses, [N]."""
-        if place in self.cells.words:
-            size = self.cells.sizes[self.cells.words.index(place)]
-            known = parts[:, : min(size, max(1, self.cells.columns[place].num_values))]
-            chosen = known if seed is None else gumbel_max(known, seed)  # (other), the last, only where training rows have it
-            return tf.cast(tf.argmax(chosen, axis=-1), tf.float32)
-        log_weights, loc, log_scale = (one[:, 0] for one in parts)
-        if seed is None:
-            score = tf.reduce_sum(tf.exp(log_weights) * loc, axis=-1)
-        else:
-            pick = gumbel_max(log_weights, _folded(seed, 0))
-            score = tf.reduce_sum(pick * loc, axis=-1) + tf.exp(tf.reduce_sum(pick * log_scale, axis=-1)) * logistic_noise(
-                tf.shape(log_weights)[:1], _folded(seed, 1)
-            )
-        row = self.cells.numbers.index(place)
-        return self.cells.values_of(tf.clip_by_value(score, -EDGE, EDGE)[:, tf.newaxis], [row])[:, 0]
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -260,10 +213,6 @@ def _log_interval(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
     """Return the log of the logistic distribution's mass between two numbers, stable in both tails."""
     between = tf.maximum(high - low, 1e-7)
     return tf.math.log_sigmoid(high) + tf.math.log_sigmoid(-low) + tf.math.log(-tf.math.expm1(-between))
-
-
-def _folded(seed: Any, number: int) -> Any:
-    return None if seed is None else tf.random.experimental.stateless_fold_in(seed, number)
 
 
 def _fan_in(width: int, gain: float = 1.0) -> Any:
