@@ -17,26 +17,44 @@ _ROW_OUTPUTS = {"x": "", "reconstruction": "", "nats": "_nats", "spread": "_spre
 """Inputs and outputs that are rows of a table, and what their columns' names begin or end with."""
 
 
-def with_columns(signature: Signature, columns: Sequence[ServedColumn]) -> Signature:
-    """Return a signature with an input and an output for every column of a row; cells that were there come back as given.
+def with_columns(signatures: Sequence[Signature], columns: Sequence[ServedColumn]) -> list[Signature]:
+    """Return signatures with an input and an output for every column of a row; cells that were there come back as given.
 
     Args:
-        signature: of rows as arrays of raw numbers [B, D].
+        signatures: of rows as arrays of raw numbers [B, D].
         columns: D of them.
     """
-    is_filling = signature.name.startswith("impute")
+    row = _Row(columns)
+    return [_with_row(signature, row) for signature in signatures]
+
+
+class _Row:
+    """Cells of all columns as a row of numbers and back: graphs that signatures call, so that each is made once."""
+
+    def __init__(self, columns: Sequence[ServedColumn]) -> None:
+        self.columns = columns
+        self.read = tf.function(self._read, autograph=False)
+        self.write = tf.function(self._write, autograph=False)
+
+    def _read(self, *cells: tf.Tensor) -> tf.Tensor:
+        return tf.stack([column.read(own) for column, own in zip(self.columns, cells, strict=True)], axis=1)
+
+    def _write(self, row: tf.Tensor) -> list[tf.Tensor]:
+        parts = tf.unstack(row, axis=1)
+        return [column.write(part) for column, part in zip(self.columns, parts, strict=True)]
+
+
+def _with_row(signature: Signature, row: _Row) -> Signature:
+    columns, is_filling = row.columns, signature.name.startswith("impute")
 
     def function(*tensors: tf.Tensor) -> Tensors:
         cells, given = iter(tensors), []
         for one in signature.inputs:
-            if one.name in _ROW_INPUTS:
-                read = [column.read(next(cells)) for column in columns]
-                given.append(tf.stack(read, axis=1))
-            else:
-                given.append(next(cells))
+            is_row = one.name in _ROW_INPUTS
+            given.append(row.read(*(next(cells) for _ in columns)) if is_row else next(cells))
         outputs: Tensors = {}
         for key, value in signature.function(*given).items():
-            outputs |= _cells_of(key, value, columns)
+            outputs |= _cells_of(key, value, row)
         return {**outputs, **(_kept(tensors, given[0], outputs) if is_filling else {})}
 
     def _kept(tensors: Sequence[tf.Tensor], x: tf.Tensor, outputs: Tensors) -> Tensors:
@@ -56,14 +74,13 @@ def with_columns(signature: Signature, columns: Sequence[ServedColumn]) -> Signa
     return replace(signature, function=function, inputs=tuple(inputs), output_docs=docs, resources=tuple(columns))
 
 
-def _cells_of(key: str, value: tf.Tensor, columns: Sequence[ServedColumn]) -> Tensors:
+def _cells_of(key: str, value: tf.Tensor, row: _Row) -> Tensors:
     """Return an output as a client gets it: of a row its columns, cells as cells."""
     if key not in _ROW_OUTPUTS:
         return {key: value}
-    end, parts = _ROW_OUTPUTS[key], tf.unstack(value, axis=1)
-    return {
-        f"{column.served_name}{end}": part if end else column.write(part) for column, part in zip(columns, parts, strict=True)
-    }
+    end = _ROW_OUTPUTS[key]
+    parts = tf.unstack(value, axis=1) if end else row.write(value)
+    return {f"{column.served_name}{end}": part for column, part in zip(row.columns, parts, strict=True)}
 
 
 def _cells_input(prefix: str, column: ServedColumn) -> Input:

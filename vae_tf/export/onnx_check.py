@@ -106,7 +106,7 @@ class OnnxCheck:
         return Comparison(len(self._values["z"]), largest, self._tolerance, *milliseconds)
 
     def _as_served(self, signature: Signature) -> Signature:
-        return with_columns(signature, self._columns) if self._columns else signature
+        return with_columns([signature], self._columns)[0] if self._columns else signature
 
     def _difference(self, name: str, expected: np.ndarray, answer: np.ndarray) -> float:
         """Return the largest difference of one output.

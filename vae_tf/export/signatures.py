@@ -47,7 +47,7 @@ def make_signatures(vae: VAE, spec: DatasetSpec) -> list[Signature]:
     told = [*([columns_signature(spec)] if spec.feature_names else []), reading_signature(spec)]
     if spec.is_mixed:
         columns = served_columns(spec.columns, spec.missing)
-        return [*(with_columns(signature, columns) for signature in signatures), *told]
+        return [*with_columns(signatures, columns), *told]
     make_forms = _image_forms if spec.is_image else _text_forms
     forms = [form for signature in signatures if signature.name in _OF_X for form in make_forms(signature, spec)]
     if spec.is_text:
