@@ -35,8 +35,7 @@ def complete_rows(likelihood: Any, units: tf.Tensor, given: tf.Tensor | None, se
         x, drawn = (None if one is None else tf.gather(one, place, axis=1) for one in (given, noise))
         found, log_prob, seen = columns.filled(place, own, x, drawn)
         if likelihood.autoregressive:
-            is_behind = tf.cast(tf.range(num) > place, tf.float32)[:, tf.newaxis]
-            units += tf.reshape(seen, tf.shape(units)) * is_behind
+            units += tf.reshape(seen, tf.shape(units))
         return place + 1, units, rows + found[:, tf.newaxis] * tf.one_hot(place, num), log_weights + log_prob
 
     start = (tf.constant(0), units, tf.zeros([count, num]), tf.zeros([count]))
@@ -54,7 +53,9 @@ class _Columns:
         self.rows, self.first = np.zeros((2, num), np.int32)
         self.rows[cells.numbers], self.rows[cells.words] = np.arange(len(cells.numbers)), np.arange(len(cells.words))
         self.first[:] = [np.argmax(cells.owners == place) for place in range(num)]
-        self.look_back = tf.convert_to_tensor(likelihood.look_back) if likelihood.autoregressive else None
+        if likelihood.autoregressive:
+            self.look_back = likelihood.look_back * likelihood.before
+            self.of_words = self.look_back + tf.gather(self.look_back, self._bits())  # no word is missing here
         if cells.words:
             most = max(cells.sizes)
             self.sizes = np.array(cells.sizes, np.int32)
@@ -73,6 +74,11 @@ class _Columns:
             return tf.cond(is_word, lambda: self._word(place, units, x, drawn), lambda: self._number(place, units, x, drawn))
         return (self._word if self.cells.words else self._number)(place, units, x, drawn)
 
+    def _bits(self) -> np.ndarray:
+        """Return, of everything that is seen of a row, which bit says that it is there."""
+        owners = self.cells.owners
+        return np.array([np.flatnonzero(owners == owner)[-1] for owner in owners], np.int32)
+
     def _word(self, place: tf.Tensor, units: tf.Tensor, x: Any, drawn: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         row = tf.gather(self.rows, place)
         size = tf.gather(self.sizes, row)
@@ -84,10 +90,8 @@ class _Columns:
             is_there, own = tf.math.is_finite(x), self.cells.word(x, size)
             word, filled = tf.where(is_there, own, best), tf.where(is_there, x, filled)
             log_prob = tf.where(is_there, -tf.nn.sparse_softmax_cross_entropy_with_logits(own, logits), 0.0)
-        if self.look_back is None:
-            return filled, log_prob, log_prob
-        first = tf.gather(self.first, place)
-        return filled, log_prob, tf.gather(self.look_back, first + word) + tf.gather(self.look_back, first + size)
+        seen = tf.gather(self.of_words, tf.gather(self.first, place) + word) if self.likelihood.autoregressive else log_prob
+        return filled, log_prob, seen
 
     def _number(self, place: tf.Tensor, units: tf.Tensor, x: Any, drawn: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         rows = [tf.gather(self.rows, place)]
@@ -105,7 +109,7 @@ class _Columns:
             is_there = tf.math.is_finite(x)
             own = self.likelihood.log_prob_of_numbers(mixture, x[:, tf.newaxis], rows)[:, 0]
             filled, log_prob = tf.where(is_there, x, filled), tf.where(is_there, own, 0.0)
-        if self.look_back is None:
+        if not self.likelihood.autoregressive:
             return filled, log_prob, log_prob
         kernel = tf.gather(self.look_back, tf.gather(self.first, place) + tf.range(NUMBER_CELLS))
         return filled, log_prob, tf.matmul(self.cells.seen_of_numbers(filled[:, tf.newaxis], rows)[:, 0], kernel)
