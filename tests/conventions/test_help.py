@@ -1,6 +1,7 @@
 """Help is shown as it is written: Markdown eats `<name>` and what else it takes for its own."""
 
 import re
+from contextlib import suppress
 
 import pytest
 import typer
@@ -38,6 +39,20 @@ def test_no_word_of_any_help_is_eaten(command):
     texts = [one.help for one in made.params if getattr(one, "help", None)]
     assert texts
     assert _lost(shown, [*texts, *made.help.split("\n\n")]) == []
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_name_is_cut_however_narrow_the_terminal(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    made = parser(app)
+    for command in COMMANDS:
+        with suppress(SystemExit):
+            made([command, "--help"], prog_name="run.py", standalone_mode=False)
+        shown = capsys.readouterr().out
+        named = [name for one in made.commands[command].params for name in one.opts if name.startswith("--")]
+        assert named
+        assert "…" not in shown, command
+        assert [name for name in named if name not in shown] == []
 
 
 def test_what_markdown_eats_is_found():

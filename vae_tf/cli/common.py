@@ -1,8 +1,9 @@
 """What commands share: options, quiet TensorFlow, output for people and for programs."""
 
 import json
+import shutil
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,9 @@ __all__ = [
     "write_texts",
 ]
 
+_LEAST_COLUMNS = 80
+"""A terminal with fewer gets help without frames: in these, names of options would be cut."""
+
 _NUM_SHOWN = 20
 """Texts that are shown as well as written."""
 
@@ -73,7 +77,7 @@ ConfigOption = Annotated[Path | None, typer.Option(metavar="FILE", help="YAML wi
 DatasetOption = Annotated[str | None, typer.Option(help="digits, a TFDS name, folder:, npz:, sparse:, csv: or text:PATH.")]
 DataDirOption = Annotated[Path | None, typer.Option(help="Where TFDS data sets and large tables are prepared.")]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any key, e.g. training.learning_rate=3e-4.")
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any key, e.g. training.batch_size=64.")
 ]
 
 console = PeopleConsole(stderr=True)
@@ -128,17 +132,21 @@ class ConfigSource:
 def parser(application: typer.Typer) -> Any:
     """Return what parses and runs an application's commands, their help with the program's name as it was started."""
     command: Any = typer.main.get_command(application)
-    _name_program(command)
+    columns = shutil.get_terminal_size().columns
+    for one in _with_those_below(command):
+        for shown in (one, *one.params):
+            if getattr(shown, "help", None):
+                shown.help = shown.help.replace(PLACEHOLDER, program())
+        if columns < _LEAST_COLUMNS:
+            one.rich_markup_mode = None
+            one.context_settings = {**one.context_settings, "terminal_width": columns}
     return command
 
 
-def _name_program(command: Any) -> None:
-    """Put the program's name into the help of a command and of the commands below it."""
-    for shown in (command, *command.params):
-        if getattr(shown, "help", None):
-            shown.help = shown.help.replace(PLACEHOLDER, program())
+def _with_those_below(command: Any) -> Iterator[Any]:
+    yield command
     for below in getattr(command, "commands", {}).values():
-        _name_program(below)
+        yield from _with_those_below(below)
 
 
 def quiet_tensorflow(start: "Callable[[], Any] | None" = None) -> Any:

@@ -35,7 +35,9 @@ __all__ = ["evaluate"]
 _MeasuresOption = Annotated[
     str | None,
     typer.Option(
-        "--measures", metavar="LIST", help="Of bounds,obvious,latent,representation,disentanglement,generation; default: all."
+        "--measures",
+        metavar="LIST",
+        help="Some of bounds, obvious, latent, representation, disentanglement, generation, with commas between; default: all.",
     ),
 ]
 

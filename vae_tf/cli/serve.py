@@ -28,7 +28,11 @@ def serve(  # noqa: PLR0913 - options of the command line
     ] = None,
     *,
     config_file: Annotated[
-        Path | None, typer.Option("--config-file", help="A ModelServerConfig in text form instead: labels, version policies.")
+        Path | None,
+        typer.Option(
+            "--config-file",
+            help="TensorFlow Serving's own configuration of models, in text form, instead: labels, version policies.",
+        ),
     ] = None,
     engine: Annotated[str, typer.Option(help="auto, model-server, docker or embedded.")] = "auto",
     host: Annotated[str, typer.Option(help="The interface; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
