@@ -238,6 +238,19 @@ def test_the_manifest_describes_what_is_served(exported):
     assert manifest["metrics"]["negative_elbo"] > 0 and manifest["versions"]["tensorflow"] == tf.__version__
 
 
+def test_who_opens_it_is_not_warned(exported, caplog):
+    """Its gradients are not saved, and no operation names one, of which TensorFlow would warn."""
+    with caplog.at_level("WARNING"):
+        logger = tf.get_logger()
+        logger.addHandler(caplog.handler)
+        try:
+            found = tf.saved_model.load(str(exported["joint"][1])).signatures
+        finally:
+            logger.removeHandler(caplog.handler)
+    assert {*found} >= NAMES
+    assert "gradient" not in caplog.text
+
+
 def test_versions_count_up_and_none_is_half_there(run_cli, parse, tmp_path, tiny_run):
     stop, seen = threading.Event(), []
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.saved_model.fingerprinting_utils import write_fingerprint
 
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserFileError, UserValueError
@@ -212,6 +214,19 @@ def _save(signatures: Sequence[Signature], path: Path) -> None:
     servable.resources = list({id(one): one for signature in signatures for one in signature.resources}.values())
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # nobody trains it: a fifth of the time
     tf.saved_model.save(servable, str(path), functions, options)
+    _forget_gradients(path)
+
+
+def _forget_gradients(path: Path) -> None:
+    """Take out the names of gradients that are not saved: of every function with one, loading it would warn."""
+    file = path / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for graph in saved.meta_graphs:
+        for function in graph.graph_def.library.function:
+            for node in function.node_def:
+                node.attr.pop("_gradient_op_type", None)
+    file.write_bytes(saved.SerializeToString(deterministic=True))
+    write_fingerprint(str(path))
 
 
 def _traced(signature: Signature) -> Any:
