@@ -1,6 +1,6 @@
 """Figures of the pages: bounds of presets, what was tried, and what papers report."""
 
-from math import log
+from math import hypot, log
 from statistics import mean, stdev
 from typing import Any
 
@@ -133,6 +133,19 @@ def codes() -> str:
         use = f"{found['val_perplexity_of_codes']:.0f} {most}" if most else ""
         nats = f"{uniform:.2f}" if most else "as it is"
         lines.append([f"`{name}`", model, *_bounds(found), f"{found['kl']:.2f}", nats, use, f"{found['seconds']:.0f} s"])
+    return table(header, lines)
+
+
+@figure
+def presets_compiled() -> str:
+    """Bounds of presets that train in the compiled loop, beside those of before it."""
+    header = ["preset", "negative ELBO before", "now", "NLL before", "now", "difference in standard errors"]
+    lines = []
+    for name, one in read("presets_compiled").items():
+        before, now = one["before"], one["now"]
+        errors = (now["nll"] - before["nll"]) / hypot(before["nll_stderr"], now["nll_stderr"])
+        bounds = [pm(run, key) for key in ("negative_elbo", "nll") for run in (before, now)]
+        lines.append([f"`{name}`", *bounds, f"{errors:+.1f}"])
     return table(header, lines)
 
 

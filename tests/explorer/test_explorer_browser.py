@@ -1,5 +1,8 @@
 """The page in a real browser: hover, drag, keys, classes and temperature, draws, paths and films, files, links; axe-core."""
 
+import base64
+import re
+
 import pytest
 
 
@@ -110,6 +113,52 @@ def test_a_dropped_picture_has_a_place_a_score_and_neighbours(page, pair, pictur
     refused = page.errors()
     assert len(refused) == 1
     assert "400" in refused[0]
+
+
+def test_a_hole_that_is_painted_is_filled_in(page, pair):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    page.open(pair[1])
+    page.click("digits", "Hole")
+    page.until("return explorers[0].hole.row")
+    canvas = page.find("[data-key=digits] .paintable")
+    ActionChains(page.driver, duration=20).move_to_element(canvas).click_and_hold().move_by_offset(40, 0).release().perform()
+    painted = page.js("return [...explorers[0].hole.hidden].map(at => [Math.floor(at / 8), at % 8])")
+    assert len({row for row, _ in painted}) == 1  # a stroke as wide as a pixel
+    assert {column for _, column in painted} >= {4, 5}
+    page.click("digits", "Fill in")
+    page.until("return document.querySelectorAll('[data-key=digits] .panel:not([hidden]) .pair canvas').length === 2")
+    filled, was = (page.pixels(f"[data-key=digits] .panel:not([hidden]) figure:nth-child({place}) canvas") for place in (1, 2))
+    assert filled != was
+    page.click("digits", "No hole")
+    page.click("digits", "Lower half")
+    assert page.js("return [...explorers[0].hole.hidden].every(at => at >= 32) && explorers[0].hole.hidden.size") == 32
+    page.click("digits", "Another draw")
+    page.until(
+        "return document.querySelector('[data-key=digits] .panel:not([hidden]) figure canvas').toDataURL() !== arguments[0]",
+        "data:image/png;base64," + base64.b64encode(filled).decode(),
+    )
+    assert page.faults() == []
+    assert page.errors() == []
+
+
+def test_cells_of_a_row_are_left_out_and_filled_in(page, table):
+    page.open(table[1])
+    page.click("table", "Hole")
+    page.until("return document.querySelectorAll('[data-key=table] .panel:not([hidden]) .key').length === 3")
+    page.js("explorers[0].step(1)")  # its size is missing, in one row of five
+    page.until("return explorers[0].hole.row['size__mm'] !== undefined || Object.keys(explorers[0].hole.row).length === 3")
+    page.js("document.querySelector('[data-key=table] .panel:not([hidden]) .key').click()")
+    page.click("table", "Fill in")
+    told = page.until("return document.querySelector('[data-key=table] .panel:not([hidden]) .caption').textContent")
+    assert re.match(r"kind: \d+ % sure", told)
+    cells = page.js(
+        "return [...document.querySelectorAll('[data-key=table] .panel:not([hidden]) tbody tr')].map(one => one.textContent)"
+    )
+    assert len(cells) == 3
+    assert re.match("kind(red|blue)", cells[0])
+    assert page.faults() == []
+    assert page.errors() == []
 
 
 def test_a_table_and_texts_on_a_narrow_dark_screen(page, table):

@@ -14,6 +14,7 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.evaluation.imputing import Imputer, WeightedRows, fill
 from vae_tf.models import VAE, ColumnsLikelihood, GaussianLatent, GaussianLikelihood, build_vae
 from vae_tf.models.cells import Cells
+from vae_tf.models.completing import unrolled
 
 RNG = np.random.default_rng(0)
 REPEATED = np.array([-1.0, -0.5, 0.0, 2.0])
@@ -177,3 +178,18 @@ def test_rows_are_drawn_by_their_weights():
     drawn = found.drawn(4000, seed=0)[:, 0, 0]
     assert set(drawn) == {0.0, 2.0} and abs((drawn == 2.0).mean() - 0.3) < 4 * np.sqrt(0.21 / 4000)
     np.testing.assert_allclose(found.probabilities(0, 3), [[0.7, 0.0, 0.3]])
+
+
+@pytest.mark.parametrize("seed", [None, (3, 4)])
+@pytest.mark.parametrize("autoregressive", [True, False])
+@pytest.mark.parametrize("places", [[0, 1, 2], [1, 2], [0]], ids=["both", "numbers", "words"])
+def test_the_loop_over_columns_and_the_columns_one_by_one_are_the_same(autoregressive, places, seed):
+    likelihood = ColumnsLikelihood((len(places),), [COLUMNS[place] for place in places], autoregressive, hidden_size=4)
+    likelihood.build(None)
+    likelihood.cells.fit(_rows()[:, places])
+    params, rows = _params(likelihood, 50), _rows(50, gaps=0.4)[:, places]
+    looped = [*likelihood.complete(params, rows, seed), likelihood.rows(params, seed)]
+    with unrolled():
+        one_by_one = [*likelihood.complete(params, rows, seed), likelihood.rows(params, seed)]
+    for first, second in zip(looped, one_by_one, strict=True):
+        assert np.allclose(first, second, rtol=1e-5, atol=1e-5)

@@ -21,6 +21,7 @@ from vae_tf.export.rows import served_functions
 from vae_tf.export.servable import Exported, export_run, write_next
 from vae_tf.export.signature import describe_signature
 from vae_tf.files import write_record
+from vae_tf.models.completing import unrolled
 from vae_tf.models.vae import VAE
 from vae_tf.paths import plain_path
 from vae_tf.sums import write_sums
@@ -96,7 +97,7 @@ class OnnxFiles:
         files: dict[str, OnnxFile] = {}
         left: dict[str, str] = {}
         described: dict[str, Any] = {}
-        with plain_path(path) as plain:
+        with plain_path(path) as plain, unrolled():
             servable = tf.saved_model.load(plain)
             check = OnnxCheck(servable.signatures, spec, rows, TOLERANCE[precision_of(vae)])
             for one in onnx_signatures(vae, spec):

@@ -1,5 +1,8 @@
 """Rows filled in column after column: one loop of the graph, however many columns there are."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -8,10 +11,22 @@ import tensorflow as tf
 from vae_tf.models.cells import EDGE, NUMBER_CELLS
 from vae_tf.models.samplers import inverted, logit, uniform_noise
 
-__all__ = ["complete_rows"]
+__all__ = ["complete_rows", "unrolled"]
 
 _NEVER = -1e30
 """The logit of what no column has."""
+
+_UNROLLED: ContextVar[bool] = ContextVar("unrolled", default=False)
+
+
+@contextmanager
+def unrolled() -> Iterator[None]:
+    """Trace columns one by one in this block, for what knows no loops: ONNX. The graph grows with their number."""
+    token = _UNROLLED.set(True)
+    try:
+        yield
+    finally:
+        _UNROLLED.reset(token)
 
 
 def complete_rows(likelihood: Any, units: tf.Tensor, given: tf.Tensor | None, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
@@ -30,7 +45,7 @@ def complete_rows(likelihood: Any, units: tf.Tensor, given: tf.Tensor | None, se
     noise = None if seed is None else uniform_noise([count, num, 2], seed)
     columns = _Columns(likelihood, is_given=given is not None)
 
-    def fill(place: tf.Tensor, units: tf.Tensor, rows: tf.Tensor, log_weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def fill(place: Any, units: tf.Tensor, rows: tf.Tensor, log_weights: tf.Tensor) -> tuple[Any, ...]:
         own = likelihood.inner_units(tf.gather(units, [place], axis=1), [place])
         x, drawn = (None if one is None else tf.gather(one, place, axis=1) for one in (given, noise))
         found, log_prob, seen = columns.filled(place, own, x, drawn)
@@ -38,13 +53,17 @@ def complete_rows(likelihood: Any, units: tf.Tensor, given: tf.Tensor | None, se
             units += tf.reshape(seen, tf.shape(units))
         return place + 1, units, rows + found[:, tf.newaxis] * tf.one_hot(place, num), log_weights + log_prob
 
-    start = (tf.constant(0), units, tf.zeros([count, num]), tf.zeros([count]))
-    _, _, rows, log_weights = tf.while_loop(lambda place, *_: place < num, fill, start)
-    return rows, log_weights
+    state = (0, units, tf.zeros([count, num]), tf.zeros([count]))
+    if _UNROLLED.get():
+        for _ in range(num):
+            state = fill(*state)
+    else:
+        state = tf.while_loop(lambda place, *_: place < num, fill, (tf.constant(0), *state[1:]))
+    return state[2:]
 
 
 class _Columns:
-    """The columns of a likelihood by a place that the graph counts; tables of words are as wide as the longest."""
+    """The columns of a likelihood by a place, a number or what the graph counts; tables of words are as wide as the longest."""
 
     def __init__(self, likelihood: Any, is_given: bool) -> None:
         self.likelihood, self.cells, self.is_given = likelihood, likelihood.cells, is_given
@@ -67,8 +86,10 @@ class _Columns:
             ]
             self.is_known = np.arange(most) < np.array(known)[:, np.newaxis]
 
-    def filled(self, place: tf.Tensor, units: tf.Tensor, x: Any, drawn: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def filled(self, place: Any, units: tf.Tensor, x: Any, drawn: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return the cells of a column [N], log p of those that were given [N], and what the columns see of it [N, D * W]."""
+        if isinstance(place, int):
+            return (self._word if self.is_word[place] else self._number)(place, units, x, drawn)
         if self.cells.words and self.cells.numbers:
             is_word = tf.gather(self.is_word, place)
             return tf.cond(is_word, lambda: self._word(place, units, x, drawn), lambda: self._number(place, units, x, drawn))
@@ -79,7 +100,7 @@ class _Columns:
         owners = self.cells.owners
         return np.array([np.flatnonzero(owners == owner)[-1] for owner in owners], np.int32)
 
-    def _word(self, place: tf.Tensor, units: tf.Tensor, x: Any, drawn: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _word(self, place: Any, units: tf.Tensor, x: Any, drawn: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         row = tf.gather(self.rows, place)
         size = tf.gather(self.sizes, row)
         logits = tf.matmul(units[:, 0], tf.gather(self.kernel, row)) + tf.gather(self.bias, row)
@@ -93,7 +114,7 @@ class _Columns:
         seen = tf.gather(self.of_words, tf.gather(self.first, place) + word) if self.likelihood.autoregressive else log_prob
         return filled, log_prob, seen
 
-    def _number(self, place: tf.Tensor, units: tf.Tensor, x: Any, drawn: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _number(self, place: Any, units: tf.Tensor, x: Any, drawn: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         rows = [tf.gather(self.rows, place)]
         mixture = self.likelihood.mixture(units, rows)
         log_weights, loc, log_scale = (one[:, 0] for one in mixture)

@@ -5,6 +5,7 @@ import { AxesPanel } from "./axes.js";
 import { choice, make } from "./dom.js";
 import { isDrawn, show } from "./draw.js";
 import { FilmPanel } from "./film.js";
+import { HolePanel, canFill } from "./hole.js";
 import { MapView } from "./map.js";
 import { OwnPanel } from "./own.js";
 import { amountRgb, classColour, classRgb } from "./palette.js";
@@ -46,7 +47,8 @@ export class Explorer {
     this.axes = new AxesPanel(model, (z) => this.setCode(z, { from: this.axes }));
     this.film = new FilmPanel(model, { here: () => this.z, changed: (codes) => { this.drawPath(codes); this.told.changed(); }, at: (z, row) => this.setCode(z, { row }) });
     this.prior = model.signatures.sample ? new PriorPanel(model, (z) => this.setCode(z, { centred: true })) : null;
-    this.own = new OwnPanel(model, { found: (found) => this.setCode(found.z, { spread: found.spread, centred: true }), picked: (index) => this.pick(index) });
+    this.own = new OwnPanel(model, { found: ({ z, spread, row }) => { this.setCode(z, { spread, centred: true }); if (row) this.hole?.take(row); }, picked: (index) => this.pick(index) });
+    this.hole = canFill(model) ? new HolePanel(model) : null;
     this.lens = make("section.card", { "aria-label": "Decoded at the point" }, make("h3", {}, "Decoded at the point"), this.decoded);
     this.side = make("aside.side", { "aria-label": `What ${model.title} makes` }, this.tabs());
     this.element = make("section.subject", { "aria-label": model.title }, make("div.left", {}, this.head(), this.map.element, this.legend), this.side);
@@ -75,7 +77,7 @@ export class Explorer {
   }
 
   tabs() {
-    const panels = { axes: ["Axes", this.axes], film: ["Path", this.film], prior: ["Prior", this.prior], own: ["Yours", this.own] };
+    const panels = { axes: ["Axes", this.axes], film: ["Path", this.film], prior: ["Prior", this.prior], own: ["Yours", this.own], hole: ["Hole", this.hole] };
     this.panels = Object.fromEntries(Object.entries(panels).filter(([, [, panel]]) => panel));
     const id = (name) => `${name}-${this.model.key}`;
     this.tabButtons = Object.entries(this.panels).map(([name, [text]], place, all) => make("button", { type: "button", role: "tab", id: `tab-${id(name)}`, "aria-controls": id(name), onclick: () => this.open(name), onkeydown: (event) => {
@@ -93,6 +95,7 @@ export class Explorer {
   }
 
   open(name) {
+    const { model } = this;
     this.tab = name;
     Object.entries(this.panels).forEach(([one, [, panel]], place) => {
       panel.element.hidden = one !== name;
@@ -100,6 +103,7 @@ export class Explorer {
       this.tabButtons[place].tabIndex = one === name ? 0 : -1;
     });
     if (name === "prior" && !this.prior.gallery.children.length) this.prior.draw(false);
+    if (name === "hole" && !this.hole.row && model.codes) this.hole.take(Math.max(0, this.at));
     this.told.changed();
   }
 
@@ -221,6 +225,7 @@ export class Explorer {
     this.at = index;
     this.setCode(this.model.code(index));
     this.map.mark(index);
+    this.hole?.take(index);
   }
 
   step(by) {

@@ -16,7 +16,7 @@ const ASKED = {
 };
 
 export class OwnPanel {
-  /** asks: found({z, spread}) is told where it lies; picked(index) when a neighbour is clicked. */
+  /** asks: found({z, spread, row}) is told where it lies, and the row where it is one of numbers; picked(index) when a neighbour is clicked. */
   constructor(model, asks) {
     this.model = model; this.asks = asks;
     const [told, example] = ASKED[model.noun];
@@ -60,7 +60,7 @@ export class OwnPanel {
     const made = await model.reconstruct(row, read.form);
     const z = told.mean[0];
     show(model, this.pair, [["Yours", { ...row, picture: read.picture }], ["Reconstruction", made]]);
-    this.asks.found({ z, spread: model.spreadOf(told) });
+    this.asks.found({ z, spread: model.spreadOf(told), row: read.form === "" ? row : null });
     this.showNear(z);
     this.score.replaceChildren();
     if (model.signatures.score) this.showScore((await model.ofRows("score", [row], read.form)).negative_elbo[0]);
