@@ -124,7 +124,7 @@ def test_a_hole_that_is_painted_is_filled_in(page, pair):
     canvas = page.find("[data-key=digits] .paintable")
     ActionChains(page.driver, duration=20).move_to_element(canvas).click_and_hold().move_by_offset(40, 0).release().perform()
     painted = page.js("return [...explorers[0].hole.hidden].map(at => [Math.floor(at / 8), at % 8])")
-    assert len({row for row, _ in painted}) == 1  # a stroke as wide as a pixel
+    assert 1 <= len({row for row, _ in painted}) <= 2  # a stroke a little wider than a pixel
     assert {column for _, column in painted} >= {4, 5}
     page.click("digits", "Fill in")
     page.until("return document.querySelectorAll('[data-key=digits] .panel:not([hidden]) .pair canvas').length === 2")

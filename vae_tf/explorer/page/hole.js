@@ -50,11 +50,11 @@ export class HolePanel {
 
   /** Hides what lies between two points: of a picture within the brush of their line, of a series all moments from one to the other. */
   stroke([x1, y1], [x2, y2]) {
-    const length = (x2 - x1) ** 2 + (y2 - y1) ** 2;
+    const length = (x2 - x1) ** 2 + (y2 - y1) ** 2, reach = this.brush / 2 + 0.35 / this.row.x.length;
     if (this.model.noun === "series") { this.hideArea((x) => x >= Math.min(x1, x2) && x <= Math.max(x1, x2)); return; }
     this.hideArea((x, y) => {
       const along = length ? Math.max(0, Math.min(1, ((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / length)) : 0;
-      return Math.hypot(x - x1 - along * (x2 - x1), y - y1 - along * (y2 - y1)) <= this.brush / 2;
+      return Math.hypot(x - x1 - along * (x2 - x1), y - y1 - along * (y2 - y1)) <= reach;
     });
   }
 
