@@ -12,7 +12,7 @@ from vae_tf.api.exchange import Exchange
 from vae_tf.api.handed import fill_handed
 from vae_tf.api.measured import Measured, run_card
 from vae_tf.api.own_data import OwnData
-from vae_tf.config import RunConfig
+from vae_tf.config import Decoding, RunConfig
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL, ArraySplit
@@ -25,7 +25,6 @@ from vae_tf.evaluation.made_rows import make_examples
 from vae_tf.evaluation.report import ReportedRun, render_report
 from vae_tf.export.servable import export_run
 from vae_tf.files import write_text
-from vae_tf.models.text_decoding import Decoding
 from vae_tf.models.vae import VAE
 from vae_tf.parts.files import load_parts
 from vae_tf.seeding import derive_pair

@@ -6,12 +6,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from vae_tf.config import Decoding
 from vae_tf.errors import UserNotImplementedError
 from vae_tf.models.computed import ComputedDistribution
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.ngram import Ngram
 from vae_tf.models.samplers import kept
-from vae_tf.models.text_decoding import Decoding, beam_search, draw_tokens
+from vae_tf.models.text_decoding import beam_search, draw_tokens
 from vae_tf.parts.types import Fraction, Given, NonNegativeInt, PositiveInt
 from vae_tf.replicas import make_own
 
@@ -42,8 +43,9 @@ class TextDistribution(ComputedDistribution):
     def decode(self, seed: Any, decoding: Decoding) -> tf.Tensor:
         """Return one text a distribution, [..., T], chosen as `decoding` says."""
         steps = self.likelihood.steps(self._repeated(1))
-        tokens = beam_search(steps, decoding.num_beams) if decoding.num_beams else draw_tokens(steps, seed, decoding)
-        return self._shaped(tokens, [])
+        if decoding.num_beams:
+            return self._shaped(beam_search(steps, decoding.num_beams, decoding.no_repeat), [])
+        return self._shaped(draw_tokens(steps, seed, decoding), [])
 
     def _mean(self) -> tf.Tensor:
         return self.decode((0, 0), Decoding(top_k=1))
