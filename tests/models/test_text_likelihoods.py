@@ -108,7 +108,7 @@ def _seen(text, t, size):
     """Return the tokens that would end a run of so many tokens which the text has had before."""
     before = [*text[:t]]
     runs = {tuple(before[i : i + size]) for i in range(t - size + 1)}
-    return [token for token in range(TOKENS) if tuple([*before[len(before) - size + 1 :], token]) in runs and t >= size - 1]
+    return [token for token in range(TOKENS) if (*before[len(before) - size + 1 :], token) in runs and t >= size - 1]
 
 
 def _chosen(log_prob, **how):

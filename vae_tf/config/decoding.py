@@ -22,7 +22,9 @@ class Decoding(Frozen):
     """
 
     temperature: PositiveFloat = Field(1.0, description="divides log probabilities; below 1, likelier tokens come more often")
-    top_k: NonNegativeInt = Field(0, description="draw from so many of the likeliest tokens; 0: from all; 1: take the likeliest")
+    top_k: NonNegativeInt = Field(
+        0, description="draw from so many of the likeliest tokens; 0: from all; 1: take the likeliest"
+    )
     top_p: float = Field(1.0, gt=0, le=1, description="draw from the fewest tokens of this share (Holtzman et al. 2020)")
     no_repeat: NonNegativeInt = Field(0, description="no run of so many tokens twice in a text (Paulus et al. 2018); 0: any")
     num_beams: NonNegativeInt = Field(0, description="the likeliest text that so many beams find; 0: draw")
@@ -53,7 +55,9 @@ def read_decoding(given: str | Mapping[str, Any] | Decoding | None) -> Decoding:
         pairs = [part.partition("=") for part in given.split(",")]
         wrong = next((name for name, equals, _ in pairs if not equals), None)
         if wrong is not None:
-            raise UserValueError(f"decoding takes NAME=VALUE with commas between, as top_p=0.9,no_repeat=8. Received: {wrong!r}.")
+            raise UserValueError(
+                f"decoding takes NAME=VALUE with commas between, as top_p=0.9,no_repeat=8. Received: {wrong!r}."
+            )
         given = {name.strip(): value.strip() for name, _, value in pairs}
     try:
         return Decoding.model_validate(given or {})

@@ -88,8 +88,10 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.pictures import (
         grid_pixels,
         in_square,
+        interpolation_codes,
         interpolation_grid,
         manifold_grid,
+        pair_grid,
         reconstruction_grid,
         sample_grid,
         save_grid,
@@ -205,6 +207,7 @@ __all__ = [
     "hole_figure",
     "hole_rows",
     "in_square",
+    "interpolation_codes",
     "interpolation_grid",
     "kl_figure",
     "label_texts",
@@ -229,6 +232,7 @@ __all__ = [
     "measure_topics",
     "miss_together",
     "nearest_training",
+    "pair_grid",
     "plain_topics",
     "precision_and_recall",
     "read_curve",
@@ -293,11 +297,12 @@ _MODULES = {
             "ACTIVE_VARIANCE AxisStatistics BlockStatistics Bracket InformationEstimates LatentStatistics "
             "count_active measure_latent"
         ),
+        "neighbours": "Neighbours find_neighbours",
         "nearness": "Nearness measure_nearness nearest_training",
         "obvious.base": "Obvious ObviousComparison",
         "pictures": (
-            "grid_pixels in_square interpolation_grid manifold_grid reconstruction_grid sample_grid save_grid "
-            "to_pixels traversal_grid"
+            "grid_pixels in_square interpolation_codes interpolation_grid manifold_grid pair_grid reconstruction_grid "
+            "sample_grid save_grid to_pixels traversal_grid"
         ),
         "projector": "label_texts write_projector",
         "report": "ReportedRun render_report",

@@ -1,4 +1,4 @@
-"""How a text is chosen from token probabilities: draws (of the k likeliest, of a nucleus, cooler or hotter, without repeats), or beams."""
+"""How a text is chosen from token probabilities: draws, of fewer tokens, cooler or hotter, without repeats; or beams."""
 
 from collections.abc import Callable
 from typing import Any
