@@ -190,12 +190,19 @@ def test_neighbours_of_rows_have_their_cells(run_cli, tmp_path):
     assert [row["kind"] for row in found] == ["a", "b"] and [row["rank of it"] for row in found] == ["2", "5"]
 
 
-def test_texts_have_a_perplexity_and_no_distances(text, run_cli, parse):
+def test_texts_have_a_perplexity_and_no_distances_but_copies(text, run_cli, parse, tmp_path):
     code, out, _ = run_cli("evaluate", text, "--num-samples", 2, "--json")
     assert code == 0
     found = parse(out)
     assert found["perplexity"] == pytest.approx(2 ** found["bits_per_dim"])
     assert found["generation"] is None
+    copies = found["text_copies"]
+    assert 0.0 <= copies["made_copies"] <= copies["made_near"] <= 1.0 and copies["num_texts"] > 0
+    assert any("copies or near copies of training texts" in finding["text"] for finding in found["findings"])
+    assert run_cli("report", text, "-o", tmp_path / "report.html", "--num-samples", 2, "--limit", 6)[0] == 0
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "Made texts against the training texts" in page and "shares most trigrams" in page
+    assert "shuffled draws" in page
 
 
 def test_options_of_texts_are_for_texts(tiny_run, run_cli, tmp_path):

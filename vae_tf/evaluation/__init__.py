@@ -84,6 +84,7 @@ if TYPE_CHECKING:
         measure_latent,
     )
     from vae_tf.evaluation.nearness import Nearness, measure_nearness, nearest_training
+    from vae_tf.evaluation.neighbours import Neighbours, find_neighbours
     from vae_tf.evaluation.obvious.base import Obvious, ObviousComparison
     from vae_tf.evaluation.pictures import (
         grid_pixels,
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
     )
     from vae_tf.evaluation.row_scores import SCORE_SAMPLES, RowScorer
     from vae_tf.evaluation.table_page import TablePage, make_table_page
+    from vae_tf.evaluation.text_copies import TextCopies, measure_text_copies, nearest_texts
     from vae_tf.evaluation.topics import Topic, TopicQuality, find_topics, measure_topics, plain_topics
     from vae_tf.evaluation.viewer import View, Viewer
 
@@ -154,6 +156,7 @@ __all__ = [
     "Memorization",
     "MomentScores",
     "Nearness",
+    "Neighbours",
     "Obvious",
     "ObviousComparison",
     "ReportedRun",
@@ -163,6 +166,7 @@ __all__ = [
     "Stage",
     "Subject",
     "TablePage",
+    "TextCopies",
     "Topic",
     "TopicQuality",
     "View",
@@ -196,6 +200,7 @@ __all__ = [
     "fill_table",
     "find_alarms",
     "find_gaps",
+    "find_neighbours",
     "find_topics",
     "fit_codes",
     "fitted_gaussian",
@@ -229,8 +234,10 @@ __all__ = [
     "measure_nearness",
     "measure_representation",
     "measure_stages",
+    "measure_text_copies",
     "measure_topics",
     "miss_together",
+    "nearest_texts",
     "nearest_training",
     "pair_grid",
     "plain_topics",
@@ -309,6 +316,7 @@ _MODULES = {
         "row_scores": "RowScorer SCORE_SAMPLES",
         "representation": "Clustering LabelledExamples Representation clustering_accuracy measure_representation",
         "table_page": "TablePage make_table_page",
+        "text_copies": "TextCopies measure_text_copies nearest_texts",
         "topics": "Topic TopicQuality find_topics measure_topics plain_topics",
         "viewer": "View Viewer",
     }.items()

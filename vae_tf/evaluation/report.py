@@ -15,6 +15,7 @@ from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.account import Account
 from vae_tf.data.pipeline import eval_batches, gather_examples
+from vae_tf.data.text import encode_text
 from vae_tf.data.value_tables import cell_text
 from vae_tf.errors import UserFileError
 from vae_tf.escaping import html_value
@@ -27,6 +28,7 @@ from vae_tf.evaluation.generation import generate_examples
 from vae_tf.evaluation.nearness import nearest_training
 from vae_tf.evaluation.table_page import TablePage, make_table_page
 from vae_tf.evaluation.tables import assessment_tables, convergence_rows
+from vae_tf.evaluation.text_copies import make_texts, nearest_texts, training_texts
 from vae_tf.evaluation.uncertainty import error_text
 from vae_tf.files import read_record
 from vae_tf.program import command_line
@@ -155,6 +157,9 @@ def _cards(assessment: Assessment) -> list[dict[str, str]]:
         cards.append(("active axes", f"{sum(block.num_active for block in latent.blocks)} of {total}", "variance > 0.01"))
     if assessment.representation:
         cards.append(("5 nearest neighbours", f"{assessment.representation.knn_accuracy:.1%}", "accuracy on codes"))
+    if assessment.text_copies:
+        found = assessment.text_copies
+        cards.append(("copies, near copies", f"{found.made_near:.1%}", f"of test texts {found.held_out_near:.1%}"))
     if generation:
         cards.append(("Frechet distance", f"{generation.frechet_distance:.1f}", f"data: {generation.frechet_floor:.1f}"))
     return [dict(zip(("name", "value", "extra"), card, strict=True)) for card in cards]
@@ -279,14 +284,28 @@ _CALIBRATION = {
 def _generated(reported: ReportedRun, comparison: Comparison, settings: AssessmentSettings) -> dict[str, Any]:
     del comparison, settings
     subject = reported.subject
-    if subject.dataset.spec.is_text or subject.dataset.spec.is_mixed:
+    if subject.dataset.spec.is_mixed:
         return _group("Copies of training examples?", "")
+    if subject.dataset.spec.is_text:
+        return _group("Copies of training examples?", "", _made_texts(reported))
     z = subject.vae.latent.draw(_COLUMNS, derive_pair(subject.seed, "generate"))
     samples = generate_examples(subject.vae, subject.dataset.spec, z, derive(subject.seed, "generation"))
     train, _ = gather_examples(subject.dataset, "train", 20_000)
     nearest = train[nearest_training(samples, train)[1]]
     caption = f"Generated examples, each above the nearest of {len(train):,} training examples."
     return _group("Copies of training examples?", "", _png(reported, np.stack([samples, nearest]), caption, wide=True))
+
+
+def _made_texts(reported: ReportedRun) -> dict[str, Any]:
+    """Draw made texts, each above the training text that shares most letters in a row with it."""
+    subject, spec = reported.subject, reported.subject.dataset.spec
+    made, train = (
+        make_texts(subject.vae, subject.dataset, _COLUMNS, derive(subject.seed, "generation")),
+        training_texts(subject.dataset),
+    )
+    nearest = [train[row] for row in nearest_texts(made, train)[1]]
+    caption = f"Made texts, each above that of {len(train):,} training texts which shares most trigrams with it."
+    return _png(reported, encode_text(spec, [*made, *nearest]).reshape(2, _COLUMNS, -1), caption, wide=True)
 
 
 def _commands(reported: ReportedRun, settings: AssessmentSettings) -> str:
