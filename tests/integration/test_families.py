@@ -201,7 +201,8 @@ def test_texts_have_a_perplexity_and_no_distances_but_copies(text, run_cli, pars
     assert any("copies or near copies of training texts" in finding["text"] for finding in found["findings"])
     assert run_cli("report", text, "-o", tmp_path / "report.html", "--num-samples", 2, "--limit", 6)[0] == 0
     page = (tmp_path / "report.html").read_text("utf-8")
-    assert "Made texts against the training texts" in page and "shares most trigrams" in page
+    assert "Made texts against the training texts" in page and "trigrams in common" in page
+    assert "likeliest token after token" in page and f'<th scope="row">{LINES[0][:4]}' in page
     assert "shuffled draws" in page
 
 

@@ -15,7 +15,6 @@ from vae_tf.config import RunConfig
 from vae_tf.config_sources import dump_yaml
 from vae_tf.data.account import Account
 from vae_tf.data.pipeline import eval_batches, gather_examples
-from vae_tf.data.text import encode_text
 from vae_tf.data.value_tables import cell_text
 from vae_tf.errors import UserFileError
 from vae_tf.escaping import html_value
@@ -28,7 +27,7 @@ from vae_tf.evaluation.generation import generate_examples
 from vae_tf.evaluation.nearness import nearest_training
 from vae_tf.evaluation.table_page import TablePage, make_table_page
 from vae_tf.evaluation.tables import assessment_tables, convergence_rows
-from vae_tf.evaluation.text_copies import make_texts, nearest_texts, training_texts
+from vae_tf.evaluation.text_page import text_tables
 from vae_tf.evaluation.uncertainty import error_text
 from vae_tf.files import read_record
 from vae_tf.program import command_line
@@ -115,7 +114,7 @@ def _section(reported: ReportedRun, comparison: Comparison, settings: Assessment
         "cards": _cards(assessment),
         "findings": [*assessment.findings, *page.findings],
         "data": _data(Account.read(reported.run.notes_file)),
-        "groups": [group for group in groups if group["figures"]],
+        "groups": [group for group in groups if group["figures"] or group["tables"]],
         "tables": tables,
         "commands": _commands(reported, settings),
         "config": dump_yaml(reported.config),
@@ -166,7 +165,7 @@ def _cards(assessment: Assessment) -> list[dict[str, str]]:
 
 
 def _group(title: str, hint: str, *drawn: dict[str, Any] | None) -> dict[str, Any]:
-    return {"title": title, "hint": hint, "figures": [figure for figure in drawn if figure]}
+    return {"title": title, "hint": hint, "figures": [figure for figure in drawn if figure], "tables": []}
 
 
 def _svg(figure: Figure, caption: str, wide: bool = False) -> dict[str, Any]:
@@ -193,6 +192,8 @@ def _pictures(reported: ReportedRun, comparison: Comparison, settings: Assessmen
     del comparison
     if reported.subject.dataset.spec.is_mixed:
         return _group("Pictures", "")
+    if reported.subject.dataset.spec.is_text:
+        return {**_group("Texts", ""), "tables": text_tables(reported.subject, settings.split)}
     subject, vae = reported.subject, reported.subject.vae
     x, given = gather_examples(subject.dataset, settings.split, 500)
     pairs = min(4, len(x) // 2)
@@ -284,28 +285,14 @@ _CALIBRATION = {
 def _generated(reported: ReportedRun, comparison: Comparison, settings: AssessmentSettings) -> dict[str, Any]:
     del comparison, settings
     subject = reported.subject
-    if subject.dataset.spec.is_mixed:
+    if subject.dataset.spec.is_text or subject.dataset.spec.is_mixed:
         return _group("Copies of training examples?", "")
-    if subject.dataset.spec.is_text:
-        return _group("Copies of training examples?", "", _made_texts(reported))
     z = subject.vae.latent.draw(_COLUMNS, derive_pair(subject.seed, "generate"))
     samples = generate_examples(subject.vae, subject.dataset.spec, z, derive(subject.seed, "generation"))
     train, _ = gather_examples(subject.dataset, "train", 20_000)
     nearest = train[nearest_training(samples, train)[1]]
     caption = f"Generated examples, each above the nearest of {len(train):,} training examples."
     return _group("Copies of training examples?", "", _png(reported, np.stack([samples, nearest]), caption, wide=True))
-
-
-def _made_texts(reported: ReportedRun) -> dict[str, Any]:
-    """Draw made texts, each above the training text that shares most letters in a row with it."""
-    subject, spec = reported.subject, reported.subject.dataset.spec
-    made, train = (
-        make_texts(subject.vae, subject.dataset, _COLUMNS, derive(subject.seed, "generation")),
-        training_texts(subject.dataset),
-    )
-    nearest = [train[row] for row in nearest_texts(made, train)[1]]
-    caption = f"Made texts, each above that of {len(train):,} training texts which shares most trigrams with it."
-    return _png(reported, encode_text(spec, [*made, *nearest]).reshape(2, _COLUMNS, -1), caption, wide=True)
 
 
 def _commands(reported: ReportedRun, settings: AssessmentSettings) -> str:
