@@ -1,6 +1,6 @@
 """What likelihoods of texts share: token by token, each given z and the tokens before it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -76,6 +76,7 @@ class TextLikelihood(Likelihood):
     """
 
     supports = ("token",)
+    gains_compiled: ClassVar[bool] = False  # XLA's gradient of a loop over tokens takes time by the square of their number
 
     def __init__(  # noqa: PLR0913, PLR0917 - the likelihood's settings, all keywords in practice
         self,
