@@ -9,6 +9,7 @@ import tensorflow as tf
 from scipy import stats
 
 from vae_tf.config import read_decoding
+from vae_tf.draws import drawing_compiled
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation import BoundEstimator
 from vae_tf.models import (
@@ -75,6 +76,19 @@ def test_steps_compute_what_whole_texts_do(likelihood, params):
         last = text[:, t]
         total += tf.gather(log_probs, last, batch_dims=1).numpy()
     np.testing.assert_allclose(total, likelihood.log_prob(params, tf.cast(text, tf.float32)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("ngram", [0, 2])
+def test_a_text_has_one_probability_whatever_is_beside_it(ngram):
+    """No more tokens are gone along than the longest text of a batch has."""
+    layer = RecurrentTextLikelihood((LENGTH,), TOKENS, 2, HIDDEN, ngram=ngram, word_dropout=0.0)
+    layer.build((None, HIDDEN))
+    params = layer(tf.constant(np.random.default_rng(2).normal(size=(len(TEXTS), HIDDEN)), tf.float32), training=False)
+    together = layer.log_prob(params, tf.constant(TEXTS)).numpy()
+    alone = [layer.log_prob(params[i : i + 1], tf.constant(TEXTS[i : i + 1])).numpy()[0] for i in range(len(TEXTS))]
+    np.testing.assert_allclose(alone, together, rtol=1e-5)
+    with drawing_compiled():  # all of it, as XLA goes along
+        np.testing.assert_allclose(layer.log_prob(params, tf.constant(TEXTS)).numpy(), together, rtol=1e-5)
 
 
 def test_draws_are_as_frequent_as_they_are_probable(likelihood, params):
