@@ -1,7 +1,7 @@
 """Split: raw examples and labels, in memory or streamed, in batches, in file order or shuffled by a seed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -108,7 +108,7 @@ class ArraySplit:
     x: np.ndarray
     labels: np.ndarray
     names: tuple[str, ...] = ()
-    sizes: np.ndarray | None = None
+    sizes: np.ndarray | None = field(default=None, kw_only=True)
 
     @property
     def num_examples(self) -> int:
@@ -170,13 +170,15 @@ class ArraySplit:
     def rows(self, numbers: np.ndarray) -> "ArraySplit":
         """Return the numbered examples as a split, in that order."""
         names = tuple(self.names[number] for number in numbers) if self.names else ()
-        return ArraySplit(self.x[numbers], self.labels[numbers], names, None if self.sizes is None else self.sizes[numbers])
+        return ArraySplit(
+            self.x[numbers], self.labels[numbers], names, sizes=None if self.sizes is None else self.sizes[numbers]
+        )
 
     def followed_by(self, other: "ArraySplit") -> "ArraySplit":
         """Return these examples and then the other split's as one split."""
         sizes = None if self.sizes is None or other.sizes is None else np.concatenate([self.sizes, other.sizes])
         x, labels = np.concatenate([self.x, other.x]), np.concatenate([self.labels, other.labels])
-        return ArraySplit(x, labels, self.names + other.names, sizes)
+        return ArraySplit(x, labels, self.names + other.names, sizes=sizes)
 
 
 @dataclass(frozen=True, eq=False)
