@@ -79,7 +79,6 @@ CHANGED = {
     ],
     "docs/explorer.md": [("RUN2", OTHER)],
     "docs/serving.md": [("-m sensors new.csv", "-m sensors sensors.csv")],
-    "docs/serving.md": [("-m sensors new.csv", "-m sensors sensors.csv")],
     "docs/tuning.md": [("run.py tune  ", "run.py tune --name found  "), ("NAME", "found")],
 }
 """What stands for what is long or must be downloaded, or for a name of the reader's."""
