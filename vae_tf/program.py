@@ -41,6 +41,7 @@ WITH_PARTS = (
         "impute",
         "reconstruct",
         "interpolate",
+        "neighbours",
     ),
     *("traverse", "manifold", "encode", "export", "explore", "show", "check", "data", "datasets", "parts"),
 )
@@ -55,6 +56,7 @@ WITH_DATA = (
     "generate",
     "reconstruct",
     "interpolate",
+    "neighbours",
     "traverse",
     "encode",
 )

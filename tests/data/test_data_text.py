@@ -1,5 +1,6 @@
 """Texts: lines to token numbers and back, vocabularies of the training lines, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,25 @@ def test_lines_survive_the_way_there_and_back(path, tokens):
     assert x.max() < len(spec.vocabulary)
     ends = [row.argmin() for row in x]
     assert all(np.all(row[end:] == 0) for row, end in zip(x, ends, strict=True))
+
+
+def test_batches_are_of_like_lengths_and_leave_no_length_out_more_than_others(tmp_path):
+    rng = np.random.default_rng(0)
+    lines = {"".join(rng.choice(list("abc"), rng.integers(2, 30))) for _ in range(700)}
+    (tmp_path / "lines.txt").write_text("\n".join(sorted(lines)))
+    split = _load(tmp_path / "lines.txt").split("train")
+    plain = replace(split, sizes=None)
+    orders = [[x.numpy() for x, _ in one.batches(16, (1, 2), drop_remainder=True)] for one in (split, split, plain)]
+    np.testing.assert_array_equal(orders[0], orders[1])
+    rows = [{tuple(row) for batch in order for row in batch.tolist()} for order in orders]
+    assert rows[0] == rows[2] and len(rows[0]) == split.num_examples // 16 * 16
+    spreads = [np.mean([np.ptp((batch > 0).sum(axis=1)) for batch in order]) for order in orders]
+    assert spreads[0] < 0.4 * spreads[2]
+    lengths = [(batch > 0).sum(axis=1).mean() for batch in orders[0]]
+    assert abs(np.corrcoef(lengths, np.arange(len(lengths)))[0, 1]) < 4 / np.sqrt(len(lengths))  # in no order of length
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in split.batches(16)]), split.x)
+    both = split.rows(np.arange(3)).followed_by(split.rows(np.arange(3, 5)))
+    np.testing.assert_array_equal(both.sizes, (both.x > 0).sum(axis=1) + 1)
 
 
 def test_subwords_are_fewer_than_characters(path):

@@ -25,6 +25,8 @@ from PIL import Image, ImageCms
 
 import vae_tf
 from vae_tf.cli import main
+from vae_tf.data import decode_text, encode_text
+from vae_tf.data.text_files import clean_text
 from vae_tf.parts import kinds
 from vae_tf.serving import Client
 from vae_tf.serving.model_config import ModelConfig
@@ -456,7 +458,11 @@ def test_objects_of_text_are_read_as_lines_are(cases, doors, expected, tmp_path)
     assert _call("predict", "score", new, "-m", "lines_of_text", "--server", doors["http"], "-o", tmp_path / "s.csv") == 0
     np.testing.assert_allclose(np.array(_column(tmp_path / "s.csv"), float), want, **CLOSE)
     assert _call("score", folder / "models" / "lines_of_text", "--engine", "local", "--data", new, "-o", tmp_path / "b") == 0
-    np.testing.assert_allclose(pq.read_table(tmp_path / "b")["negative_elbo"], want, **CLOSE)
+    table = pq.read_table(tmp_path / "b")
+    np.testing.assert_allclose(table["negative_elbo"], want, **CLOSE)
+    texts = [clean_text(text, "NFKC") for text in case.memory]
+    assert table["text"].to_pylist() == _column(tmp_path / "s.csv", "text") == texts
+    assert _column(tmp_path / "run.csv", "text") == decode_text(run.spec, encode_text(run.spec, texts))
 
 
 def test_a_client_takes_texts(cases, doors, expected):

@@ -10,9 +10,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vae_tf.draws import drawing_compiled
 from vae_tf.evaluation.obvious.texts import WittenBell
 from vae_tf.models import RecurrentTextLikelihood
-from vae_tf.models.ngram import Ngram, count_grams
+from vae_tf.models.ngram import Ngram, _lower_bound, count_grams
 
 TOKENS, LENGTH = 4, 5
 LETTERS = "\N{END OF TEXT}abc"
@@ -158,3 +159,28 @@ def test_numbers_are_left_out_in_training_only_as_often_as_dropout_says():
     assert np.any(first != second)
     assert abs((first == 0).mean() - 0.25) < 4 * np.sqrt(0.25 * 0.75 / first.size)
     assert np.all(likelihood(tf.zeros([5, 6]), training=False).numpy()[:, 6:] == 1.0)
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=40), st.lists(st.integers(-1, 31), min_size=1, max_size=12))
+@settings(max_examples=50)
+def test_the_compiled_search_finds_what_the_other_does(keys, wanted):
+    keys = np.sort(np.array(keys, np.int64))
+    asked = tf.constant(np.array(wanted, np.int64)[np.newaxis])
+    with drawing_compiled():
+        found = _lower_bound(tf.constant(keys), asked)
+    np.testing.assert_array_equal(found, np.searchsorted(keys, asked))
+    np.testing.assert_array_equal(_lower_bound(tf.constant(keys), asked), found)
+
+
+def test_probabilities_are_the_same_in_a_compiled_loop():
+    rng = np.random.default_rng(3)
+    texts = _texts(rng, 30)
+    ngram = _fitted(texts, order=3)
+
+    @tf.function(jit_compile=True)
+    def compiled(tokens):
+        with drawing_compiled():
+            return ngram.probability(tokens, left_out=1.0)[0]
+
+    tokens = tf.constant(_texts(rng, 5), tf.int32)
+    np.testing.assert_allclose(compiled(tokens), ngram.probability(tokens, left_out=1.0)[0], rtol=1e-5)

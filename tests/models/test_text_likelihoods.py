@@ -8,6 +8,9 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
+from vae_tf.config import read_decoding
+from vae_tf.draws import drawing_compiled
+from vae_tf.errors import UserValueError
 from vae_tf.evaluation import BoundEstimator
 from vae_tf.models import (
     VAE,
@@ -75,6 +78,19 @@ def test_steps_compute_what_whole_texts_do(likelihood, params):
     np.testing.assert_allclose(total, likelihood.log_prob(params, tf.cast(text, tf.float32)), rtol=1e-4)
 
 
+@pytest.mark.parametrize("ngram", [0, 2])
+def test_a_text_has_one_probability_whatever_is_beside_it(ngram):
+    """No more tokens are gone along than the longest text of a batch has."""
+    layer = RecurrentTextLikelihood((LENGTH,), TOKENS, 2, HIDDEN, ngram=ngram, word_dropout=0.0)
+    layer.build((None, HIDDEN))
+    params = layer(tf.constant(np.random.default_rng(2).normal(size=(len(TEXTS), HIDDEN)), tf.float32), training=False)
+    together = layer.log_prob(params, tf.constant(TEXTS)).numpy()
+    alone = [layer.log_prob(params[i : i + 1], tf.constant(TEXTS[i : i + 1])).numpy()[0] for i in range(len(TEXTS))]
+    np.testing.assert_allclose(alone, together, rtol=1e-5)
+    with drawing_compiled():  # all of it, as XLA goes along
+        np.testing.assert_allclose(layer.log_prob(params, tf.constant(TEXTS)).numpy(), together, rtol=1e-5)
+
+
 def test_draws_are_as_frequent_as_they_are_probable(likelihood, params):
     draws = likelihood.distribution(params[0]).sample(20_000, seed=(1, 2)).numpy()
     probabilities = np.exp(np.asarray(likelihood.log_prob(params[0], tf.constant(TEXTS)), np.float64))
@@ -92,6 +108,98 @@ def test_beams_find_the_likeliest_text_and_greed_takes_the_likeliest_token(likel
     np.testing.assert_array_equal(found, TEXTS[log_prob.argmax(axis=1)])
     greedy = p.mean().numpy()
     np.testing.assert_array_equal(greedy, p.decode((5, 6), Decoding(num_beams=1)).numpy())
+
+
+def _nucleus(p, share):
+    """Return p renormalised over the fewest likeliest tokens that have the share, by trying all sets of them."""
+    order = sorted(range(len(p)), key=lambda token: -p[token])
+    size = next(size for size in range(1, len(p) + 1) if p[order[:size]].sum() >= share - 1e-9)
+    kept = np.isin(np.arange(len(p)), order[:size]) * p
+    return kept / kept.sum()
+
+
+def _seen(text, t, size):
+    """Return the tokens that would end a run of so many tokens which the text has had before."""
+    before = [*text[:t]]
+    runs = {tuple(before[i : i + size]) for i in range(t - size + 1)}
+    return [token for token in range(TOKENS) if (*before[len(before) - size + 1 :], token) in runs and t >= size - 1]
+
+
+def _chosen(log_prob, **how):
+    """Return the probability of every text where each token is chosen so, from the model's probabilities of all texts."""
+    whole = {tuple(text): p for text, p in zip(TEXTS.astype(int).tolist(), np.exp(log_prob), strict=True)}
+    found = []
+    for text in whole:
+        total = 1.0
+        for t in range(LENGTH):
+            if t and text[t - 1] == 0:
+                break
+            p = np.array([sum(q for other, q in whole.items() if other[: t + 1] == (*text[:t], k)) for k in range(TOKENS)])
+            p[_seen(text, t, how["no_repeat"]) if "no_repeat" in how else []] = 0.0
+            p = p ** (1.0 / how.get("temperature", 1.0))
+            p = _nucleus(p / p.sum(), how.get("top_p", 1.0))
+            total *= p[text[t]]
+        found.append(total)
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"temperature": 0.5},
+        {"temperature": 2.0},
+        {"top_p": 0.6},
+        {"top_p": 0.85, "temperature": 1.5},
+        {"no_repeat": 1},
+        {"no_repeat": 2, "top_p": 0.9},
+    ],
+)
+def test_draws_are_those_of_the_enumerated_choice(likelihood, params, how):
+    for weight in likelihood.output_layer.weights:
+        weight.assign(0.1 * weight)  # many texts are probable
+    log_prob = np.asarray(likelihood.log_prob(params[0], tf.constant(TEXTS)), np.float64)
+    expected = _chosen(log_prob, **how)
+    assert expected.sum() == pytest.approx(1.0)
+    num = 20_000
+    drawn = likelihood.distribution(tf.repeat(params[:1], num, axis=0)).decode((1, 2), Decoding(**how)).numpy()
+    counts = (drawn[:, None] == TEXTS).all(axis=-1).sum(axis=0)
+    assert counts.sum() == num
+    assert not counts[expected == 0].any()  # nothing outside of the nucleus, no run twice
+    kept = expected * num > 5
+    assert kept.sum() > 1
+    scaled = expected[kept] / expected[kept].sum() * counts[kept].sum()
+    assert stats.chisquare(counts[kept], scaled).pvalue > 1e-4
+
+
+def test_beams_repeat_nothing_either(likelihood, params):
+    log_prob = np.asarray(likelihood.log_prob(params[:, tf.newaxis], tf.constant(TEXTS)))
+    repeats = np.array([len({*text} - {0}) < sum(token > 0 for token in text) for text in TEXTS.tolist()])
+    found = likelihood.distribution(params).decode((0, 0), Decoding(num_beams=9, no_repeat=1)).numpy()
+    np.testing.assert_array_equal(found, TEXTS[np.where(repeats, -np.inf, log_prob).argmax(axis=1)])
+
+
+def test_equal_probabilities_leave_no_more_tokens_than_were_asked_for():
+    even = tf.zeros([1, 4])
+    assert int((filter_log_probs(even, Decoding(top_k=2)) > -100).numpy().sum()) == 2
+    assert int((filter_log_probs(even, Decoding(top_p=0.5)) > -100).numpy().sum()) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("top_p=0", r"top_p must be > 0"),
+        ("top_p=1.5", r"top_p must be <= 1"),
+        ("temperature=0", r"temperature must be > 0"),
+        ("no_repeat=-1", r"no_repeat must be >= 0"),
+        ("top_q=1", r"top_q is not a known key; did you mean 'top_k'|top_q is not a known key; did you mean 'top_p'"),
+        ("0.9", r"NAME=VALUE"),
+        ("num_beams=3,top_p=0.5", r"do not go with it"),
+        ({"top_k": "many"}, r"top_k must be a valid integer"),
+    ],
+)
+def test_a_decoding_out_of_range_is_refused(given, told):
+    with pytest.raises(UserValueError, match=told):
+        read_decoding(given)
 
 
 def test_what_may_be_drawn():

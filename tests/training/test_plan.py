@@ -106,6 +106,12 @@ def test_several_replicas_have_no_compiled_loop_and_it_is_on_record(num_replicas
     assert ("training.jit_compile" in {choice.path for choice in choices}) is compiled
 
 
+def test_texts_are_not_compiled_however_long_the_training_is():
+    long = RunConfig(training=TrainingConfig(steps=9000))
+    assert plan_run(long, _spec("table", 500))[0].training.jit_compile is True
+    assert plan_run(long, _spec("text", 500))[0].training.jit_compile is False
+
+
 def test_a_rate_that_falls_and_a_weight_that_rises_go_by_the_budget():
     planned, _ = plan_run(RunConfig(training=TrainingConfig(steps=2000)), _spec("pictures", 3000))
     assert planned.training.learning_rate.steps == plan_of(planned.training, 3000).total

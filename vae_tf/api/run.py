@@ -12,7 +12,7 @@ from vae_tf.api.exchange import Exchange
 from vae_tf.api.handed import fill_handed
 from vae_tf.api.measured import Measured, run_card
 from vae_tf.api.own_data import OwnData
-from vae_tf.config import RunConfig
+from vae_tf.config import Decoding, RunConfig, read_decoding
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL, ArraySplit
@@ -25,7 +25,6 @@ from vae_tf.evaluation.made_rows import make_examples
 from vae_tf.evaluation.report import ReportedRun, render_report
 from vae_tf.export.servable import export_run
 from vae_tf.files import write_text
-from vae_tf.models.text_decoding import Decoding
 from vae_tf.models.vae import VAE
 from vae_tf.parts.files import load_parts
 from vae_tf.seeding import derive_pair
@@ -115,12 +114,20 @@ class Run:
         given, numbers = self._exchange.labelled(x, labels)
         return self._exchange.give_codes(self._answers.ask("encode", "mean", {"x": given, "label": numbers}), x)
 
-    def decode(self, z: Any) -> Any:
-        """Return the means of p(x|z) at points [N, size].
+    def decode(self, z: Any, decoding: Any = None, seed: int = 0) -> Any:
+        """Return the means of p(x|z) at points [N, size]; of texts the likeliest token after token.
+
+        Args:
+            z: the points.
+            decoding: of texts, how tokens are chosen, as `generate`; default: the likeliest.
+            seed: of the draws of tokens.
 
         Raises:
-            UserValueError: z has another shape.
+            UserValueError: z has another shape, or a setting of `decoding` is wrong or for other data.
         """
+        if decoding is not None:
+            chosen, pair = self._decoding(decoding), derive_pair(seed, "decode")
+            return self._exchange.give(make_examples(self.vae, self.spec, self._exchange.codes(z), pair, chosen), z)
         return self._exchange.give(self._answers.ask("decode", "x", {"z": self._exchange.codes(z)}), z)
 
     def reconstruct(self, x: Any, labels: Any = None) -> Any:
@@ -133,7 +140,13 @@ class Run:
         return self._exchange.give(self._answers.ask("reconstruct", "reconstruction", {"x": given, "label": numbers}), x)
 
     def generate(
-        self, num: int, seed: int = 0, temperature: float = 1.0, labels: Any = None, given: Mapping[str, Any] | None = None
+        self,
+        num: int,
+        seed: int = 0,
+        temperature: float = 1.0,
+        labels: Any = None,
+        given: Mapping[str, Any] | None = None,
+        decoding: Any = None,
     ) -> Any:
         """Return new examples, as the command `generate` does: means of p(x|z) for z drawn from the prior.
 
@@ -147,6 +160,7 @@ class Run:
             temperature: below 1, draws keep to the more probable part of the prior.
             labels: of a conditional model; default: any.
             given: of rows, cells that all of them have, by column: {"species": "Adelie"}.
+            decoding: of texts, how tokens are chosen, as `--decoding`: "top_p=0.9,no_repeat=8", or a mapping.
 
         Raises:
             UserValueError: a number is out of range, the model takes no such labels, or has no such cells.
@@ -154,11 +168,11 @@ class Run:
         if num < 1 or temperature <= 0 or (given and (temperature != 1.0 or labels is not None)):
             rule = "num >= 1 and temperature > 0; labels and temperature do not go with given"
             raise UserValueError(f"generate needs {rule}. Received: {num} and {temperature}.")
-        pair = derive_pair(seed, "generate")
+        chosen, pair = self._decoding(decoding), derive_pair(seed, "generate")
         z = self.vae.draw(num, pair, temperature, self._exchange.labels(labels, num))
         if given or self.spec.columns:
             return self._exchange.give_rows(ask_rows(self.vae, self.spec, z, given or {}, pair))
-        return self._exchange.give(self.spec.to_raw(make_examples(self.vae, self.spec, z, pair, Decoding())))
+        return self._exchange.give(self.spec.to_raw(make_examples(self.vae, self.spec, z, pair, chosen)))
 
     def impute(self, data: Any, num_draws: int = 0, spread: bool = False, num_samples: int = 200, seed: int = 0) -> Any:
         """Return a table with its gaps filled in, as the command `impute` does; every other cell is what it was.
@@ -305,6 +319,12 @@ class Run:
             ServableMismatchError: the check failed; nothing was written.
         """
         return export_run(self._loaded, output, name, check, keep).path
+
+    def _decoding(self, given: Any) -> Decoding:
+        """Return how tokens are to be chosen."""
+        if given is not None and not self.spec.is_text:
+            raise UserValueError(f"decoding is for texts. Received: {given!r}, for a model of {self.spec.noun}.")
+        return read_decoding(given)
 
     def _subject(self, data: Any) -> Subject:
         return Subject(self.path.resolve().name, self.vae, self._own.get(data), self.config.seed, self.metrics)

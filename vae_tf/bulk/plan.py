@@ -212,7 +212,8 @@ def make_plan(servable: str | Path, function: str, pattern: str) -> Plan:
     types = {"row": "int64", "x": ""} if in_time else types
     name, takes = _takes(manifest["signatures"], function, dataset, types)
     used = {column for one in takes.values() for column in one.columns}
-    keeps = {column: kind for column, kind in types.items() if kind and column not in used}
+    is_kept = {column: column not in used or name.endswith("_text") for column in types}  # texts stand beside their numbers
+    keeps = {column: kind for column, kind in types.items() if kind and is_kept[column]}
     names = {one: taken.columns[0] for one, taken in takes.items() if taken.is_cell}
     outputs = _outputs(folder, name)
     gives = {key: Given(own, *outputs[key]) for key, own in own_names(outputs, names).items() if own not in keeps}

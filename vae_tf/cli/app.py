@@ -21,6 +21,7 @@ from vae_tf.cli import (
     interpolate,
     launch,
     manifold,
+    neighbours,
     parts,
     predict,
     presets,
@@ -76,7 +77,7 @@ def _options(
 _COMMANDS = {
     "Train": (train, tune, launch),
     "Measure": (evaluate, compare, report, score, alarms, topics, estimators),
-    "Look": (data, generate, impute, reconstruct, interpolate, traverse, manifold, encode, explore, tensorboard),
+    "Look": (data, generate, impute, reconstruct, interpolate, neighbours, traverse, manifold, encode, explore, tensorboard),
     "Serve": (export, serve, predict),
     "List": (runs, show, check, presets, datasets, parts),
 }

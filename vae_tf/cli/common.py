@@ -55,14 +55,10 @@ __all__ = [
     "quiet_tensorflow",
     "tell",
     "warn",
-    "write_texts",
 ]
 
 _LEAST_COLUMNS = 80
 """A terminal with fewer gets help without frames: in these, names of options would be cut."""
-
-_NUM_SHOWN = 20
-"""Texts that are shown as well as written."""
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run directory, e.g. runs/digits-20260101-120000.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
@@ -227,23 +223,6 @@ def open_subject(path: str, name: str | None = None) -> "Subject":
 
     dataset = open_data(loaded)
     return Subject(name or loaded.run.name, loaded.vae, dataset, loaded.config.seed, loaded.run.read_metrics())
-
-
-def write_texts(loaded: "LoadedRun", path: Path, x: Any) -> None:
-    """Write rows of token numbers [..., T] as lines of text, and show the first.
-
-    Raises:
-        UserValueError: the model is not one of texts.
-    """
-    from vae_tf.data.text import decode_text
-    from vae_tf.files import write_text
-
-    if not loaded.spec.is_text:
-        raise UserValueError(f"FILE.txt is for texts. Received: {path}, and a run of {loaded.spec.name}.")
-    texts = decode_text(loaded.spec, x)
-    write_text(path, "".join(f"{text}\n" for text in texts))
-    for text in texts[:_NUM_SHOWN]:
-        console.print(text)
 
 
 def check_suffix(path: Path, *suffixes: str) -> None:

@@ -48,25 +48,27 @@ def encode(  # noqa: PLR0913, PLR0917 - the options of the command line
     loaded = open_run(run)
     import numpy as np
 
+    from vae_tf.data.examples import text_column
     from vae_tf.data.pipeline import eval_batches
     from vae_tf.files import write_arrays
 
-    latent, columns = loaded.vae.latent, []
+    latent, columns, texts = loaded.vae.latent, [], []
     examples, splits = load_asked(loaded, data, split)
     for name in splits:
         for x, labels in eval_batches(examples, name, loaded.config.evaluation.batch_size, limit):
             q = loaded.vae.encode(x, labels)
             columns.append({"mean": latent.mean(q), **latent.describe(q), "label": labels})
+            texts.append(text_column(loaded.spec, x))
     arrays = {name: np.concatenate([np.asarray(part[name]) for part in columns]) for name in columns[0]}
     if output.suffix.lower() == ".npz":
         write_arrays(output, arrays)
     else:
-        _write_table(arrays, output)
+        _write_table(arrays, {name: [text for part in texts for text in part[name]] for name in texts[0]}, output)
     typer.echo(str(output))
 
 
-def _write_table(arrays: "dict[str, np.ndarray[Any, Any]]", output: Path) -> None:
-    """Write arrays [N, ...] as a table with one column an element."""
+def _write_table(arrays: "dict[str, np.ndarray[Any, Any]]", texts: dict[str, list[str]], output: Path) -> None:
+    """Write columns of texts, and arrays [N, ...] with one column an element, as a table."""
     from vae_tf.data.table_arrow import ARROW_SUFFIXES, write_arrow
     from vae_tf.data.table_text import TextTable, write_texts
 
@@ -79,8 +81,8 @@ def _write_table(arrays: "dict[str, np.ndarray[Any, Any]]", output: Path) -> Non
     if output.suffix.lower() in ARROW_SUFFIXES:
         import pyarrow as pa
 
-        write_arrow(pa.table(columns), output)
+        write_arrow(pa.table({**texts, **columns}), output)
         return
-    texts = ([f"{value:.6g}" for value in values] for values in columns.values())
+    cells = texts | {name: [f"{value:.6g}" for value in values] for name, values in columns.items()}
     separator = "\t" if output.suffix.lower() == ".tsv" else ","
-    write_texts(TextTable([*columns], [list(row) for row in zip(*texts, strict=True)], separator), output)
+    write_texts(TextTable([*cells], [list(row) for row in zip(*cells.values(), strict=True)], separator), output)

@@ -5,17 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, open_data, open_run, write_texts
+from vae_tf.cli.common import RunArgument, SeedOption, check_suffix, open_data, open_run
 from vae_tf.cli.rows import check_rows, leave_gaps, make_rows, write_rows
+from vae_tf.cli.texts import TEXT_FILES, DecodingOption, check_texts, read_decoding_of, show_texts, write_records
 from vae_tf.errors import UserValueError
 
 if TYPE_CHECKING:
+    from vae_tf.config import Decoding
     from vae_tf.training.runs import LoadedRun
 
 __all__ = ["generate"]
 
 _NUM_FITTED = 10_000
-_NO_ROWS = (".png", ".npz", ".txt")
+_NO_ROWS = (".png", ".npz", ".txt", ".jsonl")
 
 
 def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
@@ -25,7 +27,7 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
         typer.Option(
             "-o",
             "--output",
-            help="FILE.png for a grid, FILE.npz for arrays, FILE.txt for texts, FILE.csv or FILE.parquet for rows.",
+            help="FILE.png for a grid, FILE.npz for arrays; of texts FILE.txt, .jsonl or .csv; of rows FILE.csv or .parquet.",
         ),
     ],
     num: Annotated[int, typer.Option(help="How many.", min=1)] = 64,
@@ -37,8 +39,6 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     components: Annotated[
         int, typer.Option(help="Draw z from so many Gaussians fitted to training codes, not from the prior.", min=0)
     ] = 0,
-    top_k: Annotated[int, typer.Option(help="Texts: draw from so many of the likeliest tokens; 0: all.", min=0)] = 0,
-    top_p: Annotated[float, typer.Option(help="Texts: draw from the fewest tokens of this share.", min=1e-3, max=1.0)] = 1.0,
     given: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Rows: a cell that all of them have; more than once for more."),
@@ -46,32 +46,35 @@ def generate(  # noqa: PLR0913, PLR0917 - the options of the command line
     beyond: Annotated[bool, typer.Option("--beyond", help="Rows: numbers may leave the range of the training rows.")] = False,
     gaps: Annotated[bool, typer.Option("--gaps", help="Rows: cells are empty as they are in the training rows.")] = False,
     codes: Annotated[bool, typer.Option("--codes", help="FILE.npz: also z, what the examples were decoded from.")] = False,
-    beams: Annotated[int, typer.Option(help="Texts: the likeliest text that so many beams find; 0: draw.", min=0)] = 0,
+    decoding: DecodingOption = None,
 ) -> None:
     """Draw z from the prior and decode it: means of p(x|z); of texts, counts and table rows draws.
 
     Rows have the table's columns, words and decimals: `{program} generate RUN --num 1000 --given species=Adelie -o rows.csv`.
+    Texts are drawn token by token, from all tokens or as `--decoding top_p=0.9,temperature=0.8` says.
     """
     from vae_tf.data.kept import TABLE_SUFFIXES
 
     check_suffix(output, *_NO_ROWS, *TABLE_SUFFIXES)
     if codes and output.suffix.lower() != ".npz":
         raise UserValueError(f"--codes is for arrays: -o FILE.npz. Received: {output}.")
+    chosen = read_decoding_of(decoding)
     _check_given(given, {"--label": label, "--components": components, "--temperature": temperature != 1.0})
     loaded = open_run(run)
+    if chosen:
+        check_texts(loaded, "--decoding")
     _check_rows(output, loaded, {"--given": given, "--beyond": beyond, "--gaps": gaps})
     labels = _labels(loaded, label, num)
     from vae_tf.seeding import derive_pair
 
     pair = derive_pair(seed, "generate")
     z = _fitted(loaded, components, num, seed) if components else loaded.vae.draw(num, pair, temperature, labels)
-    if output.suffix.lower() in TABLE_SUFFIXES:
+    if output.suffix.lower() in TABLE_SUFFIXES and not _are_texts(output, loaded):
         raw = make_rows(loaded, z, given or (), pair, beyond)
         write_rows(loaded, leave_gaps(loaded, raw, given or (), seed) if gaps else raw, output)
         typer.echo(str(output))
         return
-    x = _decoded(loaded, z, pair, {"top_k": top_k, "top_p": top_p, "num_beams": beams})
-    _write(loaded, output, x, z if codes else None)
+    _write(loaded, output, _decoded(loaded, z, pair, chosen), z if codes else None)
     typer.echo(str(output))
 
 
@@ -102,15 +105,16 @@ def _fitted(loaded: "LoadedRun", components: int, num: int, seed: int) -> Any:
     return fit_codes(loaded.vae, x, components, num, seed)
 
 
-def _decoded(loaded: "LoadedRun", z: Any, pair: Any, settings: dict[str, Any]) -> Any:
-    """Return means of p(x|z), of counts draws; texts as the settings choose them."""
-    from vae_tf.evaluation.made_rows import make_examples
-    from vae_tf.models.text_decoding import Decoding
+def _are_texts(output: Path, loaded: "LoadedRun") -> bool:
+    return loaded.spec.is_text and output.suffix.lower() in TEXT_FILES
 
-    decoding = Decoding(**settings)
-    if decoding != Decoding() and not loaded.spec.is_text:
-        raise UserValueError(f"--top-k, --top-p and --beams are for texts. {loaded.run.path} holds a model of other data.")
-    return make_examples(loaded.vae, loaded.spec, z, pair, decoding)
+
+def _decoded(loaded: "LoadedRun", z: Any, pair: Any, decoding: "Decoding | None") -> Any:
+    """Return means of p(x|z), of counts draws; texts as `decoding` chooses them, default: draws."""
+    from vae_tf.config import Decoding
+    from vae_tf.evaluation.made_rows import make_examples
+
+    return make_examples(loaded.vae, loaded.spec, z, pair, decoding or Decoding())
 
 
 def _write(loaded: "LoadedRun", output: Path, x: Any, z: Any) -> None:
@@ -124,7 +128,12 @@ def _write(loaded: "LoadedRun", output: Path, x: Any, z: Any) -> None:
     elif output.suffix.lower() == ".npz":
         write_arrays(output, {"x": loaded.spec.to_raw(x), **({} if z is None else {"z": np.asarray(z)})})
     else:
-        write_texts(loaded, output, x)
+        from vae_tf.data.text import decode_text
+
+        check_texts(loaded, f"FILE{output.suffix.lower()}")
+        texts = decode_text(loaded.spec, x)
+        write_records(output, {"text": texts})
+        show_texts(texts)
 
 
 def _labels(loaded: "LoadedRun", label: str | None, num: int) -> Any:

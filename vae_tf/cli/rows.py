@@ -109,15 +109,11 @@ def write_rows(loaded: "LoadedRun", raw: Any, output: Path) -> None:
         columns = made_columns(loaded.spec.columns, raw) if loaded.spec.columns else _plain_columns(loaded, raw)
         write_table(ArrowTable(columns), output)
         return
-    from vae_tf.data.cells import cells
+    from vae_tf.data.examples import cell_columns
     from vae_tf.data.table_text import TextTable, write_texts
 
-    spec = loaded.spec
-    if spec.columns:
-        texts = [cells(column, raw[:, place]) for place, column in enumerate(spec.columns)]
-    else:
-        texts = [[f"{value:.6g}" for value in column] for column in raw.T]
-    write_texts(TextTable(_names(spec, raw), [list(row) for row in zip(*texts, strict=True)]), output)
+    texts = cell_columns(loaded.spec, raw)
+    write_texts(TextTable([*texts], [list(row) for row in zip(*texts.values(), strict=True)]), output)
 
 
 def _plain_columns(loaded: "LoadedRun", raw: Any) -> Any:

@@ -258,11 +258,22 @@ def _write(output: Path, examples: "Dataset", scores: "Scores", truth: Any, is_d
     columns: dict[str, Any] = {"split": scores.splits if is_divided else [""] * len(scores.rows), "row": scores.rows}
     if scores.names:
         columns["window" if examples.spec.is_series else "file"] = scores.names
+    columns |= _texts(examples, list(dict.fromkeys(scores.splits)))
     columns["label"] = ["" if text == "-" else text for text in label_texts(examples.spec, scores.labels)]
     if truth is not None:
         columns["is_anomaly"] = ["" if math.isnan(value) else int(value) for value in truth]
     columns |= {name: [f"{value:.6g}" for value in values] for name, values in scores.columns.items()}
     write_texts(TextTable([*columns], [list(row) for row in zip(*columns.values(), strict=True)]), output)
+
+
+def _texts(examples: "Dataset", splits: list[str]) -> dict[str, list[str]]:
+    """Return the texts of some splits as a column, as the model read them; nothing of other data."""
+    from vae_tf.data.examples import text_column
+    from vae_tf.data.pipeline import eval_batches
+
+    batches = (batch for split in splits for batch in eval_batches(examples, split, _BATCH).as_numpy_iterator())
+    parts = [text_column(examples.spec, x) for x, _ in batches] if examples.spec.is_text else []
+    return {name: [text for part in parts for text in part[name]] for name in (parts[0] if parts else ())}
 
 
 def _draw(picture: Path, examples: "Dataset", scores: "Scores", truth: Any) -> None:

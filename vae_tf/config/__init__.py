@@ -5,6 +5,7 @@ errors that name the nearest known one, and every message has the form `path rul
 """
 
 from vae_tf.config.data import MEMORY, DataConfig, check_path, existing_path, full_name
+from vae_tf.config.decoding import Decoding, read_decoding
 from vae_tf.config.model import ModelConfig
 from vae_tf.config.run import PUBLISHED, RECORDED, EvaluationConfig, RunConfig, TrainingConfig
 from vae_tf.config.validation import read_yaml, validate_config
@@ -14,6 +15,7 @@ __all__ = [
     "PUBLISHED",
     "RECORDED",
     "DataConfig",
+    "Decoding",
     "EvaluationConfig",
     "ModelConfig",
     "RunConfig",
@@ -21,6 +23,7 @@ __all__ = [
     "check_path",
     "existing_path",
     "full_name",
+    "read_decoding",
     "read_yaml",
     "validate_config",
 ]

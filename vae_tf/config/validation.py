@@ -13,7 +13,7 @@ from vae_tf.errors import UserValueError
 from vae_tf.parts.known import kinds
 from vae_tf.parts.settings import UNREAD, settings_of
 
-__all__ = ["join_path", "nearest_name", "read_yaml", "validate_config"]
+__all__ = ["join_path", "message_of", "nearest_name", "read_yaml", "validate_config"]
 
 _MAPPINGS = {"model_type", "model_attributes_type", "dict_type", "no_mapping"}
 _SIGNS = {
@@ -92,10 +92,10 @@ def validate_config(settings: Mapping[str, Any], with_parts: bool = True) -> Run
         config = RunConfig.model_validate(settings, context=UNREAD)
         return RunConfig.model_validate(settings) if with_parts else config
     except ValidationError as error:
-        raise UserValueError(_message(error)) from error
+        raise UserValueError(message_of(error)) from error
 
 
-def _message(error: ValidationError) -> str:
+def message_of(error: ValidationError) -> str:
     """Say the first error in one line: unknown keys first, for they often cause the others."""
     errors = sorted(error.errors(include_url=False), key=lambda item: item["type"] != "unknown_key")
     first = errors[0]
@@ -104,7 +104,7 @@ def _message(error: ValidationError) -> str:
         return _unknown_key(path, **first["ctx"])
     if first["type"] == "missing":
         return f"{path} is missing."
-    return f"{path} {_rule(first)}"
+    return f"{path} {_rule(first)}".lstrip()
 
 
 def _unknown_key(path: str, key: str, known: str, slot: str = "", kind: str = "") -> str:

@@ -1,7 +1,7 @@
 """Split: raw examples and labels, in memory or streamed, in batches, in file order or shuffled by a seed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -12,6 +12,8 @@ __all__ = ["NO_LABEL", "WHOLE", "ArraySplit", "Share", "Split", "StreamSplit"]
 
 NO_LABEL = -1
 """The label of an example that has none."""
+_TOGETHER = 20
+"""Batches within which examples are sorted by size."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class ArraySplit:
         x: [N, *event_shape].
         labels: [N].
         names: of the examples (their files), or none.
+        sizes: int [N], where a batch takes time by the largest that is in it: those of like sizes are brought together.
 
     Example:
         >>> split = ArraySplit(np.arange(6, dtype=np.uint8).reshape(3, 2), np.arange(3))
@@ -105,6 +108,7 @@ class ArraySplit:
     x: np.ndarray
     labels: np.ndarray
     names: tuple[str, ...] = ()
+    sizes: np.ndarray | None = field(default=None, kw_only=True)
 
     @property
     def num_examples(self) -> int:
@@ -125,7 +129,7 @@ class ArraySplit:
         gathered = self._gatherer()
         order = tf.range(self.num_examples, dtype=tf.int64)
         if seed is not None:
-            order = tf.random.experimental.stateless_shuffle(order, seed)
+            order = self._of_like_sizes(tf.random.experimental.stateless_shuffle(order, seed), batch_size, seed)
         order, size = share.cut(order, batch_size), batch_size // share.num_parts
         num_batches = self.num_examples // batch_size if drop_remainder else -(-self.num_examples // batch_size)
 
@@ -137,6 +141,22 @@ class ArraySplit:
             return gathered(rows)
 
         return tf.data.Dataset.range(num_batches * share.replicas).map(gather)
+
+    def _of_like_sizes(self, order: tf.Tensor, batch_size: int, seed: Any) -> tf.Tensor:
+        """Return an order in which batches are of like sizes: sorted within every so many, and these in another order.
+
+        What fills no batch stays at the end, so that no size is left out more often than others.
+        """
+        num_batches = self.num_examples // batch_size
+        if self.sizes is None or num_batches < 2:
+            return order
+        full = num_batches * batch_size
+        sizes = tf.gather(tf.constant(self.sizes, tf.int64), order[:full])
+        places = tf.range(full, dtype=tf.int64) // (_TOGETHER * batch_size)
+        by_size = tf.argsort(places * (int(self.sizes.max()) + 1) + sizes, stable=True)
+        batches = tf.reshape(tf.gather(order[:full], by_size), [num_batches, batch_size])
+        shuffled = tf.random.experimental.stateless_shuffle(batches, tf.random.experimental.stateless_fold_in(seed, 1))
+        return tf.concat([tf.reshape(shuffled, [-1]), order[full:]], axis=0)
 
     def _gatherer(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         """Return what gives the numbered examples and their labels."""
@@ -150,13 +170,15 @@ class ArraySplit:
     def rows(self, numbers: np.ndarray) -> "ArraySplit":
         """Return the numbered examples as a split, in that order."""
         names = tuple(self.names[number] for number in numbers) if self.names else ()
-        return ArraySplit(self.x[numbers], self.labels[numbers], names)
+        return ArraySplit(
+            self.x[numbers], self.labels[numbers], names, sizes=None if self.sizes is None else self.sizes[numbers]
+        )
 
     def followed_by(self, other: "ArraySplit") -> "ArraySplit":
         """Return these examples and then the other split's as one split."""
-        return ArraySplit(
-            np.concatenate([self.x, other.x]), np.concatenate([self.labels, other.labels]), self.names + other.names
-        )
+        sizes = None if self.sizes is None or other.sizes is None else np.concatenate([self.sizes, other.sizes])
+        x, labels = np.concatenate([self.x, other.x]), np.concatenate([self.labels, other.labels])
+        return ArraySplit(x, labels, self.names + other.names, sizes=sizes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -134,10 +134,15 @@ def _dataset(texts: Mapping[str, Sequence[str]], config: DataConfig, known: Data
     own = {"name": config.dataset, "fingerprint": ""}
     spec = known.model_copy(update=own) if known else _spec(texts["train"], config)
     found = {name: tokens_of(spec, part) for name, part in texts.items()}
-    splits = {name: ArraySplit(tokens.x, np.full(len(tokens.x), NO_LABEL)) for name, tokens in found.items()}
+    splits = {name: ArraySplit(part.x, np.full(len(part.x), NO_LABEL), sizes=_sizes(part)) for name, part in found.items()}
     is_full = not known and len(spec.vocabulary) >= config.vocabulary_size
     cure = "data.vocabulary_size" if is_full else "the training texts do not have them"
     return Dataset(spec, splits, notes=tuple(describe_texts(spec, found.values(), cure)))
+
+
+def _sizes(tokens: Tokens) -> np.ndarray:
+    """Return how many tokens of every text are gone along: its own and its end, where there is room for it."""
+    return np.minimum(tokens.lengths + 1, tokens.x.shape[1])
 
 
 def _spec(train: Sequence[str], config: DataConfig) -> DatasetSpec:

@@ -84,12 +84,15 @@ if TYPE_CHECKING:
         measure_latent,
     )
     from vae_tf.evaluation.nearness import Nearness, measure_nearness, nearest_training
+    from vae_tf.evaluation.neighbours import Neighbours, find_neighbours
     from vae_tf.evaluation.obvious.base import Obvious, ObviousComparison
     from vae_tf.evaluation.pictures import (
         grid_pixels,
         in_square,
+        interpolation_codes,
         interpolation_grid,
         manifold_grid,
+        pair_grid,
         reconstruction_grid,
         sample_grid,
         save_grid,
@@ -107,6 +110,7 @@ if TYPE_CHECKING:
     )
     from vae_tf.evaluation.row_scores import SCORE_SAMPLES, RowScorer
     from vae_tf.evaluation.table_page import TablePage, make_table_page
+    from vae_tf.evaluation.text_copies import TextCopies, measure_text_copies, nearest_texts
     from vae_tf.evaluation.topics import Topic, TopicQuality, find_topics, measure_topics, plain_topics
     from vae_tf.evaluation.viewer import View, Viewer
 
@@ -152,6 +156,7 @@ __all__ = [
     "Memorization",
     "MomentScores",
     "Nearness",
+    "Neighbours",
     "Obvious",
     "ObviousComparison",
     "ReportedRun",
@@ -161,6 +166,7 @@ __all__ = [
     "Stage",
     "Subject",
     "TablePage",
+    "TextCopies",
     "Topic",
     "TopicQuality",
     "View",
@@ -194,6 +200,7 @@ __all__ = [
     "fill_table",
     "find_alarms",
     "find_gaps",
+    "find_neighbours",
     "find_topics",
     "fit_codes",
     "fitted_gaussian",
@@ -205,6 +212,7 @@ __all__ = [
     "hole_figure",
     "hole_rows",
     "in_square",
+    "interpolation_codes",
     "interpolation_grid",
     "kl_figure",
     "label_texts",
@@ -226,9 +234,12 @@ __all__ = [
     "measure_nearness",
     "measure_representation",
     "measure_stages",
+    "measure_text_copies",
     "measure_topics",
     "miss_together",
+    "nearest_texts",
     "nearest_training",
+    "pair_grid",
     "plain_topics",
     "precision_and_recall",
     "read_curve",
@@ -293,17 +304,19 @@ _MODULES = {
             "ACTIVE_VARIANCE AxisStatistics BlockStatistics Bracket InformationEstimates LatentStatistics "
             "count_active measure_latent"
         ),
+        "neighbours": "Neighbours find_neighbours",
         "nearness": "Nearness measure_nearness nearest_training",
         "obvious.base": "Obvious ObviousComparison",
         "pictures": (
-            "grid_pixels in_square interpolation_grid manifold_grid reconstruction_grid sample_grid save_grid "
-            "to_pixels traversal_grid"
+            "grid_pixels in_square interpolation_codes interpolation_grid manifold_grid pair_grid reconstruction_grid "
+            "sample_grid save_grid to_pixels traversal_grid"
         ),
         "projector": "label_texts write_projector",
         "report": "ReportedRun render_report",
         "row_scores": "RowScorer SCORE_SAMPLES",
         "representation": "Clustering LabelledExamples Representation clustering_accuracy measure_representation",
         "table_page": "TablePage make_table_page",
+        "text_copies": "TextCopies measure_text_copies nearest_texts",
         "topics": "Topic TopicQuality find_topics measure_topics plain_topics",
         "viewer": "View Viewer",
     }.items()

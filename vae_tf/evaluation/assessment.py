@@ -20,12 +20,14 @@ from vae_tf.evaluation.findings import (
     diagnose_generation,
     diagnose_latent,
     diagnose_obvious,
+    diagnose_text_copies,
     steps_of,
 )
 from vae_tf.evaluation.generation import Generation, measure_generation
 from vae_tf.evaluation.latent_statistics import LatentStatistics, measure_latent
 from vae_tf.evaluation.obvious import ObviousComparison, ObviousSettings, measure_obvious
 from vae_tf.evaluation.representation import LabelledExamples, Representation, measure_representation
+from vae_tf.evaluation.text_copies import TextCopies, measure_text_copies
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive, derive_pair
 
@@ -94,6 +96,7 @@ class Assessment:
         representation: how useful codes are; None without labels or where not asked for.
         disentanglement: how axes and known factors correspond; None where the data have none.
         generation: how samples compare with data; None for texts and where not asked for.
+        text_copies: how many made texts are copies of training texts; None of other data and where not asked for.
         findings: what the numbers mean.
     """
 
@@ -105,6 +108,7 @@ class Assessment:
     representation: Representation | None
     disentanglement: Disentanglement | None
     generation: Generation | None
+    text_copies: TextCopies | None
     findings: tuple[Finding, ...]
 
     @property
@@ -114,7 +118,7 @@ class Assessment:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; the bounds at the top."""
-        parts = ("relaxed", "latent", "representation", "disentanglement", "generation")
+        parts = ("relaxed", "latent", "representation", "disentanglement", "generation", "text_copies")
         values = {part: None if (value := getattr(self, part)) is None else asdict(value) for part in parts}
         rows = {name: [asdict(row) for row in getattr(self, name)] for name in ("obvious", "findings")}
         return {"split": self.split, **asdict(self.bounds), "relaxed_gap": self.relaxed_gap, **values, **rows}
@@ -142,7 +146,7 @@ def assess(
     """
     bounds, relaxed, examples = _bounds(subject, settings, progress)
     findings = diagnose_bounds(bounds, relaxed, settings.split, subject.records)
-    latent = representation = disentanglement = generation = None
+    latent = representation = disentanglement = generation = copies = None
     obvious: tuple[ObviousComparison, ...] = ()
     if "obvious" in settings.parts:
         with progress("Fitting plain models", None):
@@ -160,14 +164,21 @@ def assess(
     if "disentanglement" in settings.parts and subject.dataset.spec.factor_names:
         with progress("Matching axes with factors", None):
             disentanglement = _disentanglement(subject)
-    if "generation" in settings.parts and not subject.dataset.spec.is_text:  # numbers of tokens have no distances
+    if "generation" in settings.parts:
         with progress("Comparing generated examples with data", None):
-            space = space or make_feature_space(subject.dataset)
-            seed = derive(subject.seed, "generation")
-            generation = measure_generation(subject.vae, subject.dataset.spec, space, seed)
-        findings += diagnose_generation(generation)
-    measured = (obvious, latent, representation, disentanglement, generation)
+            generation, copies = _generation(subject, space)
+        findings += diagnose_generation(generation) if generation else diagnose_text_copies(copies)
+    measured = (obvious, latent, representation, disentanglement, generation, copies)
     return Assessment(settings.split, bounds, relaxed, *measured, tuple(findings))
+
+
+def _generation(subject: Subject, space: FeatureSpace | None) -> tuple[Generation | None, TextCopies | None]:
+    """Compare what the model makes with data: by features; texts by their letters: numbers of tokens have no distances."""
+    seed = derive(subject.seed, "generation")
+    if subject.dataset.spec.is_text:
+        return None, measure_text_copies(subject.vae, subject.dataset, seed)
+    space = space or make_feature_space(subject.dataset)
+    return measure_generation(subject.vae, subject.dataset.spec, space, seed), None
 
 
 def _batches(subject: Subject, settings: AssessmentSettings) -> Any:

@@ -11,6 +11,7 @@ from vae_tf.evaluation.generation import Generation
 from vae_tf.evaluation.latent_statistics import BlockStatistics, LatentStatistics
 from vae_tf.evaluation.nearness import Nearness
 from vae_tf.evaluation.obvious.base import ObviousComparison
+from vae_tf.evaluation.text_copies import TextCopies
 from vae_tf.evaluation.uncertainty import with_error
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "diagnose_generation",
     "diagnose_latent",
     "diagnose_obvious",
+    "diagnose_text_copies",
     "steps_of",
 ]
 
@@ -233,6 +235,22 @@ def _diagnose_nearness(found: Nearness) -> Finding:
         told = f"Made rows are nearer to training rows than other real rows are, by {found.nearer:.1f} standard errors"
         return Finding("warning", f"{told}: {figures}", advice)
     return Finding("good", f"Made rows are no nearer to training rows than other real rows are: {figures}")
+
+
+def diagnose_text_copies(found: TextCopies | None) -> list[Finding]:
+    """Say whether more made texts are copies of training texts, or nearly, than real ones are."""
+    if found is None:
+        return []
+    figures = (
+        f"{found.made_near:.1%} are, and {found.made_copies:.1%} word for word; of test texts {found.held_out_near:.1%} and "
+        f"{found.held_out_copies:.1%}; {found.train_copies:.1%} of the training texts are there more than once "
+        f"({found.num_texts:,} texts made)."
+    )
+    if found.more_near > _CLEARLY:
+        told = f"More made texts are copies or near copies of training texts than real ones are: {figures}"
+        advice = "They may give training texts away. Fewer epochs (--epochs), more dropout or a smaller network remember less."
+        return [Finding("warning", told, advice)]
+    return [Finding("good", f"No more made texts are copies or near copies of training texts than real ones are: {figures}")]
 
 
 def diagnose_obvious(comparisons: Iterable[ObviousComparison]) -> list[Finding]:

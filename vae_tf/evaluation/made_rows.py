@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from vae_tf.config import Decoding
 from vae_tf.data.cells import number_of_text
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.imputing import CHUNK_ROWS, Imputer
-from vae_tf.models.text_decoding import Decoding
 from vae_tf.models.vae import VAE
 
 __all__ = ["draw_given", "draw_rows", "given_row", "make_examples", "within_range"]

@@ -19,8 +19,10 @@ __all__ = [
     "encode_png",
     "grid_pixels",
     "in_square",
+    "interpolation_codes",
     "interpolation_grid",
     "manifold_grid",
+    "pair_grid",
     "reconstruction_grid",
     "sample_grid",
     "save_grid",
@@ -123,11 +125,14 @@ def encode_png(pixels: np.ndarray) -> bytes:
 
 def reconstruction_grid(vae: VAE, x: np.ndarray, columns: int = 8, labels: np.ndarray | None = None) -> np.ndarray:
     """Return pairs of rows, examples (with their labels) above their reconstructions: [2 * rows, columns, *event_shape]."""
+    return pair_grid(x, vae.reconstruct(tf.constant(x), labels).numpy(), columns)
+
+
+def pair_grid(x: np.ndarray, others: np.ndarray, columns: int = 8) -> np.ndarray:
+    """Return pairs of rows, examples above others, [2 * rows, columns, *event_shape]; what fills no row is left out."""
     rows = max(1, len(x) // columns)
     columns = min(columns, len(x))
-    x = x[: rows * columns]
-    reconstructions = vae.reconstruct(tf.constant(x), None if labels is None else labels[: len(x)]).numpy()
-    pairs = np.stack([_in_rows(x, rows, columns), _in_rows(reconstructions, rows, columns)], axis=1)
+    pairs = np.stack([_in_rows(part[: rows * columns], rows, columns) for part in (x, others)], axis=1)
     return pairs.reshape(2 * rows, columns, *x.shape[1:])
 
 
@@ -167,12 +172,23 @@ def interpolation_grid(
     Returns:
         [2 * N, num_steps, *event_shape]. Categorical blocks change class by class in both rows.
     """
+    z = interpolation_codes(vae, starts, stops, num_steps, labels)
+    grid = vae.decode(z).mean().numpy()
+    return grid.reshape(2 * len(starts), num_steps, *starts.shape[1:])
+
+
+def interpolation_codes(
+    vae: VAE,
+    starts: np.ndarray,
+    stops: np.ndarray,
+    num_steps: int,
+    labels: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
+    """Return points of the latent space between the codes of examples, [N, 2, num_steps, size]; see `interpolation_grid`."""
     ends = zip((starts, stops), labels or (None, None), strict=True)
     start, stop = (vae.latent.mode(vae.encode(tf.constant(x), end_labels)) for x, end_labels in ends)
     paths = [vae.latent.interpolate(start, stop, num_steps, spherical) for spherical in (False, True)]
-    z = tf.transpose(tf.stack(paths), [2, 0, 1, 3])  # [pair, kind, step, size]
-    grid = vae.decode(z).mean().numpy()
-    return grid.reshape(2 * len(starts), num_steps, *starts.shape[1:])
+    return np.asarray(tf.transpose(tf.stack(paths), [2, 0, 1, 3]))
 
 
 def traversal_grid(

@@ -27,6 +27,7 @@ from vae_tf.evaluation.generation import generate_examples
 from vae_tf.evaluation.nearness import nearest_training
 from vae_tf.evaluation.table_page import TablePage, make_table_page
 from vae_tf.evaluation.tables import assessment_tables, convergence_rows
+from vae_tf.evaluation.text_page import text_tables
 from vae_tf.evaluation.uncertainty import error_text
 from vae_tf.files import read_record
 from vae_tf.program import command_line
@@ -113,7 +114,7 @@ def _section(reported: ReportedRun, comparison: Comparison, settings: Assessment
         "cards": _cards(assessment),
         "findings": [*assessment.findings, *page.findings],
         "data": _data(Account.read(reported.run.notes_file)),
-        "groups": [group for group in groups if group["figures"]],
+        "groups": [group for group in groups if group["figures"] or group["tables"]],
         "tables": tables,
         "commands": _commands(reported, settings),
         "config": dump_yaml(reported.config),
@@ -155,13 +156,16 @@ def _cards(assessment: Assessment) -> list[dict[str, str]]:
         cards.append(("active axes", f"{sum(block.num_active for block in latent.blocks)} of {total}", "variance > 0.01"))
     if assessment.representation:
         cards.append(("5 nearest neighbours", f"{assessment.representation.knn_accuracy:.1%}", "accuracy on codes"))
+    if assessment.text_copies:
+        found = assessment.text_copies
+        cards.append(("copies, near copies", f"{found.made_near:.1%}", f"of test texts {found.held_out_near:.1%}"))
     if generation:
         cards.append(("Frechet distance", f"{generation.frechet_distance:.1f}", f"data: {generation.frechet_floor:.1f}"))
     return [dict(zip(("name", "value", "extra"), card, strict=True)) for card in cards]
 
 
 def _group(title: str, hint: str, *drawn: dict[str, Any] | None) -> dict[str, Any]:
-    return {"title": title, "hint": hint, "figures": [figure for figure in drawn if figure]}
+    return {"title": title, "hint": hint, "figures": [figure for figure in drawn if figure], "tables": []}
 
 
 def _svg(figure: Figure, caption: str, wide: bool = False) -> dict[str, Any]:
@@ -188,6 +192,8 @@ def _pictures(reported: ReportedRun, comparison: Comparison, settings: Assessmen
     del comparison
     if reported.subject.dataset.spec.is_mixed:
         return _group("Pictures", "")
+    if reported.subject.dataset.spec.is_text:
+        return {**_group("Texts", ""), "tables": text_tables(reported.subject, settings.split)}
     subject, vae = reported.subject, reported.subject.vae
     x, given = gather_examples(subject.dataset, settings.split, 500)
     pairs = min(4, len(x) // 2)

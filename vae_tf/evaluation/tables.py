@@ -12,6 +12,7 @@ from vae_tf.evaluation.latent_statistics import BlockStatistics, InformationEsti
 from vae_tf.evaluation.nearness import Nearness
 from vae_tf.evaluation.obvious import ObviousComparison
 from vae_tf.evaluation.representation import Representation
+from vae_tf.evaluation.text_copies import TextCopies
 from vae_tf.evaluation.uncertainty import error_text, with_error
 
 __all__ = ["Rows", "assessment_tables", "convergence_rows", "obvious_brief", "obvious_rows", "obvious_text"]
@@ -39,6 +40,8 @@ def assessment_tables(assessment: Assessment) -> Iterator[tuple[str, Rows]]:
         yield "Axes of the code and factors of the data (1 is best)", _factor_rows(assessment.disentanglement)
     if assessment.generation:
         yield "Generated examples against the test split", _generation_rows(assessment.generation)
+    if assessment.text_copies:
+        yield "Made texts against the training texts", _text_copy_rows(assessment.text_copies)
 
 
 def obvious_rows(comparisons: Iterable[ObviousComparison]) -> Rows:
@@ -195,4 +198,14 @@ def _nearness_rows(found: Nearness) -> Rows:
         "distance to nearest training row, copies left out": distances,
         "copies of training rows": f"{found.made_copies:.2%} (test rows: {found.held_out_copies:.2%}; {repeated})",
         "rows so compared": f"{found.num_rows:,} made, as many test rows; {found.num_train:,} training rows",
+    }
+
+
+def _text_copy_rows(found: TextCopies) -> Rows:
+    copies, near = ((getattr(found, f"made_{name}"), getattr(found, f"held_out_{name}")) for name in ("copies", "near"))
+    repeated = f"training texts that are there more than once: {found.train_copies:.2%}"
+    return {
+        "copies of training texts, but for case and spaces": f"{copies[0]:.2%} (test texts: {copies[1]:.2%})",
+        "copies and near copies": f"{near[0]:.2%} (test texts: {near[1]:.2%}; {repeated})",
+        "texts so compared": f"{found.num_texts:,} made, as many test texts; {found.num_train:,} training texts",
     }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from vae_tf.config import Decoding
 from vae_tf.models.build import build_vae, settle_model, settle_objective
 from vae_tf.models.cells import Cells
 from vae_tf.models.code_prior import CodePrior
@@ -21,7 +22,7 @@ from vae_tf.models.networks.base import Network
 from vae_tf.models.ngram import GramTree, Ngram, count_grams
 from vae_tf.models.priors.base import Prior
 from vae_tf.models.rows import RowDistribution
-from vae_tf.models.text_decoding import Decoding, beam_search, draw_tokens, filter_log_probs
+from vae_tf.models.text_decoding import beam_search, draw_tokens, filter_log_probs, without_repeats
 from vae_tf.models.vae import VAE
 from vae_tf.parts.known import class_named
 
@@ -58,6 +59,7 @@ __all__ = [
     "filter_log_probs",
     "settle_model",
     "settle_objective",
+    "without_repeats",
 ]
 
 

@@ -159,7 +159,7 @@ def _number_form(cells: list[Any]) -> str:
 
 
 def read_texts(path: Path, reading: "FileReading", tell: "Tell" = lambda _: None) -> Asked:
-    """Return the lines of a file of texts, or the texts of JSON objects, and the numbers of their lines.
+    """Return the lines of a file of texts, or the texts of JSON objects, with the numbers of their lines.
 
     Args:
         path: of texts.
@@ -175,7 +175,8 @@ def read_texts(path: Path, reading: "FileReading", tell: "Tell" = lambda _: None
     rows = list(rows_of_file(path, reading, tell))
     if not rows:
         raise UserFileError(f"{path} has no texts.")
-    return Asked({"text": object_array([row["text"].encode() for row in rows])}, others={"line": [row["line"] for row in rows]})
+    others = {name: [row[name] for row in rows] for name in ("line", "text")}
+    return Asked({"text": object_array([text.encode() for text in others["text"]])}, others=others)
 
 
 def write_answers(path: Path, answers: "Mapping[str, np.ndarray]", asked: Asked) -> None:

@@ -182,10 +182,11 @@ def look_for(training: TrainingConfig, dataset: Dataset) -> Look:
 
 def _gains_compiled(parts: Iterable[Settings], training: TrainingConfig, total: int) -> bool:
     """Return whether a compiled loop pays: for networks that gain by it, of parts that XLA is known to take, in long runs."""
-    network, *others = parts
+    parts = network, likelihood, *_ = tuple(parts)
     is_long = total >= _LONG or (training.minutes or 0.0) >= _LONG_MINUTES
-    known = all(describe(one.part).owner == PACKAGE for part in (network, *others) for one in _with_inner(part))
-    return bool(network.part.gains_compiled and is_long and known and training.precision == "float32")
+    known = all(describe(one.part).owner == PACKAGE for part in parts for one in _with_inner(part))
+    gains = network.part.gains_compiled and likelihood.part.gains_compiled
+    return bool(gains and is_long and known and training.precision == "float32")
 
 
 def _with_inner(settings: Settings) -> Iterator[Settings]:

@@ -1,7 +1,7 @@
 """Texts by a recurrent network."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -35,6 +35,8 @@ class RecurrentTextLikelihood(TextLikelihood):
         name: the layer's name.
     """
 
+    takes_shorter: ClassVar[bool] = True
+
     @classmethod
     def fitness(cls, data: Any) -> int:
         """Return 2 for texts: the first choice."""
@@ -60,7 +62,7 @@ class RecurrentTextLikelihood(TextLikelihood):
 
     def features(self, context: tf.Tensor, embedded: tf.Tensor) -> tf.Tensor:
         """Return the states, [N, T, hidden_size]."""
-        repeated = tf.repeat(context[:, tf.newaxis], self.event_shape[0], axis=1)
+        repeated = tf.repeat(context[:, tf.newaxis], tf.shape(embedded)[1], axis=1)
         return self.recurrent(tf.concat([embedded, repeated], axis=-1), initial_state=tf.tanh(context))
 
     def state_steps(self, context: tf.Tensor) -> Any:

@@ -1,17 +1,19 @@
 """What likelihoods of texts share: token by token, each given z and the tokens before it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from vae_tf.config import Decoding
+from vae_tf.draws import is_compiled
 from vae_tf.errors import UserNotImplementedError
 from vae_tf.models.computed import ComputedDistribution
 from vae_tf.models.likelihoods.base import Likelihood
 from vae_tf.models.ngram import Ngram
 from vae_tf.models.samplers import kept
-from vae_tf.models.text_decoding import Decoding, beam_search, draw_tokens
+from vae_tf.models.text_decoding import beam_search, draw_tokens
 from vae_tf.parts.types import Fraction, Given, NonNegativeInt, PositiveInt
 from vae_tf.replicas import make_own
 
@@ -42,8 +44,9 @@ class TextDistribution(ComputedDistribution):
     def decode(self, seed: Any, decoding: Decoding) -> tf.Tensor:
         """Return one text a distribution, [..., T], chosen as `decoding` says."""
         steps = self.likelihood.steps(self._repeated(1))
-        tokens = beam_search(steps, decoding.num_beams) if decoding.num_beams else draw_tokens(steps, seed, decoding)
-        return self._shaped(tokens, [])
+        if decoding.num_beams:
+            return self._shaped(beam_search(steps, decoding.num_beams, decoding.no_repeat), [])
+        return self._shaped(draw_tokens(steps, seed, decoding), [])
 
     def _mean(self) -> tf.Tensor:
         return self.decode((0, 0), Decoding(top_k=1))
@@ -71,9 +74,14 @@ class TextLikelihood(Likelihood):
         ngram_size: n-grams that are kept, the most frequent.
         seed: root of what is hidden.
         name: the layer's name.
+
+    Attributes:
+        takes_shorter: whether `features` takes any number of tokens: no more are gone along than the longest text has.
     """
 
     supports = ("token",)
+    takes_shorter: ClassVar[bool] = False
+    gains_compiled: ClassVar[bool] = False  # XLA's gradient of a loop over tokens takes time by the square of their number
 
     def __init__(  # noqa: PLR0913, PLR0917 - the likelihood's settings, all keywords in practice
         self,
@@ -161,6 +169,9 @@ class TextLikelihood(Likelihood):
     def log_prob_of_tokens(self, params: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
         """Return log p of texts [N, T] in nats, [N], with the true tokens before every token."""
         context, is_seen, marks = tf.split(params, [self.hidden_size, self.event_shape[0], -1], axis=-1)
+        if self.takes_shorter and not is_compiled():  # XLA needs to know every length
+            longest = tf.maximum(tf.cast(tf.reduce_max(self.count_values(tokens)), tf.int32), 1)
+            tokens, is_seen = tokens[:, :longest], is_seen[:, :longest]  # what is behind the longest text is certain
         before = tf.where(is_seen > 0, tokens, _UNKNOWN)
         before = tf.concat([tf.zeros_like(tokens[:, :1]), before[:, :-1]], axis=1)  # 0 also begins a text
         embedded = self.embedding(before)
