@@ -72,7 +72,7 @@ def own_classifier() -> None:
 
 @pytest.fixture(autouse=True)
 def one_classifier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train the classifier behind the Fréchet distance once for the same examples and seed, not for every command."""
+    """Train the classifier behind the Fréchet distance in few steps, and once for the same examples and seed."""
     features: Any = sys.modules.get("vae_tf.evaluation.features")
     if features is None or "own_classifier" in request.fixturenames:
         return
@@ -87,6 +87,7 @@ def one_classifier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
         return _CLASSIFIERS[key]
 
     monkeypatch.setattr(features, "_classifier", trained)
+    monkeypatch.setattr(features, "_STEPS", 100)
 
 
 @pytest.fixture(autouse=True)

@@ -128,11 +128,11 @@ class ConfigSource:
 def parser(application: typer.Typer) -> Any:
     """Return what parses and runs an application's commands, their help with the program's name as it was started."""
     command: Any = typer.main.get_command(application)
-    columns = shutil.get_terminal_size().columns
+    columns, name = shutil.get_terminal_size().columns, program()  # which looks for files: once
     for one in _with_those_below(command):
         for shown in (one, *one.params):
             if getattr(shown, "help", None):
-                shown.help = shown.help.replace(PLACEHOLDER, program())
+                shown.help = shown.help.replace(PLACEHOLDER, name)
         if columns < _LEAST_COLUMNS:
             one.rich_markup_mode = None
             one.context_settings = {**one.context_settings, "terminal_width": columns}

@@ -75,6 +75,9 @@ class VAE(keras.Model):
         x = keras.Input(likelihood.event_shape, name="x")
         self((x, keras.Input((), dtype="int64", name="labels")) if latent.num_labels else x)  # builds every layer
 
+    def build(self, input_shape: Any) -> None:
+        """Make nothing: the constructor's own call builds every layer. Without this, Keras would trace it twice."""
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the parts, and how many numbers they learn."""
         blocks = {f"latent {block.name}": f"{type(block).__name__}, {block.size}" for block in self.latent.blocks()}
