@@ -163,3 +163,81 @@ def test_windows_of_what_has_no_rows_in_time_are_refused(tmp_path):
     np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).normal(size=(40, 5, 2)))
     with pytest.raises(UserValueError, match=r"data\.window is for rows in time, \[T, D\]\. Received: shape \[40, 5, 2\]"):
         load_dataset(DataConfig(dataset=f"npz:{tmp_path / 'x.npz'}", window=8))
+
+
+def _several(folder, lengths, with_dates=True, **settings):
+    """Rows of several series, one of each in turn as loggers write them; series k has values from 1,000 k on."""
+    hours, lines = _hours(max(lengths)), []
+    for row in range(max(lengths)):
+        for series, length in enumerate(lengths):
+            if row < length:
+                lines.append(f"m{series},{hours[row]:%Y-%m-%d %H:%M},{1000 * series + row}")
+    header = "machine,when,value"
+    if not with_dates:
+        header, lines = "machine,value", [",".join(line.split(",")[::2]) for line in lines]
+    (folder / "s.csv").write_text("\n".join([header, *lines]) + "\n")
+    return DataConfig(dataset=f"csv:{folder / 's.csv'}", window=8, **settings)
+
+
+@pytest.mark.parametrize("with_dates", [True, False])
+def test_no_window_mixes_two_series_and_the_end_of_each_is_held_out(tmp_path, with_dates):
+    config = _several(tmp_path, [100, 200], with_dates, series_column="machine")
+    dataset = load_dataset(config)
+    assert dataset.spec.feature_names == ("value",)
+    for split, expected in (("train", 73 + 153), ("validation", 3 + 13), ("test", 3 + 13)):
+        x = dataset.split(split).x[..., 0]
+        np.testing.assert_allclose(np.diff(x, axis=1), 1.0)
+        assert len(x) == expected
+    ends = {float(window[-1]) for window in dataset.split("test").x[..., 0]}
+    assert {99.0, 1199.0} < ends
+    first, last = dataset.split("train").names[0], dataset.split("test").names[-1]
+    assert first == ("m0: 2024-01-01 00:00/2024-01-01 07:00" if with_dates else "m0: 0/7")
+    assert last.startswith("m1: ")
+    told = " ".join(note.text for note in dataset.notes)
+    assert "2 series by column 'machine', of 100 to 200 rows: no window mixes two, and the end of each is held out." in told
+    assert "break" not in told.replace("an empty cell or a break", "")
+    assert "were put in order" not in told
+
+
+def test_gaps_are_filled_in_within_a_series(tmp_path):
+    config = _several(
+        tmp_path, [40, 40], series_column="machine", gaps="interpolate", validation_fraction=0.25, test_fraction=0.25
+    )
+    path = tmp_path / "s.csv"
+    path.write_text(path.read_text().replace("2024-01-02 15:00,39", "2024-01-02 15:00,").replace("00:00,1000", "00:00,"))
+    x = np.concatenate([split.x[..., 0] for split in load_dataset(config).splits.values()])
+    assert {38.0, 1001.0} <= set(x.ravel().tolist())
+    assert not ((x > 40) & (x < 1000)).any()
+
+
+def test_series_that_are_too_short_are_told(tmp_path):
+    dataset = load_dataset(_several(tmp_path, [5, 12, 100], series_column="machine"))
+    (told,) = [note for note in dataset.notes if "series by column" in note.text]
+    assert told.is_warning
+    assert told.text.endswith("1 have fewer than a window, and give none.")
+    assert {float(one) // 1000 for one in dataset.split("train").x[:, 0, 0]} == {1.0, 2.0}
+    assert {float(one) // 1000 for one in dataset.split("test").x[:, 0, 0]} == {2.0}
+
+
+def test_new_rows_without_the_column_are_of_one_series_and_other_mistakes_are_refused(tmp_path):
+    config = _several(tmp_path, [100, 100], series_column="machine")
+    known = load_dataset(config).spec
+    new = _dated(tmp_path, _hours(20), WAVE[:20], series_column="machine")
+    dataset = load_examples(new, known)
+    assert dataset.split("train").num_examples == 13
+    assert any("no column 'machine' (data.series_column): all rows are of one series" in note.text for note in dataset.notes)
+    with pytest.raises(UserValueError, match=r"data\.series_column must be a column of .*: value, when\. Received: 'machine'"):
+        load_dataset(new)
+    with pytest.raises(UserValueError, match=r"data\.series_column goes with data\.window"):
+        load_dataset(new.model_copy(update={"window": None}))
+    config = _several(tmp_path, [100, 100])
+    with pytest.raises(
+        UserValueError, match=r"'machine' must hold numbers.*of which series a row is, data\.series_column=machine"
+    ):
+        load_dataset(config)
+    with pytest.raises(UserValueError, match=r"leaves no window .* Many rows are of the same moment: if they are of several"):
+        load_dataset(config.model_copy(update={"columns": {"machine": "drop"}}))
+    path = tmp_path / "s.csv"
+    path.write_text(path.read_text().replace("m1,2024-01-01 05:00", ",2024-01-01 05:00"))
+    with pytest.raises(UserValueError, match=r"must say of every row of which series it is\. Received: an empty cell on line"):
+        load_dataset(config.model_copy(update={"series_column": "machine"}))

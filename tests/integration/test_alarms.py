@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from vae_tf.cli import main
+from vae_tf.evaluation.alarms import MomentScores, find_alarms
 
 SPIKE = range(60, 63)
 
@@ -78,3 +79,11 @@ def test_a_run_on_other_things_than_rows_in_time_is_refused(tiny_run, run_cli, t
     assert code == 2
     assert "alarms needs rows in time, of which windows are made (data.window). Received: pictures" in " ".join(err.split())
     assert not (tmp_path / "a.csv").exists()
+
+
+def test_a_stretch_does_not_go_from_one_series_into_the_next():
+    nats, series = np.array([0.0, 9.0, 9.0, 0.0]), np.array([0, 0, 1, 1])
+    scores = MomentScores(np.array(["a: 1", "a: 2", "b: 1", "b: 2"]), nats[:, None], nats, ("x",), series)
+    assert [(one.first, one.last) for one in find_alarms(scores, 5.0)] == [(1, 1), (2, 2)]
+    alone = MomentScores(scores.times, scores.values, nats, ("x",))
+    assert [(one.first, one.last) for one in find_alarms(alone, 5.0)] == [(1, 2)]

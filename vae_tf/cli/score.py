@@ -172,6 +172,7 @@ def load_as(
         "columns": None,
         **({} if data.startswith("csv:") else {"sheet": None, "missing": (), "rare": type(own).model_fields["rare"].default}),
         "time_column": own.time_column if data.startswith("csv:") else None,
+        "series_column": own.series_column if data.startswith("csv:") else None,
         "gaps": own.gaps if data.startswith(("csv:", "npz:")) else type(own).model_fields["gaps"].default,
         "group": own.group if data.startswith(("csv:", "npz:")) else None,
         "text_field": own.text_field if any(suffix in data for suffix in (".jsonl", ".ndjson")) else None,

@@ -165,6 +165,9 @@ class DataConfig(Frozen):
     time_column: str | None = Field(
         None, min_length=1, description="csv, with window: the column that says when a row was; default: the first of dates"
     )
+    series_column: str | None = Field(
+        None, min_length=1, description="csv, with window: the column that says of which series a row is; no window mixes two"
+    )
     gaps: Literal["cut", "interpolate"] = Field(
         "cut", description="csv and npz, with window: leave windows with an empty cell out, or fill it in on a straight line"
     )

@@ -26,7 +26,7 @@ __all__ = ["OF_PICTURES", "class_ids", "load_dataset", "load_examples", "source_
 _OF_TABLES = (*TABLE_SETTINGS, "sheet")
 OF_PICTURES = ("resize", *PICTURE_SETTINGS, "turn", "profile", "suffixes", "links", "unreadable")
 """Settings that say which pictures are read, and how."""
-_CHOOSY = ("splits", *_OF_TABLES, "counts", *OF_PICTURES, "window", "time_column", "gaps", "group", "fold")
+_CHOOSY = ("splits", *_OF_TABLES, "counts", *OF_PICTURES, "window", "time_column", "series_column", "gaps", "group", "fold")
 """Settings that mean nothing to some sources, and are refused there rather than ignored."""
 _INSTEAD = {"fold": "its test split is fixed. Measure on that: evaluate without --folds, or leave the setting out"}
 """What to do where leaving a setting out is not all: of those that an option of a command sets."""

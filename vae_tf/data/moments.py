@@ -1,7 +1,7 @@
-"""When the rows of a table in time were measured: its column of dates."""
+"""When the rows of a table in time were measured, and of which series they are: its columns of dates and of names."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from vae_tf.data.notes import Note, day_or_month_notes, few
 from vae_tf.data.raw_table import Table, short_list
 from vae_tf.errors import UserValueError
 
-__all__ = ["Moments", "describe_moments", "read_moments", "time_column"]
+__all__ = ["Moments", "describe_moments", "read_moments", "series_column", "time_column"]
 
 _UNEVEN = 1.5
 """How many usual steps after the last row, or less than one by as much, a row has to be for a break."""
@@ -24,12 +24,14 @@ _UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "second
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """When rows were measured, in order.
+    """When rows were measured, in order: series after series.
 
     Attributes:
         order: the table's row of each, int64 [T].
-        seconds: since 1970, float64 [T].
+        seconds: since 1970, float64 [T]; without dates the row's number in its series.
         texts: as the table writes them, text [T].
+        series: of which series each is, by number, int64 [T].
+        names: of the series; empty where all rows are of one.
 
     Example:
         >>> Moments.of(np.array([0.0, 60.0, 180.0, 120.0, 400.0]), np.array(list("abdce"))).breaks.tolist()
@@ -39,30 +41,74 @@ class Moments:
     order: np.ndarray
     seconds: np.ndarray
     texts: np.ndarray
+    series: np.ndarray
+    names: tuple[str, ...] = field(default=())
 
     @classmethod
-    def of(cls, seconds: np.ndarray, texts: np.ndarray) -> "Moments":
+    def of(
+        cls, seconds: np.ndarray, texts: np.ndarray, series: np.ndarray | None = None, names: tuple[str, ...] = ()
+    ) -> "Moments":
         """Put rows in order.
 
         Args:
             seconds: since 1970, [T].
             texts: as the table writes them, [T].
+            series: numbers of the series that rows are of, int64 [T]; None: all are of one.
+            names: of the series.
         """
-        order = np.argsort(seconds, kind="stable")
-        return cls(order, seconds[order], texts[order])
+        series = np.zeros(len(seconds), np.int64) if series is None else series
+        order = np.lexsort((seconds, series))
+        return cls(order, seconds[order], texts[order], series[order], names)
 
     @property
     def usual(self) -> float:
-        """The usual step, in seconds."""
-        return float(np.median(np.diff(self.seconds))) if len(self.seconds) > 1 else 0.0
+        """The usual step within a series, in seconds."""
+        steps = np.diff(self.seconds)[np.diff(self.series) == 0]
+        return float(np.median(steps)) if len(steps) else 0.0
 
     @property
     def breaks(self) -> np.ndarray:
-        """Whether a row comes more than 1.5 usual steps after the one before it, or less than two thirds of one; bool [T]."""
+        """Whether a row comes more than 1.5 usual steps after the one before it, or less than two thirds of one; bool [T].
+
+        The first row of a series is none: see `series`.
+        """
         steps, usual = np.diff(self.seconds, prepend=self.seconds[:1]), self.usual
         is_uneven = (steps > _UNEVEN * usual) | (steps * _UNEVEN < usual)
-        is_uneven[:1] = False
-        return np.asarray(is_uneven)
+        return np.asarray(is_uneven & (np.diff(self.series, prepend=-1) == 0))
+
+    @property
+    def hint(self) -> str:
+        """What to do where many rows are of the same moment, a sentence after a blank; else nothing."""
+        if self.names or len(self.seconds) < 2 or np.mean(np.diff(self.seconds) == 0) <= _MANY_BREAKS:
+            return ""
+        return " Many rows are of the same moment: if they are of several series, data.series_column names their column."
+
+    @property
+    def num_moved(self) -> int:
+        """How many rows are elsewhere than in the table, among those of their series."""
+        before = self.order[np.lexsort((self.order, self.series))]
+        return int(np.sum(self.order != before))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Rows of every series, int64 [S]."""
+        return np.bincount(self.series, minlength=max(1, len(self.names)))
+
+    def span(self, first: int, last: int) -> str:
+        """Return from when to when rows go, and of which series.
+
+        Example:
+            >>> Moments.of(np.arange(3.0), np.array(list("abc"))).span(0, 2)
+            'a/c'
+        """
+        whose = f"{self.names[self.series[first]]}: " if self.names else ""
+        return f"{whose}{self.texts[first]}/{self.texts[last]}"
+
+    def named(self) -> np.ndarray:
+        """Return when every row was, after the name of its series where there are several, text [T]."""
+        if not self.names:
+            return self.texts
+        return np.array([f"{self.names[own]}: {text}" for own, text in zip(self.series.tolist(), self.texts, strict=True)])
 
     def sorted(self, rows: np.ndarray) -> np.ndarray:
         """Return rows of the table, [T, ...], in order."""
@@ -94,22 +140,48 @@ def time_column(table: Table, config: DataConfig, others: Collection[str | None]
     return next((name for name in names if _has_dates(table, name)), None)
 
 
+def series_column(table: Table, config: DataConfig) -> str | None:
+    """Return the column that says of which series rows are; it may be missing where nothing is held out.
+
+    Args:
+        table: training rows.
+        config: its `window` and `series_column`.
+
+    Raises:
+        UserValueError: there is no such column, or rows are not in time.
+    """
+    name = config.series_column
+    if name is not None and not config.window:
+        raise UserValueError(f"data.series_column goes with data.window, rows in time. Received: {name!r} without.")
+    if name is None or name in table.names:
+        return name
+    if config.holds_out:
+        raise UserValueError(
+            f"data.series_column must be a column of {table.source}: {short_list(table.names)}. Received: {name!r}."
+        )
+    return None
+
+
 def _has_dates(table: Table, name: str) -> bool:
     raw = table.column(name)
     form = raw.date_format or (find_date_format(raw.distinct_texts) if raw.codes is not None else "")
     return bool(form) and not is_time_of_day(form)
 
 
-def read_moments(table: Table, name: str) -> Moments:
-    """Read when rows were measured.
+def read_moments(table: Table, name: str | None, series: str | None = None) -> Moments | None:
+    """Read when rows were measured, and of which series they are; None where nothing says it.
 
     Args:
-        table: has the column.
-        name: of the column of dates, or of numbers, which are seconds.
+        table: has the columns.
+        name: of the column of dates, or of numbers, which are seconds; None: rows of a series are in order.
+        series: of the column that names series; None: there is one.
 
     Raises:
         UserValueError: a cell is empty, or no date.
     """
+    codes, names = _series(table, series) if series else (None, ())
+    if name is None:
+        return None if codes is None else _in_order(codes, names)
     raw = table.column(name)
     if raw.is_gap.any():
         raise UserValueError(
@@ -119,33 +191,70 @@ def read_moments(table: Table, name: str) -> Moments:
         )
     form = raw.date_format or find_date_format(raw.distinct_texts, asked=raw.codes is not None)
     if not form and raw.codes is None and raw.numbers is not None:
-        return Moments.of(raw.numbers, raw.texts)
+        return Moments.of(raw.numbers, raw.texts, codes, names)
     column = Column(name=name, kind="date", date_format=form or "%Y-%m-%d", is_typed=bool(raw.date_format))
     seconds = code_column(table, column).values
-    return Moments.of(seconds, np.array(cells(column, seconds)) if raw.date_format else raw.texts)
+    texts = np.array(cells(column, seconds)) if raw.date_format else raw.texts
+    return Moments.of(seconds, texts, codes, names)
 
 
-def describe_moments(table: Table, name: str, moments: Moments) -> Iterator[Note]:
+def _series(table: Table, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the number of every row's series, in the order in which they come, and their names."""
+    raw = table.column(name)
+    if raw.is_gap.any():
+        raise UserValueError(
+            f"{table.source}: column {name!r} must say of every row of which series it is. Received: an empty cell on "
+            f"{table.place(int(np.flatnonzero(raw.is_gap)[0]))}. Fill it in, or remove the row."
+        )
+    names, first, codes = np.unique(raw.texts, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return np.argsort(order)[codes], tuple(str(one) for one in names[order])
+
+
+def _in_order(codes: np.ndarray, names: tuple[str, ...]) -> Moments:
+    """Return moments of rows that are evenly spaced, each series in the order of its rows."""
+    numbers = np.empty(len(codes))
+    for series in range(len(names)):
+        own = codes == series
+        numbers[own] = np.arange(own.sum())
+    return Moments.of(numbers, numbers.astype(np.int64).astype(str), codes, names)
+
+
+def describe_moments(table: Table, name: str | None, moments: Moments, config: DataConfig) -> Iterator[Note]:
     """Say from when to when rows go, how often there is one, and where that is not so.
 
     Args:
         table: that they are of.
-        name: of the column.
+        name: of the column of dates; None: there is none.
         moments: of the rows.
+        config: its `series_column` and `window`.
     """
+    if moments.names:
+        lengths = moments.lengths
+        short = int(np.sum(lengths < (config.window or 1)))
+        few_rows = f" {short:,} have fewer than a window, and give none." if short else ""
+        yield Note(
+            f"{table.source}: {len(lengths):,} series by column {config.series_column!r}, of {lengths.min():,} to "
+            f"{lengths.max():,} rows: no window mixes two, and the end of each is held out.{few_rows}",
+            is_warning=short > 0,
+        )
+    if name is None:
+        return
     usual, texts = moments.usual, moments.texts
     size, unit = next(((size, unit) for size, unit in _UNITS if usual >= size), _UNITS[-1])
     yield Note(
-        f"{table.source}: rows in time by column {name!r}, {texts[0]} to {texts[-1]}, one every {usual / size:.6g} {unit}."
+        f"{table.source}: rows in time by column {name!r}, {texts[moments.seconds.argmin()]} to "
+        f"{texts[moments.seconds.argmax()]}, one every {usual / size:.6g} {unit}."
     )
-    moved = int(np.sum(moments.order != np.arange(len(texts))))
-    if moved:
-        yield Note(f"{moved:,} rows were not in the order of {name!r}: they were put in order.")
+    if moments.num_moved:
+        yield Note(f"{moments.num_moved:,} rows were not in the order of {name!r}: they were put in order.")
     broken = np.flatnonzero(moments.breaks)
     if len(broken):
-        told = few([f"{texts[row - 1]} and {texts[row]}" for row in broken.tolist()])
+        whose = [f" of {moments.names[own]}" if moments.names else "" for own in moments.series[broken].tolist()]
+        told = few([f"{texts[row - 1]} and {texts[row]}{of}" for row, of in zip(broken.tolist(), whose, strict=True)])
         share = len(broken) / len(texts)
         advice = " Most windows are lost by it: is that the column of time (data.time_column)?" if share > _MANY_BREAKS else ""
+        advice = moments.hint or advice
         yield Note(f"{len(broken):,} breaks in time, between {told}: no window goes over one.{advice}", share > _MANY_BREAKS)
     raw = table.column(name)
     if not raw.date_format and raw.codes is not None:

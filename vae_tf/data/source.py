@@ -16,7 +16,7 @@ __all__ = ["ROW_SETTINGS", "TABLE_SETTINGS", "Source"]
 
 TABLE_SETTINGS = ("label_column", "label_bins", "columns", "missing", "rare")
 """Settings of `data` that say what the columns of a table are."""
-ROW_SETTINGS = ("counts", "window", "time_column", "gaps", "group", "fold")
+ROW_SETTINGS = ("counts", "window", "time_column", "series_column", "gaps", "group", "fold")
 """Settings that say what rows are, and how they are divided."""
 
 

@@ -20,7 +20,7 @@ from vae_tf.data.mixed import (
     recoded,
     with_common_words,
 )
-from vae_tf.data.moments import Moments, describe_moments, read_moments, time_column
+from vae_tf.data.moments import Moments, describe_moments, read_moments, series_column, time_column
 from vae_tf.data.notes import ColumnNote, Note
 from vae_tf.data.numeric import Groups, array_splits, binned, check_groups, count_fields, label_ids, standardization
 from vae_tf.data.pipeline import Dataset
@@ -81,24 +81,26 @@ def make_table_dataset(tables: Mapping[str, Table], config: DataConfig, known: D
     tables = {split: as_known(table, known) for split, table in tables.items()}
     _check_columns(tables, None if known else tables["train"].names)
     sides = (config.label_column, config.group)
-    time = time_column(tables["train"], config, (*sides, *(known.feature_names if known else ())))
-    others = (*sides, time)
+    of_series = series_column(tables["train"], config)
+    time = time_column(tables["train"], config, (*sides, of_series, *(known.feature_names if known else ())))
+    others = (*sides, of_series, time)
     chosen = known_columns(tables, known, others) if known else choose_columns(tables["train"], config, others)
     labels, names = _labels(tables, config)
-    beside = _Sides(
-        labels, _groups(tables, config), {split: read_moments(table, time) for split, table in tables.items()} if time else {}
-    )
+    moments = {split: read_moments(table, time, of_series) for split, table in tables.items()}
+    beside = _Sides(labels, _groups(tables, config), {split: when for split, when in moments.items() if when is not None})
     make = _mixed if chosen.is_mixed else _numeric
     dataset = make(tables, chosen, beside, config, known)
     read = [note for table in tables.values() for note in table.notes]
-    read += [note for split, moments in beside.moments.items() for note in describe_moments(tables[split], time or "", moments)]
+    read += [note for split, when in beside.moments.items() for note in describe_moments(tables[split], time, when, config)]
+    if config.series_column and not of_series:
+        read.append(Note(f"There is no column {config.series_column!r} (data.series_column): all rows are of one series."))
     read += [] if known else describe_rows(tables, chosen, config)
     return Dataset(
         dataset.spec.model_copy(update={"label_names": names}),
         dataset.splits,
         dataset.cut,
         (*read, *chosen.notes, *dataset.notes),
-        () if known else _column_notes(tables["train"], dataset, chosen, config, time),
+        () if known else _column_notes(tables["train"], dataset, chosen, config, {of_series: "series", time: "time"}),
     )
 
 
@@ -152,9 +154,10 @@ def _spec(config: DataConfig, chosen: Chosen, splits: Mapping[str, ArraySplit], 
 
 
 def _column_notes(
-    table: Table, dataset: Dataset, chosen: Chosen, config: DataConfig, time: str | None
+    table: Table, dataset: Dataset, chosen: Chosen, config: DataConfig, beside: Mapping[str | None, str]
 ) -> tuple[ColumnNote, ...]:
-    others = {name: what for name, what in ((config.label_column, "label"), (config.group, "group"), (time, "time")) if name}
+    sides = {config.label_column: "label", config.group: "group", **beside}
+    others = {name: what for name, what in sides.items() if name}
     columns = dataset.spec.columns or tuple(_with_range(table, column) for column in chosen.columns)
     return describe_columns(table, columns, chosen.dropped, others, "as it is" if config.counts else "standardised")
 
@@ -234,9 +237,12 @@ def _numbers(table: Table, name: str, may_miss: bool = False) -> np.ndarray:
     if column.numbers is None or column.date_format:
         texts = column.texts.tolist() if not column.date_format else table.columns.column(name).cast(pa.string()).to_pylist()
         cell, row = next(((cell, row) for row, cell in enumerate(texts) if not is_number(cell)), (texts[0], 0))
+        side = (
+            f"of which series a row is, data.series_column={name}" if may_miss else f"what belongs together, data.group={name}"
+        )
         raise UserValueError(
             f"{table.source}: column {name!r} must hold numbers. Received: {cell!r} on {table.place(row)}. If it is a label, "
-            f"set data.label_column={name}; if it says what belongs together, data.group={name}; else leave it out "
+            f"set data.label_column={name}; if it says {side}; else leave it out "
             f"(data.columns.{name}=drop) or write it as numbers."
         )
     refuse_infinite(table, name, column.numbers)

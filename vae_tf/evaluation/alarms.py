@@ -1,7 +1,7 @@
 """Which moments of a series a model finds odd: a score for every row in time, and what counts as an alarm."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import tensorflow as tf
@@ -31,12 +31,14 @@ class MomentScores:
         values: in raw units, float [T, C]; NaN in rows that no whole window holds.
         nats: the least negative ELBO of the windows that hold the row, [T]; NaN where none does.
         names: of the channels.
+        series: of which series each row is, by number, int [T]; empty where all are of one.
     """
 
     times: np.ndarray
     values: np.ndarray
     nats: np.ndarray
     names: tuple[str, ...]
+    series: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def known(self) -> np.ndarray:
@@ -84,13 +86,13 @@ def score_moments(
     if not parts:
         raise UserValueError(f"{spec.name} must have windows in {', '.join(splits)}. Received: none.")
     names = spec.feature_names or tuple(f"channel {number}" for number in range(spec.event_shape[-1]))
-    times, values, nats = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return MomentScores(times, values, nats, names)
+    times, values, nats, series = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return MomentScores(times, values, nats, names, series)
 
 
 def _scored(
     vae: VAE, data: Dataset, name: str, on_batch: Callable[[int], None] | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     split = data.split(name)
     if not isinstance(split, WindowSplit):
         raise UserValueError(
@@ -107,7 +109,8 @@ def _scored(
     values[places] = split.x
     numbers = np.arange(first, first + len(nats))
     times = split.times[numbers] if len(split.times) else numbers.astype(str)
-    return times, values, np.where(np.isfinite(nats), nats, np.nan)
+    series = split.series[numbers] if len(split.series) else split.series
+    return times, values, np.where(np.isfinite(nats), nats, np.nan), series
 
 
 def threshold_of(normal: MomentScores, rate: float) -> float:
@@ -126,7 +129,7 @@ def threshold_of(normal: MomentScores, rate: float) -> float:
 
 
 def find_alarms(scores: MomentScores, threshold: float) -> Iterator[Alarm]:
-    """Yield the stretches of moments above a threshold; up to two below it do not end one.
+    """Yield the stretches of moments above a threshold; up to two below it do not end one, another series does.
 
     Args:
         scores: of moments.
@@ -139,7 +142,10 @@ def find_alarms(scores: MomentScores, threshold: float) -> Iterator[Alarm]:
         [(1, 3, 1), (7, 7, 7)]
     """
     above = np.flatnonzero(np.nan_to_num(scores.nats, nan=-np.inf) > threshold)
-    for rows in np.split(above, np.flatnonzero(np.diff(above) >= _APART) + 1):
+    is_apart = np.diff(above) >= _APART
+    if len(scores.series):
+        is_apart |= np.diff(scores.series[above]) != 0
+    for rows in np.split(above, np.flatnonzero(is_apart) + 1):
         if len(rows):
             yield Alarm(int(rows[0]), int(rows[-1]), int(rows[np.argmax(scores.nats[rows])]))
 
@@ -158,10 +164,11 @@ def expect(vae: VAE, spec: DatasetSpec, scores: MomentScores, alarms: Sequence[A
     """
     length, found = spec.event_shape[0], []
     for alarm in alarms:
-        start = min(max(0, (alarm.first + alarm.last + 1 - length) // 2), len(scores.values) - length)
-        rows = np.arange(start, start + length)
+        low, high = _bounds(scores, alarm.first)
+        start = max(low, min((alarm.first + alarm.last + 1 - length) // 2, high - length))
+        rows = np.arange(start, min(start + length, len(scores.values)))
         hidden, window = (rows >= alarm.first) & (rows <= alarm.last), scores.values[rows]  # indexed: a copy
-        if hidden.all() or not np.isfinite(window).all():
+        if len(rows) < length or rows[-1] >= high or hidden.all() or not np.isfinite(window).all():
             found.append(alarm)
             continue
         for column in window.T:
@@ -171,3 +178,11 @@ def expect(vae: VAE, spec: DatasetSpec, scores: MomentScores, alarms: Sequence[A
             x = np.where(hidden[np.newaxis, :, np.newaxis], vae.reconstruct(tf.constant(x), None).numpy(), x)
         found.append(replace(alarm, expected=spec.to_raw(x)[0, hidden]))
     return found
+
+
+def _bounds(scores: MomentScores, row: int) -> tuple[int, int]:
+    """Return the first row of a row's series, and the one behind its last."""
+    if not len(scores.series):
+        return 0, len(scores.values)
+    own = np.flatnonzero(scores.series == scores.series[row])
+    return int(own[0]), int(own[-1]) + 1
