@@ -73,7 +73,7 @@ def _of_file(loaded: "LoadedRun", name: str) -> OwnExamples:
     if not (loaded.spec.is_image and Path(name).suffix.lower() in SUFFIXES):
         return _of_data(loaded, name, name)
     if not Path(name).is_file():
-        raise UserFileError(f"{name} must be a picture. Received: {what_is(Path(name))}.")
+        raise UserFileError(f"An example must name a picture. Received: {name!r}, {what_is(Path(name))}.")
     with tempfile.TemporaryDirectory(prefix="vae_tf-given-") as folder:  # pictures are read by the folder
         link = Path(folder, Path(name).name)
         link.symlink_to(Path(name).absolute())
