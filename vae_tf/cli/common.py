@@ -235,7 +235,7 @@ def check_suffix(path: Path, *suffixes: str) -> None:
     from vae_tf.files import check_target
 
     if path.suffix.lower() not in suffixes:
-        raise UserValueError(f"The output file must end in {' or '.join(suffixes)}. Received: {path}.")
+        raise UserValueError(f"The output file must end in {' or '.join(dict.fromkeys(suffixes))}. Received: {path}.")
     check_target(path)
 
 

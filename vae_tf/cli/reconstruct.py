@@ -41,7 +41,7 @@ def reconstruct(  # noqa: PLR0913 - the options of the command line
     """
     from vae_tf.data.kept import TABLE_SUFFIXES
 
-    check_suffix(output, ".png", *TEXT_FILES, *TABLE_SUFFIXES)
+    check_suffix(output, ".png", *TABLE_SUFFIXES, *TEXT_FILES)
     chosen, suffix = read_decoding_of(decoding), output.suffix.lower()
     loaded = open_run(run)
     are_texts = loaded.spec.is_text and suffix in TEXT_FILES
