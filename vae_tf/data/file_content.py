@@ -41,6 +41,9 @@ _OTHERS = {
     b"\x93NUMPY": "a NumPy array. Read it with npz:PATH",
     b"\x89HDF": "an HDF5 file. Save its arrays with numpy.savez, its tables as CSV or Parquet",
     b"SQLite format 3": "an SQLite database. Write its table as CSV",
+    b"$FL2": "an SPSS file. Save its table as CSV or Parquet",
+    b"<stata_dta>": "a Stata file. Save its table as CSV or Parquet",
+    b"HEADER RECORD*******": "a SAS transport file. Save its table as CSV or Parquet",
     b"%PDF": "a PDF document. Save its text or its tables as such",
     b"{\\rtf": "an RTF document. Save it as plain text",
     b"\x89PNG": "a picture. Read its folder with folder:PATH",
@@ -50,6 +53,12 @@ _OTHERS = {
     b"\x80\x04\x95": "a Python pickle, which is not read: it could run code. Save numbers with numpy.savez, tables as CSV",
 }
 """How files begin that are no text, what they are, and what helps."""
+_NO_TABLES = {
+    rb"\A(?:\s*%[^\n]*\n)*\s*@relation\b": "an ARFF file of Weka. Save its table as CSV: scipy.io.arff reads it in Python",
+    rb"\A(?:\s*#[^\n]*\n)*\s*@(?:problemname|timestamps|univariate|classlabel)\b": "a .ts file of series. Save them by "
+    "numpy.savez, x [N, T, C] and y [N]: aeon's load_from_ts_file reads it in Python",
+}
+"""How texts begin, as patterns, that have tables of a form of their own, what they are, and what helps."""
 
 
 def content_of(path: Path, what: str = "table") -> tuple[bytes, list[Note]]:
@@ -173,6 +182,8 @@ def refuse_other_files(path: Path, beginning: bytes, what: str) -> None:
         UserFileError: it is.
     """
     found = next((kind for mark, kind in _OTHERS.items() if beginning.startswith(mark)), None)
+    if what == "table" and not found:
+        found = next((kind for mark, kind in _NO_TABLES.items() if re.match(mark, beginning, re.IGNORECASE)), None)
     if found:
         raise _refused(path, what, found)
 
