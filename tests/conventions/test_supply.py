@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from vae_tf.version import VERSION
+
 ROOT = Path(__file__).parents[2]
 OWN = "vae-tf:latest"
 """The image that deploy/Dockerfile makes."""
@@ -56,3 +58,11 @@ def test_installing_shows_that_it_moves():
             and not any("--quiet" in line for line in installs)
             and all("--require-hashes" in line for line in installs)
         )
+
+
+def test_the_citation_names_the_version_and_the_licence():
+    """What a form of citations must have, by the Citation File Format 1.2."""
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    project = dict(re.findall(r'^(name|license) = "(.*)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE))
+    assert {"cff-version", "message", "title", "authors"} <= {*cited}
+    assert (cited["title"], cited["version"], cited["license"]) == (project["name"], VERSION, project["license"])
