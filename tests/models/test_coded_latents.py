@@ -10,7 +10,7 @@ from scipy import special
 
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation import BoundEstimator
-from vae_tf.models import FsqLatent, GaussianLatent, JointLatent, VqLatent
+from vae_tf.models import FsqLatent, GaussianLatent, JointLatent, LfqLatent, VqLatent
 from vae_tf.models.latents.vq import rotated
 from vae_tf.objectives import BetaTc, InfoVae, Iwae, ScoreFunction
 
@@ -269,6 +269,41 @@ def test_numbers_beyond_the_outermost_levels_are_drawn_back():
     np.testing.assert_allclose(tape.gradient(loss, given), np.sign(params) * beyond / 3.0, rtol=1e-4, atol=1e-6)
 
 
+def test_signs_stand_for_numbers_and_have_the_gradient_of_what_they_replace():
+    latent, params = LfqLatent(num_variables=2, num_bits=3, prior="uniform"), tf.constant(PARAMS)
+    with tf.GradientTape() as tape:
+        tape.watch(params)
+        q = latent.posterior(params)
+        loss = tf.reduce_sum(latent.mean(q) * np.arange(6.0, dtype=np.float32))
+    signs = np.where(PARAMS > 0, 1.0, -1.0)
+    np.testing.assert_array_equal(latent.mean(q), signs)
+    np.testing.assert_array_equal(q.codes, ((signs.reshape(6, 2, 3) > 0) * [1, 2, 4]).sum(axis=-1))
+    np.testing.assert_array_equal(latent.from_codes(q.codes), signs)
+    np.testing.assert_array_equal(tape.gradient(loss, params), np.tile(np.arange(6.0), (6, 1)))
+    assert latent.code_shape == (2, 8)
+
+
+def test_the_penalty_of_signs_is_entropies_by_scipy():
+    latent = LfqLatent(num_variables=3, num_bits=2, commitment=0.5, entropy_weight=0.2, diversity=0.7, prior="uniform")
+    latent.build((None, 6))
+    (loss,) = train_on(latent, [PARAMS])
+    p = special.expit(4.0 * PARAMS.astype(np.float64))
+
+    def entropy(chance):
+        return special.entr(chance) + special.entr(1.0 - chance)
+
+    sure, spread = entropy(p).mean(axis=0).sum(), entropy(p.mean(axis=0)).sum()
+    away = 0.5 * np.sum((PARAMS - np.sign(PARAMS)) ** 2, axis=1).mean()
+    nats = 6 * np.log(2.0)  # -log p of the codes
+    assert loss == pytest.approx(nats + away + 0.2 * (sure - 0.7 * spread), rel=1e-5)
+    far = tf.constant(100.0 * PARAMS)
+    with tf.GradientTape() as tape:
+        tape.watch(far)
+        latent(far, training=True)
+        found = tf.add_n(latent.losses)
+    assert np.isfinite(tape.gradient(found, far)).all()
+
+
 # --- the bound ---
 
 
@@ -283,6 +318,7 @@ BLOCKS = {
     "vq": {"kind": "vq", "num_variables": 2, "num_classes": 3, "code_size": 2, "prior_size": 4},
     "vq, two stages": {"kind": "vq", "num_variables": 1, "num_classes": 3, "code_size": 2, "num_stages": 2, "prior_size": 4},
     "fsq": {"kind": "fsq", "num_variables": 2, "levels": [3], "prior_size": 4},
+    "lfq": {"kind": "lfq", "num_variables": 2, "num_bits": 2, "prior_size": 4},
 }
 
 
@@ -292,19 +328,20 @@ def test_the_bound_is_below_the_sum_over_all_codes(make_vae, name, prior):
     vae = _randomised(make_vae({**BLOCKS[name], "prior": prior}, event_shape=(5,)))
     latent = vae.latent
     x = (np.random.default_rng(1).random((6, 5)) < 0.5).astype(np.float32)
-    codes = np.array(list(itertools.product(range(3), repeat=2)), np.int32)
+    size = latent.code_shape[1]
+    codes = np.array(list(itertools.product(range(size), repeat=2)), np.int32)
     log_prior = latent.log_prior(tf.constant(codes)).numpy()
     assert special.logsumexp(log_prior) == pytest.approx(0.0, abs=1e-5)
     given = vae.decode(latent.from_codes(tf.constant(codes))[:, tf.newaxis]).log_prob(x).numpy()
     log_p = special.logsumexp(log_prior[:, np.newaxis] + given, axis=0)
     found = BoundEstimator(vae).per_example([tf.constant(x)], 1, (0, 1))
-    numbers = latent.posterior(vae.encode_params(x)).codes.numpy() @ [3, 1]
+    numbers = latent.posterior(vae.encode_params(x)).codes.numpy() @ [size, 1]
     expected = given[numbers, np.arange(6)] + log_prior[numbers]
     np.testing.assert_allclose(-found.negative_elbo, expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(-found.nll, expected, rtol=1e-5, atol=1e-5)
     assert np.all(expected < log_p)
     if prior == "uniform":
-        np.testing.assert_allclose(found.kl[latent.name], 2 * np.log(3.0), rtol=1e-6)
+        np.testing.assert_allclose(found.kl[latent.name], 2 * np.log(size), rtol=1e-6)
 
 
 def test_the_prior_learns_the_codes_without_moving_the_encoder(make_vae):

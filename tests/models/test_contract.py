@@ -27,6 +27,7 @@ from vae_tf.models import (
     LadderLatent,
     Latent,
     LearnedPrior,
+    LfqLatent,
     MixturePrior,
     VampPrior,
     VqLatent,
@@ -56,6 +57,7 @@ VARIED = {
     "bits, relaxed, learned prior": lambda: BernoulliLatent(3, temperature=0.6, kl_kind="relaxed", prior="learned"),
     "vq, stages by gradient": lambda: VqLatent(2, 3, 2, 2, codebook="gradient", gradient="rotation", prior_size=4, seed=5),
     "vq, uniform prior": lambda: VqLatent(2, 3, 2, revival=0.5, prior="uniform", seed=5),
+    "lfq, uniform prior": lambda: LfqLatent(2, num_bits=2, diversity=0.5, prior="uniform", seed=5, name="signs"),
     "fsq, uniform prior": lambda: FsqLatent(2, levels=(3, 2), prior="uniform", seed=5, name="levels"),
     "joint": lambda: JointLatent([GaussianLatent(size=2, seed=4), CategoricalLatent(2, 3, temperature=0.6, seed=4)]),
     "gaussian, fixed scale": lambda: GaussianLikelihood((5,), scale_kind="fixed", scale=0.5),
@@ -81,7 +83,7 @@ ARGUMENTS = {"digits": "digits", "waves": "waves", "topics": "topics"}
 """Data that need no file; what `--dataset` calls them."""
 KEPT = {
     "KL exact = Monte Carlo": {
-        *("bernoulli", "categorical", "conditional_gaussian", "fsq", "full_gaussian", "gaussian", "vq"),
+        *("bernoulli", "categorical", "conditional_gaussian", "fsq", "full_gaussian", "gaussian", "lfq", "vq"),
     },
     "factors add up": {"bernoulli", "categorical", "gaussian"},
     "normal where it says so": {"diagonal", "standard"},

@@ -20,8 +20,8 @@ __all__ = ["GridNetwork"]
 class GridNetwork(ConvNetwork):
     """Convolutions alone: z is a grid, every place of it what the filters see there (van den Oord et al. 2017, section 4.1).
 
-    For blocks whose numbers come place by place (`vq`, `fsq`, `categorical`): their `num_variables` is the number of places,
-    row by row, that are left when the sides are halved once a stage: 7 x 7 = 49 of 28 x 28 pixels and two stages.
+    For blocks whose numbers come place by place (`vq`, `fsq`, `lfq`, `categorical`): their `num_variables` is the number of
+    places, row by row, that are left when the sides are halved once a stage: 7 x 7 = 49 of 28 x 28 pixels and two stages.
 
     Args:
         widths: filters, one number a stage; every stage halves the image.
