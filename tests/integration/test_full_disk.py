@@ -39,6 +39,7 @@ CASES = {
     "traverse": ["traverse", "{run}", "-o", "{out}/a.png"],
     "manifold": ["manifold", "{run}", "-o", "{out}/a.png"],
     "encode": ["encode", "{run}", "-o", "{out}/a.npz"],
+    "neighbours": ["neighbours", "{table}", "{csv}", "--num", 2, "-o", "{out}/a.csv"],
     "data": ["data", "{csv}", "-o", "{out}/a.png"],
     "export": ["export", "{run}", "--name", "m", "--output", "{out}"],
 }
