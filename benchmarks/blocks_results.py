@@ -124,6 +124,7 @@ def codes() -> str:
         "mnist_vq": ("8 of 256 vectors", 8 * log(256), "of 256"),
         "mnist_rvq": ("4 of two stages of 128 vectors", 8 * log(128), "of 128, mean of two"),
         "mnist_fsq": ("8 of three numbers of 4 levels", 8 * log(64), "of 64"),
+        "mnist_lfq": ("8 of six signs", 8 * log(64), "of 64"),
         "mnist_categorical": ("20 of 10 classes, hard draws", 20 * log(10), ""),
     }
     header = ["preset", "codes", "negative ELBO", "NLL", "KL", "KL, uniform prior", "perplexity of codes", "training"]
