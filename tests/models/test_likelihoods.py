@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 
+from vae_tf.contract.made import SPECS, examples
 from vae_tf.models import BernoulliLikelihood, GaussianLikelihood, Likelihood, NegativeBinomialLikelihood
+from vae_tf.parts import kinds
 
 SHAPES = [(5,), (2, 3, 2)]
 
@@ -271,3 +273,9 @@ def test_counts_are_negative_binomial():
 def test_bernoulli_calls_what_it_warns_of_by_its_name(make_spec, shape, values):
     (said,) = BernoulliLikelihood.warnings(make_spec(shape, "unit"), np.full((2, *shape), 0.5, np.float32))
     assert f"toy has {values} and the likelihood is bernoulli" in said
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_nobody_is_warned_of_what_the_data_choose(spec):
+    chosen = max(kinds("likelihood").values(), key=lambda part: part.fitness(spec))
+    assert [*chosen.warnings(spec, examples(spec))] == []
