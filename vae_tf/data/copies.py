@@ -16,7 +16,7 @@ from vae_tf.data.notes import few
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.similar import nearest_training
 
-__all__ = ["describe_copies", "groups_of_files", "groups_of_lines", "groups_of_rows", "joined", "keep_together"]
+__all__ = ["describe_copies", "groups_of_files", "groups_of_lines", "groups_of_rows", "joined", "keep_together", "plain_line"]
 
 _MAX_VALUES = 2**27
 """Values of all splits in memory up to which copies are looked for."""
@@ -49,7 +49,17 @@ def groups_of_lines(lines: Sequence[str]) -> np.ndarray:
         >>> groups_of_lines(["To be", "or not", " to  BE"]).tolist()
         [0, 1, 0]
     """
-    return _numbered(np.array([" ".join(line.casefold().split()) for line in lines], object))
+    return _numbered(np.array([plain_line(line) for line in lines], object))
+
+
+def plain_line(line: str) -> str:
+    """Return a line without what makes no difference: case and spaces.
+
+    Example:
+        >>> plain_line(" to  BE")
+        'to be'
+    """
+    return " ".join(line.casefold().split())
 
 
 def groups_of_files(paths: Sequence[Path]) -> np.ndarray:

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 
 from vae_tf.config import DataConfig
 from vae_tf.data.cells import cells, code_column
@@ -104,8 +106,9 @@ class Moments:
         whose = f"{self.names[self.series[first]]}: " if self.names else ""
         return f"{whose}{self.texts[first]}/{self.texts[last]}"
 
+    @cached_property
     def named(self) -> np.ndarray:
-        """Return when every row was, after the name of its series where there are several, text [T]."""
+        """When every row was, after the name of its series where there are several, text [T]."""
         if not self.names:
             return self.texts
         return np.array([f"{self.names[own]}: {text}" for own, text in zip(self.series.tolist(), self.texts, strict=True)])
@@ -206,17 +209,14 @@ def _series(table: Table, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
             f"{table.source}: column {name!r} must say of every row of which series it is. Received: an empty cell on "
             f"{table.place(int(np.flatnonzero(raw.is_gap)[0]))}. Fill it in, or remove the row."
         )
-    names, first, codes = np.unique(raw.texts, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    return np.argsort(order)[codes], tuple(str(one) for one in names[order])
+    told = pa.array(raw.texts).dictionary_encode()
+    return told.indices.to_numpy().astype(np.int64), tuple(told.dictionary.to_pylist())
 
 
 def _in_order(codes: np.ndarray, names: tuple[str, ...]) -> Moments:
     """Return moments of rows that are evenly spaced, each series in the order of its rows."""
-    numbers = np.empty(len(codes))
-    for series in range(len(names)):
-        own = codes == series
-        numbers[own] = np.arange(own.sum())
+    lengths, numbers = np.bincount(codes), np.empty(len(codes))
+    numbers[np.argsort(codes, kind="stable")] = np.arange(len(codes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return Moments.of(numbers, numbers.astype(np.int64).astype(str), codes, names)
 
 

@@ -169,8 +169,8 @@ def _windows(
 ) -> tuple[WindowSplit, int]:
     """Return the windows of a piece, and how many are left out for gaps, breaks, and ends of series."""
     values, length, when = x[source][rows], config.window or 1, moments.get(source)
-    times, series = (np.empty(0, str), np.empty(0, np.int64)) if when is None else (when.named(), when.series)
-    series = series if when is not None and when.names else np.empty(0, np.int64)
+    times = np.empty(0, str) if when is None else when.named
+    series = when.series if when is not None and when.names else np.empty(0, np.int64)
     if len(values) < length:
         empty = np.empty(0, np.int64)
         return WindowSplit(np.empty((0, length, values.shape[1]), values.dtype), empty, (), empty, times, series), 0

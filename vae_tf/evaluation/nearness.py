@@ -10,6 +10,7 @@ from vae_tf.data.cells import cells
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.evaluation.bounds import stderr
 from vae_tf.evaluation.features import row_map
+from vae_tf.evaluation.uncertainty import errors_apart
 
 __all__ = ["Nearness", "measure_nearness", "nearest_training"]
 
@@ -60,9 +61,7 @@ class Nearness:
     @property
     def more_copies(self) -> float:
         """By how many standard errors more made rows than real ones are copies; one of either more for these (Laplace)."""
-        shares = [(share * self.num_rows + 1.0) / (self.num_rows + 2.0) for share in (self.made_copies, self.real_copies)]
-        error = np.sqrt(sum(share * (1.0 - share) for share in shares) / self.num_rows)
-        return float((self.made_copies - self.real_copies) / error)
+        return errors_apart(self.made_copies, self.real_copies, self.num_rows)
 
 
 def nearest_training(x: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

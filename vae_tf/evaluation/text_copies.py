@@ -8,9 +8,11 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
 from vae_tf.config import Decoding
+from vae_tf.data.copies import plain_line
 from vae_tf.data.pipeline import Dataset, gather_examples
 from vae_tf.data.text import decode_text
 from vae_tf.evaluation.made_rows import make_examples
+from vae_tf.evaluation.uncertainty import errors_apart
 from vae_tf.models.vae import VAE
 from vae_tf.seeding import derive_pair
 
@@ -54,9 +56,7 @@ class TextCopies:
     @property
     def more_near(self) -> float:
         """By how many standard errors more made texts than real ones are such; one of either more for these (Laplace)."""
-        shares = [(share * self.num_texts + 1.0) / (self.num_texts + 2.0) for share in (self.made_near, self.real_near)]
-        error = np.sqrt(sum(share * (1.0 - share) for share in shares) / self.num_texts)
-        return float((self.made_near - self.real_near) / error)
+        return errors_apart(self.made_near, self.real_near, self.num_texts)
 
 
 def make_texts(vae: VAE, dataset: Dataset, num: int, seed: int) -> list[str]:
@@ -94,10 +94,10 @@ def measure_text_copies(vae: VAE, dataset: Dataset, seed: int) -> TextCopies:
     """
     test, train = _texts(dataset, "test", _NUM_MADE), training_texts(dataset)
     made = make_texts(vae, dataset, len(test), seed)
-    known = Counter(map(_key, train))
+    known = Counter(map(plain_line, train))
     found: dict[str, float] = {}
     for name, texts in (("made", made), ("held_out", test)):
-        is_copy = np.array([_key(text) in known for text in texts])
+        is_copy = np.array([plain_line(text) in known for text in texts])
         found[f"{name}_copies"] = float(is_copy.mean())
         found[f"{name}_near"] = float((is_copy | (nearest_texts(texts, train)[0] >= _NEAR)).mean())
     found["train_copies"] = sum(times for times in known.values() if times > 1) / len(train)
@@ -120,8 +120,8 @@ def nearest_texts(texts: Sequence[str], train: Sequence[str]) -> tuple[np.ndarra
         ([1.0], [1])
     """
     counter = CountVectorizer(analyzer="char", ngram_range=(3, 3), binary=True, lowercase=False, dtype=np.float32)
-    known = counter.fit_transform([f"\x02{_key(text)}\x03" for text in train])
-    asked = [f"\x02{_key(text)}\x03" for text in texts]
+    known = counter.fit_transform([f"\x02{plain_line(text)}\x03" for text in train])
+    asked = [f"\x02{plain_line(text)}\x03" for text in texts]
     trigrams = counter.build_analyzer()
     own, sizes = np.array([len({*trigrams(text)}) for text in asked]), np.asarray(known.sum(axis=1)).reshape(-1)
     rows_at_once = max(1, _MOST_PAIRS // known.shape[0])
@@ -133,8 +133,3 @@ def nearest_texts(texts: Sequence[str], train: Sequence[str]) -> tuple[np.ndarra
         rows.append(share.argmax(axis=1))
         shares.append(share.max(axis=1))
     return np.concatenate(shares), np.concatenate(rows)
-
-
-def _key(text: str) -> str:
-    """Return a text without what makes no difference: case and spaces; as `vae_tf.data.copies` has it."""
-    return " ".join(text.casefold().split())

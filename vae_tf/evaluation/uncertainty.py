@@ -1,6 +1,8 @@
-"""How sure a mean over examples is, in words."""
+"""How sure a mean over examples is, in words; and a difference of shares."""
 
-__all__ = ["FEW_EXAMPLES", "error_text", "with_error"]
+import math
+
+__all__ = ["FEW_EXAMPLES", "error_text", "errors_apart", "with_error"]
 
 FEW_EXAMPLES = 30
 """Examples below which a standard error is itself too unsure to be printed as if it were known."""
@@ -33,3 +35,14 @@ def with_error(value: float, stderr: float | None, num_examples: int, digits: in
         ('2.50 ± 0.12', '2.50 (± unknown: 6 examples)')
     """
     return f"{value:.{digits}f}{error_text(stderr, num_examples, digits)}"
+
+
+def errors_apart(share: float, other: float, num: int) -> float:
+    """Return by how many standard errors a share is more than another, of as many examples; one of either more (Laplace).
+
+    Example:
+        >>> round(errors_apart(0.5, 0.1, 100), 1)
+        6.8
+    """
+    smoothed = [(one * num + 1.0) / (num + 2.0) for one in (share, other)]
+    return (share - other) / math.sqrt(sum(one * (1.0 - one) for one in smoothed) / num)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from vae_tf.errors import UserValueError
+from vae_tf.models.samplers import inverted
 
 __all__ = ["NOISE", "RowDraws", "draws_of"]
 
@@ -128,9 +129,7 @@ def _size(op: Any) -> int:
 
 def _picked(logits: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     """Return the classes [R, n] into whose part of the distribution by logits [R, K] noise [R, n] falls."""
-    reached = tf.cumsum(tf.nn.softmax(logits), axis=-1)
-    found = tf.reduce_sum(tf.cast(noise[:, :, tf.newaxis] >= reached[:, tf.newaxis, :], tf.int32), axis=-1)
-    return tf.minimum(found, logits.shape[-1] - 1)
+    return inverted(logits[:, tf.newaxis], noise)
 
 
 def _uniform_of(logits: np.ndarray, picked: np.ndarray) -> np.ndarray:

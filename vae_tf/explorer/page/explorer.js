@@ -95,7 +95,6 @@ export class Explorer {
   }
 
   open(name) {
-    const { model } = this;
     this.tab = name;
     Object.entries(this.panels).forEach(([one, [, panel]], place) => {
       panel.element.hidden = one !== name;
@@ -103,7 +102,7 @@ export class Explorer {
       this.tabButtons[place].tabIndex = one === name ? 0 : -1;
     });
     if (name === "prior" && !this.prior.gallery.children.length) this.prior.draw(false);
-    if (name === "hole" && !this.hole.row && model.codes) this.hole.take(Math.max(0, this.at));
+    if (name === "hole" && !this.hole.row && this.model.codes) this.hole.take(Math.max(0, this.at));
     this.told.changed();
   }
 

@@ -16,7 +16,7 @@ from vae_tf.errors import UserNotImplementedError
 from vae_tf.models.code_prior import CodePrior
 from vae_tf.models.latents.base import Latent
 from vae_tf.models.samplers import gumbel_noise
-from vae_tf.objectives.metrics import CodePerplexity
+from vae_tf.objectives.metrics import CodePerplexity, TermMean
 
 __all__ = ["CodePoint", "CodedLatent", "through"]
 
@@ -127,13 +127,14 @@ class CodedLatent(Latent):
         return self.num_variables * self.num_stages, self.num_classes
 
     def build(self, input_shape: Any) -> None:
-        """Make the counters, the prior's weights, and the metric of how codes are used."""
+        """Make the counters, the prior's weights, and the metrics: how codes are used, and what commitment costs."""
         super().build(input_shape)
         self.use_metric = CodePerplexity(self.num_stages, self.num_classes, name=f"perplexity_{self.name}")
         self.prior_layer = None
         if self.prior_kind == "autoregressive":
             self.prior_layer = CodePrior(*self.code_shape, self.prior_size, self.prior_layers, self.num_stages)
             self.prior_layer.build()
+        self.commitment_metric = TermMean(name=f"commitment_{self.name}")
 
     # --- filled in by subclasses ---
 
@@ -213,6 +214,11 @@ class CodedLatent(Latent):
     def learn(self, q: CodePoint, training: bool) -> None:
         """Count which codes are used."""
         self.use_metric.update_state(q.codes)
+
+    def commit(self, nats: tf.Tensor) -> None:
+        """Add what commitment costs every example, [B], to the loss."""
+        self.commitment_metric.update_state(nats)
+        self.add_loss(tf.reduce_mean(nats))
 
     def blend(self, start: tf.Tensor, stop: tf.Tensor, fraction: tf.Tensor, spherical: bool) -> tf.Tensor:
         """Return a code whose first places, as many as the fraction says, are the second code's: no code is a mixture."""

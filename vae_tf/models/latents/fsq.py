@@ -1,14 +1,13 @@
 """Codes without a codebook: every number of the encoder's is rounded to one of a few levels."""
 
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import tensorflow as tf
 from pydantic import Field
 
 from vae_tf.models.latents.coded import CodedLatent, CodePoint, through
-from vae_tf.objectives.metrics import TermMean
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Given, Name, NonNegativeFloat, PositiveInt
 
@@ -91,19 +90,12 @@ class FsqLatent(CodedLatent):
         half = self._half.astype(np.float32)
         return (tf.cast(numbers, tf.float32) - half) / half
 
-    def build(self, input_shape: Any) -> None:
-        """Make the counters, the prior's weights, and the metrics."""
-        super().build(input_shape)
-        self.commitment_metric = TermMean(name=f"commitment_{self.name}")
-
     def learn(self, q: CodePoint, training: bool) -> None:
         """Draw numbers back that lie beyond the outermost levels, where no gradient of the decoder's would."""
         super().learn(q, training)
         ((vectors, _),) = q.replaced
         beyond = tf.nn.relu(tf.abs(vectors + self._shift) - self._end)
-        away = self.commitment * tf.reduce_sum(tf.square(beyond), axis=[1, 2])
-        self.commitment_metric.update_state(away)
-        self.add_loss(tf.reduce_mean(away))
+        self.commit(self.commitment * tf.reduce_sum(tf.square(beyond), axis=[1, 2]))
 
     def traverse(self, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
         """Set one number at a time to each of its levels; as many steps as levels."""

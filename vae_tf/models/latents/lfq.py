@@ -1,6 +1,6 @@
 """Codes without a codebook or levels: of every number of the encoder's the sign alone stays."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -8,7 +8,6 @@ from pydantic import Field
 
 from vae_tf.models.latents.coded import CodedLatent, CodePoint, through
 from vae_tf.models.samplers import logit
-from vae_tf.objectives.metrics import TermMean
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Given, Name, NonNegativeFloat, PositiveInt
 
@@ -82,22 +81,16 @@ class LfqLatent(CodedLatent):
         """Return the signs [..., N, D] that codes [..., N, 1] stand for."""
         return 2.0 * tf.cast(codes // self._basis % 2, tf.float32) - 1.0
 
-    def build(self, input_shape: Any) -> None:
-        """Make the prior's weights, and the metrics."""
-        super().build(input_shape)
-        self.commitment_metric = TermMean(name=f"commitment_{self.name}")
-
     def learn(self, q: CodePoint, training: bool) -> None:
         """Draw numbers to their signs, and make examples sure of them and different from each other."""
         super().learn(q, training)
         ((vectors, signs),) = q.replaced
-        away = self.commitment * tf.reduce_sum(tf.math.squared_difference(vectors, signs), axis=[1, 2])
-        self.commitment_metric.update_state(away)
+        self.commit(self.commitment * tf.reduce_sum(tf.math.squared_difference(vectors, signs), axis=[1, 2]))
         logits = 4.0 * vectors
         sure = tf.reduce_sum(tf.reduce_mean(_entropy(logits), axis=0))
         mean = tf.clip_by_value(tf.reduce_mean(tf.sigmoid(logits), axis=0), _LEAST, 1.0 - _LEAST)
         spread = tf.reduce_sum(_entropy(logit(mean)))
-        self.add_loss(tf.reduce_mean(away) + self.entropy_weight * (sure - self.diversity * spread))
+        self.add_loss(self.entropy_weight * (sure - self.diversity * spread))
 
     def traverse(self, z: tf.Tensor, num_steps: int) -> list[tuple[str, tf.Tensor]]:
         """Set one sign at a time to -1 and to 1."""

@@ -12,7 +12,6 @@ from sklearn.cluster import k_means
 from vae_tf.draws import uniform
 from vae_tf.errors import UserValueError
 from vae_tf.models.latents.coded import CodedLatent, CodePoint, through
-from vae_tf.objectives.metrics import TermMean
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Fraction, Given, Name, NonNegativeFloat, PositiveInt
 from vae_tf.seeding import derive
@@ -119,7 +118,6 @@ class VqLatent(CodedLatent):
         normal = keras.initializers.RandomNormal(stddev=1.0)
         self.codebook = self.add_weight(name="codebook", shape=shape, initializer=normal, trainable=is_learned)
         self.counts = self.add_weight(name="counts", shape=shape[:2], initializer="zeros", trainable=False)
-        self.commitment_metric = TermMean(name=f"commitment_{self.name}")
 
     def connect(self, encode: Callable[[tf.Tensor], tf.Tensor]) -> None:
         """Take the function x -> params of the model, for the start."""
@@ -169,9 +167,7 @@ class VqLatent(CodedLatent):
     def learn(self, q: CodePoint, training: bool) -> None:
         """Draw the encoder to the codebook and the codebook to the encoder."""
         super().learn(q, training)
-        away = self.commitment * tf.add_n([_squared(rest - tf.stop_gradient(chosen)) for rest, chosen in q.replaced])
-        self.commitment_metric.update_state(away)
-        self.add_loss(tf.reduce_mean(away))
+        self.commit(self.commitment * tf.add_n([_squared(rest - tf.stop_gradient(chosen)) for rest, chosen in q.replaced]))
         if self.codebook_kind == "gradient":
             self.add_loss(tf.reduce_mean(tf.add_n([_squared(tf.stop_gradient(r) - chosen) for r, chosen in q.replaced])))
         if training and (self.codebook_kind == "average" or self.revival):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow_probability.python.distributions import NOT_REPARAMETERIZED, Distribution, Independent
 
 from vae_tf.models.likelihoods.levels import LevelLikelihood, Levels
+from vae_tf.models.samplers import logit
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Given, PositiveFloat, PositiveInt
 
@@ -53,7 +54,7 @@ class _LogisticLevels(Distribution):
         uniforms = (tf.random.stateless_uniform(shape, pair, tiny, 1.0 - tiny) for pair in (pick, noise))
         gumbel, uniform = (-tf.math.log(-tf.math.log(next(uniforms))), next(uniforms))
         chosen = tf.one_hot(tf.argmax(self._logits + gumbel, axis=-1), self._loc.shape[-1])
-        value = self._loc + self._scale * (tf.math.log(uniform) - tf.math.log1p(-uniform))
+        value = self._loc + self._scale * logit(uniform)
         value = tf.clip_by_value(tf.reduce_sum(chosen * value, axis=-1), 0.0, 1.0)
         return tf.round(value * (self._num_levels - 1)) / (self._num_levels - 1)
 
