@@ -167,7 +167,7 @@ def test_settings_say_what_columns_are(load):
         ),
         ({"a": [0.5, 1] * 9}, {"columns": {"a": "count"}}, r"must hold whole numbers from 0 on. Received: 0.5 on .*=real"),
         ({"a": [1, 2] * 9}, {"columns": {"a": "real"}, "counts": True}, "data.columns does not go with data.counts"),
-        ({"a": [1, 2] * 9}, {"columns": {"a": "real"}, "window": 2}, "data.columns does not go with data.window"),
+        ({"a": [1, 2] * 9}, {"columns": {"a": "count"}, "window": 2}, "data.columns does not go with data.window"),
         (
             {"a": ["1", "2"] * 20 + ["many"]},
             {},

@@ -1,6 +1,6 @@
 """Series as people have them: steps that are not even, windows that do not fit, columns without spread, gaps."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -47,10 +47,52 @@ def _told(write, columns, folder, **settings):
 @LOADERS
 def test_steps_that_are_not_even_are_told(write, tmp_path):
     uneven = TIMES + np.where(np.arange(200) >= 120, 30.0, 0.0)
-    (text,) = _told(write, {"time": uneven, "value": WAVE}, tmp_path)
+    (text,) = _told(write, {"pressure": uneven, "value": WAVE}, tmp_path)
     assert "mostly 0.5, from 0.5 to 30.5 (after row 119)" in text
-    assert ("time" if write is _csv else "number 0") in text
-    assert _told(write, {"time": TIMES, "value": WAVE}, tmp_path) == []
+    assert ("pressure" if write is _csv else "number 0") in text
+    assert _told(write, {"pressure": TIMES, "value": WAVE}, tmp_path) == []
+
+
+_DAYS = [float(f"{date(2023, 11, 1) + timedelta(days=day):%Y%m%d}") for day in range(200)]
+CLOCKS = {
+    "even steps": ("row", TIMES, "0 to 99.5, in steps of 0.5"),
+    "the newest first": ("row", TIMES[::-1], "0 to 99.5, in steps of 0.5"),
+    "a name": ("elapsed time (s)", np.cumsum(np.linspace(1.0, 1.2, 200)), "in steps of 1.1"),
+    "days as numbers": ("day", np.array(_DAYS), "20231101 to 20240518, one every 1 days"),
+    "days in any order": ("x", np.random.default_rng(0).permutation(_DAYS), "20231101 to 20240518, one every 1 days"),
+    "years": ("YEAR", 1700.0 + np.arange(200), "1700 to 1899, one every 365 days"),
+}
+
+
+@pytest.mark.parametrize("case", CLOCKS)
+def test_numbers_that_are_the_time_of_rows_are_no_input(tmp_path, case):
+    name, values, said = CLOCKS[case]
+    lines = [f"{name},value", *(f"{when:.10g},{value:.6g}" for when, value in zip(values, WAVE, strict=True))]
+    (tmp_path / "s.csv").write_text("\n".join(lines) + "\n")
+    config = DataConfig(dataset=f"csv:{tmp_path / 's.csv'}", window=8)
+    dataset = load_dataset(config)
+    assert dataset.spec.feature_names == ("value",)
+    told = [note.text for note in dataset.notes if "rows in time by column" in note.text]
+    assert len(told) == 1 and said in told[0] and f"data.columns.{name}=real makes it one" in told[0]
+    first = WAVE[np.argsort(values)][:8]
+    np.testing.assert_allclose(dataset.split("train").x[0, :, 0], first, atol=1e-5)
+    asked = load_dataset(config.model_copy(update={"columns": {name: "real"}}))
+    assert asked.spec.feature_names == (name, "value")
+
+
+def test_new_rows_are_in_the_order_of_what_the_run_does_not_learn(tmp_path):
+    (tmp_path / "s.csv").write_text("\n".join(["step,value", *(f"{row},{WAVE[row]:.6g}" for row in range(200))]) + "\n")
+    config = DataConfig(dataset=f"csv:{tmp_path / 's.csv'}", window=8)
+    spec = load_dataset(config).spec
+    rows = [row for row in range(40) if row != 20]
+    (tmp_path / "s.csv").write_text("\n".join(["step,value", *(f"{row},{WAVE[row]:.6g}" for row in rows)]) + "\n")
+    found = load_examples(config, spec)
+    assert found.split("train").num_examples == 13 + 12 and found.split("train").names[0] == "0/7"
+
+
+@pytest.mark.parametrize("columns", [{"ramp": TIMES}, {"up": np.cumsum(1.0 + WAVE**2), "value": WAVE}])
+def test_numbers_that_may_be_a_signal_stay_one(tmp_path, columns):
+    assert load_dataset(_csv(columns, tmp_path)).spec.feature_names == tuple(columns)
 
 
 @LOADERS

@@ -27,6 +27,7 @@ CASES = {
     "report": ["report", "{run}", "--limit", 8, "--num-samples", 2, "-o", "{out}/a.html"],
     "score": ["score", "{run}", "--num-samples", 2, "-o", "{out}/a.csv"],
     "alarms": ["alarms", "{series}", "--rate", 0.3, "-o", "{out}/a.csv"],
+    "forecast": ["forecast", "{series}", "--num-samples", 20, "-o", "{out}/a.csv"],
     "topics": ["topics", "{counts}", "--alone", "-o", "{out}/a.csv"],
     "estimators": ["estimators", *QUICK, "-o", "{out}"],
     "generate": ["generate", "{run}", "--num", 4, "-o", "{out}/a.png"],

@@ -30,7 +30,7 @@ class HandedTable:
 
     Args:
         data: what was handed in.
-        names: of the columns that are needed; of a DataFrame others are not looked at.
+        names: of the columns that are needed; of a DataFrame others are not looked at. None: all are.
         missing: words that stand for an empty cell, beside the usual ones.
 
     Attributes:
@@ -47,7 +47,7 @@ class HandedTable:
         {'size': [1.5, 2.5], 'note': ['a', 'b']}
     """
 
-    def __init__(self, data: Any, names: Sequence[str], missing: Collection[str] = ()) -> None:
+    def __init__(self, data: Any, names: Sequence[str] | None, missing: Collection[str] = ()) -> None:
         self._data = data
         gaps = GAPS.union(missing)
         if isinstance(data, (str, Path)):
@@ -99,8 +99,8 @@ def fill_handed(loaded: LoadedRun, data: Any, filling: Filling, seed: int) -> li
         numbers = f"{filling.num_draws} and {filling.num_samples}"
         raise UserValueError(f"impute needs num_draws >= 0 and num_samples >= 1. Received: {numbers}.")
     spec, subject = loaded.spec, str(loaded.run.path)
-    handed = HandedTable(data, spec.feature_names, loaded.config.data.missing)
-    gaps = find_gaps(spec, handed.table, subject)
+    handed = HandedTable(data, None if spec.is_series else spec.feature_names, loaded.config.data.missing)
+    gaps = find_gaps(spec, handed.table, loaded.config.data, subject)
     changed = [handed.table.names[place] for place, rows in zip(gaps.places, gaps.rows, strict=True) if len(rows)]
     pair = derive_pair(seed, "impute")
     with quiet_retracing():  # every call has a function of its own
@@ -112,7 +112,7 @@ def fill_handed(loaded: LoadedRun, data: Any, filling: Filling, seed: int) -> li
     return [handed.give(table.columns, [*changed, *new]) for table in tables]
 
 
-def _arrow(data: Any, names: Sequence[str]) -> pa.Table:
+def _arrow(data: Any, names: Sequence[str] | None) -> pa.Table:
     """Return the columns that are needed, in Arrow's types."""
     if isinstance(data, pa.Table):
         return data
@@ -122,8 +122,9 @@ def _arrow(data: Any, names: Sequence[str]) -> pa.Table:
         )
     own = list(data) if isinstance(data, Mapping) else column_names(data)
     refuse_repeated([str(name) for name in own], "The table")
-    needed = {name.strip() for name in names}
-    own = [name for name in own if str(name).strip() in needed]
+    if names is not None:
+        needed = {name.strip() for name in names}
+        own = [name for name in own if str(name).strip() in needed]
     try:
         if hasattr(data, "iloc"):
             return pa.Table.from_pandas(data[own], preserve_index=False)

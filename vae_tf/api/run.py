@@ -13,14 +13,16 @@ from vae_tf.api.handed import fill_handed
 from vae_tf.api.measured import Measured, run_card
 from vae_tf.api.own_data import OwnData
 from vae_tf.config import Decoding, RunConfig, read_decoding
+from vae_tf.data.frames import is_frame
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserValueError
-from vae_tf.evaluation.anomaly import score_examples
+from vae_tf.evaluation.anomaly import as_model_inputs, score_examples
 from vae_tf.evaluation.asked_rows import ask_rows
 from vae_tf.evaluation.assessment import PARTS, AssessmentSettings, Subject, assess, no_progress
 from vae_tf.evaluation.filled_tables import Filling
+from vae_tf.evaluation.forecasting import Forecast, Forecaster
 from vae_tf.evaluation.made_rows import make_examples
 from vae_tf.evaluation.report import ReportedRun, render_report
 from vae_tf.export.servable import export_run
@@ -175,7 +177,7 @@ class Run:
         return self._exchange.give(self.spec.to_raw(make_examples(self.vae, self.spec, z, pair, chosen)))
 
     def impute(self, data: Any, num_draws: int = 0, spread: bool = False, num_samples: int = 200, seed: int = 0) -> Any:
-        """Return a table with its gaps filled in, as the command `impute` does; every other cell is what it was.
+        """Return a table or a series with its gaps filled in, as the command `impute` does; every other cell is what it was.
 
         Args:
             data: a DataFrame, a pyarrow.Table, a mapping of columns, or a file, with the columns of the training data.
@@ -188,11 +190,40 @@ class Run:
             What was given, of the same kind and types; of a file a pyarrow.Table; of draws a list of such.
 
         Raises:
-            UserValueError: the run is not on a table with words or gaps, or the table is not such as the model takes.
+            UserValueError: the run is neither on a table with words or gaps nor on windows, or the table is unfit.
             UserFileError: there is no such file.
         """
         filled = fill_handed(self._loaded, data, Filling(num_draws, spread, num_samples), seed)
         return filled if num_draws else filled[0]
+
+    def forecast(
+        self, horizon: int, before: Any = None, data: Any = None, num_samples: int = 500, seed: int = 0
+    ) -> list[Forecast]:
+        """Return what follows in a series, in bands that hold 90 % of the values, as the command `forecast` does.
+
+        Args:
+            horizon: moments ahead, fewer than the run's windows have.
+            before: what was so far, rows in time [T, C] or a DataFrame; default: the end of the run's own series, each.
+            data: as `evaluate`, where nothing is given.
+            num_samples: draws that are weighed for every window.
+            seed: of the draws.
+
+        Returns:
+            A forecast a series: `times`, `mean`, `low`, `high`, and what it stands on.
+
+        Raises:
+            UserValueError: the run is not on windows, or has no Gaussian code, or rows or horizon do not fit.
+            UserFileError: the data are not where they were.
+        """
+        forecaster = Forecaster(self.vae, horizon, num_samples, seed)
+        if before is None:
+            return list(forecaster.follow(as_model_inputs(self.spec, self._own.get(data)), ("test",)))
+        rows = (
+            np.stack([np.asarray(before[name], np.float64) for name in self.spec.feature_names], 1)
+            if is_frame(before)
+            else before
+        )
+        return [forecaster.follow_rows(self.spec, np.asarray(rows, np.float64))]
 
     def interpolate(self, start: Any, stop: Any, num_steps: int = 10, labels: tuple[Any, Any] = (None, None)) -> Any:
         """Return what is on straight ways through the latent space between examples, their ends among it.

@@ -16,6 +16,7 @@ from vae_tf.cli import (
     evaluate,
     explore,
     export,
+    forecast,
     generate,
     impute,
     interpolate,
@@ -76,7 +77,7 @@ def _options(
 
 _COMMANDS = {
     "Train": (train, tune, launch),
-    "Measure": (evaluate, compare, report, score, alarms, topics, estimators),
+    "Measure": (evaluate, compare, report, score, alarms, forecast, topics, estimators),
     "Look": (data, generate, impute, reconstruct, interpolate, neighbours, traverse, manifold, encode, explore, tensorboard),
     "Serve": (export, serve, predict),
     "List": (runs, show, check, presets, datasets, parts),

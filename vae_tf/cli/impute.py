@@ -1,4 +1,4 @@
-"""`run.py impute`: a table with its gaps filled in."""
+"""`run.py impute`: a table, or a series, with its gaps filled in."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,7 @@ __all__ = ["impute"]
 def impute(  # noqa: PLR0913, PLR0917 - the options of the command line
     context: typer.Context,
     run: RunArgument,
-    data: Annotated[str, typer.Option(help="The table with gaps, a file with the columns of the training data.")],
+    data: Annotated[str, typer.Option(help="What has gaps, a file with the columns of the training data.")],
     output: Annotated[
         Path,
         typer.Option(
@@ -39,11 +39,13 @@ def impute(  # noqa: PLR0913, PLR0917 - the options of the command line
     runner: RunnerOption = "DirectRunner",
     beam_options: BeamOptions = None,
 ) -> None:
-    """Fill the empty cells of a table by what the model makes of the others.
+    """Fill the empty cells of a table or a series by what the model makes of the others.
 
     Every other cell comes back as it was written, in columns of the same types. A number is the mean of what it could be, a
     word the likeliest; with `--draws 5` there are five tables, each filled with one draw of all gaps together (multiple
     imputation).
+
+    Of a series (`data.window`) every gap is drawn in the window that has it most in its middle, with what is around it.
 
     Data larger than a machine: `{program} impute saved_models/NAME --engine beam --data 'rows/*.parquet' -o filled`.
     """
@@ -72,7 +74,7 @@ def _fill(loaded: "LoadedRun", data: str, output: Path, filling: "Filling", seed
 
     path = existing_path(f"csv:{data.removeprefix('csv:')}")
     table = read_table(path, GAPS.union(loaded.config.data.missing), loaded.config.data.sheet)
-    gaps = find_gaps(loaded.spec, table, str(loaded.run.path))
+    gaps = find_gaps(loaded.spec, table, loaded.config.data, str(loaded.run.path))
     for note in gaps.notes:
         tell(note)
     kept = keep_table(table, path, output.suffix.lower() in ARROW_SUFFIXES)
@@ -81,7 +83,7 @@ def _fill(loaded: "LoadedRun", data: str, output: Path, filling: "Filling", seed
     for file, one in zip(_files(output, filling.num_draws), filled.tables, strict=True):
         write_table(one, file)
         typer.echo(str(file))
-    _tell(gaps.counts)
+    _tell(filled.counts)
     for note in filled.notes:
         warn(note.text)
 

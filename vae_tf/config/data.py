@@ -163,7 +163,9 @@ class DataConfig(Frozen):
     counts: bool = Field(False, description="csv and npz: keep whole numbers as they are, for a likelihood of counts")
     window: PositiveInt | None = Field(None, description="csv, npz and waves, rows in time: examples are so many rows on end")
     time_column: str | None = Field(
-        None, min_length=1, description="csv, with window: the column that says when a row was; default: the first of dates"
+        None,
+        min_length=1,
+        description="csv, with window: the column that says when a row was; default: the first of dates, or that rises evenly",
     )
     series_column: str | None = Field(
         None, min_length=1, description="csv, with window: the column that says of which series a row is; no window mixes two"

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone
 
+from dateutil.relativedelta import relativedelta
+
 __all__ = [
     "DATE_FORMATS",
     "FIRST_SECOND",
@@ -17,6 +19,7 @@ __all__ = [
     "is_time_of_day",
     "main_dates",
     "moment_text",
+    "next_dates",
 ]
 
 DATE_FORMATS = (
@@ -69,6 +72,9 @@ _TIME = re.compile(r"\d{1,2}:\d\d\b.*")
 """A time of day; 2:1 is none."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DAY, _MINUTE = 86400.0, 60.0
+_MONTH = 365.2425 / 12.0 * _DAY
+_UNEVEN_MONTHS = 3.0 * _DAY
+"""How far a step of months is from so many mean ones, at most."""
 _STEPS = (_DAY, 3600.0, _MINUTE, 1.0)
 FIRST_SECOND, LAST_SECOND = ((datetime(year, 1, 1, tzinfo=timezone.utc) - _EPOCH).total_seconds() for year in (1, 9999))
 """Seconds since 1970 that dates are written within."""
@@ -153,6 +159,28 @@ def date_unit(form: str) -> float:
         (86400.0, 60.0)
     """
     return _DAY if "%H" not in form and "%I" not in form else _MINUTE if "%S" not in form else 1e-6 if "%f" in form else 1.0
+
+
+def next_dates(seconds: float, step: float, count: int) -> list[float]:
+    """Return the dates that follow one at a step, in seconds since 1970; steps of months follow the calendar.
+
+    Args:
+        seconds: of the date, since 1970.
+        step: in seconds.
+        count: how many.
+
+    Example:
+        >>> day = 86400.0
+        >>> [one / day for one in next_dates(0.0, day, 2)], [one / day for one in next_dates(30 * day, 31 * day, 2)]
+        ([1.0, 2.0], [58.0, 89.0])
+    """
+    months = round(step / _MONTH)
+    if not months or abs(step - months * _MONTH) > _UNEVEN_MONTHS or step % _DAY:
+        return [seconds + step * number for number in range(1, count + 1)]
+    begun = _EPOCH + timedelta(seconds=seconds)
+    is_last = (begun + timedelta(days=1)).day == 1
+    ends = {"day": 31} if is_last else {}
+    return [(begun + relativedelta(months=months * number, **ends) - _EPOCH).total_seconds() for number in range(1, count + 1)]
 
 
 def moment_text(moment: date, form: str) -> str:

@@ -1,5 +1,6 @@
 """When the rows of a table in time were measured, and of which series they are: its columns of dates and of names."""
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,8 +11,9 @@ import pyarrow as pa
 from vae_tf.config import DataConfig
 from vae_tf.data.cells import cells, code_column
 from vae_tf.data.columns import Column
-from vae_tf.data.dates import find_date_format, is_time_of_day
+from vae_tf.data.dates import as_seconds, date_text, find_date_format, is_time_of_day, next_dates
 from vae_tf.data.notes import Note, day_or_month_notes, few
+from vae_tf.data.raw_column import RawColumn
 from vae_tf.data.raw_table import Table, short_list
 from vae_tf.errors import UserValueError
 
@@ -21,6 +23,27 @@ _UNEVEN = 1.5
 """How many usual steps after the last row, or less than one by as much, a row has to be for a break."""
 _MANY_BREAKS = 0.05
 """Share of rows after which so many windows are lost that the time is hardly meant."""
+_FEW_ROWS = 10
+_EVEN = 0.01
+"""Share of the usual step by which an even one may differ."""
+_NAMES = {
+    "time",
+    "timestamp",
+    "date",
+    "datetime",
+    "moment",
+    "unix",
+    "epoch",
+    "second",
+    "seconds",
+    "minute",
+    "minutes",
+    "hour",
+    "hours",
+}
+_NAMES |= {"day", "days", "week", "month", "year", "years", "ts", "zeit", "datum", "jahr", "fecha", "heure"}
+"""Words in names of columns that rise with time, even where not evenly."""
+_DAY_DIGITS, _YEAR_DIGITS = 8, 4
 _UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
 
@@ -34,6 +57,7 @@ class Moments:
         texts: as the table writes them, text [T].
         series: of which series each is, by number, int64 [T].
         names: of the series; empty where all rows are of one.
+        form: in which dates are written, as `strftime` has it; empty where there are numbers.
 
     Example:
         >>> Moments.of(np.array([0.0, 60.0, 180.0, 120.0, 400.0]), np.array(list("abdce"))).breaks.tolist()
@@ -45,10 +69,16 @@ class Moments:
     texts: np.ndarray
     series: np.ndarray
     names: tuple[str, ...] = field(default=())
+    form: str = ""
 
     @classmethod
     def of(
-        cls, seconds: np.ndarray, texts: np.ndarray, series: np.ndarray | None = None, names: tuple[str, ...] = ()
+        cls,
+        seconds: np.ndarray,
+        texts: np.ndarray,
+        series: np.ndarray | None = None,
+        names: tuple[str, ...] = (),
+        form: str = "",
     ) -> "Moments":
         """Put rows in order.
 
@@ -57,10 +87,11 @@ class Moments:
             texts: as the table writes them, [T].
             series: numbers of the series that rows are of, int64 [T]; None: all are of one.
             names: of the series.
+            form: in which dates are written.
         """
         series = np.zeros(len(seconds), np.int64) if series is None else series
         order = np.lexsort((seconds, series))
-        return cls(order, seconds[order], texts[order], series[order], names)
+        return cls(order, seconds[order], texts[order], series[order], names, form)
 
     @property
     def usual(self) -> float:
@@ -113,18 +144,41 @@ class Moments:
             return self.texts
         return np.array([f"{self.names[own]}: {text}" for own, text in zip(self.series.tolist(), self.texts, strict=True)])
 
+    def after(self, row: int, count: int) -> list[str]:
+        """Return the moments that follow a row, at the usual step and as the table writes them.
+
+        Steps of a month, of several or of years follow the calendar.
+
+        Args:
+            row: after which, in order.
+            count: how many.
+
+        Example:
+            >>> seconds = np.array([0.0, 31.0, 59.0]) * 86400.0
+            >>> Moments.of(seconds, np.array(["1970-01-01", "1970-02-01", "1970-03-01"]), form="%Y-%m-%d").after(2, 2)
+            ['1970-04-01', '1970-05-01']
+        """
+        if not self.form:
+            values = self.seconds[row] + self.usual * np.arange(1, count + 1)
+            return [f"{value:.10g}" for value in values]
+        return [date_text(second, self.form) for second in next_dates(float(self.seconds[row]), self.usual, count)]
+
     def sorted(self, rows: np.ndarray) -> np.ndarray:
         """Return rows of the table, [T, ...], in order."""
         return rows[self.order]
 
 
-def time_column(table: Table, config: DataConfig, others: Collection[str | None]) -> str | None:
-    """Return the column that says when rows in time were measured: the one that was asked for, or the first of dates.
+def time_column(table: Table, config: DataConfig, others: Collection[str | None], is_known: bool = False) -> str | None:
+    """Return the column that says when rows in time were measured: the one that was asked for, or that looks like it.
+
+    That is the first of dates (also as numbers such as 20240131); else the first of numbers that rise, or fall, all along,
+    evenly or under a name such as `time` or `year`.
 
     Args:
         table: training rows.
-        config: its `window` and `time_column`.
+        config: its `window`, `time_column` and `columns`.
         others: columns that are something else.
+        is_known: whether the columns that are learned are among those, so that any that rises all along is left for it.
 
     Raises:
         UserValueError: there is no such column, or rows are not in time.
@@ -138,9 +192,14 @@ def time_column(table: Table, config: DataConfig, others: Collection[str | None]
         )
     if asked is not None or not config.window:
         return asked
-    dropped = [name for name, use in (config.columns or {}).items() if use == "drop"]
-    names = (name for name in table.names if name not in others and name not in dropped)
-    return next((name for name in names if _has_dates(table, name)), None)
+    said = config.columns or {}
+    names = [name for name in table.names if name not in others and said.get(name) in {None, "date"}]
+    dated = next((name for name in names if _has_dates(table, name)), None)
+    if dated is not None or (len(names) < 2 and not is_known):
+        return dated
+    of_series = config.series_column if config.series_column in table.names else None
+    codes = _series(table, of_series)[0] if of_series else np.zeros(table.num_rows, np.int64)
+    return next((name for name in names if _is_clock(table.column(name), codes, is_known)), None)
 
 
 def series_column(table: Table, config: DataConfig) -> str | None:
@@ -167,8 +226,35 @@ def series_column(table: Table, config: DataConfig) -> str | None:
 
 def _has_dates(table: Table, name: str) -> bool:
     raw = table.column(name)
-    form = raw.date_format or (find_date_format(raw.distinct_texts) if raw.codes is not None else "")
+    form = raw.date_format or (find_date_format(raw.distinct_texts) if raw.codes is not None else "") or _date_form(raw)
     return bool(form) and not is_time_of_day(form)
+
+
+def _date_form(raw: RawColumn) -> str:
+    """Return the form of whole numbers that are dates: 20240131, or years under such a name; else nothing."""
+    if raw.numbers is None or raw.date_format or not raw.distinct:
+        return ""
+    texts = raw.distinct_texts
+    form = "%Y%m%d" if len(texts) > 1 and all(len(text) == _DAY_DIGITS for text in texts) else ""
+    form = form or ("%Y" if _words(raw.name) & {"year", "years"} and all(len(text) == _YEAR_DIGITS for text in texts) else "")
+    return form if form and all(text.isdigit() and as_seconds(text, form) is not None for text in texts) else ""
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[^a-z]+", name.casefold()))
+
+
+def _is_clock(raw: RawColumn, codes: np.ndarray, is_known: bool) -> bool:
+    """Return whether numbers rise, or fall, all along in every series, evenly or under a name of time."""
+    if raw.numbers is None or raw.is_gap.any() or len(raw.numbers) < _FEW_ROWS:
+        return False
+    order = np.argsort(codes, kind="stable")
+    steps = np.diff(raw.numbers[order])[np.diff(codes[order]) == 0]
+    if not len(steps) or not ((steps > 0).all() or (steps < 0).all()):
+        return False
+    usual = float(np.median(steps))
+    is_even = float(np.abs(steps - usual).max()) <= _EVEN * abs(usual)
+    return is_known or is_even or bool(_words(raw.name) & _NAMES)
 
 
 def read_moments(table: Table, name: str | None, series: str | None = None) -> Moments | None:
@@ -192,13 +278,18 @@ def read_moments(table: Table, name: str | None, series: str | None = None) -> M
             f"{table.place(int(np.flatnonzero(raw.is_gap)[0]))}. Fill it in, or leave the column "
             f"out (data.columns.{name}=drop)."
         )
+    of_numbers = _date_form(raw)
+    if of_numbers:
+        different, places = raw.coded
+        seconds = np.array([as_seconds(text, of_numbers) for text in different], np.float64)[places]
+        return Moments.of(seconds, raw.texts, codes, names, of_numbers)
     form = raw.date_format or find_date_format(raw.distinct_texts, asked=raw.codes is not None)
     if not form and raw.codes is None and raw.numbers is not None:
         return Moments.of(raw.numbers, raw.texts, codes, names)
     column = Column(name=name, kind="date", date_format=form or "%Y-%m-%d", is_typed=bool(raw.date_format))
     seconds = code_column(table, column).values
     texts = np.array(cells(column, seconds)) if raw.date_format else raw.texts
-    return Moments.of(seconds, texts, codes, names)
+    return Moments.of(seconds, texts, codes, names, column.date_format)
 
 
 def _series(table: Table, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -242,9 +333,14 @@ def describe_moments(table: Table, name: str | None, moments: Moments, config: D
         return
     usual, texts = moments.usual, moments.texts
     size, unit = next(((size, unit) for size, unit in _UNITS if usual >= size), _UNITS[-1])
+    raw = table.column(name)
+    is_number = raw.numbers is not None and not raw.date_format
+    each = f"in steps of {usual:.6g}" if is_number and not moments.form else f"one every {usual / size:.6g} {unit}"
+    is_guessed = is_number and config.time_column is None
+    change = f" It is no input: data.columns.{name}=real makes it one." if is_guessed else ""
     yield Note(
         f"{table.source}: rows in time by column {name!r}, {texts[moments.seconds.argmin()]} to "
-        f"{texts[moments.seconds.argmax()]}, one every {usual / size:.6g} {unit}."
+        f"{texts[moments.seconds.argmax()]}, {each}.{change}"
     )
     if moments.num_moved:
         yield Note(f"{moments.num_moved:,} rows were not in the order of {name!r}: they were put in order.")
@@ -256,7 +352,6 @@ def describe_moments(table: Table, name: str | None, moments: Moments, config: D
         advice = " Most windows are lost by it: is that the column of time (data.time_column)?" if share > _MANY_BREAKS else ""
         advice = moments.hint or advice
         yield Note(f"{len(broken):,} breaks in time, between {told}: no window goes over one.{advice}", share > _MANY_BREAKS)
-    raw = table.column(name)
     if not raw.date_format and raw.codes is not None:
         form = find_date_format(raw.distinct_texts, asked=True)
         yield from day_or_month_notes(name, raw.distinct_texts, form)

@@ -82,7 +82,7 @@ def make_table_dataset(tables: Mapping[str, Table], config: DataConfig, known: D
     _check_columns(tables, None if known else tables["train"].names)
     sides = (config.label_column, config.group)
     of_series = series_column(tables["train"], config)
-    time = time_column(tables["train"], config, (*sides, of_series, *(known.feature_names if known else ())))
+    time = time_column(tables["train"], config, (*sides, of_series, *(known.feature_names if known else ())), known is not None)
     others = (*sides, of_series, time)
     chosen = known_columns(tables, known, others) if known else choose_columns(tables["train"], config, others)
     labels, names = _labels(tables, config)

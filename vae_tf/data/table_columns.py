@@ -101,11 +101,12 @@ def _check_asked(asked: Mapping[str, str], names: list[str], table: Table, confi
         raise UserValueError(
             f"data.columns must name inputs of {table.source}: {short_list(names)}. Received: {', '.join(map(repr, unknown))}."
         )
-    kinds = [name for name, use in asked.items() if use != _DROP]
+    as_ever = {_DROP, "real"} if config.window else {_DROP}
+    kinds = [name for name, use in asked.items() if use not in as_ever]
     if kinds and _is_plain(config):
         setting = "data.counts" if config.counts else "data.window"
         raise UserValueError(
-            f"data.columns does not go with {setting}, but to leave columns out. Received: "
+            f"data.columns does not go with {setting}, but for {' and '.join(sorted(as_ever))}. Received: "
             f"data.columns.{kinds[0]}={asked[kinds[0]]}. Leave one of them out."
         )
 

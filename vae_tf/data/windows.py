@@ -22,18 +22,26 @@ class WindowSplit(ArraySplit):
 
     Attributes:
         starts: the first row of each window, int64 [N].
-        times: of all rows, text [T]; empty where nothing says when they were.
-        series: numbers of the series of all rows, int64 [T]; empty where nothing says that there are several.
+        moments: of all rows, [T]; None where nothing says when they were.
     """
 
     starts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
-    times: np.ndarray = field(default_factory=lambda: np.empty(0, str))
-    series: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    moments: Moments | None = None
+
+    @property
+    def times(self) -> np.ndarray:
+        """When all rows were, text [T]; empty where nothing says it."""
+        return np.empty(0, str) if self.moments is None else self.moments.named
+
+    @property
+    def series(self) -> np.ndarray:
+        """Numbers of the series of all rows, int64 [T]; empty where nothing says that there are several."""
+        return self.moments.series if self.moments is not None and self.moments.names else np.empty(0, np.int64)
 
     def rows(self, numbers: np.ndarray) -> "WindowSplit":
         """Return the numbered windows as a split, in that order."""
         chosen = super().rows(numbers)
-        return WindowSplit(chosen.x, chosen.labels, chosen.names, self.starts[numbers], self.times, self.series)
+        return WindowSplit(chosen.x, chosen.labels, chosen.names, self.starts[numbers], self.moments)
 
 
 def window_splits(
@@ -169,11 +177,9 @@ def _windows(
 ) -> tuple[WindowSplit, int]:
     """Return the windows of a piece, and how many are left out for gaps, breaks, and ends of series."""
     values, length, when = x[source][rows], config.window or 1, moments.get(source)
-    times = np.empty(0, str) if when is None else when.named
-    series = when.series if when is not None and when.names else np.empty(0, np.int64)
     if len(values) < length:
         empty = np.empty(0, np.int64)
-        return WindowSplit(np.empty((0, length, values.shape[1]), values.dtype), empty, (), empty, times, series), 0
+        return WindowSplit(np.empty((0, length, values.shape[1]), values.dtype), empty, (), empty, when), 0
     view = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)
     is_whole = ~_touched(np.isnan(values).any(axis=1), length, 0)
     if when is not None:
@@ -185,7 +191,7 @@ def _windows(
     starts = rows[kept]
     names = tuple(when.span(first, first + length - 1) for first in starts.tolist()) if when is not None else ()
     windows = np.ascontiguousarray(view[kept].swapaxes(1, 2))
-    return WindowSplit(windows, ids, names, starts, times, series), int(np.sum(~is_whole))
+    return WindowSplit(windows, ids, names, starts, when), int(np.sum(~is_whole))
 
 
 def _touched(marked: np.ndarray, length: int, skip: int) -> np.ndarray:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vae_tf.evaluation.codes import encode_means
     from vae_tf.evaluation.column_nats import ColumnNats, least_learned, measure_column_nats
     from vae_tf.evaluation.comparison import Comparison, compare_models, comparison_figure, comparison_rows, hole_rows
+    from vae_tf.evaluation.conditioning import Conditioner
     from vae_tf.evaluation.curve import CurveVerdict, read_curve
     from vae_tf.evaluation.disentanglement import Disentanglement, measure_disentanglement
     from vae_tf.evaluation.ex_post import fit_codes
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
         diagnose_generation,
         diagnose_latent,
     )
+    from vae_tf.evaluation.forecast_figures import forecast_figure
+    from vae_tf.evaluation.forecasting import Forecast, ForecastAccuracy, Forecaster
     from vae_tf.evaluation.gaps import draw_gaps, gap_rates, miss_together, with_gaps
     from vae_tf.evaluation.generation import (
         Generation,
@@ -133,6 +136,7 @@ __all__ = [
     "CodeUse",
     "ColumnNats",
     "Comparison",
+    "Conditioner",
     "CurveVerdict",
     "Detection",
     "Disentanglement",
@@ -142,6 +146,9 @@ __all__ = [
     "FilledTables",
     "Filling",
     "Finding",
+    "Forecast",
+    "ForecastAccuracy",
+    "Forecaster",
     "Gaps",
     "Generation",
     "GradientStatistics",
@@ -204,6 +211,7 @@ __all__ = [
     "find_topics",
     "fit_codes",
     "fitted_gaussian",
+    "forecast_figure",
     "frechet_distance",
     "gap_rates",
     "generate_examples",
@@ -277,6 +285,7 @@ _MODULES = {
         "codes": "encode_means",
         "column_nats": "ColumnNats least_learned measure_column_nats",
         "comparison": "Comparison compare_models comparison_figure comparison_rows hole_rows",
+        "conditioning": "Conditioner",
         "curve": "CurveVerdict read_curve",
         "disentanglement": "Disentanglement measure_disentanglement",
         "ex_post": "fit_codes",
@@ -289,6 +298,8 @@ _MODULES = {
         "findings": (
             "Finding collapse_findings collapsed_blocks diagnose_bounds diagnose_curve diagnose_generation diagnose_latent"
         ),
+        "forecast_figures": "forecast_figure",
+        "forecasting": "Forecast ForecastAccuracy Forecaster",
         "gaps": "draw_gaps gap_rates miss_together with_gaps",
         "generation": (
             "Generation HoleScore Memorization fitted_gaussian frechet_distance generate_examples "

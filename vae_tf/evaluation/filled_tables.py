@@ -1,20 +1,23 @@
-"""A table with its gaps filled in: every other cell is as it was, and what is put in is written as the table writes it."""
+"""A table, or a series, with its gaps filled in, written as the table writes it; every other cell is as it was."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from vae_tf.config import DataConfig
 from vae_tf.data.cells import NewCells
 from vae_tf.data.columns import Column
 from vae_tf.data.dates import as_seconds, find_date_format
 from vae_tf.data.kept import KeptTable
+from vae_tf.data.moments import Moments
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import Table
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.table import known_rows
 from vae_tf.data.table_columns import as_known
 from vae_tf.errors import UserValueError
+from vae_tf.evaluation.filled_series import fill_series, read_series
 from vae_tf.evaluation.imputing import Filled, fill
 from vae_tf.evaluation.made_rows import within_range
 from vae_tf.models.vae import VAE
@@ -31,6 +34,7 @@ class Gaps(NamedTuple):
         places: of these columns in the table, from 0.
         rows: that have a gap, for every column.
         notes: what is to be told of it.
+        moments: when the rows of a series were; None: they are in order, or of no series.
     """
 
     x: np.ndarray
@@ -38,11 +42,7 @@ class Gaps(NamedTuple):
     places: Sequence[int]
     rows: Sequence[np.ndarray]
     notes: tuple[Note, ...]
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many gaps there are, by column."""
-        return {column.name: len(rows) for column, rows in zip(self.columns, self.rows, strict=True)}
+    moments: Moments | None = None
 
     def cells(self, raw: np.ndarray) -> Iterator[NewCells]:
         """Yield what is put into the gaps, of raw rows [N, D]."""
@@ -69,31 +69,42 @@ class FilledTables(NamedTuple):
 
     Attributes:
         tables: one of best guesses, or as many of draws as were asked for.
+        counts: how many cells were filled in, by column.
         notes: what is to be told of them.
     """
 
     tables: list[KeptTable]
+    counts: Mapping[str, int]
     notes: tuple[Note, ...]
 
 
-def find_gaps(spec: DatasetSpec, table: Table, subject: str = "The run") -> Gaps:
+def find_gaps(spec: DatasetSpec, table: Table, config: DataConfig, subject: str = "The run") -> Gaps:
     """Find the gaps of a table that a run can fill.
 
     Args:
         spec: the data of the run.
         table: has their columns, in any order, and others.
+        config: of the run's data; of a series it names the columns of moments and of series.
         subject: what the run is called in messages.
 
     Raises:
-        UserValueError: the run has no columns of several kinds, or a column or a cell of the table is unfit.
+        UserValueError: the run has neither columns of several kinds nor rows in time, or a column or a cell of the table is
+            unfit.
     """
-    if not spec.columns:
-        raise UserValueError(f"impute needs a run on a table with words or gaps. {subject} was trained on {spec.noun}.")
-    x, notes = known_rows(table, spec)
-    names = as_known(table, spec).names
-    columns = [_as_written(column, as_known(table, spec)) for column in spec.columns]
+    known, moments = as_known(table, spec), None
+    notes: tuple[Note, ...] = ()
+    if spec.is_series and spec.feature_names:
+        x, columns, moments = read_series(spec, known, config)
+    elif spec.columns:
+        x, notes = known_rows(table, spec)
+        columns = [_as_written(column, known) for column in spec.columns]
+    else:
+        raise UserValueError(
+            f"impute needs a run on a table with words or gaps, or on rows in time (data.window). {subject} was trained on "
+            f"{spec.noun}."
+        )
     rows = [np.flatnonzero(np.isnan(x[:, index])) for index in range(len(columns))]
-    return Gaps(x, columns, [names.index(column.name) for column in columns], rows, (*table.notes, *notes))
+    return Gaps(x, columns, [known.names.index(column.name) for column in columns], rows, (*table.notes, *notes), moments)
 
 
 def _as_written(column: Column, table: Table) -> Column:
@@ -129,14 +140,21 @@ def fill_table(  # noqa: PLR0913 - one job, said in full
         seed: root of the draws.
         on_batch: called with the number of rows after every batch.
     """
-    x = spec.to_model(gaps.x)
-    filled = fill(vae, spec, x, filling.num_samples, seed, filling.num_draws, on_batch)
-    sure = {f"{column.name}_spread": np.full(len(x), np.nan) for column in gaps.columns} if filling.spread else {}
+    settings = filling.num_samples, seed, filling.num_draws, on_batch
+    if spec.is_series:
+        filled, notes = fill_series(vae, spec, gaps.x, gaps.moments, *settings)
+    else:
+        filled, notes = fill(vae, spec, spec.to_model(gaps.x), *settings), ()
+    sure = {f"{column.name}_spread": np.full(len(gaps.x), np.nan) for column in gaps.columns} if filling.spread else {}
     for index, (name, rows) in enumerate(zip(sure, gaps.rows, strict=False)):
         sure[name][rows] = filled.spread[rows, index]
     made = filled.draws if filling.num_draws else [filled.best]
     tables = [kept.with_cells(gaps.cells(within_range(spec, raw))).with_numbers(sure) for raw in made]
-    return FilledTables(tables, tuple(_notes(tables[0], filled)))
+    counts = {
+        column.name: int(np.isfinite(filled.best[rows, index]).sum())
+        for index, (column, rows) in enumerate(zip(gaps.columns, gaps.rows, strict=True))
+    }
+    return FilledTables(tables, counts, (*notes, *_notes(tables[0], filled)))
 
 
 def _notes(table: KeptTable, filled: Filled) -> Iterator[Note]:

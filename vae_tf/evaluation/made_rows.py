@@ -91,6 +91,8 @@ def given_row(spec: DatasetSpec, given: Mapping[str, str]) -> np.ndarray:
 
 
 def within_range(spec: DatasetSpec, raw: np.ndarray) -> np.ndarray:
-    """Return raw rows [N, D] whose numbers are no lower and no higher than those of the training rows."""
+    """Return raw rows [N, D] with numbers no lower and no higher than those of the training rows, where these are known."""
+    if not spec.columns:
+        return raw
     bounds = [(-np.inf, np.inf) if column.is_category else (column.low, column.high) for column in spec.columns]
     return np.clip(raw, *np.transpose(bounds))
