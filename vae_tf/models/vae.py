@@ -72,11 +72,25 @@ class VAE(keras.Model):
         kl_metrics = [block.kl_metric for block in latent.blocks()]
         self.kl = SumOfMetrics(kl_metrics, name="kl")
         self.negative_elbo = SumOfMetrics([self.reconstruction_nll, *kl_metrics], name="negative_elbo")
-        x = keras.Input(likelihood.event_shape, name="x")
-        self((x, keras.Input((), dtype="int64", name="labels")) if latent.num_labels else x)  # builds every layer
+        if not likelihood.built:
+            likelihood.build((None, *likelihood.params_shape))
+        if not self._is_known_to_fit():
+            x = keras.Input(likelihood.event_shape, name="x")
+            self((x, keras.Input((), dtype="int64", name="labels")) if latent.num_labels else x)
+        self.built = True
 
     def build(self, input_shape: Any) -> None:
-        """Make nothing: the constructor's own call builds every layer. Without this, Keras would trace it twice."""
+        """Make nothing: the constructor builds every layer. Without this, Keras would trace the model."""
+
+    def _is_known_to_fit(self) -> bool:
+        """Whether every layer is built and fits the next, so that no trace, most of a model's making, has to show it."""
+        num_params = self.latent.params_size - self.latent.num_labels
+        fits = (
+            getattr(self.encoder, "output_shape", None) == (None, num_params)
+            and getattr(self.decoder, "input_shape", None) == (None, self.latent.size)
+            and getattr(self.decoder, "output_shape", None) == (None, *self.likelihood.params_shape)
+        )
+        return fits and all(layer.built and _is_ours(layer) for layer in self._flatten_layers(include_self=False))
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the parts, and how many numbers they learn."""
@@ -224,6 +238,11 @@ class VAE(keras.Model):
             for key, value in config.items()
         }
         return cls(**restored)
+
+
+def _is_ours(layer: keras.layers.Layer) -> bool:
+    """Whether a layer's class is the package's or Keras' own: those of others may make weights when they are first called."""
+    return type(layer).__module__.partition(".")[0] in {"vae_tf", "keras"}
 
 
 def _short(logs: dict[str, Any]) -> dict[str, Any]:
