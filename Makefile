@@ -1,5 +1,6 @@
 # make train   from nothing to a trained, measured model
 # make test    the whole default test suite (coverage: with what it covers, at least 90 %)
+# make test-quick  the tests of what was changed since the last commit
 # make lint    format, lint and types
 # make docs    the site of the docs, docs/_build/html/index.html; its lessons are run (needs Python 3.11 or later)
 # make beam    an environment with Apache Beam, for score and encode --engine beam
@@ -21,17 +22,20 @@ COMPILE := pip compile --quiet --upgrade --generate-hashes --no-strip-extras --u
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: train test coverage lint docs beam onnx mlflow bench bench-quick bench-first-run bench-peers sbom audit lock clean help
+.PHONY: train test test-quick coverage lint docs beam onnx mlflow bench bench-quick bench-first-run bench-peers sbom audit lock clean help
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile | head -10
+	@sed -n 's/^# //p' Makefile | head -11
 
 train: $(VENV)/.runtime
 	$(BIN)/python run.py train $(ARGS)
 
 test: $(VENV)/.development
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-quick: $(VENV)/.development
+	$(BIN)/python -m pytest -n 2 --dist loadfile $$($(BIN)/python tests/changed.py) $(ARGS)
 
 # Tracing every line makes the tests take half as long again.
 coverage: $(VENV)/.development

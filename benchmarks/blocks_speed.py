@@ -25,13 +25,27 @@ def _as_code(reason: str) -> str:
 @figure
 def onnx() -> str:
     """ONNX files of every preset."""
+    return _files("onnx")
+
+
+@figure
+def litert() -> str:
+    """LiteRT files of every preset."""
+    return _files("litert")
+
+
+def _power(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0e}"
+
+
+def _files(form: str) -> str:
     rows = []
-    for one in read("onnx")["rows"]:
+    for one in read(form)["rows"]:
         times = [", ".join(f"{pair[place]:.2f}" for pair in one["milliseconds"].values()) for place in (0, 1)]
         left = "; ".join(f"`{name}`: {_as_code(reason.partition(':')[0])}" for name, reason in one["not_converted"].items())
         size = f"{one['num_bytes'] / 1000:,.0f}"
         rows.append(
-            [f"`{one['preset']}`", str(len(one["files"])), f"{one['largest_difference']:.0e}", size, *times, left or "-"]
+            [f"`{one['preset']}`", str(len(one["files"])), _power(one["largest_difference"]), size, *times, left or "-"]
         )
     header = ["preset", "files", "largest difference", "kB", "ms a row: `encode`, `decode`", "SavedModel's", "no file, for"]
     return table(header, rows)

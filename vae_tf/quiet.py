@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["keep_imports", "quiet_imports", "quiet_retracing"]
+__all__ = ["keep_imports", "quiet_imports", "quiet_retracing", "silent_stderr"]
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def quiet_imports() -> Iterator[None]:
         ...     import json
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _no_collection(), _silent_stderr():
+    with _no_collection(), silent_stderr():
         yield
 
 
@@ -70,7 +70,8 @@ def _no_collection() -> Iterator[None]:
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
+    """Let nothing that is written to stderr, by C++ too, reach it within a block."""
     with contextlib.suppress(AttributeError, ValueError):  # no stderr, or a closed one
         sys.stderr.flush()
     try:

@@ -50,10 +50,11 @@ def _onnx(name, config):
     """Return what writes ONNX files, where that is installed: they are what a page without a server runs."""
     if name == "text" or not HAS_ONNX:
         return ()
-    from vae_tf.export.onnx_check import first_rows
-    from vae_tf.export.onnx_files import OnnxFiles
+    from vae_tf.export.graph_check import first_rows
+    from vae_tf.export.graph_files import GraphFiles
+    from vae_tf.export.onnx_graph import Onnx
 
-    return (OnnxFiles(first_rows(load_dataset(config.data))),)
+    return (GraphFiles(Onnx(), first_rows(load_dataset(config.data))),)
 
 
 @pytest.fixture(scope="session")

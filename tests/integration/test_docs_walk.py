@@ -58,7 +58,7 @@ LEFT_OUT = {
         r"--tls-cert|grpcs:|--cacert|VAE_TF_API_KEY": "keys, certificates, another machine: test_door.py",
         r"conformance": "another server: test_grpc_conformance.py",
         r"benchmarks/": "a benchmark of minutes: test_benchmarks.py",
-        r"pip install|--format (all|onnx)": "packages that not every environment has: test_onnx.py",
+        r"pip install|--format (all|onnx)": "packages that not every environment has: test_graph_files.py",
     },
     "docs/explorer.md": {r"--static|http\.server": "likewise: test_explorer_static.py"},
 }

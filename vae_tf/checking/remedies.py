@@ -62,6 +62,7 @@ def _exported(_: Path) -> str:
 
 _SUMS_LOST = "The sums alone: the files beside it are checked by what they carry themselves."
 _PARTS = "The run's copy of your own code: put the file back from where it came from (it is never executed unasked)."
+_BESIDE = "The SavedModel answers without it. Put it back from a copy, or export anew with --format all."
 _OTHER = "Put it back from a copy, if it is needed."
 _REMEDIES: dict[str, list[tuple[str, str | Callable[[Path], str]]]] = {
     "run": [
@@ -106,7 +107,7 @@ _REMEDIES: dict[str, list[tuple[str, str | Callable[[Path], str]]]] = {
             "Scoring tables and files by this version; requests are answered without it. Put it back from a copy.",
         ),
         ("assets.extra/*", "Requests that warm a server up: it refuses the version. Put it back from a copy."),
-        ("onnx/*", "The SavedModel answers without it. Put it back from a copy, or export anew with --format all."),
+        *((f"{name}/*", _BESIDE) for name in ("onnx", "litert")),
         ("fingerprint.pb", "Nothing here reads it; put it back from a copy."),
         ("SHA256SUMS", _SUMS_LOST),
         ("*", _OTHER),

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from vae_tf.cli.common import DataDirOption, console, open_run, quiet_tensorflow, tell
-from vae_tf.cli.export import onnx_files_of
+from vae_tf.cli.export import files_of
 from vae_tf.cli.other_data import OtherSplitOption
 from vae_tf.errors import UserError, UserFileError, UserValueError
 from vae_tf.paths import list_versions
@@ -107,7 +107,7 @@ def _check(models: Sequence[str]) -> None:
 
 def _check_static(models: Sequence[str], folder: Path) -> None:
     """Refuse what cannot be written before anything is started."""
-    from vae_tf.export.onnx_graph import check_installed
+    from vae_tf.export.onnx_graph import Onnx
 
     if any(map(_is_url, models)):
         raise UserValueError(
@@ -116,7 +116,7 @@ def _check_static(models: Sequence[str], folder: Path) -> None:
     if folder.exists():
         raise UserFileError(f"{folder} exists already: --static writes a new folder.")
     if any(not _versions(Path(name)) for name in models):
-        check_installed()
+        Onnx().check_installed()
 
 
 def _is_url(name: str) -> bool:
@@ -152,7 +152,7 @@ def _open(name: str, key: str, folder: Path, wanted: _Wanted) -> "Subject":
             from vae_tf.export.servable import export_run
 
             loaded = open_run(name)
-            beside = (onnx_files_of(loaded),) if wanted.is_static else ()
+            beside = (files_of(loaded, "onnx"),) if wanted.is_static else ()
             path = export_run(loaded, folder, key, beside=beside).path.parent
         versions = _versions(path)
     manifest_file = path / str(versions[-1]) / "assets.extra" / "manifest.json"

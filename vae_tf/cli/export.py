@@ -13,14 +13,15 @@ from vae_tf.program import command_line
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from vae_tf.export.onnx_files import OnnxFiles, OnnxReport
+    from vae_tf.export.graph_files import GraphFiles, GraphReport
+    from vae_tf.export.graph_format import GraphFormat
     from vae_tf.export.servable import Exported
     from vae_tf.training.runs import LoadedRun
 
-__all__ = ["export", "onnx_files_of"]
+__all__ = ["export", "files_of"]
 
 
-_FORMATS = ("savedmodel", "onnx", "all")
+_FORMATS = ("savedmodel", "onnx", "litert", "all")
 
 
 def export(  # noqa: PLR0913 - one argument an option
@@ -30,8 +31,14 @@ def export(  # noqa: PLR0913 - one argument an option
     output: Annotated[Path, typer.Option(help="The folder of all servables.")] = Path("saved_models"),
     form: Annotated[
         str,
-        typer.Option("--format", help="savedmodel; all: with ONNX files in its folder; onnx: these alone, below NAME-onnx."),
+        typer.Option(
+            "--format",
+            help="savedmodel; all: with ONNX and LiteRT files in its folder; onnx or litert: these alone, below NAME-onnx.",
+        ),
     ] = "savedmodel",
+    weights: Annotated[
+        str, typer.Option(help="Of LiteRT files: float32; float16, half as large; int8, a quarter and rough.")
+    ] = "float32",
     check: Annotated[
         bool, typer.Option(help="Run every signature in a process of its own, without vae_tf, before the version appears.")
     ] = False,
@@ -44,9 +51,9 @@ def export(  # noqa: PLR0913 - one argument an option
     and impute; for images also with bytes (`_uint8`) and with PNG or JPEG files (`_encoded`) as inputs. Inputs are raw
     values, as a client has them; `assets.extra/manifest.json` describes them.
 
-    ONNX files, one a signature, take and give arrays; what is drawn comes in as noise. Each is run by ONNX Runtime and compared
-    with the SavedModel on examples of the test split before it appears; what ONNX cannot hold is named. They need
-    requirements-onnx.lock.
+    ONNX and LiteRT files, one a signature, take and give arrays; what is drawn comes in as noise. Each is run by its own
+    runtime and compared with the SavedModel on examples of the test split before it appears; what a format cannot hold is
+    named. ONNX needs requirements-onnx.lock.
     """
     from vae_tf.artifacts import RunDirectory
 
@@ -55,29 +62,29 @@ def export(  # noqa: PLR0913 - one argument an option
     RunDirectory.open(run)
     with console.status("Starting TensorFlow"):
         loaded = open_run(run)
-    files = None if form == "savedmodel" else onnx_files_of(loaded)
+    files = [files_of(loaded, one, weights) for one in _FORMATS[1:-1] if form in {one, "all"}]
     with console.status("Tracing and writing the signatures"):
-        if files and form == "onnx":
-            from vae_tf.export.onnx_files import export_onnx
-
-            done = export_onnx(loaded, output, name, check, keep, files)
-        else:
+        if form in {"savedmodel", "all"}:
             from vae_tf.export.servable import export_run
 
-            done = export_run(loaded, output, name, check, keep, (files,) if files else ())
+            done = export_run(loaded, output, name, check, keep, files)
+        else:
+            from vae_tf.export.graph_files import export_graphs
+
+            done = export_graphs(loaded, output, name, check, keep, files[0])
     path = done.path
     result: dict[str, Any] = {"path": str(path), "name": path.parent.name, "version": int(path.name)}
     result |= {"checks": [asdict(item) for item in done.checks], "removed_versions": done.removed}
-    result |= {"onnx": asdict(done.beside[0])} if files else {}
+    result |= {report.form: asdict(report) for report in done.beside}
     emit(result, as_json, lambda: _show(done, form))
 
 
-def onnx_files_of(loaded: "LoadedRun") -> "OnnxFiles":
-    """Return what writes ONNX files, with the examples that they are compared on."""
-    from vae_tf.export.onnx_check import first_rows
-    from vae_tf.export.onnx_files import OnnxFiles
+def files_of(loaded: "LoadedRun", form: str, weights: str = "float32") -> "GraphFiles":
+    """Return what writes files of a format, with the examples that they are compared on."""
+    from vae_tf.export.graph_check import first_rows
+    from vae_tf.export.graph_files import GraphFiles
 
-    files = OnnxFiles()
+    files = GraphFiles(_format(form, weights))
     try:
         files.rows = first_rows(open_data(loaded))
     except UserError as error:
@@ -85,25 +92,35 @@ def onnx_files_of(loaded: "LoadedRun") -> "OnnxFiles":
     return files
 
 
+def _format(form: str, weights: str) -> "GraphFormat":
+    if form == "onnx":
+        from vae_tf.export.onnx_graph import Onnx
+
+        return Onnx()
+    from vae_tf.export.litert_graph import LiteRt
+
+    return LiteRt(weights)
+
+
 def _show(done: "Exported", form: str) -> None:
     if done.checks:
         rows = {item.name: f"{item.num_rows} rows, largest difference {item.largest_difference:.1e}" for item in done.checks}
         console.print(numbers_table("Served equals live", rows))
     for report in done.beside:
-        console.print(_onnx_table(report))
+        console.print(_files_table(report))
         for name, reason in report.not_converted.items():
-            console.print(f"No {name}.onnx: {reason}.", soft_wrap=True)
+            console.print(f"No {report.form} file of {name}: {reason}.", soft_wrap=True)
     typer.echo(str(done.path))
-    if form != "onnx":
+    if form in {"savedmodel", "all"}:
         told = f"Serve it with: {command_line('serve', done.path.parent)}"
         console.print(told, soft_wrap=True)
 
 
-def _onnx_table(report: "OnnxReport") -> "Table":
+def _files_table(report: "GraphReport") -> "Table":
     """Return the files with their sizes, their times, and by how much they differ from the SavedModel."""
     from rich.table import Table
 
-    table = Table(title=f"ONNX Runtime beside the SavedModel, on {report.examples}", title_justify="left")
+    table = Table(title=f"{report.runtime} beside the SavedModel, on {report.examples}", title_justify="left")
     for heading in ("file", "largest difference", "kB", "ms a row", "SavedModel's ms"):
         table.add_column(heading, justify="left" if heading == "file" else "right")
     for item in report.files.values():

@@ -16,7 +16,7 @@ from vae_tf.escaping import json_ready
 from vae_tf.explorer.app import PAGE
 from vae_tf.explorer.examples import row_json
 from vae_tf.explorer.subject import Subject
-from vae_tf.export.onnx_files import FOLDER
+from vae_tf.export.onnx_graph import Onnx
 from vae_tf.files import atomic_directory, read_json, write_json
 from vae_tf.paths import list_versions
 from vae_tf.program import command_line
@@ -147,4 +147,4 @@ def _manifest_file(subject: Subject) -> Any:
     """Return the description of the newest version's ONNX files; None where the model is served elsewhere."""
     if subject.folder is None:
         return None
-    return subject.folder / str(max(list_versions(subject.folder))) / FOLDER / "manifest.json"
+    return subject.folder / str(max(list_versions(subject.folder))) / Onnx.name / "manifest.json"

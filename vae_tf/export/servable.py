@@ -90,7 +90,7 @@ def export_run(
         name: the servable's name; default: the dataset's.
         check: compare every signature, run in a process of its own, with the live model before the version appears.
         keep: remove the oldest versions beyond so many.
-        beside: writes what is wanted besides, such as `vae_tf.export.onnx_files.OnnxFiles`.
+        beside: writes what is wanted besides, such as `vae_tf.export.graph_files.GraphFiles`.
 
     Raises:
         UserValueError: the name is not fit for a URL.

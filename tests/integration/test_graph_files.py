@@ -1,8 +1,9 @@
-"""ONNX files: what ONNX Runtime answers is what the SavedModel answers; draws follow the noise that is given."""
+"""Files for other runtimes: what they answer is what the SavedModel answers; draws follow the noise that is given."""
 
 import json
 import re
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,27 +11,34 @@ import pytest
 import tensorflow as tf
 
 from vae_tf.data import load_dataset
+from vae_tf.export.graph_check import first_rows
+from vae_tf.export.graph_files import GraphFiles
+from vae_tf.export.graph_format import NotConvertedError
+from vae_tf.export.litert_graph import LiteRt
 from vae_tf.export.noise import RowDraws
+from vae_tf.export.onnx_graph import Onnx
 from vae_tf.export.servable import export_run
 from vae_tf.export.signature import Input, Signature
 from vae_tf.models.samplers import gumbel_max
 from vae_tf.training.runs import load_run
 
-onnxruntime = pytest.importorskip("onnxruntime", reason="needs requirements-onnx.lock")
-pytest.importorskip("tf2onnx", reason="needs requirements-onnx.lock")
+try:
+    import onnxruntime
+    import tf2onnx
+except ImportError:
+    onnxruntime = tf2onnx = None
 
-from vae_tf.export.onnx_check import first_rows  # noqa: E402 - whether it can be is known now
-from vae_tf.export.onnx_files import OnnxFiles  # noqa: E402
-from vae_tf.export.onnx_graph import NotConvertedError, to_onnx  # noqa: E402
-
+needs_onnx = pytest.mark.skipif(tf2onnx is None, reason="needs requirements-onnx.lock")
+FORMATS = {"onnx": Onnx, "litert": LiteRt}
+BOTH = [pytest.param("onnx", marks=needs_onnx), "litert"]
 CONVERTED = ("reconstruct", "encode", "decode", "sample", "interpolate", "score")
 
 
-@pytest.fixture(scope="module")
-def exported(tiny_runs, tmp_path_factory):
-    """Export a model of a Gaussian and a categorical block as both; give its version's folder and its report."""
+@pytest.fixture(scope="module", params=BOTH)
+def exported(request, tiny_runs, tmp_path_factory):
+    """Export a model of a Gaussian and a categorical block with files of a format; give its version's folder and its report."""
     loaded = load_run(tiny_runs["joint"])
-    files = OnnxFiles(first_rows(load_dataset(loaded.config.data, loaded.spec)))
+    files = GraphFiles(FORMATS[request.param](), first_rows(load_dataset(loaded.config.data, loaded.spec)))
     done = export_run(loaded, tmp_path_factory.mktemp("models"), "m", beside=(files,))
     return done.path, done.beside[0]
 
@@ -38,10 +46,11 @@ def exported(tiny_runs, tmp_path_factory):
 @pytest.fixture
 def ask(exported):
     """Run a file on inputs by name; give its outputs by name."""
+    path, report = exported
 
     def run(name, **inputs):
-        session = onnxruntime.InferenceSession(str(exported[0] / "onnx" / f"{name}.onnx"))
-        return dict(zip([output.name for output in session.get_outputs()], session.run(None, inputs), strict=True))
+        form = FORMATS[report.form]()
+        return form.open((path / form.name / f"{name}{form.suffix}").read_bytes())(inputs)
 
     return run
 
@@ -77,57 +86,90 @@ def test_the_report_tells_what_was_compared_and_what_has_no_file(exported):
     assert all(file.comparison.num_rows == 16 and file.comparison.milliseconds > 0 for file in report.files.values())
     assert all(file.comparison.largest_difference < 1e-3 for file in report.files.values())
     assert "StatelessRandom" in report.not_converted["impute"]
-    manifest = json.loads((path / "onnx" / "manifest.json").read_text())
+    manifest = json.loads((path / report.form / "manifest.json").read_text())
     assert manifest["signatures"]["sample"]["inputs"]["normal"]["shape"] == [None, 3]
     assert manifest["not_converted"] == report.not_converted and manifest["dataset"]["event_shape"] == [8, 8, 1]
-    for name, file in report.files.items():
-        assert (path / "onnx" / f"{name}.onnx").stat().st_size == file.num_bytes
-        assert f"onnx/{file.file}" in (path / "SHA256SUMS").read_text()
+    for file in report.files.values():
+        assert (path / report.form / file.file).stat().st_size == file.num_bytes
+        assert f"{report.form}/{file.file}" in (path / "SHA256SUMS").read_text()
 
 
-def test_a_file_that_answers_otherwise_does_not_appear(tiny_runs, tmp_path, monkeypatch):
-    def convert(signature):
+def _patch(monkeypatch, form, convert):
+    whole = FORMATS[form].convert
+    monkeypatch.setattr(FORMATS[form], "convert", lambda self, signature: convert(lambda one: whole(self, one), signature))
+
+
+@pytest.mark.parametrize("form", BOTH)
+def test_a_file_that_answers_otherwise_does_not_appear(tiny_runs, tmp_path, monkeypatch, form):
+    def convert(whole, signature):
         if signature.name not in ("decode", "encode"):
             raise NotConvertedError("left out")
         if signature.name == "encode":
-            return to_onnx(signature)
+            return whole(signature)
         function = signature.function
-        return to_onnx(Signature("decode", lambda z: {"x": function(z)["x"] + 0.1}, signature.inputs, signature.output_docs))
+        return whole(Signature("decode", lambda z: {"x": function(z)["x"] + 0.1}, signature.inputs, signature.output_docs))
 
-    monkeypatch.setattr("vae_tf.export.onnx_files.to_onnx", convert)
-    done = export_run(load_run(tiny_runs["gaussian"]), tmp_path, "m", beside=(OnnxFiles(),))
+    _patch(monkeypatch, form, convert)
+    done = export_run(load_run(tiny_runs["gaussian"]), tmp_path, "m", beside=(GraphFiles(FORMATS[form]()),))
     report = done.beside[0]
-    assert report.not_converted["decode"] == "onnxruntime answers otherwise than the SavedModel: x differs by 1.0e-01"
-    assert [path.name for path in (done.path / "onnx").glob("*.onnx")] == ["encode.onnx"]
+    assert report.not_converted["decode"] == f"{report.runtime} answers otherwise than the SavedModel: x differs by 1.0e-01"
+    assert [path.stem for path in (done.path / form).iterdir() if path.suffix != ".json"] == ["encode"]
     assert report.examples == "16 draws from the prior"
 
 
-def test_the_command_writes_them_alone(run_cli, parse, tmp_path, tiny_runs, monkeypatch):
-    def one_alone(signature):
+@pytest.mark.parametrize("form", BOTH)
+def test_the_command_writes_them_alone(run_cli, parse, tmp_path, tiny_runs, monkeypatch, form):
+    def one_alone(whole, signature):
         if signature.name not in ("decode", "sample"):
-            raise NotConvertedError("Spin: ONNX has no such operation")
-        return to_onnx(signature)
+            raise NotConvertedError("Spin: no such operation")
+        return whole(signature)
 
-    monkeypatch.setattr("vae_tf.export.onnx_files.to_onnx", one_alone)
-    arguments = ("export", tiny_runs["autoencoder"], "--name", "m", "--output", tmp_path, "--format", "onnx")
+    _patch(monkeypatch, form, one_alone)
+    arguments = ("export", tiny_runs["autoencoder"], "--name", "m", "--output", tmp_path, "--format", form)
     code, out, err = run_cli(*arguments, "--json")
     assert code == 0, err
-    told = parse(out)
-    assert (told["name"], told["version"]) == ("m-onnx", 1) and told["onnx"]["files"]["decode"]["num_bytes"] > 0
-    files = sorted(path.name for path in (tmp_path / "m-onnx" / "1").iterdir())
-    assert files == ["SHA256SUMS", "decode.onnx", "manifest.json", "sample.onnx"]
+    told, suffix = parse(out), FORMATS[form].suffix
+    assert (told["name"], told["version"]) == (f"m-{form}", 1) and told[form]["files"]["decode"]["num_bytes"] > 0
+    files = sorted(path.name for path in (tmp_path / f"m-{form}" / "1").iterdir())
+    assert files == ["SHA256SUMS", f"decode{suffix}", "manifest.json", f"sample{suffix}"]
     page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text("utf-8")
-    (block,) = [one for one in re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if "onnxruntime" in one]
-    names = {}
-    block = block.replace("saved_models/digits/1/onnx", str(tmp_path / "m-onnx" / "1")).replace("((16, 16)", "((16, 3)")
-    exec(compile(block, "docs", "exec"), names)  # noqa: S102 - the project's own page
-    assert names["x"].shape == (16, 8, 8, 1) and names["z"].shape == (16, 3)
+    (block,) = [one for one in re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE) if f"sample{suffix}" in one]
+    names, place = {}, {"onnx": "digits/1/onnx", "litert": "digits-litert/1"}[form]
+    block = block.replace(f"saved_models/{place}", str(tmp_path / f"m-{form}" / "1")).replace("((16, 16)", "((16, 3)")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the interpreter's new home
+        exec(compile(block, "docs", "exec"), names)  # noqa: S102 - the project's own page
+    made = names["x"] if form == "onnx" else names["made"]
+    assert made.shape == (16, 8, 8, 1)
     assert not (tmp_path / "m").exists()
     code, out, err = run_cli(*arguments, "--keep", "1")
-    assert code == 0 and out.splitlines()[-1].endswith("m-onnx/2")
-    assert "decode.onnx" in out + err and "No encode.onnx: Spin: ONNX has no such operation." in out + err
+    assert code == 0 and out.splitlines()[-1].endswith(f"m-{form}/2")
+    assert f"decode{suffix}" in out + err and f"No {form} file of encode: Spin: no such operation." in out + err
 
 
+@pytest.mark.parametrize(("weights", "share", "off"), [("float16", 0.6, 1.5), ("int8", 0.4, 26.0)])
+def test_lighter_weights_are_lighter_and_off_by_more(tiny_runs, tmp_path, weights, share, off):
+    loaded = load_run(tiny_runs["gaussian"])
+    sizes, errors = {}, {}
+    for kind in ("float32", weights):
+        report = export_run(loaded, tmp_path, kind, beside=(GraphFiles(LiteRt(kind)),)).beside[0]
+        sizes[kind], errors[kind] = report.files["decode"].num_bytes, report.files["decode"].comparison.largest_difference
+    assert sizes[weights] < share * sizes["float32"] + 5_000  # the graph itself takes a few kB
+    assert errors["float32"] < errors[weights] < off
+
+
+def test_weights_that_are_none_are_refused(run_cli, tiny_run, tmp_path):
+    code, _, err = run_cli("export", tiny_run, "--output", tmp_path, "--format", "litert", "--weights", "int4")
+    assert code == 2 and "weights must be float32, float16, int8. Received: 'int4'" in err
+
+
+def test_what_litert_lacks_is_named():
+    inputs = (Input(tf.TensorSpec([None, 2], tf.float32, name="x"), "", np.zeros(2, np.float32)),)
+    with pytest.raises(NotConvertedError, match=r"^Digamma: not as LiteRT takes it$"):
+        LiteRt().convert(Signature("one", lambda x: {"y": tf.math.digamma(x)}, inputs, {"y": ""}))
+
+
+@needs_onnx
 def test_without_its_packages_it_says_how_to_install_them(run_cli, tmp_path, tiny_run, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     code, _, err = run_cli("export", tiny_run, "--output", tmp_path, "--format", "all")
@@ -142,10 +184,11 @@ def _through_onnx(function, *arrays):
         Input(tf.TensorSpec([None, *array.shape[1:]], tf.as_dtype(array.dtype), name=name), "", array[0])
         for name, array in zip(names, arrays, strict=True)
     )
-    content = to_onnx(Signature("one", lambda *given: {"y": function(*given)}, inputs, {"y": ""}))
+    content = Onnx().convert(Signature("one", lambda *given: {"y": function(*given)}, inputs, {"y": ""}))
     return onnxruntime.InferenceSession(content).run(None, dict(zip(names, arrays, strict=True)))[0]
 
 
+@needs_onnx
 def test_operations_that_the_converter_lacks():
     x = np.array([[-0.999], [-1e-3], [-1e-7], [0.0], [1e-7], [1e-3], [1.0], [50.0]], np.float32)
     for function, exact in ((tf.math.expm1, np.expm1), (tf.math.log1p, np.log1p)):
@@ -165,6 +208,7 @@ def test_operations_that_the_converter_lacks():
         assert found[0].tolist() == np.searchsorted(edges[0], values[0], side).tolist()
 
 
+@needs_onnx
 def test_what_onnx_lacks_is_named():
     for function, told in ((tf.math.lgamma, "Lgamma"), (lambda x: x + tf.random.stateless_uniform([2], [1, x.shape[1]]), "")):
         array = np.ones((2, 2), np.float32)

@@ -1,4 +1,4 @@
-"""An ONNX file, run by ONNX Runtime, beside the SavedModel that it was made of, on real examples."""
+"""A file of a signature, run by its own runtime, beside the SavedModel that it was made of, on real examples."""
 
 import statistics
 import time
@@ -15,15 +15,14 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.export.column_forms import with_columns
 from vae_tf.export.columns import ServedColumn, served_columns
 from vae_tf.export.functions import Tensors
-from vae_tf.export.onnx_graph import NotConvertedError, first_line
-from vae_tf.export.onnx_signatures import OnnxSignature
+from vae_tf.export.graph_format import GraphFormat, NotConvertedError
+from vae_tf.export.graph_signatures import GraphSignature
 from vae_tf.export.signature import Signature
 
-__all__ = ["Comparison", "OnnxCheck", "RealRows", "first_rows"]
+__all__ = ["Comparison", "GraphCheck", "RealRows", "first_rows"]
 
 _NUM_ROWS = 16
 _TIMES = 15
-_LIBRARY = "onnxruntime"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +54,7 @@ class Comparison:
         num_rows: examples compared.
         largest_difference: from the SavedModel's values, in their own units.
         tolerance: by how much they may differ: this share of an output's largest, or of 1 where that is less.
-        milliseconds: for one row by ONNX Runtime, the median of 15.
+        milliseconds: for one row by the file's runtime, the median of 15.
         saved_model_milliseconds: the same by TensorFlow.
     """
 
@@ -66,36 +65,40 @@ class Comparison:
     saved_model_milliseconds: float
 
 
-class OnnxCheck:
-    """Compares ONNX files with a SavedModel.
+class GraphCheck:
+    """Compares files of a format with a SavedModel.
 
     Args:
+        form: the format.
         served: the SavedModel's functions, by signature.
         spec: how raw values become model inputs and back.
         rows: what they are compared on.
         tolerance: by how much values may differ: this share of an output's largest, or of 1 where that is less.
     """
 
-    def __init__(self, served: Mapping[str, Any], spec: DatasetSpec, rows: RealRows, tolerance: float) -> None:
-        self._served, self._tolerance = served, tolerance
+    def __init__(
+        self, form: GraphFormat, served: Mapping[str, Any], spec: DatasetSpec, rows: RealRows, tolerance: float
+    ) -> None:
+        self._form, self._served, self._tolerance = form, served, max(tolerance, form.tolerance)
         self._columns = served_columns(spec.columns, spec.missing) if spec.is_mixed else []
         self._steps = _steps(self._columns)
         self._values = _values_of(rows, spec)
         names = served["encode"].structured_input_signature[1]
-        self._values["z"] = served["encode"](**{name: tf.constant(self._values[name]) for name in names})["mean"].numpy()
+        encoded = served["encode"](**{name: tf.constant(self._values[name]) for name in names})
+        self._values |= {name: value.numpy() for name, value in encoded.items()} | {"z": encoded["mean"].numpy()}
 
-    def compare(self, one: OnnxSignature, content: bytes) -> Comparison:
+    def compare(self, one: GraphSignature, content: bytes) -> Comparison:
         """Run a file and the SavedModel, and compare.
 
         Raises:
-            NotConvertedError: ONNX Runtime does not run it, or its answers differ; the message says by how much.
+            NotConvertedError: the runtime does not run it, or its answers differ; the message says by how much.
         """
-        run = _Session(content)
+        run = self._form.open(content)
 
-        def by_onnx(*tensors: tf.Tensor) -> Tensors:
+        def by_file(*tensors: tf.Tensor) -> Tensors:
             return {name: tf.constant(value) for name, value in run(one.feed(tensors)).items()}
 
-        asked = self._as_served(replace(one.served, function=by_onnx))
+        asked = self._as_served(replace(one.served, function=by_file))
         request = [tf.constant(self._values[field.name], field.spec.dtype) for field in asked.inputs]
         named = dict(zip([field.name for field in asked.inputs], request, strict=True))
         expected, answers = self._served[one.served.name](**named), asked.function(*request)
@@ -116,12 +119,14 @@ class OnnxCheck:
         """
         if expected.dtype == object:
             if not np.array_equal(expected, answer):
-                raise NotConvertedError(f"{_LIBRARY} answers otherwise than the SavedModel: {name} differs")
+                raise NotConvertedError(f"{self._form.runtime} answers otherwise than the SavedModel: {name} differs")
             return 0.0
         allowed = self._tolerance * max(1.0, float(np.nanmax(np.abs(expected), initial=0.0))) + self._steps.get(name, 0.0)
         difference = float(np.nanmax(np.abs(np.asarray(answer, np.float64) - expected), initial=0.0))
         if difference > allowed or not np.array_equal(np.isnan(answer), np.isnan(expected)):
-            raise NotConvertedError(f"{_LIBRARY} answers otherwise than the SavedModel: {name} differs by {difference:.1e}")
+            raise NotConvertedError(
+                f"{self._form.runtime} answers otherwise than the SavedModel: {name} differs by {difference:.1e}"
+            )
         return difference
 
 
@@ -144,27 +149,6 @@ def _steps(columns: Sequence[ServedColumn]) -> dict[str, float]:
         if one.column.is_whole or one.column.decimals is not None:
             found[one.served_name] = 1.001 * 10.0 ** -(0 if one.column.is_whole else one.column.decimals or 0)
     return found
-
-
-class _Session:
-    """A file that runs."""
-
-    def __init__(self, content: bytes) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what it says is in the error
-        try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its errors have no common class but this
-            raise NotConvertedError(f"{_LIBRARY} does not take it: {first_line(error)}") from error
-        self._names = [output.name for output in self._session.get_outputs()]
-
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        try:
-            return dict(zip(self._names, self._session.run(None, dict(inputs)), strict=True))
-        except Exception as error:
-            raise NotConvertedError(f"{_LIBRARY} does not run it: {first_line(error)}") from error
 
 
 def _milliseconds(call: Callable[[], Any]) -> float:

@@ -1,4 +1,4 @@
-"""The signatures that ONNX files are made of: arrays in, arrays out; what is drawn comes in as noise."""
+"""The signatures that files for other runtimes are made of: arrays in, arrays out; what is drawn comes in as noise."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,18 +15,18 @@ from vae_tf.export.signature import Input, Signature
 from vae_tf.export.signatures import array_signatures
 from vae_tf.models.vae import VAE
 
-__all__ = ["OnnxSignature", "onnx_signatures"]
+__all__ = ["GraphSignature", "graph_signatures"]
 
 Feed = Callable[[Sequence[tf.Tensor]], Mapping[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class OnnxSignature:
-    """A signature as it is served, and as ONNX has it.
+class GraphSignature:
+    """A signature as it is served, and as a format without draws has it.
 
     Attributes:
         served: as it is served, of arrays.
-        converted: what is made an ONNX file; None where it cannot be.
+        converted: what is made a file; None where it cannot be.
         feed: inputs of the one to inputs of the other, by name: the noise for a seed.
         reason: why it cannot be.
     """
@@ -37,8 +37,8 @@ class OnnxSignature:
     reason: str = ""
 
 
-def onnx_signatures(vae: VAE, spec: DatasetSpec) -> list[OnnxSignature]:
-    """Return what ONNX files are made of: the signatures of arrays, `sample` with noise for its seed.
+def graph_signatures(vae: VAE, spec: DatasetSpec) -> list[GraphSignature]:
+    """Return what files are made of: the signatures of arrays, `sample` with noise for its seed.
 
     Args:
         vae: the model.
@@ -49,7 +49,7 @@ def onnx_signatures(vae: VAE, spec: DatasetSpec) -> list[OnnxSignature]:
         if served.name == "sample":
             found.append(_of_noise(served, vae, spec))
         elif served.name != "serving_default":  # it is `reconstruct`
-            found.append(OnnxSignature(served, served, _as_it_is(served)))
+            found.append(GraphSignature(served, served, _as_it_is(served)))
     return found
 
 
@@ -93,13 +93,13 @@ class _NoiseSample:
         return {**noise, "temperature": temperature.numpy(), **({"label": label[0].numpy()} if label else {})}
 
 
-def _of_noise(served: Signature, vae: VAE, spec: DatasetSpec) -> OnnxSignature:
+def _of_noise(served: Signature, vae: VAE, spec: DatasetSpec) -> GraphSignature:
     try:
         sample = _NoiseSample(served_functions(vae, spec))
     except UserValueError as error:
-        return OnnxSignature(served, None, _as_it_is(served), str(error))
+        return GraphSignature(served, None, _as_it_is(served), str(error))
     noise = tuple(
         Input(tf.TensorSpec([None, size], tf.float32, name=kind), NOISE[kind], np.full(size, 0.5, np.float32))
         for kind, size in sample.sizes.items()
     )
-    return OnnxSignature(served, replace(served, function=sample, inputs=(*noise, *served.inputs[1:])), sample.feed)
+    return GraphSignature(served, replace(served, function=sample, inputs=(*noise, *served.inputs[1:])), sample.feed)

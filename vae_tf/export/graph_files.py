@@ -1,10 +1,9 @@
-"""ONNX files beside a SavedModel: each run by ONNX Runtime and compared with it before it appears."""
+"""Files for other runtimes beside a SavedModel: each run by its own and compared with it before it appears."""
 
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ import tensorflow as tf
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.errors import UserValueError
 from vae_tf.export.check import TOLERANCE, precision_of
-from vae_tf.export.onnx_check import Comparison, OnnxCheck, RealRows
-from vae_tf.export.onnx_graph import OPSET, NotConvertedError, check_installed, to_onnx
-from vae_tf.export.onnx_signatures import OnnxSignature, onnx_signatures
+from vae_tf.export.graph_check import Comparison, GraphCheck, RealRows
+from vae_tf.export.graph_format import GraphFormat, NotConvertedError
+from vae_tf.export.graph_signatures import GraphSignature, graph_signatures
 from vae_tf.export.rows import served_functions
 from vae_tf.export.servable import Exported, export_run, write_next
 from vae_tf.export.signature import describe_signature
@@ -27,15 +26,13 @@ from vae_tf.paths import plain_path
 from vae_tf.sums import write_sums
 from vae_tf.training.runs import LoadedRun
 
-__all__ = ["FOLDER", "OnnxFile", "OnnxFiles", "OnnxReport", "export_onnx"]
+__all__ = ["GraphFile", "GraphFiles", "GraphReport", "export_graphs"]
 
-FOLDER = "onnx"
-"""Where they are in a version's folder: a model server passes it over."""
 _NUM_DRAWN = 16
 
 
 @dataclass(frozen=True)
-class OnnxFile:
+class GraphFile:
     """One file.
 
     Attributes:
@@ -50,38 +47,44 @@ class OnnxFile:
 
 
 @dataclass(frozen=True)
-class OnnxReport:
+class GraphReport:
     """What was written.
 
     Attributes:
+        form: the format's name.
+        runtime: its runtime, for people.
         examples: what the files were compared on.
         files: by signature.
         not_converted: signatures that have none, and why.
     """
 
+    form: str
+    runtime: str
     examples: str
-    files: dict[str, OnnxFile]
+    files: dict[str, GraphFile]
     not_converted: dict[str, str]
 
 
-class OnnxFiles:
-    """Writes a file a signature, and `manifest.json`, below the folder of a SavedModel.
+class GraphFiles:
+    """Writes a file a signature, and `manifest.json`, below the folder of a SavedModel: a model server passes them over.
 
     Args:
+        form: the format.
         rows: what the files are compared on; None: what the model makes of its prior.
 
     Attributes:
+        form: the same.
         rows: the same.
 
     Raises:
         UserValueError: the converter is not installed.
     """
 
-    def __init__(self, rows: RealRows | None = None) -> None:
-        check_installed()
-        self.rows = rows
+    def __init__(self, form: GraphFormat, rows: RealRows | None = None) -> None:
+        form.check_installed()
+        self.form, self.rows = form, rows
 
-    def __call__(self, path: Path, vae: VAE, spec: DatasetSpec) -> OnnxReport:
+    def __call__(self, path: Path, vae: VAE, spec: DatasetSpec) -> GraphReport:
         """Write them.
 
         Args:
@@ -92,38 +95,38 @@ class OnnxFiles:
         Raises:
             UserValueError: none could be written.
         """
-        folder, rows = path / FOLDER, self.rows or _drawn(vae, spec)
+        folder, rows = path / self.form.name, self.rows or _drawn(vae, spec)
         folder.mkdir()
-        files: dict[str, OnnxFile] = {}
+        files: dict[str, GraphFile] = {}
         left: dict[str, str] = {}
         described: dict[str, Any] = {}
         with plain_path(path) as plain, unrolled():
             servable = tf.saved_model.load(plain)
-            check = OnnxCheck(servable.signatures, spec, rows, TOLERANCE[precision_of(vae)])
-            for one in onnx_signatures(vae, spec):
+            check = GraphCheck(self.form, servable.signatures, spec, rows, TOLERANCE[precision_of(vae)])
+            for one in graph_signatures(vae, spec):
                 name = one.served.name
                 try:
-                    files[name] = _write(folder, one, check)
+                    files[name] = _write(self.form, folder, one, check)
                 except NotConvertedError as error:
                     left[name] = str(error)
                 else:
                     described[name] = describe_signature(one.converted or one.served)
         if not files:
             told = "; ".join(f"{name}: {reason}" for name, reason in left.items())
-            raise UserValueError(f"ONNX holds none of the signatures. {told}.")
-        report = OnnxReport(rows.title, files, left)
-        write_record(folder / "manifest.json", _manifest(report, described, spec))
+            raise UserValueError(f"{self.form.title} holds none of the signatures. {told}.")
+        report = GraphReport(self.form.name, self.form.runtime, rows.title, files, left)
+        write_record(folder / "manifest.json", _manifest(self.form, report, described, spec))
         return report
 
 
-def _write(folder: Path, one: OnnxSignature, check: OnnxCheck) -> OnnxFile:
+def _write(form: GraphFormat, folder: Path, one: GraphSignature, check: GraphCheck) -> GraphFile:
     if one.converted is None:
         raise NotConvertedError(one.reason)
-    content = to_onnx(one.converted)
+    content = form.convert(one.converted)
     comparison = check.compare(one, content)
-    file = folder / f"{one.served.name}.onnx"
+    file = folder / f"{one.served.name}{form.suffix}"
     file.write_bytes(content)
-    return OnnxFile(file.name, len(content), comparison)
+    return GraphFile(file.name, len(content), comparison)
 
 
 def _drawn(vae: VAE, spec: DatasetSpec) -> RealRows:
@@ -134,11 +137,10 @@ def _drawn(vae: VAE, spec: DatasetSpec) -> RealRows:
     return RealRows(x, np.zeros(_NUM_DRAWN, np.int64), f"{_NUM_DRAWN} draws from the prior")
 
 
-def _manifest(report: OnnxReport, described: Mapping[str, Any], spec: DatasetSpec) -> dict[str, Any]:
+def _manifest(form: GraphFormat, report: GraphReport, described: Mapping[str, Any], spec: DatasetSpec) -> dict[str, Any]:
     return {
         "format": 1,
-        "opset": OPSET,
-        "versions": {name: version(name) for name in ("tf2onnx", "onnx", "onnxruntime")},
+        **form.about(),
         "signatures": {name: {**described[name], **asdict(file)} for name, file in report.files.items()},
         "not_converted": report.not_converted,
         "examples": report.examples,
@@ -146,10 +148,10 @@ def _manifest(report: OnnxReport, described: Mapping[str, Any], spec: DatasetSpe
     }
 
 
-def export_onnx(
-    loaded: LoadedRun, output: str | Path, name: str | None, check: bool, keep: int | None, files: OnnxFiles
+def export_graphs(
+    loaded: LoadedRun, output: str | Path, name: str | None, check: bool, keep: int | None, files: GraphFiles
 ) -> Exported:
-    """Write ONNX files without a SavedModel, as the next version below `NAME-onnx`, where no model server looks for one.
+    """Write files without a SavedModel, as the next version below `NAME-FORMAT`, where no model server looks for one.
 
     Args:
         loaded: the run.
@@ -166,8 +168,8 @@ def export_onnx(
         done = export_run(loaded, folder, name, check, None, (files,))
 
         def move(temporary: Path) -> None:
-            shutil.copytree(done.path / FOLDER, temporary, dirs_exist_ok=True)
+            shutil.copytree(done.path / files.form.name, temporary, dirs_exist_ok=True)
             write_sums(temporary)
 
-        path, _, removed = write_next(Path(output) / f"{done.path.parent.name}-onnx", move, keep)
+        path, _, removed = write_next(Path(output) / f"{done.path.parent.name}-{files.form.name}", move, keep)
         return Exported(path, done.checks, removed, done.beside)
