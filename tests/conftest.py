@@ -55,6 +55,12 @@ def make_frame() -> Callable[[dict[str, Any]], Frame]:
     return Frame
 
 
+@pytest.fixture
+def all_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask for it where what is gone must leave the memory at once."""
+    monkeypatch.setattr(gc, "collect", _COLLECT)
+
+
 @pytest.fixture(autouse=True)
 def same_randomness() -> Iterator[None]:
     """Keras' initializers seed themselves from Python's generator: no test depends on the one before it."""

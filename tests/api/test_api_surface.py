@@ -56,6 +56,7 @@ SIGNATURES = {
     "Run.reconstruct": "(self, x, labels=None)",
     "Run.generate": "(self, num, seed=0, temperature=1.0, labels=None, given=None, decoding=None)",
     "Run.impute": "(self, data, num_draws=0, spread=False, num_samples=200, seed=0)",
+    "Run.forecast": "(self, horizon, before=None, data=None, num_samples=500, seed=0)",
     "Run.interpolate": "(self, start, stop, num_steps=10, labels=(None, None))",
     "Run.score": "(self, x, num_samples=100, seed=0, labels=None)",
     "Run.evaluate": "(self, split='test', data=None, num_samples=500, limit=None, "

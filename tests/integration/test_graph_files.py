@@ -161,6 +161,9 @@ def test_lighter_weights_are_lighter_and_off_by_more(tiny_runs, tmp_path, weight
 def test_weights_that_are_none_are_refused(run_cli, tiny_run, tmp_path):
     code, _, err = run_cli("export", tiny_run, "--output", tmp_path, "--format", "litert", "--weights", "int4")
     assert code == 2 and "weights must be float32, float16, int8. Received: 'int4'" in err
+    code, _, err = run_cli("export", tiny_run, "--output", tmp_path, "--weights", "int8")
+    assert code == 2 and "--weights is for --format litert. Received: --weights int8 with --format savedmodel." in err
+    assert not [*tmp_path.iterdir()]
 
 
 def test_what_litert_lacks_is_named():

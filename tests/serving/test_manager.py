@@ -145,6 +145,7 @@ def test_a_missing_folder_changes_nothing_and_an_empty_one_unloads(tmp_path):
     )
 
 
+@pytest.mark.usefixtures("all_collected")
 def test_a_version_that_is_replaced_leaves_the_memory(tmp_path):
     versions_in(tmp_path, 1)
     kept = []

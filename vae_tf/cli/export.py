@@ -33,7 +33,7 @@ def export(  # noqa: PLR0913 - one argument an option
         str,
         typer.Option(
             "--format",
-            help="savedmodel; all: with ONNX and LiteRT files in its folder; onnx or litert: these alone, below NAME-onnx.",
+            help="savedmodel; all: with ONNX and LiteRT files in its folder; onnx, litert: these alone, below NAME-FORMAT.",
         ),
     ] = "savedmodel",
     weights: Annotated[
@@ -59,6 +59,8 @@ def export(  # noqa: PLR0913 - one argument an option
 
     if form not in _FORMATS:
         raise UserValueError(f"--format must be {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}. Received: {form!r}.")
+    if weights != "float32" and form not in {"litert", "all"}:
+        raise UserValueError(f"--weights is for --format litert. Received: --weights {weights} with --format {form}.")
     RunDirectory.open(run)
     with console.status("Starting TensorFlow"):
         loaded = open_run(run)
