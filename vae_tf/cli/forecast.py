@@ -57,6 +57,7 @@ def forecast(  # noqa: PLR0913 - the options of the command line
         check_suffix(picture, ".png")
     with console.status("Opening the run"):
         loaded = open_run(run)
+    from vae_tf.data.windows import channel_names
     from vae_tf.evaluation.forecasting import Forecaster
 
     forecaster = Forecaster(loaded.vae, horizon or max(1, loaded.vae.event_shape[0] // 4), num_samples, seed)
@@ -66,7 +67,7 @@ def forecast(  # noqa: PLR0913 - the options of the command line
         found = list(forecaster.follow(examples, splits))
     with progress("Trying it on what was held out", forecaster.num_measured(own)) as advance:
         accuracy = forecaster.measure(own, on_batch=advance)
-    names = loaded.spec.feature_names or tuple(f"channel {number}" for number in range(loaded.spec.event_shape[-1]))
+    names = channel_names(loaded.spec)
     _write(output, names, found)
     if picture:
         from vae_tf.evaluation.figures import save_figure

@@ -175,7 +175,7 @@ def next_dates(seconds: float, step: float, count: int) -> list[float]:
         ([1.0, 2.0], [58.0, 89.0])
     """
     months = round(step / _MONTH)
-    if not months or abs(step - months * _MONTH) > _UNEVEN_MONTHS or step % _DAY:
+    if not months or abs(step - months * _MONTH) > _UNEVEN_MONTHS:  # the usual one of 28 and 31 days is no whole number of days
         return [seconds + step * number for number in range(1, count + 1)]
     begun = _EPOCH + timedelta(seconds=seconds)
     is_last = (begun + timedelta(days=1)).day == 1

@@ -17,13 +17,14 @@ from vae_tf.data.raw_column import RawColumn
 from vae_tf.data.raw_table import Table, short_list
 from vae_tf.errors import UserValueError
 
-__all__ = ["Moments", "describe_moments", "read_moments", "series_column", "time_column"]
+__all__ = ["FEW_ROWS", "Moments", "describe_moments", "is_even", "read_moments", "series_column", "time_column"]
 
 _UNEVEN = 1.5
 """How many usual steps after the last row, or less than one by as much, a row has to be for a break."""
 _MANY_BREAKS = 0.05
 """Share of rows after which so many windows are lost that the time is hardly meant."""
-_FEW_ROWS = 10
+FEW_ROWS = 10
+"""Rows of which fewer do not tell a clock from a signal."""
 _EVEN = 0.01
 """Share of the usual step by which an even one may differ."""
 _NAMES = {
@@ -232,8 +233,11 @@ def _has_dates(table: Table, name: str) -> bool:
 
 def _date_form(raw: RawColumn) -> str:
     """Return the form of whole numbers that are dates: 20240131, or years under such a name; else nothing."""
-    if raw.numbers is None or raw.date_format or not raw.distinct:
+    if raw.numbers is None or raw.date_format:
         return ""
+    known = raw.numbers[~raw.is_gap]
+    if not len(known) or (known != np.floor(known)).any() or known.min() < 0 or known.max() >= 10.0**_DAY_DIGITS:
+        return ""  # before a million numbers are written as texts
     texts = raw.distinct_texts
     form = "%Y%m%d" if len(texts) > 1 and all(len(text) == _DAY_DIGITS for text in texts) else ""
     form = form or ("%Y" if _words(raw.name) & {"year", "years"} and all(len(text) == _YEAR_DIGITS for text in texts) else "")
@@ -246,15 +250,24 @@ def _words(name: str) -> set[str]:
 
 def _is_clock(raw: RawColumn, codes: np.ndarray, is_known: bool) -> bool:
     """Return whether numbers rise, or fall, all along in every series, evenly or under a name of time."""
-    if raw.numbers is None or raw.is_gap.any() or len(raw.numbers) < _FEW_ROWS:
+    if raw.numbers is None or raw.is_gap.any() or len(raw.numbers) < FEW_ROWS:
         return False
     order = np.argsort(codes, kind="stable")
     steps = np.diff(raw.numbers[order])[np.diff(codes[order]) == 0]
     if not len(steps) or not ((steps > 0).all() or (steps < 0).all()):
         return False
+    return is_known or is_even(steps) or bool(_words(raw.name) & _NAMES)
+
+
+def is_even(steps: np.ndarray) -> bool:
+    """Return whether steps, [N], are all as long as the usual one.
+
+    Example:
+        >>> is_even(np.array([2.0, 2.001, 2.0])), is_even(np.array([2.0, 2.0, 3.0]))
+        (True, False)
+    """
     usual = float(np.median(steps))
-    is_even = float(np.abs(steps - usual).max()) <= _EVEN * abs(usual)
-    return is_known or is_even or bool(_words(raw.name) & _NAMES)
+    return float(np.abs(steps - usual).max()) <= _EVEN * abs(usual)
 
 
 def read_moments(table: Table, name: str | None, series: str | None = None) -> Moments | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from vae_tf.data.moments import FEW_ROWS, is_even
 from vae_tf.data.notes import few
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.splits import ArraySplit
@@ -11,9 +12,6 @@ from vae_tf.data.splits import ArraySplit
 __all__ = ["describe_columns_in_time"]
 
 _MAX_ROWS = 10_000
-_FEW_ROWS = 10
-_EVEN = 0.01
-"""Share of the usual step by which an even one may differ."""
 
 
 def describe_columns_in_time(dataset: Dataset, is_windowed: bool) -> Iterator[str]:
@@ -42,15 +40,14 @@ def describe_columns_in_time(dataset: Dataset, is_windowed: bool) -> Iterator[st
             f"{len(found):,} of {len(names):,} columns never change in training ({few(found)}): there is nothing to learn of "
             "them. Leave them out."
         )
-    if is_windowed and len(rows) > _FEW_ROWS:
+    if is_windowed and len(rows) > FEW_ROWS:
         for name, values in zip(names, rows[:, 0].T.astype(np.float64), strict=True):
             yield from _uneven_clock(name, np.diff(values))
 
 
 def _uneven_clock(name: str, steps: np.ndarray) -> Iterator[str]:
-    usual = float(np.median(steps))
-    if (steps > 0).all() and float(np.abs(steps - usual).max()) > _EVEN * usual:
-        longest = int(steps.argmax())
+    if (steps > 0).all() and not is_even(steps):
+        usual, longest = float(np.median(steps)), int(steps.argmax())
         yield (
             f"Column {name} rises all along, as time does, but its steps are not even: mostly {usual:.6g}, from "
             f"{steps.min():.6g} to {steps.max():.6g} (after row {longest}). Windows take rows as evenly spaced: resample them."

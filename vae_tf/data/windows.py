@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +14,11 @@ from vae_tf.data.split_folders import SPLIT_NAMES
 from vae_tf.data.splits import NO_LABEL, ArraySplit
 from vae_tf.errors import UserValueError
 
-__all__ = ["WindowSplit", "window_splits"]
+if TYPE_CHECKING:
+    from vae_tf.data.pipeline import Dataset
+    from vae_tf.data.spec import DatasetSpec
+
+__all__ = ["WindowSplit", "channel_names", "window_splits", "windows_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,31 @@ class WindowSplit(ArraySplit):
         """Return the numbered windows as a split, in that order."""
         chosen = super().rows(numbers)
         return WindowSplit(chosen.x, chosen.labels, chosen.names, self.starts[numbers], self.moments)
+
+
+def windows_of(data: "Dataset", name: str, subject: str) -> WindowSplit:
+    """Return a split of windows over rows in time.
+
+    Args:
+        data: that has it.
+        name: of the split.
+        subject: what needs them, for the message.
+
+    Raises:
+        UserValueError: the data are no such windows.
+    """
+    split = data.split(name)
+    if not isinstance(split, WindowSplit):
+        raise UserValueError(
+            f"{subject} needs rows in time, of which windows are made (data.window). "
+            f"Received: {data.spec.noun} in {data.spec.name}."
+        )
+    return split
+
+
+def channel_names(spec: "DatasetSpec") -> tuple[str, ...]:
+    """Return the names of a window's channels; numbers where the data have none."""
+    return spec.feature_names or tuple(f"channel {number}" for number in range(spec.event_shape[-1]))
 
 
 def window_splits(

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from vae_tf.data.pipeline import Dataset, eval_batches
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.data.windows import WindowSplit
+from vae_tf.data.windows import channel_names, windows_of
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.row_scores import RowScorer
 from vae_tf.models.vae import VAE
@@ -85,20 +85,14 @@ def score_moments(
     parts = [_scored(vae, data, name, on_batch) for name in splits if data.split(name).num_examples]
     if not parts:
         raise UserValueError(f"{spec.name} must have windows in {', '.join(splits)}. Received: none.")
-    names = spec.feature_names or tuple(f"channel {number}" for number in range(spec.event_shape[-1]))
     times, values, nats, series = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return MomentScores(times, values, nats, names, series)
+    return MomentScores(times, values, nats, channel_names(spec), series)
 
 
 def _scored(
     vae: VAE, data: Dataset, name: str, on_batch: Callable[[int], None] | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    split = data.split(name)
-    if not isinstance(split, WindowSplit):
-        raise UserValueError(
-            "alarms needs rows in time, of which windows are made (data.window). "
-            f"Received: {data.spec.noun} in {data.spec.name}."
-        )
+    split = windows_of(data, name, "alarms")
     terms = RowScorer(vae).measure(eval_batches(data, name, _BATCH), on_batch=on_batch)
     scores = np.sum([*terms.values()], axis=0)
     first, length = int(split.starts.min()), data.spec.event_shape[0]

@@ -183,7 +183,7 @@ def _named(latent: Any) -> str:
 
 
 def _all_but_first(x: Any) -> list[int]:
-    return list(range(1, len(x.shape) if len(x.shape) > 1 else 2))
+    return list(range(1, len(x.shape)))
 
 
 def _of_known(p: Any, x: Any) -> tf.Tensor:

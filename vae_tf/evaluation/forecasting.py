@@ -9,7 +9,7 @@ from sklearn.linear_model import RidgeCV
 
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.spec import DatasetSpec
-from vae_tf.data.windows import WindowSplit
+from vae_tf.data.windows import WindowSplit, windows_of
 from vae_tf.errors import UserValueError
 from vae_tf.evaluation.conditioning import Conditioner
 from vae_tf.evaluation.obvious.base import SQUARED_ERROR, Measured, ObviousComparison, Plain, compare, ratio
@@ -19,6 +19,7 @@ __all__ = ["BAND", "Forecast", "ForecastAccuracy", "Forecaster"]
 
 BAND = 0.9
 """Probability that a value lies in its band."""
+_SUBJECT = "A forecast"
 _MOST = 200
 """Windows that accuracy is measured on."""
 _BATCH = 50
@@ -129,7 +130,7 @@ class Forecaster:
         """
         last: dict[int, tuple[WindowSplit, int]] = {}
         for name in splits:
-            split = _windows(data, name)
+            split = windows_of(data, name, _SUBJECT)
             whose = split.series[split.starts] if len(split.series) else np.zeros(len(split.starts), np.int64)
             last |= {own: (split, int(np.flatnonzero(whose == own)[-1])) for own in np.unique(whose).tolist()}
         for number, (own, (split, place)) in enumerate(sorted(last.items())):
@@ -170,17 +171,17 @@ class Forecaster:
     def _ends(self, spec: DatasetSpec, before: np.ndarray, number: int) -> tuple[np.ndarray, ...]:
         """Return mean, low, high [B, H, C] in raw units, and whether few draws count, [B], of what follows [B, T - H, C]."""
         unknown = np.full((len(before), self.horizon, before.shape[2]), np.nan)
-        x = spec.to_model(np.concatenate([before, unknown], axis=1).astype(np.float32))
-        means, found = self._conditioner.draws(np.asarray(x), (self.seed, number))
+        x = spec.to_model(np.concatenate([before, unknown], axis=1))
+        means, found = self._conditioner.draws(x, (self.seed, number))
         first = (x.shape[1] - self.horizon) * x.shape[2]
         bands = np.stack([found.quantiles(value, _SHARES) for value in range(first, found.rows.shape[2])], axis=-1)
         shape = (len(before), self.horizon, before.shape[2])
-        raw = [_raw(spec, one) for one in (means[:, first:].reshape(shape), bands[0].reshape(shape), bands[1].reshape(shape))]
+        raw = [spec.to_raw(one) for one in (means[:, first:].reshape(shape), bands[0].reshape(shape), bands[1].reshape(shape))]
         return (*raw, found.effective() < self._conditioner.rough)
 
     def num_measured(self, data: Dataset, test: str = "test") -> int:
         """Return how many windows `measure` forecasts."""
-        return len(_apart(_windows(data, test), self.horizon))
+        return len(_apart(windows_of(data, test, _SUBJECT), self.horizon))
 
     def measure(
         self, data: Dataset, train: str = "train", test: str = "test", on_batch: Callable[[int], None] | None = None
@@ -196,7 +197,7 @@ class Forecaster:
         Raises:
             UserValueError: the data are no windows, or there are none.
         """
-        split, scale = _windows(data, test), np.asarray(data.spec.scale, np.float64)
+        split, scale = windows_of(data, test, _SUBJECT), np.asarray(data.spec.scale, np.float64)
         windows = split.x[_apart(split, self.horizon)]
         if not len(windows):
             raise UserValueError(f"{data.spec.name} must have windows in {test}. Received: none.")
@@ -212,7 +213,7 @@ class Forecaster:
         ours = Measured(squares.mean(axis=(1, 2)), np.ones(len(windows)))
         plain = {
             "the last value": np.repeat(windows[:, cut - 1 : cut], self.horizon, axis=1),
-            "linear regression": self._regression(_windows(data, train).x, windows, scale),
+            "linear regression": self._regression(windows_of(data, train, _SUBJECT).x, windows, scale),
         }
         errors = {name: np.square((told - known) / scale).mean(axis=(1, 2)) for name, told in plain.items()}
         return ForecastAccuracy(
@@ -232,20 +233,6 @@ class Forecaster:
 
 
 _SHARES = ((1.0 - BAND) / 2.0, (1.0 + BAND) / 2.0)
-
-
-def _raw(spec: DatasetSpec, values: np.ndarray) -> np.ndarray:
-    return np.asarray(spec.to_raw(values.astype(np.float64)))
-
-
-def _windows(data: Dataset, name: str) -> WindowSplit:
-    split = data.split(name)
-    if not isinstance(split, WindowSplit):
-        raise UserValueError(
-            "A forecast needs rows in time, of which windows are made (data.window). "
-            f"Received: {data.spec.noun} in {data.spec.name}."
-        )
-    return split
 
 
 def _apart(split: WindowSplit, horizon: int) -> np.ndarray:
