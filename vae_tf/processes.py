@@ -1,11 +1,14 @@
 """Processes that this one starts: they end when it ends."""
 
+import atexit
+import contextlib
+import logging
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from vae_tf.parts.files import loaded_files
 from vae_tf.program import PROGRAM_VARIABLE, program
@@ -17,6 +20,7 @@ __all__ = [
     "child_command",
     "child_environment",
     "die_with_parent",
+    "ending_once_done",
     "note_signal",
     "share_of_cores",
     "signal_code",
@@ -30,6 +34,7 @@ PARTS_VARIABLE = "VAE_TF_PARTS"
 _PARENT = "VAE_TF_PARENT"
 """The variable by which a process tells those it starts to end with it: its process number."""
 _SIGNALS: list[int] = []
+_CODES: list[int] = []
 
 
 class Terminated(KeyboardInterrupt):
@@ -93,3 +98,31 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
+
+
+@contextlib.contextmanager
+def ending_once_done() -> Iterator[None]:
+    """Let this process end at once when the block and what was registered for its end are done, with the block's exit code.
+
+    Python would take the libraries apart first, while threads of TensorFlow may still run: that took time, and could crash
+    where a signal had come. From the end of the block on, a signal ends the process as the system does.
+    """
+    atexit.register(_leave)  # the first that is registered is the last that runs
+    try:
+        yield
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            _CODES.append(end.code)
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _leave() -> None:
+    if not _CODES:  # Python has something to say
+        return
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # none, a full one, a closed one
+            stream.flush()
+    os._exit(_CODES[-1])

@@ -1,6 +1,7 @@
 """The application: registers the commands and turns errors into exit codes."""
 
 import sys
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -42,6 +43,7 @@ from vae_tf.cli.boundary import guarded, unhandled, without_debug
 from vae_tf.cli.common import parser
 from vae_tf.cli.moved_data import with_moved_data
 from vae_tf.cli.own_parts import with_parts
+from vae_tf.processes import ending_once_done
 from vae_tf.program import WITH_DATA, WITH_PARTS, program
 from vae_tf.version import VERSION
 
@@ -100,4 +102,5 @@ def main(arguments: list[str] | None = None) -> None:
     def command() -> int | None:
         return unhandled(parser(app))(given or ["--help"], prog_name=program(), standalone_mode=False)
 
-    sys.exit(guarded(command, given))
+    with ending_once_done() if arguments is None else nullcontext():
+        sys.exit(guarded(command, given))
