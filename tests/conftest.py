@@ -98,6 +98,27 @@ def one_classifier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(features, "_STEPS", 100)
 
 
+_READ: dict[str, Any] = {}
+
+
+@pytest.fixture(autouse=True)
+def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read an embedded dataset once for the same files and settings: TFDS takes half a second for the digits."""
+    embedded: Any = sys.modules.get("vae_tf.data.embedded")
+    if embedded is None:
+        return
+    read_anew = embedded.load_tfds
+
+    def read(config: Any) -> Any:
+        files = sorted(file for file in Path(config.data_dir).rglob("*") if file.is_file())
+        key = f"{config.model_dump_json()} {[(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files]}"
+        if key not in _READ:
+            _READ[key] = read_anew(config)
+        return _READ[key]
+
+    monkeypatch.setattr(embedded, "load_tfds", read)
+
+
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
     """A test that executes a file of parts forgets it (`restored_parts`): a later run would take it for its own."""
