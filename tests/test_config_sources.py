@@ -50,7 +50,8 @@ BAD_SETTINGS = [
     ),
     (
         {"model": {"network": {"kind": "mlp", "hidden_size": 1}}},
-        "model.network.hidden_size is no key of kind 'mlp', but of conv, recurrent: set model.network.kind=conv first.",
+        "model.network.hidden_size is no key of kind 'mlp', but of causal_conv, conv, recurrent, transformer: set "
+        "model.network.kind=causal_conv first.",
     ),
     ({"trainning": {}, "seed": -1}, "trainning is not a known key; did you mean 'training'?"),
     (
@@ -93,7 +94,8 @@ BAD_SETTINGS = [
     ({"seed": 2**31}, "seed must be < 2147483648. Received: 2147483648."),
     (
         {"model": {"network": {"kind": "cnn"}}},
-        "model.network must have one of the kinds 'auto', 'conv', 'grid', 'mlp', 'recurrent', 'residual'. Received: 'cnn'.",
+        "model.network must have one of the kinds 'auto', 'causal_conv', 'conv', 'grid', 'mlp', 'recurrent', 'residual', "
+        "'transformer'. Received: 'cnn'.",
     ),
     ({"model": {"network": {"kind": "mlp", "widths": []}}}, "model.network.widths must have at least 1 item. Received: []."),
     ({"model": {"latents": []}}, "model.latents must have at least 1 item. Received: []."),

@@ -142,7 +142,7 @@ def test_another_kind_of_file_is_refused_in_one_line(form, content, tmp_path):
         (b"a,b\n" + b"1,x\n" * 30 + b"2,\0\n", "bytes of zero"),
         (b"sep=;\r\na;b\r\n1;x\r\n", r"'sep=;', a line for Excel alone\. Remove it"),
         (b"% of Weka\n\n@RELATION rain\n@ATTRIBUTE a NUMERIC\n@DATA\n1\n2\n", r"an ARFF file of Weka\. Save its table as CSV"),
-        (b"# of aeon\n@problemName x\n@univariate true\n@data\n1,2:a\n", r"a \.ts file of series\. Save them by numpy\.savez"),
+        (b"# of aeon\n@problemName x\n@univariate true\n@data\n1,2:a\n", r"a \.ts file of series\. Read it with npz:PATH"),
     ],
     ids=["page", "JSON", "JSON lines", "open quote", "two open quotes", "zero", "separator", "ARFF", ".ts"],
 )

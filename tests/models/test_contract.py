@@ -89,9 +89,9 @@ KEPT = {
     "normal where it says so": {"diagonal", "standard"},
     "probabilities add up to 1": {
         *("bernoulli", "categorical", "continuous_bernoulli", "discretized_logistic", "gaussian", "negative_binomial"),
-        *("recurrent_text", "transformer_text"),
+        *("recurrent_text", "student_t", "transformer_text"),
     },
-    "takes labels": {"conv", "grid", "mlp", "recurrent", "residual"},
+    "takes labels": {"causal_conv", "conv", "grid", "mlp", "recurrent", "residual", "transformer"},
     "splits share no example": {"waves"},
     "the same every time": {"digits", "waves", "topics"},
     "an account that can be kept": {"digits", "waves", "topics"},

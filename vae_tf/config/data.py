@@ -27,7 +27,7 @@ _PATHS = {
 """Sources whose argument is a path, and what may be there."""
 _TABLES = (".csv", ".tsv", ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _PACKED = (".gz", ".bz2", ".zst")
-_FORMS = {**dict.fromkeys(_TABLES, "csv"), ".npz": "npz", ".mtx": "sparse", ".h5ad": "sparse"}
+_FORMS = {**dict.fromkeys(_TABLES, "csv"), ".npz": "npz", ".ts": "npz", ".arff": "npz", ".mtx": "sparse", ".h5ad": "sparse"}
 """Sources of files whose names say what they are."""
 
 

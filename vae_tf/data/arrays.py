@@ -11,6 +11,7 @@ from vae_tf.data.array_names import NamedArrays, as_labels, sort_out
 from vae_tf.data.notes import Note
 from vae_tf.data.numeric import Groups, array_splits, check_groups, count_fields, is_rounded, label_ids, support_fields
 from vae_tf.data.pipeline import Dataset
+from vae_tf.data.series_files import SERIES_SUFFIXES, read_series
 from vae_tf.data.sparse import load_sparse
 from vae_tf.data.sparse_files import is_sparse
 from vae_tf.data.spec import DatasetSpec
@@ -27,7 +28,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 
 def load_npz(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
-    """Load the arrays of a NumPy archive.
+    """Load the arrays of a NumPy archive, or the series of a file of the UCR and UEA archives.
 
     Bytes become [0, 1] (or stay {0, 1}), booleans {0, 1}, floats in [0, 1] stay; other numbers are standardised with the
     training split's statistics: for each feature of flat examples [N, D] and of series [N, T, D], for all pixels of images
@@ -41,10 +42,15 @@ def load_npz(config: DataConfig, known: DatasetSpec | None = None) -> Dataset:
         Splits in memory, of at most `config.limit` examples.
 
     Raises:
-        UserFileError: the file is missing or no NumPy archive.
+        UserFileError: the file is missing, or neither a NumPy archive nor such a file of series.
         UserValueError: names, shapes or types of the arrays are wrong, or a value is not finite.
     """
     path = existing_path(config.dataset)
+    if path.suffix.lower() in SERIES_SUFFIXES:
+        series, told = read_series(path, with_test=known is None)
+        is_open = config.series is None
+        found = load_arrays(series, config.model_copy(update={"series": True}) if is_open else config, str(path), known)
+        return replace(found, notes=(*told, *found.notes))
     arrays = read_arrays(path)
     return load_sparse(config, known) if is_sparse(arrays) else load_arrays(arrays, config, str(path), known)
 

@@ -18,7 +18,7 @@ def list_datasets() -> dict[str, str]:
         "NAME": "any TFDS images or texts, e.g. mnist or tiny_shakespeare; prepared under --data-dir, or downloaded to it",
         "NAME/CONFIG:VERSION": "the same with a configuration, a version or both, e.g. emnist/letters or mnist:3.0.1",
         "folder:PATH": "pictures (PNG, JPEG, WebP, ...); sub-folders train, test, validation are splits, others are classes",
-        "npz:PATH": "NumPy arrays x and y, or x_train, x_test, x_validation and labels: images or rows of numbers",
+        "npz:PATH": "NumPy arrays x and y, or x_train, x_test, x_validation and labels: images, rows, series; .ts, .arff",
         "sparse:PATH": "counts that stay sparse: .npz of scipy.sparse, .mtx, .h5ad; names and labels from files beside them",
         "csv:PATH": "a table, one example a row: CSV, Parquet, xlsx, ods, or a folder of Parquet; data.label_column, .columns",
         "text:PATH": "a UTF-8 text, one example a line; data.tokens says whether characters or subwords are learned",

@@ -54,9 +54,10 @@ _OTHERS = {
 }
 """How files begin that are no text, what they are, and what helps."""
 _NO_TABLES = {
-    rb"\A(?:\s*%[^\n]*\n)*\s*@relation\b": "an ARFF file of Weka. Save its table as CSV: scipy.io.arff reads it in Python",
-    rb"\A(?:\s*#[^\n]*\n)*\s*@(?:problemname|timestamps|univariate|classlabel)\b": "a .ts file of series. Save them by "
-    "numpy.savez, x [N, T, C] and y [N]: aeon's load_from_ts_file reads it in Python",
+    rb"\A(?:\s*%[^\n]*\n)*\s*@relation\b": "an ARFF file of Weka. Save its table as CSV: scipy.io.arff reads it in "
+    "Python; series of one number a step are read by npz:PATH",
+    rb"\A(?:\s*#[^\n]*\n)*\s*@(?:problemname|timestamps|univariate|classlabel)\b": "a .ts file of series. Read it with "
+    "npz:PATH, named .ts",
 }
 """How texts begin, as patterns, that have tables of a form of their own, what they are, and what helps."""
 

@@ -160,7 +160,7 @@ class Conditioner:
         means = tf.reshape(self.vae.decode(around).distribution.mean(), [-1, 2 * size, int(np.prod(x.shape[1:]))])
         slopes = (means[:, :size] - means[:, size:]) / (2.0 * _APART)
         is_there = tf.cast(tf.math.is_finite(x), tf.float32)
-        precision = is_there / tf.square(self.vae.decode(z).distribution.stddev())
+        precision = is_there * self.vae.likelihood.information(self.vae.decode(z))
         weighed = slopes * tf.reshape(precision, [-1, 1, slopes.shape[-1]])
         return tape.gradient(joint, z), tf.matmul(weighed, slopes, transpose_b=True) + bend
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_tf.models.attention import causal_blocks
+from vae_tf.models.attention import attention_blocks
 
 __all__ = ["CodePrior"]
 
@@ -47,7 +47,7 @@ class CodePrior(keras.layers.Layer):
         self.embedding = self.add_weight(name="embedding", shape=(rows, self.size), initializer="uniform")
         self.first = self.add_weight(name="first", shape=(1, self.size), initializer="uniform")
         self.positions = self.add_weight(name="positions", shape=(self.length, self.size), initializer="uniform")
-        self.transformer = causal_blocks(self.length, self.size, self.num_layers, math.gcd(_MOST_HEADS, self.size))
+        self.transformer = attention_blocks(self.length, self.size, self.num_layers, math.gcd(_MOST_HEADS, self.size))
         self.to_logits = self.add_weight(name="to_logits", shape=(self.size, self.num_classes), initializer="zeros")
         self.logits_bias = self.add_weight(name="logits_bias", shape=(self.length, self.num_classes), initializer="zeros")
         self.built = True

@@ -12,7 +12,7 @@ __all__ = ["NpzSource"]
 
 @register("npz")
 class NpzSource(Source):
-    """The arrays of a NumPy archive."""
+    """The arrays of a NumPy archive, or the series of a file of the UCR and UEA archives."""
 
     heeds = ("counts", "window", "gaps", "group", "fold")
 

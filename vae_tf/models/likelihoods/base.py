@@ -156,6 +156,14 @@ class Likelihood(Part, keras.layers.Layer):
         log_probs = tf.where(is_there, p.distribution.log_prob(filled), 0.0)
         return filled, tf.reduce_sum(log_probs, axis=range(1, len(filled.shape)))
 
+    def information(self, p: Any) -> tf.Tensor:
+        """Return the Fisher information of every value about its mean, [..., *event_shape]; default: as of normals.
+
+        Args:
+            p: what `distribution` gave, of values that are independent given z.
+        """
+        return 1.0 / p.distribution.variance()
+
     def values_a_sample(self) -> int:
         """Return how many numbers are held for one decoded z: what memory is planned by."""
         return math.prod(self.event_shape)

@@ -1,7 +1,5 @@
 """Independent normal values."""
 
-import math
-from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 import keras
@@ -9,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability.python.distributions import Independent, Normal
 
-from vae_tf.models.likelihoods.base import Likelihood
-from vae_tf.models.linear import inverse_softplus
+from vae_tf.models.likelihoods.location_scale import LocationScaleLikelihood
 from vae_tf.parts.choices import Choice
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Given, PositiveFloat
@@ -23,7 +20,7 @@ _MOMENTUM = 0.95
 
 
 @register("gaussian")
-class GaussianLikelihood(Likelihood):
+class GaussianLikelihood(LocationScaleLikelihood):
     """Independent normal values.
 
     Args:
@@ -43,7 +40,7 @@ class GaussianLikelihood(Likelihood):
         -1.6121
     """
 
-    starts_linear = True
+    scale_kinds = get_args(_ScaleKind)[1:]
 
     def __init__(
         self,
@@ -53,14 +50,7 @@ class GaussianLikelihood(Likelihood):
         min_scale: PositiveFloat = 1e-2,
         name: Given[str] = "likelihood",
     ) -> None:
-        super().__init__(event_shape, name=name)
-        if scale_kind not in get_args(_ScaleKind):
-            raise ValueError(f"scale_kind must be one of {', '.join(get_args(_ScaleKind))}. Received: {scale_kind!r}.")
-        if scale_kind != "fixed" and scale <= min_scale:
-            raise ValueError(f"scale must be > min_scale ({min_scale}). Received: {scale}.")
-        self.scale_kind = "shared" if scale_kind == "auto" else scale_kind
-        self.scale = scale
-        self.min_scale = min_scale
+        super().__init__(event_shape, scale_kind, scale, min_scale, name)
 
     @classmethod
     def fitness(cls, data: Any) -> int:
@@ -73,38 +63,15 @@ class GaussianLikelihood(Likelihood):
         """Choose the kind of scale."""
         if data.is_image:
             return {"scale_kind": Choice("optimal_elementwise", "every pixel has its error, and it is known in closed form")}
-        values = "columns" if data.is_table else "steps"
-        return {"scale_kind": Choice("elementwise", f"{values} differ in how well they can be told")}
-
-    @classmethod
-    def measure(cls, data: Any) -> str:
-        """Return `density`, whatever the values."""
-        return "density"
-
-    @classmethod
-    def warnings(cls, data: Any, x: np.ndarray) -> Iterable[str]:
-        """Say that binary values have no density."""
-        if data.is_binary:
-            yield (
-                f"{data.name} has binary values and the likelihood is gaussian: a density can grow without limit on "
-                f"them. Choose model.likelihood.kind=bernoulli."
-            )
+        return super().choose(data)
 
     def build(self, input_shape: Any) -> None:
-        """Make the shared scale's weight."""
-        if self.scale_kind == "shared":
-            self.raw_scale = self.add_weight(name="raw_scale", shape=(), initializer="zeros")
+        """Make the weights of a scale that is shared, and of the best there is."""
+        super().build(input_shape)
         if self._is_optimal:
             start = keras.initializers.Constant(self.scale**2)
             shape = self.event_shape if self.scale_kind == "optimal_elementwise" else ()
             self.mean_square = make_own("mean_square", initializer=start, shape=shape)
-        self.built = True
-
-    @property
-    def params_shape(self) -> tuple[int, ...]:
-        """Twice the last axis where the decoder gives the scales too."""
-        factor = 2 if self.scale_kind == "elementwise" else 1
-        return (*self.event_shape[:-1], factor * self.event_shape[-1])
 
     def call(self, features: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Return loc and raw scale side by side, [..., 2 * last axis]; just loc where the scale is fixed.
@@ -113,55 +80,26 @@ class GaussianLikelihood(Likelihood):
         """
         if self._is_optimal:
             return tf.concat([features, tf.fill(tf.shape(features), 1.0 if training else 0.0)], axis=-1)
-        if self.scale_kind != "shared":
-            return features
-        raw = tf.fill(tf.shape(features), tf.convert_to_tensor(self.raw_scale))
-        return tf.concat([features, raw], axis=-1)
+        return super().call(features, training)
 
     @property
     def _is_optimal(self) -> bool:
         return self.scale_kind in ("optimal", "optimal_elementwise")
 
-    @property
-    def has_own_scales(self) -> bool:
-        """Whether every value has a scale of its own."""
-        return self.scale_kind == "elementwise"
-
     def linear_start(self, model: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return what gives a linear model's mean and noise: kernel [size, P] and bias [P], P the product of `params_shape`."""
-        kernel, bias = model.weights.T, model.mean
-        raw = inverse_softplus(model.noise - self.min_scale) - self._offset
-        if self.scale_kind == "elementwise":
-            shape, width = self.event_shape[:-1], self.event_shape[-1]
-            sides = [
-                np.concatenate([part.reshape(-1, *shape, width), other.reshape(-1, *shape, width)], axis=-1)
-                for part, other in ((kernel, np.zeros_like(kernel)), (bias[None], raw[None]))
-            ]
-            return sides[0].reshape(len(kernel), -1), sides[1].reshape(-1)
-        if self.scale_kind == "shared":
-            self.raw_scale.assign(np.mean(raw))
+        """Return what gives a linear model's mean, see the base class; and start the best scale at its noise."""
         if self.scale_kind == "optimal":
             self.mean_square.assign(np.mean(model.noise**2))
         if self.scale_kind == "optimal_elementwise":
             self.mean_square.assign(np.reshape(model.residual**2, self.event_shape))
-        return kernel, bias
-
-    @property
-    def _offset(self) -> float:
-        return math.log(math.expm1(self.scale - self.min_scale))
-
-    def calibrated(self, p: Any) -> tuple[str, Any]:
-        """Return the distribution of single values."""
-        return "coverage", p.distribution
+        return super().linear_start(model)
 
     def distribution(self, params: tf.Tensor) -> Independent:
         """Return independent normals from what `call` gave."""
-        if self.scale_kind == "fixed":
-            return Independent(Normal(params, tf.constant(self.scale, tf.float32)), len(self.event_shape))
-        loc, raw = tf.split(params, 2, axis=-1)
         if self._is_optimal:
+            loc, _ = tf.split(params, 2, axis=-1)
             return self._normals(loc, tf.convert_to_tensor(self.mean_square))
-        return Independent(Normal(loc, self.min_scale + tf.nn.softplus(raw + self._offset)), len(self.event_shape))
+        return Independent(Normal(*self.loc_and_scale(params)), len(self.event_shape))
 
     def _normals(self, loc: tf.Tensor, mean_square: tf.Tensor) -> Independent:
         scale = tf.sqrt(tf.maximum(mean_square, self.min_scale**2))

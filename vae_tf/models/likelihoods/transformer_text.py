@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_tf.models.attention import causal_blocks
+from vae_tf.models.attention import attention_blocks
 from vae_tf.models.likelihoods.text import TextLikelihood
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Fraction, Given, NonNegativeInt, PositiveInt
@@ -71,7 +71,7 @@ class TransformerTextLikelihood(TextLikelihood):
         self.positions = self.add_weight(name="positions", shape=(length, size), initializer="uniform")
         self.enter = keras.layers.Dense(size, dtype="float32", name="enter")
         self.enter.build((None, self.embedding_size))
-        self.transformer = causal_blocks(length, size, self.num_layers, self.num_heads)
+        self.transformer = attention_blocks(length, size, self.num_layers, self.num_heads)
         self.built = True
 
     def features(self, context: tf.Tensor, embedded: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,7 @@ __all__ = ["AutoNetwork"]
 
 @register("auto")
 class AutoNetwork(Network):
-    """`recurrent` for texts and series; of pictures `conv` where they are many, 16 pixels or more a side; else `mlp`."""
+    """`recurrent` for texts; of pictures `conv` where they are many, 16 pixels or more a side; else `mlp`."""
 
     is_auto = True
 
