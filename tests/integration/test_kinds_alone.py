@@ -48,6 +48,7 @@ BESIDE = {
 """What a kind is about, and so cannot be without."""
 DATA = {"count": "topics", "token": "text:lines.txt", "mixed": "mixed.csv", "real": "waves"}
 FITTING = {
+    "network causal_conv": "waves",
     "network recurrent": "waves",
     "network transformer": "text:lines.txt",
     "augmentation mix": "numbers.csv",
