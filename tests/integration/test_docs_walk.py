@@ -46,6 +46,7 @@ LEFT_OUT = {
     "docs/estimators.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
     "docs/lessons/1_draws.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
     "docs/lessons/5_gumbel.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
+    "docs/lessons/6_classes.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
     "docs/own_parts.md": {
         r"run\.py train --parts \w+\.py (?!--set model\.network\.kind=wide  #)": "their settings are: test_own_parts_page.py"
     },
