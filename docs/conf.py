@@ -40,6 +40,7 @@ html_theme = "furo"
 html_title = f"vae_tf {VERSION}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["film.js"]
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
