@@ -14,15 +14,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from make_screenshots import WIDE, Camera, take_map
+from make_screenshots import Camera, take_map
 from PIL import Image
 from selenium.webdriver.common.by import By
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/gallery.md"
 IMAGES = ROOT / "docs/images/gallery"
-SHOTS = {"report.png": ("report.html", "body"), "table.png": ("table.html", "//h3[.='Columns']/following::figure[1]")}
-"""Pictures of reports: the file, and what of it."""
+SHOTS = {
+    "report.png": ("report.html", "//body", (1100, 560)),
+    "table.png": ("table.html", "//h3[.='Columns']/following::figure[1]", (1100, 2000)),
+}
+"""Pictures of reports: the file, what of it, and the window."""
 MAX_SIDE, MAX_BYTES = 1000, 150_000
 PORT = 8639
 
@@ -49,13 +52,15 @@ def run(line: str, folder: Path, data_dir: str | None) -> None:
 
 def take_report(folder: Path, name: str) -> None:
     """Take a picture of a report, or of a part of it."""
-    page, part = SHOTS[name]
+    page, part, window = SHOTS[name]
     camera = Camera((folder / page).as_uri(), "")
     try:
-        camera.show(WIDE, is_dark=False)
+        camera.show(window, is_dark=False)
         camera.driver.get(camera.url)
-        element = camera.driver.find_element(By.TAG_NAME if part == "body" else By.XPATH, part)
-        camera.driver.save_screenshot(str(folder / name)) if part == "body" else element.screenshot(str(folder / name))
+        if part == "//body":
+            camera.save(folder / name)
+        else:
+            camera.driver.find_element(By.XPATH, part).screenshot(str(folder / name))
     finally:
         camera.driver.quit()
 
