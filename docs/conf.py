@@ -26,10 +26,11 @@ project = "vae_tf"
 author = "the authors of vae_tf"
 version = release = VERSION
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_design"]
-exclude_patterns = ["_build", "results", "notebooks"]  # notebooks hold what they showed: GitHub shows it
+exclude_patterns = ["_build", "results"]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"  # whenever a page is read: what was drawn before may be another package's
+nb_execution_excludepatterns = ["notebooks/*"]  # they hold what they showed: docs/make_notebooks.py
 nb_execution_timeout = 180
 nb_execution_raise_on_error = True
 nb_merge_streams = True
@@ -40,6 +41,7 @@ html_theme = "furo"
 html_title = f"vae_tf {VERSION}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["film.js"]
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
@@ -62,6 +64,8 @@ def show_here(app: Any, name: str, source: list[str]) -> None:
     if copied:
         source[0] = copied.read_text("utf-8")
         app.env.note_dependency(str(copied))
+    if name.startswith("notebooks/"):
+        return
     start = (ROOT / "docs" / name).parent
 
     def moved(link: re.Match[str]) -> str:

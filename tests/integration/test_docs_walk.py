@@ -44,8 +44,13 @@ LEFT_OUT = {
     },
     "docs/index.md": {r"^make ": "installs, or runs this suite: test_wheel.py"},
     "docs/estimators.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
+    "docs/gallery.md": {
+        r"run\.py estimators": "takes a minute: test_estimators_command.py has it small",
+        r"examples/policy": "takes a minute: test_examples.py",
+    },
     "docs/lessons/1_draws.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
     "docs/lessons/5_gumbel.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
+    "docs/lessons/6_classes.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
     "docs/own_parts.md": {
         r"run\.py train --parts \w+\.py (?!--set model\.network\.kind=wide  #)": "their settings are: test_own_parts_page.py"
     },
@@ -72,6 +77,7 @@ CHANGED = {
     "docs/data.md": [("gaps.xlsx", "gaps.parquet")]  # spreadsheets: tests/data/test_data_spreadsheets.py
     + [(f"run.py train --dataset {kind}:scans", f"run.py data {kind}:scans") for kind in ("folder", "npz")]
     + [("run.py train --dataset counts", "run.py data counts")],  # without training
+    "docs/gallery.md": [("--preset mnist_mlp", "--preset mnist_mlp --dataset digits")],
     "docs/evaluation.md": [
         ("--preset mnist_mlp", "--preset mnist_mlp --dataset digits"),
         ("csv:sensor.csv --set data.window=48", "csv:sensors.csv --set data.window=8"),
