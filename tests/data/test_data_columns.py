@@ -145,10 +145,21 @@ def test_settings_say_what_columns_are(load):
     assert [column.kind for column in spec.columns] == ["category", "real", "category"]
     assert spec.columns[0].words == ("10", "20", "30", OTHER)
     dataset = load(columns, columns={"zip": "drop"})
-    assert (dataset.spec.feature_names, dataset.spec.value_support) == (("n",), "real") and "zip (data.columns)" in said(
-        dataset
-    )
+    assert dataset.spec.feature_names == ("n",) and "zip (data.columns)" in said(dataset)
     assert load(columns, columns={"zip": "count"}).spec.columns[0].kind == "count"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("rating", "ordinal"), ("visits", "count")])
+def test_whole_numbers_have_probabilities_beside_measurements_too(load, name, kind):
+    columns = {"weight": RNG.normal(70, 9, NUM), name: COLUMNS[name]}
+    spec = load(columns).spec
+    assert spec.is_mixed and [column.kind for column in spec.columns] == ["real", kind]
+    assert load(columns, columns={name: "real"}).spec.value_support == "real"
+    assert not load({"weight": columns["weight"]}).spec.is_mixed
+
+
+def test_many_columns_of_few_whole_numbers_are_pixels(load):
+    assert load({f"p{i}": RNG.integers(0, 9, 60) for i in range(101)}).spec.value_support == "real"
 
 
 @pytest.mark.parametrize(

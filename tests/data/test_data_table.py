@@ -6,7 +6,7 @@ from vae_tf.data import load_dataset
 from vae_tf.data.splits import NO_LABEL
 from vae_tf.errors import UserFileError, UserValueError
 
-ROWS = "".join(f"{n},{n * n / 10},{7 + n % 2}\n" for n in range(50))
+ROWS = "".join(f"{n},{n * n / 10},{7.5 + n % 2}\n" for n in range(50))
 
 
 def load(dataset, **settings):
@@ -159,7 +159,7 @@ def test_a_column_of_numbers_is_cut_into_classes_of_equal_shares(write_csv):
 
 def test_ties_leave_fewer_classes(write_csv):
     dataset = load(write_csv("a,b,c\n" + ROWS), label_column="c", label_bins=4)
-    assert dataset.spec.label_names == ("7 to 7", "8 to 8")
+    assert dataset.spec.label_names == ("7.5 to 7.5", "8.5 to 8.5")
 
 
 def test_bins_need_a_column_and_fractions_need_bins(write_csv):
@@ -173,5 +173,5 @@ def test_bins_need_a_column_and_fractions_need_bins(write_csv):
 def test_counts_of_a_table_stay_what_they_are(write_csv):
     dataset = load(write_csv("a,b\n" + "".join(f"{n},{n % 3}\n" for n in range(40))), counts=True)
     assert (dataset.spec.value_support, dataset.spec.scale) == ("count", (1.0,))
-    with pytest.raises(UserValueError, match=r"whole numbers from 0 on. Received: 0.1 in"):
+    with pytest.raises(UserValueError, match=r"whole numbers from 0 on. Received: [07].[15] in"):
         load(write_csv("a,b,c\n" + ROWS), counts=True)

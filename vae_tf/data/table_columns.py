@@ -21,6 +21,8 @@ __all__ = ["Chosen", "as_known", "choose_columns", "describe_rows", "known_colum
 _DROP = "drop"
 _LOOKED_AT, _MOSTLY, _MANY_WORDS = 200, 0.5, 13
 """Of columns of words: how many are looked at for numbers among them; of which share that is said; of how many words on."""
+_MOST_WHOLE = 100
+"""Inputs up to which columns of few whole numbers make a table one of several kinds: pixels and counts of words are more."""
 _KEEP = " data.columns.NAME=real, count, ordinal, category or date keeps one."
 
 
@@ -29,7 +31,7 @@ class Chosen(NamedTuple):
 
     Attributes:
         columns: the inputs, with all words that the table has of each.
-        is_mixed: whether they have words, dates or gaps, or somebody said what they are.
+        is_mixed: whether they have words, dates, gaps or few whole numbers, or somebody said what they are.
         dropped: why others are left out, by name.
         notes: what is to be told of it.
     """
@@ -61,8 +63,8 @@ def choose_columns(table: Table, config: DataConfig, others: Collection[str | No
     _check_asked(asked, names, table, config)
     guesses = {name: _guess(table, name, asked.get(name), config) for name in names}
     kept = {name: guess for name, guess in guesses.items() if not guess.drop}
-    said = any(asked.get(name) for name in kept)
-    is_mixed = not _is_plain(config) and (said or any(_is_mixed(table, name, guess) for name, guess in kept.items()))
+    said = any(asked.get(name, "real") != "real" for name in kept)
+    is_mixed = not _is_plain(config) and (said or any(_is_mixed(table, name, guess, len(kept)) for name, guess in kept.items()))
     if not is_mixed:  # rows in time may be numbered, and where all is constant there is nothing else
         kept = {name: guess for name, guess in guesses.items() if not guess.drop or _stays_a_number(table, name, guess)}
         kept = kept or {name: guess for name, guess in guesses.items() if guess.drop == "constant" and _is_numeric(table, name)}
@@ -135,10 +137,12 @@ def _texts(table: Table, name: str) -> list[str]:
     return table.column(name).distinct_texts
 
 
-def _is_mixed(table: Table, name: str, guess: Guess) -> bool:
+def _is_mixed(table: Table, name: str, guess: Guess, num_columns: int) -> bool:
+    """Return whether a column makes its table one of several kinds: few whole numbers have probabilities and no density."""
     facts = KINDS[guess.kind]
     raw = table.column(name)
-    return facts.is_category or facts.is_date or bool(raw.number_form) or bool(raw.is_gap.any())
+    is_whole = facts.is_whole and num_columns <= _MOST_WHOLE
+    return facts.is_category or facts.is_date or is_whole or bool(raw.number_form) or bool(raw.is_gap.any())
 
 
 def _stays_a_number(table: Table, name: str, guess: Guess) -> bool:
