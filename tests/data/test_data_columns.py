@@ -159,7 +159,9 @@ def test_whole_numbers_have_probabilities_beside_measurements_too(load, name, ki
 
 
 def test_many_columns_of_few_whole_numbers_are_pixels(load):
-    assert load({f"p{i}": RNG.integers(0, 9, 60) for i in range(101)}).spec.value_support == "real"
+    dataset = load({f"p{i}": RNG.integers(0, 9, 60) for i in range(101)})
+    assert dataset.spec.value_support == "real"
+    assert "by a density, as 101 columns may be pixels: p0, p1" in said(dataset)
 
 
 @pytest.mark.parametrize(

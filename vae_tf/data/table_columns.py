@@ -78,7 +78,8 @@ def choose_columns(table: Table, config: DataConfig, others: Collection[str | No
         )
     dropped = {name: guess.drop for name, guess in guesses.items() if name not in kept}
     columns = tuple(_column(table, name, guess) for name, guess in kept.items())
-    return Chosen(columns, is_mixed, dropped, tuple(_notes(table, columns, dropped)))
+    told = () if is_mixed or _is_plain(config) else _whole_numbers(columns)
+    return Chosen(columns, is_mixed, dropped, (*_notes(table, columns, dropped), *told))
 
 
 def describe_rows(tables: Mapping[str, Table], chosen: Chosen, config: DataConfig) -> Iterator[Note]:
@@ -177,6 +178,16 @@ def _notes(table: Table, columns: tuple[Column, ...], dropped: Mapping[str, Drop
             yield Note(
                 f"Column {column.name!r}: numbers such as 20240131 may be dates. data.columns.{column.name}=date reads them so."
             )
+
+
+def _whole_numbers(columns: tuple[Column, ...]) -> Iterator[Note]:
+    """Say where columns of whole numbers are learned as measurements: there are too many of them."""
+    whole = [column.name for column in columns if column.is_whole]
+    if whole:
+        yield Note(
+            f"Whole numbers of few values are learned as measurements, by a density, as {len(columns):,} columns may be pixels"
+            f": {few(whole)}. data.columns.{whole[0]}=ordinal takes every column as what it is."
+        )
 
 
 def _numbers_as_words(table: Table, names: Mapping[str, str]) -> Iterator[Note]:
