@@ -154,7 +154,6 @@ def test_whole_numbers_have_probabilities_beside_measurements_too(load, name, ki
     columns = {"weight": RNG.normal(70, 9, NUM), name: COLUMNS[name]}
     spec = load(columns).spec
     assert spec.is_mixed and [column.kind for column in spec.columns] == ["real", kind]
-    assert load(columns, columns={name: "real"}).spec.value_support == "real"
     assert not load({"weight": columns["weight"]}).spec.is_mixed
 
 

@@ -8,6 +8,7 @@ from vae_tf.data import (
     DatasetSpec,
     eval_batches,
     gather_examples,
+    random_examples,
     scale_inputs,
     to_inputs,
     train_batches,
@@ -163,3 +164,15 @@ def test_arrays_are_captured_by_a_graph_and_not_copied_into_it():
 
     graph = trace.get_concrete_function().graph
     assert graph.as_graph_def().ByteSize() < 100_000
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_a_seed_for_all_of_tensorflow_changes_no_order(make, seed):
+    of_epochs, of_choice = numbers(train(make(), 3, 2)), random_examples(make(), "train", 9, (1, 2))[0]
+    tf.random.set_seed(seed)
+    try:
+        again, chosen = numbers(train(make(), 3, 2)), random_examples(make(), "train", 9, (1, 2))[0]
+    finally:
+        tf.random.set_seed(None)
+    np.testing.assert_array_equal(again, of_epochs)
+    np.testing.assert_array_equal(chosen, of_choice)

@@ -47,7 +47,7 @@ OPTIONS = {
         ["model.latents[0].temperature", "-0.5"],
     ),
     "block that is not there": (["--set", "model.latents[3].size=4"], ["model.latents", "3"]),
-    "unknown kind": (["--set", "model.network={kind: transformer}"], ["model.network", "'mlp'", "transformer"]),
+    "unknown kind": (["--set", "model.network={kind: perceptron}"], ["model.network", "'mlp'", "perceptron"]),
     "override without a value": (["--set", "training.epochs"], ["--set", "PATH=VALUE"]),
     "override that is not YAML": (["--set", "model.network={kind: "], ["model.network", "YAML"]),
     "option that is not a number": (["--epochs", "ten"], ["--epochs", "integer", "--help"]),

