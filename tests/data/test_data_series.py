@@ -80,6 +80,15 @@ def test_numbers_that_are_the_time_of_rows_are_no_input(tmp_path, case):
     assert asked.spec.feature_names == (name, "value")
 
 
+def test_a_column_named_after_time_goes_before_an_index_and_other_clocks(tmp_path):
+    lines = [",beat,time,value", *(f"{row + 1},{3 * row},{1749 + row / 12:.12g},{WAVE[row]:.6g}" for row in range(200))]
+    (tmp_path / "s.csv").write_text("\n".join(lines) + "\n")
+    dataset = load_dataset(DataConfig(dataset=f"csv:{tmp_path / 's.csv'}", window=8))
+    told = " ".join(note.text for note in dataset.notes)
+    assert "rows in time by column 'time', 1749 to " in told and "Columns left out: the first, without a name (index)" in told
+    assert dataset.spec.feature_names == ("beat", "value")
+
+
 def test_new_rows_are_in_the_order_of_what_the_run_does_not_learn(tmp_path):
     (tmp_path / "s.csv").write_text("\n".join(["step,value", *(f"{row},{WAVE[row]:.6g}" for row in range(200))]) + "\n")
     config = DataConfig(dataset=f"csv:{tmp_path / 's.csv'}", window=8)

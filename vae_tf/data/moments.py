@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from vae_tf.config import DataConfig
 from vae_tf.data.cells import cells, code_column
+from vae_tf.data.column_kinds import is_index
 from vae_tf.data.columns import Column
 from vae_tf.data.dates import as_seconds, date_text, find_date_format, is_time_of_day, next_dates
 from vae_tf.data.notes import Note, day_or_month_notes, few
@@ -200,7 +201,8 @@ def time_column(table: Table, config: DataConfig, others: Collection[str | None]
         return dated
     of_series = config.series_column if config.series_column in table.names else None
     codes = _series(table, of_series)[0] if of_series else np.zeros(table.num_rows, np.int64)
-    return next((name for name in names if _is_clock(table.column(name), codes, is_known)), None)
+    clocks = [name for name in names if _is_clock(table.column(name), codes, is_known)]
+    return min(clocks, key=lambda name: (is_index(table, name), not _words(name) & _NAMES), default=None)  # the first of these
 
 
 def series_column(table: Table, config: DataConfig) -> str | None:
