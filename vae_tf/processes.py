@@ -34,7 +34,6 @@ PARTS_VARIABLE = "VAE_TF_PARTS"
 _PARENT = "VAE_TF_PARENT"
 """The variable by which a process tells those it starts to end with it: its process number."""
 _SIGNALS: list[int] = []
-_CODES: list[int] = []
 
 
 class Terminated(KeyboardInterrupt):
@@ -107,22 +106,23 @@ def ending_once_done() -> Iterator[None]:
     Python would take the libraries apart first, while threads of TensorFlow may still run: that took time, and could crash
     where a signal had come. From the end of the block on, a signal ends the process as the system does.
     """
-    atexit.register(_leave)  # the first that is registered is the last that runs
+    codes: list[int] = []
+    atexit.register(_leave, codes)  # the first that is registered is the last that runs
     try:
         yield
     except SystemExit as end:
         if isinstance(end.code, int):
-            _CODES.append(end.code)
+            codes.append(end.code)
         raise
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _leave() -> None:
-    if not _CODES:  # Python has something to say
+def _leave(codes: Sequence[int]) -> None:
+    if not codes:  # Python has something to say
         return
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):  # none, a full one, a closed one
             stream.flush()
-    os._exit(_CODES[-1])
+    os._exit(codes[0])

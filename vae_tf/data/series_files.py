@@ -43,6 +43,7 @@ def _read(path: Path) -> _Examples:
     try:
         x, labels = reader(content.decode())
     except (ValueError, IndexError, StopIteration, NotImplementedError, arff.ArffError) as error:
+        # SciPy raises the last four of what is no such file, or ends too early.
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise UserFileError(f"{path} must be {looks}. Received: {reason}.") from error
     return x, labels

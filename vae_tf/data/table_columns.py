@@ -64,7 +64,8 @@ def choose_columns(table: Table, config: DataConfig, others: Collection[str | No
     guesses = {name: _guess(table, name, asked.get(name), config) for name in names}
     kept = {name: guess for name, guess in guesses.items() if not guess.drop}
     said = any(asked.get(name) for name in kept)
-    is_mixed = not _is_plain(config) and (said or any(_is_mixed(table, name, guess, len(kept)) for name, guess in kept.items()))
+    is_wide = len(kept) > _MOST_WHOLE
+    is_mixed = not _is_plain(config) and (said or any(_is_mixed(table, name, guess, is_wide) for name, guess in kept.items()))
     if not is_mixed:  # rows in time may be numbered, and where all is constant there is nothing else
         kept = {name: guess for name, guess in guesses.items() if not guess.drop or _stays_a_number(table, name, guess)}
         kept = kept or {name: guess for name, guess in guesses.items() if guess.drop == "constant" and _is_numeric(table, name)}
@@ -78,7 +79,7 @@ def choose_columns(table: Table, config: DataConfig, others: Collection[str | No
         )
     dropped = {name: guess.drop for name, guess in guesses.items() if name not in kept}
     columns = tuple(_column(table, name, guess) for name, guess in kept.items())
-    told = () if is_mixed or _is_plain(config) or len(columns) <= _MOST_WHOLE else _whole_numbers(columns)
+    told = _whole_numbers(columns) if is_wide and not (is_mixed or _is_plain(config)) else ()
     return Chosen(columns, is_mixed, dropped, (*_notes(table, columns, dropped), *told))
 
 
@@ -138,11 +139,11 @@ def _texts(table: Table, name: str) -> list[str]:
     return table.column(name).distinct_texts
 
 
-def _is_mixed(table: Table, name: str, guess: Guess, num_columns: int) -> bool:
+def _is_mixed(table: Table, name: str, guess: Guess, is_wide: bool) -> bool:
     """Return whether a column makes its table one of several kinds: few whole numbers have probabilities and no density."""
     facts = KINDS[guess.kind]
     raw = table.column(name)
-    is_whole = facts.is_whole and num_columns <= _MOST_WHOLE
+    is_whole = facts.is_whole and not is_wide
     return facts.is_category or facts.is_date or is_whole or bool(raw.number_form) or bool(raw.is_gap.any())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["MultiHeadAttention", "attention_blocks", "sines"]
+__all__ = ["MultiHeadAttention", "attention_blocks", "check_heads", "sines"]
 
 _LONGEST = 10_000.0
 _NEVER = -1e9
@@ -39,6 +39,19 @@ class MultiHeadAttention(keras.layers.MultiHeadAttention):
 def _product(x: Any, dense: Any) -> Any:
     """Return what Keras' EinsumDense does, as one product of matrices."""
     return keras.ops.tensordot(x, dense.kernel, axes=len(x.shape) - 2) + dense.bias
+
+
+def check_heads(hidden_size: int, num_heads: int) -> None:
+    """Refuse heads that do not share the units evenly.
+
+    Raises:
+        ValueError: they do not.
+
+    Example:
+        >>> check_heads(6, 3)
+    """
+    if hidden_size % num_heads:
+        raise ValueError(f"num_heads must divide hidden_size ({hidden_size}). Received: {num_heads}")
 
 
 def attention_blocks(length: int, size: int, num_layers: int, num_heads: int, is_causal: bool = True) -> keras.Model:

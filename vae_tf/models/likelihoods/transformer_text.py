@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from vae_tf.models.attention import attention_blocks
+from vae_tf.models.attention import attention_blocks, check_heads
 from vae_tf.models.likelihoods.text import TextLikelihood
 from vae_tf.parts.registry import register
 from vae_tf.parts.types import Fraction, Given, NonNegativeInt, PositiveInt
@@ -49,8 +49,7 @@ class TransformerTextLikelihood(TextLikelihood):
     ) -> None:
         sizes = (embedding_size, hidden_size, word_dropout, dropout, ngram, ngram_size)
         super().__init__(event_shape, num_tokens, *sizes, seed, name)
-        if hidden_size % num_heads:
-            raise ValueError(f"num_heads must divide hidden_size ({hidden_size}). Received: {num_heads}.")
+        check_heads(hidden_size, num_heads)
         self.num_layers = num_layers
         self.num_heads = num_heads
 
@@ -61,8 +60,7 @@ class TransformerTextLikelihood(TextLikelihood):
         Raises:
             ValueError: they do not.
         """
-        if settings.hidden_size % settings.num_heads:
-            raise ValueError(f"num_heads must divide hidden_size ({settings.hidden_size}). Received: {settings.num_heads}")
+        check_heads(settings.hidden_size, settings.num_heads)
 
     def build(self, input_shape: Any) -> None:
         """Make the blocks."""

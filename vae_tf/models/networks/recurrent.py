@@ -54,10 +54,7 @@ class RecurrentNetwork(SequenceNetwork):
 
     def seen(self, x: Any) -> Any:
         """Return the greatest and the mean state of both directions, [B, 4 hidden_size]."""
-        both = keras.layers.Bidirectional(keras.layers.GRU(self.hidden_size, return_sequences=True))(x)
-        return keras.layers.Concatenate()(
-            [keras.layers.GlobalMaxPooling1D()(both), keras.layers.GlobalAveragePooling1D()(both)]
-        )
+        return self.pooled(keras.layers.Bidirectional(keras.layers.GRU(self.hidden_size, return_sequences=True))(x))
 
     def told(self, z: Any, num_steps: int) -> Any:
         """Return the states of a GRU that reads z at every step, [B, T, hidden_size]."""

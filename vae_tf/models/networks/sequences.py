@@ -34,6 +34,10 @@ class SequenceNetwork(Network):
     def seen(self, x: Any) -> Any:
         """Return what is seen in steps [B, T, F], one vector an example [B, H]."""
 
+    def pooled(self, x: Any) -> Any:
+        """Return the greatest and the mean of what is seen at steps [B, T, H], [B, 2 H]."""
+        return keras.layers.Concatenate()([keras.layers.GlobalMaxPooling1D()(x), keras.layers.GlobalAveragePooling1D()(x)])
+
     @abstractmethod
     def told(self, z: Any, num_steps: int) -> Any:
         """Return what z [B, size] says of every step, [B, T, H]."""

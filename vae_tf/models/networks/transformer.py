@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from vae_tf.models.attention import attention_blocks, sines
+from vae_tf.models.attention import attention_blocks, check_heads, sines
 from vae_tf.models.networks.base import Linear
 from vae_tf.models.networks.sequences import SequenceNetwork
 from vae_tf.parts.registry import register
@@ -45,8 +45,7 @@ class TransformerNetwork(SequenceNetwork):
         embedding_size: PositiveInt = 64,
         num_tokens: Given[int] = 0,
     ) -> None:
-        if hidden_size % num_heads:
-            raise ValueError(f"num_heads must divide hidden_size ({hidden_size}). Received: {num_heads}.")
+        check_heads(hidden_size, num_heads)
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.num_heads = num_heads
@@ -61,13 +60,11 @@ class TransformerNetwork(SequenceNetwork):
         Raises:
             ValueError: they do not.
         """
-        if settings.hidden_size % settings.num_heads:
-            raise ValueError(f"num_heads must divide hidden_size ({settings.hidden_size}). Received: {settings.num_heads}")
+        check_heads(settings.hidden_size, settings.num_heads)
 
     def seen(self, x: Any) -> Any:
         """Return the greatest and the mean of what every step sees, [B, 2 hidden_size]."""
-        x = self._blocks(keras.layers.Dense(self.hidden_size)(x))
-        return keras.layers.Concatenate()([keras.layers.GlobalMaxPooling1D()(x), keras.layers.GlobalAveragePooling1D()(x)])
+        return self.pooled(self._blocks(keras.layers.Dense(self.hidden_size)(x)))
 
     def told(self, z: Any, num_steps: int) -> Any:
         """Return what steps make of z and of one another, [B, T, hidden_size]."""
