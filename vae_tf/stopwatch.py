@@ -11,7 +11,7 @@ __all__ = ["PHASES", "REST", "WHOLE", "Stopwatch"]
 PHASES = {
     "import": "Python, TensorFlow, the configuration",
     "read": "the data, and a look at them",
-    "start": "choosing, building the model, fitting its start, trying steps for --minutes",
+    "start": "choosing, short trainings that decide, building the model, fitting its start, trying steps for --minutes",
     "trace": "TensorFlow's graphs of a training and a validation step",
     "train": "training steps",
     "validate": "the validation split",

@@ -85,6 +85,20 @@ def test_one_noise_a_value_is_factor_analysis_and_one_for_all_is_probabilistic_p
     np.testing.assert_allclose(ours, theirs.get_covariance() * (len(ROWS) - 1) / len(ROWS), rtol=1e-3, atol=1e-3)
 
 
+def test_a_factor_for_every_direction_is_the_covariance_and_leaves_little_to_noise():
+    model = fit_linear(ROWS, 8, 1e-3, per_value=True)
+    covariance = np.cov(ROWS.T.astype(float), bias=True)
+    np.testing.assert_allclose(model.weights @ model.weights.T + np.diag(model.noise**2), covariance, atol=1e-4)
+    np.testing.assert_allclose(model.noise**2, 0.1 * np.linalg.eigvalsh(covariance)[0], rtol=1e-3)
+    assert np.abs(model.weights[:, 6:]).max() == 0.0
+
+
+def test_values_that_are_not_correlated_are_no_noise_where_there_is_a_factor_for_each():
+    x = np.random.default_rng(5).normal(size=(3000, 3))
+    assert fit_linear(x, 2, 1e-3, per_value=True).noise.min() > 0.9
+    assert fit_linear(x, 3, 1e-3, per_value=True).noise.max() < 0.4
+
+
 @pytest.mark.parametrize(("count", "size"), [(400, 6), (400, 9), (4, 3), (2, 3)])
 def test_a_code_larger_than_the_data_can_fill_has_columns_of_nothing(count, size):
     model = fit_linear(ROWS[:count], size, 0.01, per_value=True)

@@ -101,7 +101,7 @@ def test_json(call, order):
         "name": "size",
         "type": "whole number >= 1 or auto",
         "default": "auto",
-        "text": "dimensions of z; `auto`: of a table one less than its columns, else 20.",
+        "text": "dimensions of z; `auto`: of a table one less than its columns, or as many, else 20.",
     }
 
 

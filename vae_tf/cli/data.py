@@ -87,9 +87,11 @@ def _read(config: "RunConfig") -> "tuple[Dataset, Account, list[Choice]]":
     from vae_tf.data.loading import load_dataset
     from vae_tf.data.probing import probe
     from vae_tf.training.deciding import look_for, plan_run
+    from vae_tf.training.trying import told_before
 
     dataset = load_dataset(config.data)
     planned, choices = plan_run(config, dataset.spec, look=look_for(config.training, dataset))
+    choices = told_before(config, choices)
     return dataset, Account.of(dataset, config.data, probe(dataset, planned.model.likelihood.kind, config.data)), choices
 
 

@@ -1,4 +1,4 @@
-"""The start of a network's straight way: where the model begins as factor analysis of the data, or as their PCA."""
+"""The start of a network's straight way: where the model begins as factor analysis, PCA or the covariance of the data."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,10 @@ _MAX_EXAMPLES = 20_000
 _MAX_VALUES = 2**26
 _MAX_FACTOR_VALUES = 128
 """Values an example up to which factor analysis is fitted: it costs their cube. Beyond, components leave each value's noise."""
+_ABOVE = 1.05
+"""Times its lower bound noise is at least."""
+_NOISE = 0.1
+"""Share of the least variance in any direction that is left to noise where there is a factor for every direction."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,10 @@ class LinearModel:
 def fit_linear(x: np.ndarray, size: int, min_noise: float, per_value: bool) -> LinearModel:
     """Fit by maximum likelihood: factor analysis, or where all values share one noise, probabilistic PCA.
 
+    As many factors as values leave nothing that has to be noise, and factor analysis of values that are not correlated makes
+    all of them noise, which nothing can be learned of beside. With so many the covariance is that of the data, and the noise
+    the same in every direction and small: what z holds is nearly x itself, for networks and a learned prior to go on from.
+
     Source: Tipping and Bishop 1999, equation 3.12; Rubin and Thayer 1982.
 
     Args:
@@ -63,7 +71,10 @@ def fit_linear(x: np.ndarray, size: int, min_noise: float, per_value: bool) -> L
     count, dims = x.shape
     used = min(size, dims, count - 1)
     mean = x.mean(axis=0, dtype=np.float64)
-    if per_value and dims <= _MAX_FACTOR_VALUES and (x != x[0]).any():
+    if per_value and dims <= used and (x != x[0]).any():
+        weights, noise = _all_of(x - mean, min_noise)
+        residual = noise
+    elif per_value and dims <= _MAX_FACTOR_VALUES and (x != x[0]).any():
         rows = _condensed(x - mean)
         tol = 1e-3 * len(rows) / count  # of the likelihood of all rows
         fitted = FactorAnalysis(used, svd_method="lapack", max_iter=1000, tol=tol).fit(rows)
@@ -72,11 +83,18 @@ def fit_linear(x: np.ndarray, size: int, min_noise: float, per_value: bool) -> L
     else:
         weights, noise, residual = _principal(x - mean.astype(x.dtype), used)
         noise = residual if per_value else noise
-    noise, residual = (np.maximum(scales, 1.05 * min_noise) for scales in (noise, residual))
+    noise, residual = (np.maximum(scales, _ABOVE * min_noise) for scales in (noise, residual))
     _, _, turned = np.linalg.svd(weights / noise[:, None], full_matrices=False)
     filled = np.zeros((dims, size))
     filled[:, :used] = weights @ turned.T
     return LinearModel(mean, filled, noise, residual)
+
+
+def _all_of(centered: np.ndarray, min_noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a factor for every direction, and the little that is left to noise."""
+    variances, axes = np.linalg.eigh(centered.T.astype(np.float64) @ centered / len(centered))
+    noise = max(_NOISE * variances[0], (_ABOVE * min_noise) ** 2)
+    return axes * np.sqrt(np.maximum(variances - noise, 0.0)), np.full(len(axes), np.sqrt(noise))
 
 
 def _condensed(centered: np.ndarray) -> np.ndarray:

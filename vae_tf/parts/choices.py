@@ -14,6 +14,7 @@ class Choice:
         value: what was chosen, as a configuration says it.
         because: the reason, in a few words.
         path: of the setting, such as `training.batch_size`; empty where the owner knows it.
+        others: values that may suit the data better: where the length is left open too, short trainings tell.
 
     Example:
         >>> Choice(64, "450 examples", "training.batch_size").value
@@ -23,3 +24,4 @@ class Choice:
     value: Any
     because: str
     path: str = ""
+    others: tuple[Any, ...] = ()

@@ -1,7 +1,7 @@
 """A whole training, as the command line and Python have it: load, probe, fit, measure, and say what is odd."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,6 +39,7 @@ from vae_tf.training.runs import LoadedRun, TrainingOutcome, as_recorded, finish
 from vae_tf.training.showing import timing_table
 from vae_tf.training.timing import measure_length
 from vae_tf.training.tracking import Tracked, Tracker
+from vae_tf.training.trying import is_worth_trying, try_others, with_tried
 from vae_tf.training.unfinished import unfinished_schedules
 
 __all__ = ["TrainedRun", "train_and_measure"]
@@ -105,8 +106,9 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
     """
     distribution = distribution or start_distribution("none", Cluster())
     stopwatch, is_chief = stopwatch or Stopwatch(), distribution.cluster.is_chief
-    with console.status(f"Loading {config.data.dataset}"), stopwatch.phase("start"):
-        dataset, config, account, choices, vae = _load(config, console, distribution, stopwatch, run if resume else None)
+    with console.status(f"Loading {config.data.dataset}") as status, stopwatch.phase("start"):
+        begun = run if resume else None
+        dataset, config, account, choices, vae = _load(config, console, distribution, stopwatch, begun, status.update)
     if is_chief:
         with stopwatch.phase("write"), run.alone() if resume else nullcontext():
             run.write_config(config, resume)
@@ -150,7 +152,12 @@ def _measure(
 
 
 def _load(
-    config: RunConfig, console: Console, distribution: Distribution, stopwatch: Stopwatch, begun: RunDirectory | None
+    config: RunConfig,
+    console: Console,
+    distribution: Distribution,
+    stopwatch: Stopwatch,
+    begun: RunDirectory | None,
+    tell: Callable[[str], None],
 ) -> tuple[Dataset, RunConfig, Account, list[Choice], VAE]:
     """Load and probe the data, settle what the configuration leaves open, and check the rest before anything is written.
 
@@ -167,10 +174,13 @@ def _load(
             dataset = load_dataset(config.data)
         look = look_for(config.training, dataset)
     planned, choices = plan_run(config, dataset.spec, None, look, distribution.num_replicas)
+    is_tried = is_worth_trying(config.training, distribution.num_replicas)
+    tried = try_others(planned, choices, dataset, distribution, tell) if is_tried else []
     if config.training.minutes and config.training.epochs == "auto":
-        length = measure_length(planned, dataset, config.training.minutes, distribution, started)
+        measured, _ = with_tried(planned, choices, tried)
+        length = measure_length(measured, dataset, config.training.minutes, distribution, started)
         planned, choices = plan_run(config, dataset.spec, length, look, distribution.num_replicas)
-    config = planned
+    config, choices = with_tried(planned, choices, tried)
     with stopwatch.phase("read"):
         noticed = probe(dataset, config.model.likelihood.kind, config.data)
         account = Account.of(dataset, config.data, noticed)

@@ -63,7 +63,7 @@ class GaussianLatent(Latent):
     their appendix B, or the one-sample Monte Carlo estimate log q(z|x) - log p(z).
 
     Args:
-        size: dimensions of z; `auto`: of a table one less than its columns, else 20.
+        size: dimensions of z; `auto`: of a table one less than its columns, or as many, else 20.
         kl_kind: `closed_form`, where the prior is normal, or `monte_carlo`; `auto`: the closed form where there is one.
         kl_weight: weight of the KL term (beta in Higgins et al. 2017).
         prior: `auto`; `standard`, `diagonal` (learned), `mixture` (learned), `vamp`, or another kind of prior.
@@ -102,11 +102,14 @@ class GaussianLatent(Latent):
 
     @classmethod
     def choose(cls, data: Any) -> dict[str, Choice]:
-        """Choose the size: a row's numbers less one leave noise a place; of other data 20 are a start."""
+        """Choose the size: a row's numbers less one leave noise a place, all leave it none; of other data 20 are a start."""
         if data.is_real_rows:
-            size = min(max(2, data.num_dims - 1), _MOST_OF_A_ROW)
-            numbers = "columns" if data.is_table else "numbers"
-            return {"size": Choice(size, f"{data.num_dims} {numbers}: one less, {_MOST_OF_A_ROW} at most")}
+            numbers = f"{data.num_dims} {'columns' if data.is_table else 'numbers'}"
+            if data.num_dims <= 2:
+                return {"size": Choice(2, f"{numbers}: two can be drawn")}
+            size = min(data.num_dims - 1, _MOST_OF_A_ROW)
+            others = (size + 1,) if size < _MOST_OF_A_ROW else ()
+            return {"size": Choice(size, f"{numbers}: one less, {_MOST_OF_A_ROW} at most", others=others)}
         if data.is_mixed:
             size = min(data.num_dims, _MOST_OF_MANY_CELLS if data.num_train >= MANY_ROWS else _MOST_OF_CELLS)
             return {"size": Choice(size, f"{data.num_train:,} rows of {data.num_dims} columns")}

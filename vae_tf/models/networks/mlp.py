@@ -30,7 +30,7 @@ class MlpNetwork(Network):
         normalization: before every activation.
         dropout: share of the hidden units left out in training (Srivastava et al. 2014), in both networks.
         linear: a straight way beside the layers, `none`, `trained` or `frozen`. It starts at a plain model of the data: factor
-            analysis, or principal components.
+            analysis (as many z as values: their covariance), or principal components.
 
     Example:
         >>> network = MlpNetwork(widths=(8,), depth=1, activation="relu", normalization="none")
@@ -62,7 +62,7 @@ class MlpNetwork(Network):
                 chosen["dropout"] = Choice(0.3, f"{data.num_train:,} pictures are few")
             return chosen
         examples = f"{data.num_train:,} {'rows' if data.is_table else 'windows'}"
-        chosen["linear"] = Choice("trained", "starts at factor analysis")
+        chosen["linear"] = Choice("trained", "starts at a linear model of the data")
         chosen["widths"] = Choice([128, 128] if few else [256, 256], examples)
         if few:
             chosen["dropout"] = Choice(0.1, f"{examples} are few")
