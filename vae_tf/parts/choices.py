@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Choice"]
+__all__ = ["Choice", "as_set"]
 
 
 @dataclass(frozen=True)
@@ -25,3 +25,13 @@ class Choice:
     because: str
     path: str = ""
     others: tuple[Any, ...] = ()
+
+
+def as_set(value: Any) -> str:
+    """Return a value as `--set` takes it.
+
+    Example:
+        >>> as_set(True), as_set(None), as_set(64)
+        ('true', 'null', '64')
+    """
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)

@@ -1,7 +1,6 @@
 """The account of data and what they decided, in the terminal: before a training, and by `show` and `data`."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -10,7 +9,7 @@ from rich.text import Text
 from vae_tf.data.account import Account
 from vae_tf.data.value_tables import ValueTable, cell_text
 from vae_tf.escaping import visible
-from vae_tf.parts.choices import Choice
+from vae_tf.parts.choices import Choice, as_set
 
 __all__ = ["account_lines", "choices_table", "columns_table"]
 
@@ -50,14 +49,9 @@ def columns_table(account: Account) -> Table:
 
 def choices_table(choices: Sequence[Choice]) -> Table:
     """Say what the data decided, why, and how to decide otherwise."""
-    rows = [(choice.path, _as_set(choice.value), choice.because) for choice in choices]
+    rows = [(choice.path, as_set(choice.value), choice.because) for choice in choices]
     title = "Chosen by the data; change with --set SETTING=VALUE (a part's settings: with its kind beside them)"
     return _table(title, ("setting", "chosen", "because"), rows, len(rows), kept="setting")
-
-
-def _as_set(value: Any) -> str:
-    """Return a value as `--set` takes it."""
-    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 
 def _value_table(found: ValueTable) -> Table:

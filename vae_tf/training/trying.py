@@ -9,7 +9,7 @@ from vae_tf.config import RunConfig, TrainingConfig
 from vae_tf.config_sources import with_value
 from vae_tf.data.pipeline import Dataset
 from vae_tf.optimizers import WeightAverage
-from vae_tf.parts.choices import Choice
+from vae_tf.parts.choices import Choice, as_set
 from vae_tf.training.distribution import Distribution
 from vae_tf.training.fitting import batches_of, check_start, prepare
 
@@ -45,7 +45,7 @@ def told_before(config: RunConfig, choices: Sequence[Choice]) -> list[Choice]:
     """
     if not is_worth_trying(config.training):
         return list(choices)
-    also = [f"; a training tries {' and '.join(map(str, one.others))} too" if one.others else "" for one in choices]
+    also = [f"; a training tries {' and '.join(map(as_set, one.others))} too" if one.others else "" for one in choices]
     return [replace(one, because=one.because + more) for one, more in zip(choices, also, strict=True)]
 
 
@@ -73,12 +73,12 @@ def try_others(
             continue
         found = {}
         for value in (choice.value, *choice.others):
-            tell(f"Trying {choice.path}={value}")
+            tell(f"Trying {choice.path}={as_set(value)}")
             found[value], steps = _try(with_value(planned, choice.path, value), dataset, distribution)
         best = min(found, key=lambda value: (found[value], value != choice.value))
         decided = replace(choice, others=())
         if math.isfinite(found[best]):
-            numbers = ", ".join(f"{value} {nats:.4g}" for value, nats in found.items())
+            numbers = ", ".join(f"{as_set(value)} {nats:.4g}" for value, nats in found.items())
             because = f"{choice.because}; tried for {steps:,} steps, nats of validation: {numbers}"
             decided = replace(decided, value=best, because=because)
         tried.append(decided)

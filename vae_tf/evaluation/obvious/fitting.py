@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.text import decode_text
-from vae_tf.evaluation.obvious import densities, masses, texts
+from vae_tf.evaluation.obvious import chains, densities, masses, texts
 from vae_tf.evaluation.obvious.base import BITS, NATS, SQUARED_ERROR, Plain
 
 __all__ = ["PlainData", "fit_obvious", "texts_with_ends"]
@@ -20,6 +20,8 @@ _MAX_MIXTURE_COLUMNS = 64
 _MAX_COUNTS = 2e6
 _LONG = 100
 """Numbers of an example from which single precision and randomised singular vectors save seconds."""
+_LEAST_CHAINED = 500
+"""Rows that a chain of regressions is fitted to, at least: where there is time for fewer, it is left out."""
 _END = "\N{END OF TEXT}"
 
 
@@ -169,11 +171,15 @@ def _of_counts(data: PlainData) -> Iterable[Plain]:
 
 
 def _of_cells(data: PlainData) -> Iterable[Plain]:
-    """Give every column's own distribution: of words their frequencies, of numbers what `Cells` makes of the training rows."""
+    """Give every column's own distribution, and one of every column given those before it by ridge and logistic regressions."""
     if data.has_nats:
         note = "Of repeated values and words probabilities, of other numbers densities, in both alike."
         nats = masses.independent_cells(data.spec.columns, data.train, data.test)
         yield Plain("independent columns", NATS, nats.sum(axis=1), note)
+        if len(train := data.train[: chains.most_rows(data.spec.columns)]) >= min(_LEAST_CHAINED, len(data.train)):
+            less = f" Fitted to {len(train):,} rows." if len(train) < len(data.train) else ""
+            nats = chains.chained_cells(data.spec.columns, train, data.test)
+            yield Plain("chain of regressions", NATS, nats.sum(axis=1), f"{note}{less}")
 
 
 def _of_texts(data: PlainData) -> Iterable[Plain]:

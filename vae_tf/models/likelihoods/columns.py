@@ -75,11 +75,11 @@ class ColumnsLikelihood(Likelihood):
 
     @classmethod
     def choose(cls, data: Any) -> dict[str, Choice]:
-        """Let columns see each other where rows are many."""
+        """Let columns see each other where rows are many; where they are few, trying tells."""
         rows, is_enough = f"{data.num_train:,} rows", data.num_train >= LINKED_ROWS
-        because = "columns can be learned of each other" if is_enough else "too few to learn columns of each other"
+        because = "columns can be learned of each other" if is_enough else "few to learn columns of each other"
         return {
-            "autoregressive": Choice(is_enough, f"{rows}: {because}"),
+            "autoregressive": Choice(is_enough, f"{rows}: {because}", others=() if is_enough else (True,)),
             "hidden_size": Choice(64 if data.num_train >= MANY_ROWS else 32, rows),
         }
 
