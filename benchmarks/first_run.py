@@ -3,7 +3,8 @@
 Every set comes from a package or from this machine: scikit-learn, Python's documentation, matplotlib's fonts, Debian's icons
 and emoji, those of requirements-sets.txt (`make bench-first-run` puts them into benchmarks/.sets), and, where they were
 prepared, TFDS folders and tables beside the clone. What is not there is left out, and said. The command is
-`run.py train --dataset FORM:PATH` and nothing else; its own `results.json` has the numbers of the plain models beside it.
+`run.py train --dataset FORM:PATH` and nothing else; its own `results.json` has the numbers of the plain models beside it. Where
+fewer than 100 examples were left to test on, `run.py evaluate RUN --folds 5` tests on all of them.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 SETS: dict[str, Callable[[Path], str]] = {}
 SHARED = ROOT.parent / "shared"
+FEW_TEST_EXAMPLES, FOLDS = 100, 5
 sys.path.append(str(ROOT / "benchmarks" / ".sets"))
 
 
@@ -265,18 +267,31 @@ def measure(name: str, keep: Path | None = None) -> dict[str, Any]:
             return {"set": name, "error": done.stderr.strip().splitlines()[-1]}
         results = json.loads((run / "results.json").read_text("utf-8"))
         spec = json.loads((run / "dataset.json").read_text("utf-8"))
+        folds = _folds(run) if spec["num_test"] < FEW_TEST_EXAMPLES else {}
     return {
         "set": name,
         "shape": spec["event_shape"],
         "rows": spec["num_train"] + spec["num_validation"] + spec["num_test"],
         "seconds": round(seconds, 1),
         **{key: results[key] for key in ("nll", "nll_stderr", "negative_elbo", "epochs", "best_epoch", "curve", "obvious")},
+        **folds,
     }
 
 
+def _folds(run: Path) -> dict[str, Any]:
+    """Return what cross-validation gives of a run's settings, and the seconds that it took."""
+    command = [sys.executable, str(ROOT / "run.py"), "evaluate", str(run), "--folds", str(FOLDS), "--json"]
+    started = time.perf_counter()
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    kept = {key: found[key] for key in ("means", "stderrs", "obvious")}
+    return {"folds": {"number": FOLDS, "seconds": round(time.perf_counter() - started, 1), **kept}}
+
+
 def verdicts(found: dict[str, Any]) -> list[str]:
-    """Return who is ahead, one sentence a plain model."""
-    return [row["verdict"] for row in found.get("obvious", [])]
+    """Return who is ahead, one sentence a plain model; on all examples, where they were cross-validated."""
+    folds = found.get("folds")
+    said = [f"On all, in {folds['number']} folds:"] if folds else []
+    return said + [row["verdict"] for row in (folds or found).get("obvious", [])]
 
 
 def markdown(known: dict[str, Any]) -> str:

@@ -26,19 +26,19 @@ def earlier(name: str) -> dict[str, float]:
 
 
 def main() -> None:
-    """Write a row a run."""
+    """Write a row a run; those of other runs stay."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    rows = {}
+    rows = json.loads(arguments.output.read_text("utf-8")) if arguments.output.exists() else {}
     for run in arguments.runs:
         found = json.loads((run / "results.json").read_text("utf-8"))
         rows[run.name] = {
             key: {name: one[name] for name in KEPT if name in one}
             for key, one in (("before", earlier(run.name)), ("now", found))
         }
-    arguments.output.write_text(f"{json.dumps(rows, indent=1)}\n", "utf-8")
+    arguments.output.write_text(f"{json.dumps(dict(sorted(rows.items())), indent=1)}\n", "utf-8")
 
 
 if __name__ == "__main__":
