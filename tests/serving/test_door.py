@@ -144,6 +144,9 @@ class TestKeys:
                 assert ask("POST", f"{STATUS}:predict", right)[0] == 200
             assert [ask("GET", path)[0] for path in (STATUS, f"{STATUS}/versions/1")] == [200, 200]
             assert [ask("GET", path)[0] for path in (f"{STATUS}/metadata", METRICS, "/", "/v1/models")] == [401] * 4
+            assert [ask("GET", path)[0] for path in ("/v2/health/ready", "/v2/models/conformance/ready")] == [200, 200]
+            assert [ask("GET", path)[0] for path in ("/v2", "/v2/models/conformance")] == [401, 401]
+            assert ask("POST", "/v2/models/conformance/infer")[0] == 401
             assert ask("HEAD", STATUS)[0] == 200 and ask("OPTIONS", STATUS, {"Origin": "http://a.b"})[0] == 200
             assert ask("GET", METRICS, {"Authorization": f"Bearer {KEY}"})[0] == 200
             keys.write_text(f"{OTHER}\n")

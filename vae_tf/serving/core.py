@@ -109,7 +109,7 @@ class ServingCore:
     def record(self, request: Request, code: Code) -> None:
         """Count a request that is over, and log it."""
         seconds = time.perf_counter() - request.began
-        if request.api.lower() == "predict":
+        if request.api.lower() in ("predict", "infer"):
             self.metrics.record(request.model, code, seconds, request.entrypoint, request.api)
         if self._access_log:
             extra = {name: value for name, value in (("status", request.http_status), ("key", request.key)) if value}
