@@ -39,6 +39,30 @@ def served_errors() -> str:
     )
 
 
+@figure
+def served_beside() -> str:
+    """What the table says, in words."""
+    found = read("serving_sides")
+
+    def rate(side: str, of: str) -> str:
+        pairs = zip(_by_round(found, "throughput", side), _by_round(found, "throughput", of), strict=True)
+        ratios = [one["throughput"] / other["throughput"] for one, other in pairs]
+        return _numbers(ratios, 1)
+
+    flat, nested = "FastAPI, 1 worker, flat rows", "FastAPI, 1 worker, rows in the model's shape"
+    as_bytes, two, two_as_bytes = f"{_FIRST} with bytes", "embedded, 2 workers, REST", "embedded, 2 workers, REST with bytes"
+    return (
+        f"With JSON in the model's shape the embedded server answers {rate(_FIRST, nested)} times as many requests\n"
+        f"as FastAPI, and {rate(_FIRST, 'BentoML, 1 worker, alone')} times as many as BentoML does with flat rows;\n"
+        "FastAPI with flat rows, whose JSON is quicker to read and write, answers "
+        f"{rate(flat, _FIRST)} times as many as it.\n"
+        f"With bytes it answers {rate(as_bytes, flat)} times as many as FastAPI does so.\n"
+        f"A second worker gives {rate(two, _FIRST)} times the requests in JSON and\n"
+        f"{rate(two_as_bytes, as_bytes)} times those with bytes, where both cores are held already by the server, the\n"
+        "clients and others: workers are for machines with cores to spare."
+    )
+
+
 def _by_round(found: dict[str, Any], load: str, side: str) -> list[dict[str, Any]]:
     return [one for one in found["results"] if (one["load"], one["side"]) == (load, side)]
 

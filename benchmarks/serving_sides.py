@@ -4,8 +4,8 @@
 
 All servers run from the beginning and idle while one is measured; what a side gets in a round is set against what the embedded
 server with one worker gets over REST in the same round, so that a machine which others use too moves both. Every side's first
-answer is compared with the signature's in process. Peers are given rows as flat lists, which they read faster than nested ones;
-the embedded server gets them in the model's own shape. Peers are left out without `--peer-python`.
+answer is compared with the signature's in process. The embedded server gets rows in the model's own shape, BentoML
+as flat lists, which it reads faster, FastAPI both. Peers are left out without `--peer-python`.
 """
 
 import argparse
@@ -178,14 +178,15 @@ def start_all(stack: contextlib.ExitStack, options: argparse.Namespace) -> list[
             )
         uvicorn = ["uvicorn", "fastapi_service:app", "--port", "{port}", "--workers", "{workers}", "--no-access-log"]
         url = stack.enter_context(peer(options.peer_python, options.servable, workers, *uvicorn))
-        sides.append(
-            Side(
-                f"FastAPI, {told(workers)}",
-                workers,
-                lambda x, url=url: Posted(url, "/predict", in_json(instances=x.reshape(len(x), -1))),
-                lambda body: np.ravel(json.loads(body)["predictions"][0]),
+        for way, shape in (("flat rows", (-1,)), ("rows in the model's shape", (28, 28, 1))):
+            sides.append(
+                Side(
+                    f"FastAPI, {told(workers)}, {way}",
+                    workers,
+                    lambda x, url=url, shape=shape: Posted(url, "/predict", in_json(instances=x.reshape(len(x), *shape))),
+                    lambda body: np.ravel(json.loads(body)["predictions"][0]),
+                )
             )
-        )
     return sides
 
 

@@ -384,6 +384,7 @@ class TestExposure:
             (["--tls-cert", "cert.pem"], "Give --tls-cert and --tls-key, or neither"),
             (["--api-keys", "none"], "Cannot read --api-keys none"),
             (["--cors-origin", "a"], "--cors-origin must be"),
+            (["--workers", "2", "--api-keys", "none"], "Cannot read --api-keys none"),
         ],
     )
     def test_the_command_says_it_in_a_line(self, conformance_folder, options, words):
@@ -399,5 +400,5 @@ class TestExposure:
         program = tmp_path / "tensorflow_model_server"
         program.touch(mode=0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-        command = ["serve", str(conformance_folder), "--engine", "model-server", "--api-keys", str(keys)]
-        assert "--api-keys need --engine embedded" in str(CliRunner().invoke(app, command).exception)
+        command = ["serve", str(conformance_folder), "--engine", "model-server", "--api-keys", str(keys), "--workers", "2"]
+        assert "--api-keys, --workers need --engine embedded" in str(CliRunner().invoke(app, command).exception)

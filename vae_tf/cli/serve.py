@@ -85,12 +85,13 @@ def serve(  # noqa: PLR0913 - options of the command line
 
     models = _models(servables or [], config_file)
     door = _Door(tls_cert, tls_key, api_keys, cors_origin or [])
-    door.check(host, insecure)
+    place = WorkerPlace.here()
+    if place is None:  # what is warned of is said once
+        door.check(host, insecure)
     own = [*door.given(), *(["--workers"] if workers > 1 else [])]
     kind, why = choose_engine("embedded" if engine == "auto" and own else engine)
     if kind != "embedded" and own:
         raise UserValueError(f"{', '.join(own)} need --engine embedded: TensorFlow Serving's REST has no such thing.")
-    place = WorkerPlace.here()
     if place is None:
         console.print(f"Serving {', '.join(model.name for model in models)} with the {kind} engine: {why}.")
     threads = max(1, (os.cpu_count() or 1) // workers)
