@@ -65,7 +65,7 @@ class Serving:
             [*command, "--rest-port", "0", "--grpc-port", "0", "--poll", "0.2", *arguments],
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "COLUMNS": "300"},
+            env={**os.environ, "COLUMNS": "300", "TMPDIR": str(folder.parent)},  # where a killed one leaves what it counted
         )
         self.lines = []
         self.reader = threading.Thread(target=lambda: self.lines.extend(iter(self.process.stderr.readline, "")))
