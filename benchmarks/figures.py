@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import blocks_measures  # noqa: F401 - fills the register
 import blocks_results  # noqa: F401
+import blocks_serving  # noqa: F401
 import blocks_speed  # noqa: F401
 from blocks import FIGURES, ROOT
 

@@ -1,6 +1,6 @@
 """Load a model server, and print throughput, latencies and errors beside the floor: the same signature called in process.
 
-Any server with TensorFlow Serving's API:
+Any server with TensorFlow Serving's API (`--no-bytes` where it has not the Open Inference Protocol's):
 
     python benchmarks/serving.py --rest http://127.0.0.1:8501 --grpc 127.0.0.1:8500 --model mnist --signature reconstruct
 
@@ -35,6 +35,7 @@ import orjson
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from vae_tf.serving import Client
+from vae_tf.serving.binary_tensors import HEADER, datatype_of, write_bytes
 from vae_tf.serving.wire import Wire, unary, write_tensor
 
 ROOT = Path(__file__).parents[1]
@@ -100,6 +101,27 @@ class RestCaller:
     async def close(self) -> None:
         """Disconnect."""
         self.writer.close()
+
+
+class BytesCaller(RestCaller):
+    """The same with tensors as bytes behind the JSON, there and back."""
+
+    def __init__(self, url: str, model: str, signature: str, inputs: dict[str, np.ndarray]) -> None:
+        tensors = {name: write_bytes(value) for name, value in inputs.items()}
+        entries = [
+            {
+                "name": name,
+                "shape": value.shape,
+                "datatype": datatype_of(value),
+                "parameters": {"binary_data_size": len(tensors[name])},
+            }
+            for name, value in inputs.items()
+        ]
+        told = orjson.dumps({"parameters": {"signature_name": signature, "binary_data_output": True}, "inputs": entries})
+        body = told + b"".join(tensors.values())
+        self.host, self.port = urlsplit(url).hostname, urlsplit(url).port
+        head = f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: {self.host}\r\n{HEADER}: {len(told)}\r\n"
+        self.request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class GrpcCaller:
@@ -218,7 +240,11 @@ def load(name: str, rest: str | None, door: str | None, options: argparse.Namesp
         for batch in options.batch:
             inputs = make_inputs(client, options.signature, batch)
             for clients in options.clients:
-                for protocol, address, caller in (("REST", rest, RestCaller), ("gRPC", door, GrpcCaller)):
+                for protocol, address, caller in (
+                    ("REST", rest, RestCaller),
+                    ("REST, bytes", rest if options.bytes else None, BytesCaller),
+                    ("gRPC", door, GrpcCaller),
+                ):
                     if address is None:
                         continue
 
@@ -286,7 +312,7 @@ def show(result: Result) -> None:
     """Print a row."""
     memory = f"{result.memory_after_mb:8.0f}" if result.memory_after_mb else " " * 8
     print(
-        f"| {result.server:22} | {result.protocol:4} | {result.clients:3} | {result.batch:3} | {result.throughput:8.0f} | "
+        f"| {result.server:22} | {result.protocol:11} | {result.clients:3} | {result.batch:3} | {result.throughput:8.0f} | "
         f"{result.p50:7.2f} | {result.p95:7.2f} | {result.p99:7.2f} | {result.errors:3} | {memory} |",
         flush=True,
     )
@@ -308,13 +334,16 @@ def main() -> None:
     parser.add_argument("--clients", type=numbers, default=[1, 8, 32])
     parser.add_argument("--batch", type=numbers, default=[1, 32])
     parser.add_argument("--seconds", type=float, default=5.0, help="for each row")
+    parser.add_argument("--bytes", action=argparse.BooleanOptionalAction, default=True, help="also REST with tensors as bytes")
     parser.add_argument("--rate", type=float, help="requests a second: an open loop")
     parser.add_argument("--output", type=Path, help="write the results as JSON")
     options = parser.parse_args()
     if not (options.servable or options.rest or options.grpc):
         parser.error("give --servable, or --rest and --grpc of a running server")
     options.model = options.model or (options.servable.resolve().name if options.servable else parser.error("give --model"))
-    print("| server                 | over | clients | rows | requests/s | p50 ms | p95 ms | p99 ms | errors | memory MB |")
+    print(
+        "| server                 | over        | clients | rows | requests/s | p50 ms | p95 ms | p99 ms | errors | memory MB |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|")
     results = []
     if options.servable:

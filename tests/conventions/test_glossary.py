@@ -76,9 +76,9 @@ TERMS = (
 )
 """Words that a programmer need not know, as patterns."""
 ORDINARY = """
-    AMD API AVIF AVX AutoGraph BMP CMYK CONTRIBUTING CORS CPU CRC CSV DataFrame DataFrames DataLoader DirectRunner EPYC
-    EXIF GB GHz GIF GIFs GPUs HEIC HTML ISO JAX JPEG JSON KiB LAB MIT MLflow MNIST ML NaN NumPy PATH PBM PEM PGM PNG PPM
-    PyTorch REST RGB RapidJSON SDK SDMetrics SECURITY SIGINT SIGKILL SIGTERM SciPy TCP TFRecord TFRecords TIFF TLS
+    AMD API AVIF AVX AutoGraph BMP BentoML CMYK CONTRIBUTING CORS CPU CRC CSV DataFrame DataFrames DataLoader DirectRunner EPYC
+    EXIF FastAPI GB GHz GIF GIFs GPUs HEIC HTML ISO JAX JPEG JSON KServe KiB LAB MIT MLflow MNIST ML NaN NumPy PATH PBM PEM
+    PGM PNG PPM PyTorch REST RGB RapidJSON SDK SDMetrics SECURITY SIGINT SIGKILL SIGTERM SciPy TCP TFRecord TFRecords TIFF TLS
     TensorBoard TensorFlow URI UTF ValueError WebGL WebP
 """
 """Names of formats, protocols, signals, machines, products and classes: a programmer knows or finds them."""

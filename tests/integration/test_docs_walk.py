@@ -149,7 +149,13 @@ def here(place, monkeypatch):
         raise typer.Exit(0)
 
     monkeypatch.chdir(place)
-    for name in ("serve._serve_here", "serve._hand_over", "explore._serve", "tensorboard.quiet_tensorflow"):
+    for name in (
+        "serve._serve_here",
+        "serve._hand_over",
+        "serve.serve_by_workers",
+        "explore._serve",
+        "tensorboard.quiet_tensorflow",
+    ):
         monkeypatch.setattr(f"vae_tf.cli.{name}", end)
 
 

@@ -29,6 +29,7 @@ def walk(run_cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vae_tf.cli.serve._serve_here", lambda *_: None)
     monkeypatch.setattr("vae_tf.cli.serve._hand_over", lambda *_: None)
+    monkeypatch.setattr("vae_tf.cli.serve.serve_by_workers", lambda *_: None)
     monkeypatch.setattr("vae_tf.cli.tensorboard.quiet_tensorflow", _done)
     monkeypatch.setattr("vae_tf.training.folds.cross_validate", lambda *_: _done())
 

@@ -144,6 +144,9 @@ class TestKeys:
                 assert ask("POST", f"{STATUS}:predict", right)[0] == 200
             assert [ask("GET", path)[0] for path in (STATUS, f"{STATUS}/versions/1")] == [200, 200]
             assert [ask("GET", path)[0] for path in (f"{STATUS}/metadata", METRICS, "/", "/v1/models")] == [401] * 4
+            assert [ask("GET", path)[0] for path in ("/v2/health/ready", "/v2/models/conformance/ready")] == [200, 200]
+            assert [ask("GET", path)[0] for path in ("/v2", "/v2/models/conformance")] == [401, 401]
+            assert ask("POST", "/v2/models/conformance/infer")[0] == 401
             assert ask("HEAD", STATUS)[0] == 200 and ask("OPTIONS", STATUS, {"Origin": "http://a.b"})[0] == 200
             assert ask("GET", METRICS, {"Authorization": f"Bearer {KEY}"})[0] == 200
             keys.write_text(f"{OTHER}\n")
@@ -381,6 +384,7 @@ class TestExposure:
             (["--tls-cert", "cert.pem"], "Give --tls-cert and --tls-key, or neither"),
             (["--api-keys", "none"], "Cannot read --api-keys none"),
             (["--cors-origin", "a"], "--cors-origin must be"),
+            (["--workers", "2", "--api-keys", "none"], "Cannot read --api-keys none"),
         ],
     )
     def test_the_command_says_it_in_a_line(self, conformance_folder, options, words):
@@ -396,5 +400,5 @@ class TestExposure:
         program = tmp_path / "tensorflow_model_server"
         program.touch(mode=0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-        command = ["serve", str(conformance_folder), "--engine", "model-server", "--api-keys", str(keys)]
-        assert "--api-keys need --engine embedded" in str(CliRunner().invoke(app, command).exception)
+        command = ["serve", str(conformance_folder), "--engine", "model-server", "--api-keys", str(keys), "--workers", "2"]
+        assert "--api-keys, --workers need --engine embedded" in str(CliRunner().invoke(app, command).exception)

@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from vae_tf.cli.common import console, quiet_tensorflow
+from vae_tf.cli.serve_workers import serve_as_worker, serve_by_workers
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.paths import list_versions
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vae_tf.serving.engines import Launch
     from vae_tf.serving.model_config import ModelConfig
     from vae_tf.serving.server import ServerOptions
+    from vae_tf.serving.workers import WorkerPlace
 
 __all__ = ["serve"]
 
 
 def serve(  # noqa: PLR0913 - options of the command line
+    context: typer.Context,
     servables: Annotated[
         list[Path] | None, typer.Argument(metavar="[SERVABLE]...", help="Folders of versions, e.g. saved_models/mnist.")
     ] = None,
@@ -44,6 +49,9 @@ def serve(  # noqa: PLR0913 - options of the command line
     ] = None,
     rest_port: Annotated[int, typer.Option(help="REST; 0 takes a free port (embedded only).", min=0, max=65535)] = 8501,
     grpc_port: Annotated[int, typer.Option(help="gRPC; 0 takes a free port (embedded only).", min=0, max=65535)] = 8500,
+    workers: Annotated[
+        int, typer.Option(help="Processes that answer on the same ports, each with models of its own (embedded).", min=1)
+    ] = 1,
     batching: Annotated[bool, typer.Option(help="Merge requests that wait at the same time.")] = True,
     max_batch_size: Annotated[int, typer.Option(help="Rows in one computation.", min=1)] = 64,
     batch_timeout: Annotated[int, typer.Option(help="Microseconds that a request waits for others.", min=0)] = 0,
@@ -73,19 +81,31 @@ def serve(  # noqa: PLR0913 - options of the command line
     http://127.0.0.1:8501/v1/models/NAME:predict`, or use `{program} predict`.
     """
     from vae_tf.serving.engines import Launch, choose_engine
+    from vae_tf.serving.workers import WorkerPlace
 
     models = _models(servables or [], config_file)
     door = _Door(tls_cert, tls_key, api_keys, cors_origin or [])
-    door.check(host, insecure)
-    kind, why = choose_engine("embedded" if engine == "auto" and door.given() else engine)
-    if kind != "embedded" and door.given():
-        raise UserValueError(f"{', '.join(door.given())} need --engine embedded: TensorFlow Serving's REST has no such thing.")
-    console.print(f"Serving {', '.join(model.name for model in models)} with the {kind} engine: {why}.")
-    threads = max(1, os.cpu_count() or 1)
+    place = WorkerPlace.here()
+    if place is None:  # what is warned of is said once
+        door.check(host, insecure)
+    own = [*door.given(), *(["--workers"] if workers > 1 else [])]
+    kind, why = choose_engine("embedded" if engine == "auto" and own else engine)
+    if kind != "embedded" and own:
+        raise UserValueError(f"{', '.join(own)} need --engine embedded: TensorFlow Serving's REST has no such thing.")
+    if place is None:
+        console.print(f"Serving {', '.join(model.name for model in models)} with the {kind} engine: {why}.")
+    threads = max(1, (os.cpu_count() or 1) // workers)
     launch = Launch(models, host, rest_port, grpc_port, max_batch_size if batching else 0, batch_timeout, threads)
     if kind == "embedded":
         limits = _Limits(max_request_mb, max_requests, max_connections, timeout, head_timeout, body_timeout)
-        _serve_here(launch, _Embedded(config_file, limits, door, poll, access_log))
+        embedded = _Embedded(config_file, limits, door, poll, access_log, place)
+        if workers == 1:
+            _serve_here(launch, embedded)
+        elif place:
+            serve_as_worker(place, lambda tell: _serve_here(launch, embedded, tell))
+        else:
+            door.options()  # files that cannot be read are told once
+            serve_by_workers(context, workers, launch, lambda *ports: _announce(launch, embedded, *ports))
     else:
         _hand_over(launch, kind)
 
@@ -145,6 +165,7 @@ class _Embedded:
     door: _Door
     poll: float
     access_log: bool
+    place: "WorkerPlace | None"
 
     def options(self, launch: "Launch") -> "ServerOptions":
         """Return the server's own options."""
@@ -175,6 +196,7 @@ class _Embedded:
             ),
             manager=ManagerOptions(poll_seconds=self.poll, config_poll_seconds=self.poll if self.config_file else 0.0),
             access_log=self.access_log,
+            is_one_of_several=self.place is not None,
             **self.door.options(),
         )
 
@@ -189,7 +211,7 @@ def _hand_over(launch: "Launch", kind: str) -> None:
     os.execvp(command[0], command)  # noqa: S606 - the server takes this process' place
 
 
-def _serve_here(launch: "Launch", embedded: _Embedded) -> None:
+def _serve_here(launch: "Launch", embedded: _Embedded, announce: "Callable[[], None] | None" = None) -> None:
     """Serve in this process until a signal ends it."""
     quiet_tensorflow()
     from vae_tf.serving.codes import ServingError
@@ -197,17 +219,17 @@ def _serve_here(launch: "Launch", embedded: _Embedded) -> None:
     from vae_tf.serving.server import serve as run_server
 
     server = EmbeddedServer(launch.models, embedded.options(launch), embedded.config_file)
-
-    def announce() -> None:
-        base = f"http{'s' if embedded.door.tls_cert else ''}://{launch.host}:{server.rest_port}/v1/models"
-        for model in launch.models:
-            place = f"gRPC {launch.host}:{server.grpc_port}"
-            console.print(f"REST {base}/{model.name}   {place}", soft_wrap=True)
-
+    announce = announce or (lambda: _announce(launch, embedded, server.rest_port, server.grpc_port))
     try:
-        run_server(server, announce)
+        run_server(server, announce, worker=embedded.place.number if embedded.place else None)
     except ServingError as error:
         raise UserFileError(f"Cannot load the model: {error.message}") from error
+
+
+def _announce(launch: "Launch", embedded: _Embedded, rest_port: int, grpc_port: int) -> None:
+    base = f"http{'s' if embedded.door.tls_cert else ''}://{launch.host}:{rest_port}/v1/models"
+    for model in launch.models:
+        console.print(f"REST {base}/{model.name}   gRPC {launch.host}:{grpc_port}", soft_wrap=True)
 
 
 def _models(servables: list[Path], config_file: Path | None) -> "list[ModelConfig]":

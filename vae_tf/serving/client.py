@@ -13,6 +13,7 @@ from vae_tf.data.file_reading import USUAL, FileReading
 from vae_tf.errors import UserValueError
 from vae_tf.files import read_file
 from vae_tf.serving.access import Access
+from vae_tf.serving.binary_transport import BinaryRestTransport
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.tensors import has_shape, object_array
 from vae_tf.serving.transports import GrpcTransport, ModelVersion, RestTransport, SignatureFields, Transport
@@ -40,9 +41,10 @@ class Client:
         num_retries: how often a call is tried again when the server is not reachable or too busy; waits 0.1, 0.2, 0.4 ... s.
         api_key_file: holds the API key; default: the environment variable VAE_TF_API_KEY, if it is there.
         ca_file: certificates of the authorities that are trusted, PEM; default: the system's.
+        binary: over REST, tensors as bytes instead of JSON, which the embedded server has and TensorFlow Serving has not.
 
     Raises:
-        UserValueError: the address has another form, or a file holds something else.
+        UserValueError: the address has another form, or a file holds something else; bytes over gRPC, or with a label.
         UserFileError: a file cannot be read.
 
     Example:
@@ -60,6 +62,8 @@ class Client:
         num_retries: int = 3,
         api_key_file: Path | None = None,
         ca_file: Path | None = None,
+        *,
+        binary: bool = False,
     ) -> None:
         if version is not None and label is not None:
             raise UserValueError("Give a version or a label, not both.")
@@ -71,12 +75,15 @@ class Client:
         has_tls = scheme in ("https", "grpcs")
         if ca_file and not has_tls:
             raise UserValueError(f"A file of authorities is for https:// and grpcs://. Received: {server!r}.")
+        if binary and scheme.startswith("grpc"):
+            raise UserValueError(f"binary is for http:// and https://: gRPC's tensors are bytes always. Received: {server!r}.")
         access = Access.of(api_key_file, ca_file)
         access.warn(server, urlsplit(f"//{rest}").hostname or "", has_tls)
+        over_rest = BinaryRestTransport if binary else RestTransport
         self._transport: Transport = (
             GrpcTransport(rest, wanted, num_retries, access, has_tls)
             if scheme.startswith("grpc")
-            else RestTransport(server, wanted, num_retries, access)
+            else over_rest(server, wanted, num_retries, access)
         )
         self._timeout = timeout
         self._signatures: dict[str, SignatureFields] | None = None

@@ -5,16 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vae_tf.serving.batching import Batcher, BatchingOptions
 from vae_tf.serving.codes import Code, ServingError
 from vae_tf.serving.log import log_event
-from vae_tf.serving.manager import ModelManager
 from vae_tf.serving.metrics import Metrics
 from vae_tf.serving.tensors import SignatureInfo
-from vae_tf.serving.versions import Version
+
+if TYPE_CHECKING:  # what reads files of keys alone needs no TensorFlow
+    from vae_tf.serving.manager import ModelManager
+    from vae_tf.serving.versions import Version
 
 __all__ = ["Limits", "Request", "ServingCore"]
 
@@ -77,7 +80,7 @@ class ServingCore:
         access_log: whether every request is logged.
     """
 
-    def __init__(self, manager: ModelManager, batching: BatchingOptions, limits: Limits, access_log: bool) -> None:
+    def __init__(self, manager: "ModelManager", batching: BatchingOptions, limits: Limits, access_log: bool) -> None:
         self.manager = manager
         self.limits = limits
         self.metrics = Metrics()
@@ -106,7 +109,7 @@ class ServingCore:
     def record(self, request: Request, code: Code) -> None:
         """Count a request that is over, and log it."""
         seconds = time.perf_counter() - request.began
-        if request.api.lower() == "predict":
+        if request.api.lower() in ("predict", "infer"):
             self.metrics.record(request.model, code, seconds, request.entrypoint, request.api)
         if self._access_log:
             extra = {name: value for name, value in (("status", request.http_status), ("key", request.key)) if value}
@@ -123,7 +126,7 @@ class ServingCore:
 
     async def compute(
         self,
-        version: Version,
+        version: "Version",
         signature: SignatureInfo,
         inputs: Mapping[str, np.ndarray],
         outputs: Sequence[str] | None,

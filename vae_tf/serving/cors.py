@@ -57,6 +57,6 @@ class Cors:
             return []
         return [
             (b"access-control-allow-methods", b"POST, GET, HEAD"),
-            (b"access-control-allow-headers", b"Content-Type, Authorization, X-API-Key"),
+            (b"access-control-allow-headers", b"Content-Type, Authorization, X-API-Key, Inference-Header-Content-Length"),
             (b"access-control-max-age", b"600"),
         ]

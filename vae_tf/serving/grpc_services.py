@@ -46,10 +46,16 @@ SERVICES = [
 _GRPC_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-def add_services(server: Any, core: ServingCore) -> None:
-    """Register both services with a `grpc.aio` server."""
+def add_services(server: Any, core: ServingCore, can_reload: bool = True) -> None:
+    """Register both services with a `grpc.aio` server.
+
+    Args:
+        server: answers.
+        core: computes.
+        can_reload: whether a new configuration is taken; not where it would reach one of several processes alone.
+    """
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Prediction(core), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Model(core), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Model(core, can_reload), server)
 
 
 class MessagesInterceptor(grpc.aio.ServerInterceptor):
@@ -179,6 +185,10 @@ class _Prediction(_Service):
 class _Model(_Service):
     """ModelService."""
 
+    def __init__(self, core: ServingCore, can_reload: bool) -> None:
+        super().__init__(core)
+        self._can_reload = can_reload
+
     async def GetModelStatus(self, message: Any, context: Any) -> Any:  # noqa: N802
         """Say which versions there are, and in what state."""
 
@@ -200,6 +210,12 @@ class _Model(_Service):
         """Replace the model configuration."""
 
         async def work(_: Request) -> Any:
+            if not self._can_reload:
+                raise ServingError(
+                    Code.UNIMPLEMENTED,
+                    "One of several workers would take the configuration, the others not. Start the server with --config-file, "
+                    "and change the file: all of them read it.",
+                )
             if message.config.WhichOneof("config") != "model_config_list":
                 raise invalid(
                     "ServerModelConfig type not supported by HandleReloadConfigRequest. "

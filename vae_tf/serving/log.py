@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from datetime import datetime, timezone
 
@@ -23,23 +24,28 @@ def _as_text(value: object) -> object:
     return list(value) if isinstance(value, (set, tuple)) else str(value)
 
 
-def log_to_stderr() -> None:
-    """Write events to stderr, and nowhere else."""
+def log_to_stderr(worker: int | None = None) -> None:
+    """Write events to stderr, and nowhere else; those of one of several processes say which it is."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines())
+    handler.setFormatter(_JsonLines({} if worker is None else {"worker": worker, "pid": os.getpid()}))
     LOG.handlers, LOG.propagate = [handler], False
     LOG.setLevel(logging.INFO)
 
 
 class _JsonLines(logging.Formatter):
-    """Puts the time in front of an event; tracebacks stay in one line."""
+    """Puts the time, and what is said of the process, in front of an event; tracebacks stay in one line."""
+
+    def __init__(self, told: dict[str, int]) -> None:
+        super().__init__()
+        self._told = told
+        self._head = "".join(f'"{name}":{value},' for name, value in told.items())
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line of JSON."""
         moment = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
         message = record.getMessage()
         if message.startswith("{"):
-            return f'{{"time":"{moment}",{message[1:]}'
+            return f'{{"time":"{moment}",{self._head}{message[1:]}'
         trace = {"traceback": self.formatException(record.exc_info)} if record.exc_info else {}
         event = "error" if record.levelno >= logging.ERROR else "warning"
-        return json.dumps(json_ready({"time": moment, "event": event, "message": message, **trace}))
+        return json.dumps(json_ready({"time": moment, **self._told, "event": event, "message": message, **trace}))

@@ -1,13 +1,18 @@
 """Request counts and latencies, under TensorFlow Serving's names."""
 
+import os
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from vae_tf.escaping import prometheus_label
 from vae_tf.serving.codes import Code
 
-__all__ = ["METRICS_PATH", "Metrics"]
+__all__ = ["METRICS_PATH", "SHARED_FOLDER_VARIABLE", "Metrics"]
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
+SHARED_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable by which Prometheus' own library is told, before it is imported, to count in files that processes share."""
 
 _PREFIX = ":tensorflow:serving:"
 _BUCKETS = [10 * 1.8**power for power in range(33)]
@@ -16,6 +21,8 @@ _BUCKETS = [10 * 1.8**power for power in range(33)]
 
 class Metrics:
     """Counts of requests by model and status, and latencies of those answered.
+
+    Where processes share a folder for it, every one of them renders the sums over all, ended ones included: no count goes back.
 
     Example:
         >>> metrics = Metrics()
@@ -43,8 +50,12 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return the page that Prometheus reads: counters go without the suffix that its own library would add."""
+        registry = self._registry
+        if SHARED_FOLDER_VARIABLE in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         lines = []
-        for family in self._registry.collect():
+        for family in registry.collect():
             lines.append(f"# TYPE {family.name} {family.type}")
             for sample in family.samples:
                 if not sample.name.endswith("_created"):

@@ -1,4 +1,4 @@
-"""The REST door: TensorFlow Serving's paths, bodies and errors, as an ASGI application."""
+"""The REST door: TensorFlow Serving's paths, bodies and errors, as an ASGI application; beside them `InferDoor`'s."""
 
 import asyncio
 import re
@@ -10,9 +10,11 @@ from urllib.parse import unquote
 
 import orjson
 
+from vae_tf.serving.answers import JSON, Answer, off_loop
 from vae_tf.serving.codes import Code, ServingError, http_status, invalid
 from vae_tf.serving.core import Request, ServingCore
 from vae_tf.serving.cors import Cors
+from vae_tf.serving.infer_door import InferDoor
 from vae_tf.serving.json_parser import parse_json
 from vae_tf.serving.keys import CHALLENGE, Keys
 from vae_tf.serving.metadata import metadata_json
@@ -26,16 +28,10 @@ __all__ = ["RestApp"]
 _MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _POST = re.compile(rf"{_MODEL}:(?P<verb>classify|regress|predict)", re.IGNORECASE)
 _GET = re.compile(rf"{_MODEL}(?P<metadata>/metadata)?", re.IGNORECASE)
-_LARGE = 256 * 2**10
-"""Bodies above so many bytes are read by a thread, so that others are answered meanwhile."""
 _MOST_UNPACKED = 100 * 2**20
 _NOT_FOUND = b"<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n"
 _UNAUTHENTICATED, _FORBIDDEN, _TOO_LATE, _PAYLOAD_TOO_LARGE = 401, 403, 408, 413
-_JSON = b"application/json"
 _MOST_DIGITS = 20
-
-Answer = tuple[int, bytes, bytes]
-"""HTTP status, content type, body."""
 
 
 class RestApp:
@@ -53,6 +49,7 @@ class RestApp:
         self._keys = keys
         self._cors = cors
         self._has_metrics = has_metrics
+        self._infer = InferDoor(core)
 
     async def __call__(
         self, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
@@ -66,20 +63,20 @@ class RestApp:
         request = Request("REST", "", f"{scope['method']} {target}", client)
         try:
             with self._core.admit(request):
-                status, kind, body = await self._answer(request, scope, target, receive)
-                request.http_status = status
+                answer = await self._answer(request, scope, target, receive)
+                request.http_status = answer.status
         except ServingError as error:  # refused at the door
-            status, kind, body = _error(error)
-        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+            answer = _error(error)
+        headers = [(b"content-type", answer.kind), (b"content-length", str(len(answer.body)).encode()), *answer.headers]
         origin = dict(scope["headers"]).get(b"origin")
         if origin:
             headers += self._cors.headers(origin) + (self._cors.preflight(origin) if scope["method"] == "OPTIONS" else [])
-        if status == _UNAUTHENTICATED:
+        if answer.status == _UNAUTHENTICATED:
             headers.append((b"www-authenticate", CHALLENGE))
-        if status in (_TOO_LATE, _PAYLOAD_TOO_LARGE):
+        if answer.status in (_TOO_LATE, _PAYLOAD_TOO_LARGE):
             headers.append((b"connection", b"close"))  # the rest of the body is not read
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
     async def _answer(self, request: Request, scope: Mapping[str, Any], target: str, receive: Any) -> Answer:
         try:
@@ -89,7 +86,7 @@ class RestApp:
             return _error(error)
         except _BodyError as error:
             request.code = error.code
-            return error.status, _JSON, orjson.dumps({"error": str(error)})
+            return Answer(error.status, JSON, orjson.dumps({"error": str(error)}))
 
     async def _route(self, request: Request, scope: Mapping[str, Any], target: str, receive: Any) -> Answer:
         method = _method(scope)
@@ -99,14 +96,17 @@ class RestApp:
         if self._has_metrics and path == METRICS_PATH and method == "GET":
             if query:
                 raise invalid(f"Unexpected path: {target}")
-            return 200, b"text/plain", self._core.metrics.render()
-        if not target.lower().startswith("/v1/"):
-            return 404, b"text/html", _NOT_FOUND
+            return Answer(200, b"text/plain", self._core.metrics.render())
+        if method != "OPTIONS" and (path == "/v2" or path.startswith("/v2/")):
+            headers = dict(scope["headers"])
+            return await self._infer.answer(request, method, path, headers, lambda: self._read_body(request, scope, receive))
+        if not target.lower().startswith(("/v1/", "/v2/")):
+            return Answer(404, b"text/html", _NOT_FOUND)
         if method == "OPTIONS":
             origin = dict(scope["headers"]).get(b"origin", b"")
             if self._cors.is_on and not self._cors.allows(origin):
-                return _FORBIDDEN, _JSON, orjson.dumps({"error": "Pages of this origin may not ask"})
-            return (200 if b"http://" in origin or b"https://" in origin else 400), _JSON, b""
+                return Answer(_FORBIDDEN, JSON, orjson.dumps({"error": "Pages of this origin may not ask"}))
+            return Answer(200 if b"http://" in origin or b"https://" in origin else 400, JSON, b"")
         return await self._model_route(request, scope, target, receive)
 
     async def _model_route(self, request: Request, scope: Mapping[str, Any], target: str, receive: Any) -> Answer:
@@ -120,12 +120,13 @@ class RestApp:
             raise invalid(f"Malformed request: {method} {target}")
         asked = _Asked(unquote(match["model"]), *_version_of(match))
         if asked.number is not None and asked.number >= 2**63:
-            return 400, _JSON, b""  # TensorFlow Serving fails here before it has a message
+            return Answer(400, JSON, b"")  # TensorFlow Serving fails here before it has a message
         if method == "GET":
-            return 200, _JSON, self._describe(asked, match["metadata"] == "/metadata")
+            return Answer(200, JSON, self._describe(asked, match["metadata"] == "/metadata"))
         request.model, request.api = asked.name, verb
         body = await self._read_body(request, scope, receive)
-        return 200, _JSON, await self._predict(body, asked) if verb == "predict" else self._refuse_examples(verb, body, asked)
+        answer = await self._predict(body, asked) if verb == "predict" else self._refuse_examples(verb, body, asked)
+        return Answer(200, JSON, answer)
 
     def _describe(self, asked: "_Asked", wants_metadata: bool) -> bytes:
         if not wants_metadata:
@@ -136,15 +137,15 @@ class RestApp:
     # --- predict ---
 
     async def _predict(self, body: bytes, asked: "_Asked") -> bytes:
-        document, signature_name = await self._off_loop(len(body), parse_predict, body)
+        document, signature_name = await off_loop(self._core.executor, len(body), parse_predict, body)
         with self._core.manager.use(asked.name, asked.number, asked.label) as version:
             signature = version.loaded().find(signature_name)
             if signature is None:
                 raise invalid(f'Serving signature name: "{signature_name or "serving_default"}" not found in signature def')
-            predict = await self._off_loop(len(body), read_inputs, document, signature)
+            predict = await off_loop(self._core.executor, len(body), read_inputs, document, signature)
             outputs = await self._core.compute(version, signature, predict.inputs, None, self._core.limits.timeout)
         size = sum(value.nbytes for value in outputs.values())
-        answer: bytes = await self._off_loop(2 * size, dump_outputs, outputs, predict.is_row)
+        answer: bytes = await off_loop(self._core.executor, 2 * size, dump_outputs, outputs, predict.is_row)
         return answer
 
     def _refuse_examples(self, verb: str, body: bytes, asked: "_Asked") -> bytes:
@@ -156,12 +157,6 @@ class RestApp:
             if "examples" not in document:
                 raise invalid(f"When method is {verb}, key 'examples' is expected and was not found")
             raise invalid("No classification inputs found in SignatureDef: the models here are for predict")
-
-    async def _off_loop(self, size: int, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function here if it is quick, else in a thread."""
-        if size <= _LARGE:
-            return function(*arguments)
-        return await asyncio.get_running_loop().run_in_executor(self._core.executor, function, *arguments)
 
     async def _read_body(self, request: Request, scope: Mapping[str, Any], receive: Any) -> bytes:
         """Read the body within the limits of size and time; undo gzip."""
@@ -231,7 +226,7 @@ def _method(scope: Mapping[str, Any]) -> str:
 def _is_open(method: str, target: str) -> bool:
     """Whether no key is asked for: a browser's preflight has none, and probes ask how a model is."""
     match = _GET.fullmatch(target) if method == "GET" else None
-    return method == "OPTIONS" or bool(match and not match["metadata"])
+    return method == "OPTIONS" or bool(match and not match["metadata"]) or InferDoor.is_open(method, target)
 
 
 class _BodyError(Exception):
@@ -260,7 +255,7 @@ def _unpacked(body: bytes) -> bytes:
 
 def _error(error: ServingError) -> Answer:
     body = orjson.dumps({"error": error.message.encode("utf-8", "replace").decode()}, option=orjson.OPT_INDENT_2)
-    return http_status(error.code), _JSON, body
+    return Answer(http_status(error.code), JSON, body)
 
 
 def _status_json(versions: list[Version]) -> bytes:

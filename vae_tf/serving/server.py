@@ -12,7 +12,6 @@ from typing import Any
 
 import grpc
 
-from vae_tf.errors import UserValueError
 from vae_tf.serving.batching import BatchingOptions
 from vae_tf.serving.connections import IDLE_SECONDS, HttpServer
 from vae_tf.serving.core import Limits, ServingCore
@@ -23,6 +22,7 @@ from vae_tf.serving.keys import Keys, KeysInterceptor
 from vae_tf.serving.log import log_event, log_to_stderr
 from vae_tf.serving.manager import ManagerOptions, ModelManager
 from vae_tf.serving.model_config import ModelConfig
+from vae_tf.serving.ports import bind, port_taken
 from vae_tf.serving.rest import RestApp
 from vae_tf.serving.tls import Certificate
 
@@ -46,6 +46,8 @@ class ServerOptions:
         cors: which pages of other origins may ask.
         metrics: whether the Prometheus page is served.
         drain_seconds: how long running requests may take when the server ends.
+        is_one_of_several: whether other processes answer on the same ports: each is one server to whoever asks, so what would
+            reach one of them alone (another configuration over gRPC) is refused.
     """
 
     host: str = "127.0.0.1"
@@ -60,6 +62,7 @@ class ServerOptions:
     cors: Cors = field(default_factory=lambda: Cors(()))
     metrics: bool = True
     drain_seconds: float = 30.0
+    is_one_of_several: bool = False
 
 
 class EmbeddedServer:
@@ -107,27 +110,32 @@ class EmbeddedServer:
             ServingError: a model cannot be loaded.
         """
         options = self.options
-        if options.grpc_port:  # gRPC's own library would tell of it in lines of its own
-            _bind(options.host, options.grpc_port, "--grpc-port").close()
-        sockets = [_bind(options.host, options.rest_port, "--rest-port")]
+        if options.grpc_port and not options.is_one_of_several:  # gRPC's own library would tell of it in lines of its own
+            bind(options.host, options.grpc_port, "--grpc-port").close()
+        sockets = [bind(options.host, options.rest_port, "--rest-port", options.is_one_of_several)]
         self.rest_port = sockets[0].getsockname()[1]
         core = ServingCore(self._manager, options.batching, options.limits, options.access_log)
-        grpc_server = self._grpc_server(core)
-        address = f"[{options.host}]" if ":" in options.host else options.host
         try:
-            self.grpc_port = (
-                grpc_server.add_secure_port(f"{address}:{options.grpc_port}", options.certificate.grpc_credentials())
-                if options.certificate
-                else grpc_server.add_insecure_port(f"{address}:{options.grpc_port}")
-            )
-        except RuntimeError as error:
-            sockets[0].close()
-            raise _port_taken(options.grpc_port, "--grpc-port") from error
-        try:
+            grpc_server = self._grpc_server(core)
+            if not options.is_one_of_several:
+                self._open_grpc(grpc_server)
             await self._until_stopped(core, grpc_server, sockets, on_ready)
         finally:
             sockets[0].close()
             core.executor.shutdown(wait=False, cancel_futures=True)
+
+    def _open_grpc(self, server: Any) -> None:
+        """Take gRPC's port; connections wait there from now on."""
+        options = self.options
+        address = f"[{options.host}]" if ":" in options.host else options.host
+        try:
+            self.grpc_port = (
+                server.add_secure_port(f"{address}:{options.grpc_port}", options.certificate.grpc_credentials())
+                if options.certificate
+                else server.add_insecure_port(f"{address}:{options.grpc_port}")
+            )
+        except RuntimeError as error:
+            raise port_taken(options.grpc_port, "--grpc-port") from error
 
     def _grpc_server(self, core: ServingCore) -> Any:
         limits, keys = self.options.limits, self.options.keys
@@ -136,7 +144,7 @@ class EmbeddedServer:
             options=[
                 ("grpc.max_receive_message_length", limits.request_bytes),
                 ("grpc.max_send_message_length", -1),
-                ("grpc.so_reuseport", 0),
+                ("grpc.so_reuseport", int(self.options.is_one_of_several)),
                 ("grpc.server_handshake_timeout_ms", max(1, int(limits.head_seconds * 1e3))),
                 ("grpc.max_concurrent_streams", limits.num_requests),
                 ("grpc.max_allowed_incoming_connections", limits.num_connections),
@@ -144,7 +152,7 @@ class EmbeddedServer:
                 ("grpc.keepalive_time_ms", 60_000),  # a client that is gone is noticed
             ],
         )
-        add_services(server, core)
+        add_services(server, core, can_reload=not self.options.is_one_of_several)
         add_reflection(server, SERVICES)
         return server
 
@@ -157,6 +165,8 @@ class EmbeddedServer:
             return
         starting.result()
         options = self.options
+        if options.is_one_of_several:  # not before: others would answer those who were left waiting here
+            self._open_grpc(grpc_server)
         app = self._around(RestApp(core, options.keys, options.cors, options.metrics))
         http = HttpServer(app, options.limits, options.certificate, options.drain_seconds)
         health = Health(grpc_server, self._manager)
@@ -182,31 +192,17 @@ class EmbeddedServer:
         log_event("stopped")
 
 
-def _bind(host: str, port: int, option: str) -> socket.socket:
-    """Return a listening socket: a taken port is found before anything is loaded."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    except socket.gaierror as error:
-        raise UserValueError(f"--host must be an address of this machine. Received: {host!r}.") from error
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, so that asyncio turns Nagle off
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise _port_taken(port, option) from error
-    listener.set_inheritable(True)
-    return listener
+def serve(server: EmbeddedServer, on_ready: Any = None, is_logged: bool = True, worker: int | None = None) -> None:
+    """Run a server until SIGTERM or Ctrl-C, then drain it; where that is wanted, logs are lines of JSON on stderr.
 
-
-def _port_taken(port: int, option: str) -> UserValueError:
-    return UserValueError(f"Port {port} cannot be opened: another program has it. Choose another with {option}.")
-
-
-def serve(server: EmbeddedServer, on_ready: Any = None, is_logged: bool = True) -> None:
-    """Run a server until SIGTERM or Ctrl-C, then drain it; where that is wanted, logs are lines of JSON on stderr."""
+    Args:
+        server: what to run.
+        on_ready: called without arguments when both ports are open.
+        is_logged: whether there are logs.
+        worker: which of several processes this is, for the log.
+    """
     if is_logged:
-        log_to_stderr()
+        log_to_stderr(worker)
 
     async def main() -> None:
         loop = asyncio.get_running_loop()

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -21,6 +21,7 @@ __all__ = [
     "array_from_json",
     "array_from_numbers",
     "dtype_name",
+    "dump_json",
     "dump_outputs",
     "has_shape",
     "object_array",
@@ -245,8 +246,17 @@ def dump_outputs(outputs: Mapping[str, np.ndarray], is_row: bool) -> bytes:
         answer = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     else:
         answer = values
-    document = {"predictions" if is_row else "outputs": answer}
-    if all(np.isfinite(value).all() for value in outputs.values() if value.dtype.kind == "f"):
+    return dump_json({"predictions" if is_row else "outputs": answer}, outputs.values())
+
+
+def dump_json(document: Any, arrays: Iterable[np.ndarray]) -> bytes:
+    """Write JSON that holds arrays, which are given again; NaN and infinities, which orjson cannot write, by name.
+
+    Example:
+        >>> dump_json({"y": np.float32([0.1])}, [np.float32([0.1])])
+        b'{"y":[0.1]}'
+    """
+    if all(np.isfinite(value).all() for value in arrays if value.dtype.kind == "f"):
         return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY, default=_as_list)
     return json.dumps(document, default=_as_list, separators=(",", ":")).encode()
 

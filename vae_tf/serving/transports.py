@@ -126,13 +126,20 @@ class RestTransport:
         self._pool.clear()
 
     def _ask(self, method: str, url: str, timeout: float, body: bytes | None = None) -> Any:
+        return _load(self._send(method, url, timeout, body).data)
+
+    def _send(
+        self, method: str, url: str, timeout: float, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> urllib3.BaseHTTPResponse:
+        """Return the answer, whose status is 200."""
+        headers = {**self._pool.headers, **(headers or {})}
         deadline = time.monotonic() + timeout
         wait = _FIRST_WAIT
         for attempt in range(self._num_retries + 1):
             left = deadline - time.monotonic()
             try:
                 response = self._pool.request(
-                    method, url, body=body, timeout=urllib3.Timeout(total=max(left, 0.001)), retries=False
+                    method, url, body=body, headers=headers, timeout=urllib3.Timeout(total=max(left, 0.001)), retries=False
                 )
             except urllib3.exceptions.NewConnectionError as error:
                 failure = ServingError(Code.UNAVAILABLE, f"Cannot reach {url}: {error}")
@@ -144,7 +151,7 @@ class RestTransport:
                 failure = ServingError(Code.UNAVAILABLE, f"Cannot reach {url}: {error}")
             else:
                 if response.status == 200:
-                    return _load(response.data)
+                    return response
                 failure = _failure(response.status, response.data, url)
                 if response.status not in _RETRIED:
                     raise failure
