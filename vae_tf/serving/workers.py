@@ -65,7 +65,7 @@ class WorkerPlace:
 
     def _tell(self, message: dict[str, object]) -> None:
         with contextlib.suppress(OSError):  # nobody is there: then it ends with that
-            os.write(self.channel, orjson.dumps(message))
+            os.write(self.channel, orjson.dumps(message) + b"\n")
 
 
 @dataclass
@@ -101,8 +101,8 @@ class _Worker:
             return None
         code = self.process.poll()  # before what it told is read, which is all there then
         with contextlib.suppress(BlockingIOError):
-            heard = os.read(self._reader, _LONGEST_MESSAGE)
-            self.told = orjson.loads(heard) if heard else self.told
+            for line in os.read(self._reader, _LONGEST_MESSAGE).splitlines():
+                self.told |= orjson.loads(line)
         if self.told.get("ready") and self.ready_since is None:
             self.ready_since = time.monotonic()
         if code is None:
