@@ -133,8 +133,17 @@ def _beside(rows: Sequence[ObviousComparison], counts: Sequence[int]) -> Obvious
     errors = [row.stderr for row in rows]
     difference, stderr = pool(counts, [row.difference for row in rows], [error or 0.0 for error in errors])
     value, error = pool(counts, [row.obvious.value for row in rows], [row.obvious.stderr or 0.0 for row in rows])
-    names = {row.obvious.name for row in rows}
-    words = rows[0].obvious.name.split()
-    name = " ".join(words if len(names) == 1 else [word for word in words if not word.isdigit()])
+    name = " ".join(map(_common, zip(*(row.obvious.name.split() for row in rows), strict=False)))
     obvious = replace(rows[0].obvious, name=name, value=value, stderr=error, note="")
     return judge(obvious, own, difference, None if None in errors else stderr)
+
+
+def _common(words: Sequence[str]) -> str:
+    """Return a word that all folds have; of numbers that differ, from the least to the greatest.
+
+    Example:
+        >>> _common(("of", "of")), _common(("2", "4", "2"))
+        ('of', '2 to 4')
+    """
+    numbers = sorted({int(word) for word in words if word.isdigit()})
+    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else words[0]
