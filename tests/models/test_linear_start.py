@@ -19,6 +19,7 @@ RNG = np.random.default_rng(0)
 ROWS = (
     RNG.normal(size=(400, 3)) @ RNG.normal(size=(3, 6)) + RNG.normal(size=(400, 6)) * [0.2, 0.4, 0.6, 0.3, 0.5, 0.2] + 1.0
 ).astype("f")
+MANY = np.tile(ROWS, (6, 1))  # too many to be drawn anywhere
 GROUPS = np.concatenate([ROWS, ROWS[:, ::-1] + 8.0]).astype(np.float32)
 
 
@@ -76,21 +77,41 @@ def test_factor_analysis_knows_of_many_rows_their_mean_and_covariance_alone():
 
 
 def test_one_noise_a_value_is_factor_analysis_and_one_for_all_is_probabilistic_pca():
-    model = fit_linear(ROWS, 3, 1e-3, per_value=True)
-    theirs = FactorAnalysis(3, svd_method="lapack", tol=1e-3).fit(ROWS)
+    model = fit_linear(MANY, 3, 1e-3, per_value=True)
+    theirs = FactorAnalysis(3, svd_method="lapack", tol=1e-3).fit(MANY)
     np.testing.assert_allclose(model.weights @ model.weights.T, theirs.components_.T @ theirs.components_, atol=1e-4)
     np.testing.assert_allclose(model.noise**2, theirs.noise_variance_, rtol=1e-4)
-    model, theirs = fit_linear(ROWS, 2, 1e-3, per_value=False), PCA(2).fit(ROWS)
+    model, theirs = fit_linear(MANY, 2, 1e-3, per_value=False), PCA(2).fit(MANY)
     ours = model.weights @ model.weights.T + np.diag(model.noise**2)
-    np.testing.assert_allclose(ours, theirs.get_covariance() * (len(ROWS) - 1) / len(ROWS), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(ours, theirs.get_covariance() * (len(MANY) - 1) / len(MANY), rtol=1e-3, atol=1e-3)
 
 
 def test_a_factor_for_every_direction_is_the_covariance_and_leaves_little_to_noise():
-    model = fit_linear(ROWS, 8, 1e-3, per_value=True)
-    covariance = np.cov(ROWS.T.astype(float), bias=True)
+    model = fit_linear(MANY, 8, 1e-3, per_value=True)
+    covariance = np.cov(MANY.T.astype(float), bias=True)
     np.testing.assert_allclose(model.weights @ model.weights.T + np.diag(model.noise**2), covariance, atol=1e-4)
     np.testing.assert_allclose(model.noise**2, 0.1 * np.linalg.eigvalsh(covariance)[0], rtol=1e-3)
     assert np.abs(model.weights[:, 6:]).max() == 0.0
+
+
+def _nats(model, x):
+    return -multivariate_normal(model.mean, model.weights @ model.weights.T + np.diag(model.noise**2)).logpdf(x).mean()
+
+
+@pytest.mark.parametrize("size", [9, 10])
+def test_the_covariance_of_few_rows_is_drawn_to_the_identity_where_that_helps(size, monkeypatch):
+    def fitted(x):
+        drawn = fit_linear(x[:40], size, 1e-3, per_value=True)
+        with monkeypatch.context() as patch:
+            patch.setattr("vae_tf.models.linear._SHARES", (0.0,))
+            return _nats(drawn, x[40:]), _nats(fit_linear(x[:40], size, 1e-3, per_value=True), x[40:])
+
+    x = np.random.default_rng(6).normal(size=(2000, 10))
+    drawn, plain = fitted(x)
+    assert drawn < plain - 0.5
+    x[:, 5:] = x[:, :5] + 0.02 * x[:, 5:]  # nearly the same again: the identity is far off
+    drawn, plain = fitted(x)
+    assert drawn == pytest.approx(plain, abs=0.3)
 
 
 def test_values_that_are_not_correlated_are_no_noise_where_there_is_a_factor_for_each():
