@@ -108,7 +108,9 @@ def train_and_measure(  # noqa: PLR0913 - one training, said in full
     stopwatch, is_chief = stopwatch or Stopwatch(), distribution.cluster.is_chief
     with console.status(f"Loading {config.data.dataset}") as status, stopwatch.phase("start"):
         begun = run if resume else None
-        dataset, config, account, choices, vae = _load(config, console, distribution, stopwatch, begun, status.update)
+        dataset, config, account, choices, vae = _load(
+            config, console, distribution, stopwatch, begun, status.update if console.is_terminal else console.print
+        )
     if is_chief:
         with stopwatch.phase("write"), run.alone() if resume else nullcontext():
             run.write_config(config, resume)
