@@ -104,7 +104,7 @@ class GaussianLatent(Latent):
     def choose(cls, data: Any) -> dict[str, Choice]:
         """Choose the size: a row's numbers less one leave noise a place, all leave it none; of other data 20 are a start."""
         if data.is_real_rows:
-            numbers = f"{data.num_dims} {'columns' if data.is_table else 'numbers'}"
+            numbers = f"{data.num_dims} {'column' if data.is_table else 'number'}{'s' if data.num_dims > 1 else ''}"
             if data.num_dims <= 2:
                 return {"size": Choice(2, f"{numbers}: two can be drawn")}
             size = min(data.num_dims - 1, _MOST_OF_A_ROW)
