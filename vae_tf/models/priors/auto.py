@@ -9,7 +9,7 @@ from vae_tf.parts.settings import read
 
 __all__ = ["AutoPrior"]
 
-_ROWS_A_WEIGHT = 10
+_ROWS_A_WEIGHT = 5
 _MOST_COMPONENTS = 8
 _MOST_OF_MANY = 16
 _MANY = 10_000
