@@ -103,7 +103,7 @@ def test_few_pictures_have_a_network_of_dense_layers_beside_their_principal_comp
     )
 
 
-@pytest.mark.parametrize(("num_train", "prior"), [(200, "standard"), (2000, "full_mixture")])
+@pytest.mark.parametrize(("num_train", "prior"), [(100, "standard"), (200, "full_mixture")])
 def test_a_table_has_scales_a_column_and_a_mixture_where_rows_allow_it(num_train, prior, make_spec):
     settled = settle_model(ModelConfig(), make_spec((12,), "real", num_train=num_train))
     latent = settled.latents[0]

@@ -208,9 +208,9 @@ def test_rounds_of_several_epochs_resume_bit_for_bit_with_an_average(tmp_path):
 
 
 def test_the_model_is_the_average_and_training_goes_on_from_the_weights(tmp_path):
-    _, averaged = _train(tmp_path / "averaged", _config(epochs=6, average=0.3))
-    _, plain = _train(tmp_path / "plain", _config(epochs=6, average=0.0))
-    _, slow = _train(tmp_path / "slow", _config(epochs=6, average=0.999))
+    _, averaged = _train(tmp_path / "averaged", _config(epochs=6, average=0.3, select="last"))
+    _, plain = _train(tmp_path / "plain", _config(epochs=6, average=0.0, select="last"))
+    _, slow = _train(tmp_path / "slow", _config(epochs=6, average=0.999, select="last"))
     biases = [outcome.vae.decoder.get_layer("linear").bias.numpy() for outcome in (plain, averaged, slow)]
     moved = [np.abs(bias - biases[0]).max() for bias in biases]
     assert 0 < moved[1] < moved[2]  # the longer the average reaches back, the nearer to the start
