@@ -93,7 +93,7 @@ def test_several_processes_try_nothing(groups):
 
 
 def test_a_run_records_what_was_decided_and_resumes_without_trying(groups, tmp_path, monkeypatch):
-    config, *_ = _planned(groups, "training.minutes=3", "training.jit_compile=false")
+    config, *_ = _planned(groups, "training.minutes=6", "training.jit_compile=false")
     monkeypatch.setattr(trying, "_try", lambda one, *_: (-float(one.model.latents[0].size), 50))
     monkeypatch.setattr("vae_tf.training.sessions.measure_length", lambda *_: Length(steps=60, round_steps=50))
     run, console = RunDirectory(tmp_path / "run"), PeopleConsole(quiet=True)

@@ -18,7 +18,7 @@ __all__ = ["is_worth_trying", "told_before", "try_others", "with_tried"]
 _SHARE = 0.5
 """Of the whole training: what is far apart is so early, and what is not matters little."""
 _MOST_STEPS = 2_500
-_LEAST_MINUTES = 2.0
+_LEAST_MINUTES = 5.0
 
 
 def is_worth_trying(training: TrainingConfig, num_replicas: int = 1) -> bool:
