@@ -111,3 +111,26 @@ def test_a_server_that_does_not_answer_is_one_line(run_cli, monkeypatch, tmp_pat
     done = run_cli("train", "--run-dir", tmp_path / "run", "--track", "wandb:digits")
     assert (done.code, (tmp_path / "run").exists()) == (1, False)
     assert "W&B cannot be used" in done.err and "WANDB_MODE=offline" in done.err and "Traceback" not in done.err
+
+
+def test_what_is_within_is_of_its_group_and_pictures_stand_beside_the_curves(tmp_path, offline):
+    from PIL import Image
+
+    picture = tmp_path / "samples [2].png"
+    Image.new("L", (4, 4)).save(picture)
+    search = open_tracker("wandb:digits")
+    search.start("sizes", 32 * "a", {"trials": 2}, {"vae_tf.kind": "search"})
+    trial = search.within()
+    trial.start("sizes/0-1", 32 * "b", {"model.latents[0].size": 3}, {"vae_tf.best": "false"})
+    trial.log({"val_negative_elbo": 2.0}, 5)
+    trial.keep(picture, "pictures")
+    trial.log({"val_negative_elbo": 1.0}, 6)
+    trial.tag({"vae_tf.best": "true"})
+    trial.end("failed")
+    search.end("stopped")
+    inner, whole = sorted(_kept(tmp_path), key=lambda kept: kept.name, reverse=True)
+    assert (whole.name, whole.group, whole.code) == ("sizes", "", 130)
+    assert (inner.name, inner.group, inner.code) == ("sizes/0-1", "sizes-aaaaaaaa", 1)
+    assert inner.settings["vae_tf.best"] == "true" and inner.settings["model.latents[0].size"] == 3
+    assert {step: told["val_negative_elbo"] for step, told in inner.metrics.items()} == {5: 2.0, 6: 1.0}
+    assert inner.metrics[5].keys() > {"val_negative_elbo"} and "vae_tf/pictures/samples [2].png" in inner.files

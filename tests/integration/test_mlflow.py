@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -99,33 +100,30 @@ def _ask(address, request):
 
 
 @pytest.fixture
-def registered(run_cli, parse, client, tiny_run, tmp_path):
+def run(tiny_run, tmp_path):
+    """A run of this test's own: it gets a key."""
+    return shutil.copytree(tiny_run, tmp_path / tiny_run.name)
+
+
+@pytest.fixture
+def registered(run_cli, parse, client, run, tmp_path):
     where = f"mlflow:sqlite:///{tmp_path}/mlflow.db"
-    code, out, err = run_cli(
-        "export",
-        tiny_run,
-        "--name",
-        "m",
-        "--output",
-        tmp_path / "saved",
-        "--register",
-        where,
-        "--signature",
-        "encode",
-        "--json",
-    )
+    asked = ["--name", "m", "--output", tmp_path / "saved", "--register", where, "--signature", "encode", "--json"]
+    code, out, err = run_cli("export", run, *asked)
     assert code == 0, err
     return parse(out)
 
 
-def test_a_registered_model_is_the_runs_and_answers_as_serve_does(registered, client, tiny_run, tmp_path):
+def test_a_registered_model_is_the_runs_and_answers_as_serve_does(registered, client, run, tmp_path):
     assert registered["registered"] == "models:/m/1"
     version = client.get_model_version("m", "1")
-    run = client.get_run(version.run_id)
-    results = json.loads((tiny_run / "results.json").read_text())
-    assert run.info.run_name == tiny_run.name and run.data.metrics["test_nll"] == pytest.approx(results["nll"])
+    kept = client.get_run(version.run_id)
+    results = json.loads((run / "results.json").read_text())
+    assert kept.info.run_name == run.name and kept.data.metrics["test_nll"] == pytest.approx(results["nll"])
     files = {path.name for path in Path(registered["path"]).iterdir()}
     assert {"MLmodel", "requirements.txt", "python_env.yaml", "input_example.json", "serving_input_example.json"} <= files
+    described = yaml.safe_load((Path(registered["path"]) / "MLmodel").read_text())["flavors"]
+    assert described["python_function"]["loader_module"] == "mlflow.tensorflow"  # not one of this package
     assert not [name for name in files if "pkl" in name or "pickle" in name or name == "code"]
 
     with socket.socket() as free:
@@ -133,6 +131,7 @@ def test_a_registered_model_is_the_runs_and_answers_as_serve_does(registered, cl
         port = free.getsockname()[1]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it starts uvicorn by its name
     environment = {**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+    environment.pop("PYTHONPATH", None)
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", registered["registered"], "--env-manager", "local"]
     with (tmp_path / "served.txt").open("w") as log:
         server = subprocess.Popen([*command, "--port", str(port)], cwd=tmp_path, env=environment, stdout=log, stderr=log)
@@ -151,13 +150,24 @@ def test_a_registered_model_is_the_runs_and_answers_as_serve_does(registered, cl
         np.testing.assert_array_equal(np.asarray(answer[name], values.dtype), values, err_msg=name)
 
 
-def test_what_does_not_go_together_is_refused(run_cli, tiny_run, tmp_path):
+def test_what_does_not_go_together_is_refused(run_cli, run, tmp_path):
     for options, told in (
         (["--register", "wandb:x"], "--register takes mlflow:URI"),
         (["--register", "mlflow:", "--format", "onnx"], "--register needs the SavedModel"),
         (["--signature", "encode"], "--signature is for --register"),
         (["--register", f"mlflow:sqlite:///{tmp_path}/m.db", "--signature", "none"], "--signature must be one of"),
     ):
-        code, _, err = run_cli("export", tiny_run, "--output", tmp_path / "saved", *options)
+        code, _, err = run_cli("export", run, "--output", tmp_path / "saved", *options)
         assert code == 2 and told in err, err
     assert not list((tmp_path / "saved").glob("*/*"))
+
+
+def test_a_registry_that_is_lost_leaves_the_version(run_cli, client, run, tmp_path, monkeypatch):
+    def lost(*_):
+        raise ConnectionError("gone")
+
+    monkeypatch.setattr("vae_tf.training.mlflow_tracker.MlflowTracker.register", lost)
+    where = f"mlflow:sqlite:///{tmp_path}/mlflow.db"
+    code, _, err = run_cli("export", run, "--name", "m", "--output", tmp_path / "saved", "--register", where)
+    assert code == 1 and "was written, and not registered: MLflow failed: gone" in err and "Traceback" not in err
+    assert (tmp_path / "saved/m/1/saved_model.pb").is_file()
