@@ -7,6 +7,7 @@
 # make uv      uv, by which whatever is installed then is unpacked in a tenth of pip's time
 # make onnx    ONNX's converter and runtime beside the rest, for export --format onnx
 # make mlflow  MLflow's client beside the rest, for train --track mlflow:URI
+# make wandb   Weights & Biases' client beside the rest, for train --track wandb:PROJECT
 # make bench   this toolkit beside others (bench-peers installs those; bench-quick: a few small cases; bench-first-run: plain models)
 # make sbom    what is installed, as CycloneDX (make audit: what is known to be wrong with it, needs network)
 # make lock    pin the tested versions again, with hashes (needs network)
@@ -26,11 +27,11 @@ install = if test -x $(BIN)/uv && $(BIN)/uv pip install --python $(1) --require-
 	  else $(1) -m pip install --require-hashes -r $(2); fi
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: train test test-quick coverage lint docs uv beam onnx mlflow bench bench-quick bench-first-run bench-peers sbom audit lock clean help
+.PHONY: train test test-quick coverage lint docs uv beam onnx mlflow wandb bench bench-quick bench-first-run bench-peers sbom audit lock clean help
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile | head -12
+	@sed -n 's/^# //p' Makefile | head -13
 
 train: $(VENV)/.runtime
 	$(BIN)/python run.py train $(ARGS)
@@ -67,6 +68,9 @@ onnx: | $(BIN)/python
 
 mlflow: | $(BIN)/python
 	$(call install,$(BIN)/python,requirements-mlflow.lock)
+
+wandb: | $(BIN)/python
+	$(call install,$(BIN)/python,requirements-wandb.lock)
 
 lint: $(VENV)/.development
 	$(BIN)/ruff format --check .
@@ -114,6 +118,7 @@ lock: uv
 	$(BIN)/uv $(COMPILE) requirements-beam.txt -o requirements-beam.lock
 	$(BIN)/uv $(COMPILE) requirements.txt requirements-onnx.txt -c requirements.lock -o requirements-onnx.lock
 	$(BIN)/uv $(COMPILE) requirements.txt requirements-mlflow.txt -c requirements.lock -o requirements-mlflow.lock
+	$(BIN)/uv $(COMPILE) requirements.txt requirements-wandb.txt -c requirements.lock -o requirements-wandb.lock
 	$(BIN)/uv $(subst 3.10,3.11,$(COMPILE)) requirements-docs.txt -c requirements.lock -o requirements-docs.lock
 
 # What is installed, as a CycloneDX file; and what is known to be wrong with it, as far as the database of PyPI can be reached.

@@ -1,6 +1,7 @@
 """The blocks of Python of the README and of docs run from top to bottom, with small settings."""
 
 import importlib.util
+import json
 import re
 from functools import partial
 from pathlib import Path
@@ -75,6 +76,15 @@ def test_the_readme_runs(small_everywhere):
     assert [path.name for path in Path("saved_models").iterdir()] == ["data"]
 
 
+def test_the_tracker_of_the_page_keeps_what_the_run_has(small_everywhere):
+    names = {}
+    _run(_blocks("docs/trackers.md"), names)
+    (file,) = Path("tracked").glob("*.json")
+    kept, run = json.loads(file.read_text("utf-8")), names["run"]
+    assert (kept["ending"], kept["settings"]["model.latents[0].size"]) == ("finished", 2)
+    assert kept["metrics"][-1]["test_nll"] == run.results["nll"]
+
+
 def test_a_search_from_python_runs_and_warns_of_nothing(monkeypatch, tmp_path, capfd, caplog):
     monkeypatch.chdir(tmp_path)
     (block,) = _blocks("docs/tuning.md")
@@ -123,4 +133,5 @@ def test_the_client_of_the_page_of_serving_gets_what_it_says(small_everywhere, s
 
 def test_every_block_of_a_page_is_run_by_one_of_these():
     pages = [path for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")) if "```python" in path.read_text("utf-8")]
-    assert {path.name for path in pages} == {"README.md", "python.md", "tuning.md", "own_parts.md", "data.md", "serving.md"}
+    of_docs = {f"{name}.md" for name in ("python", "tuning", "own_parts", "data", "serving", "trackers")}
+    assert {path.name for path in pages} == {"README.md", *of_docs}

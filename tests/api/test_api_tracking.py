@@ -17,10 +17,14 @@ class Notebook:
 
     def __init__(self, failures=0):
         self.failures = failures
-        self.settings, self.metrics, self.files, self.endings = {}, [], [], []
+        self.keys, self.settings, self.tags, self.metrics, self.files, self.endings = [], {}, {}, [], [], []
+        self.inner = []
 
-    def start(self, run, settings):
-        self.settings = dict(settings)
+    def start(self, name, key, settings, tags):
+        self.name = name
+        self.keys.append(key)
+        self.settings.update(settings)
+        self.tags.update(tags)
 
     def log(self, metrics, step):
         if self.failures:
@@ -31,17 +35,23 @@ class Notebook:
     def keep(self, file, folder=""):
         self.files.append(f"{folder}/{file.name}" if folder else file.name)
 
+    def tag(self, tags):
+        self.tags.update(tags)
+
+    def within(self):
+        self.inner.append(Notebook(self.failures))
+        return self.inner[-1]
+
     def end(self, ending):
         self.endings.append(ending)
 
 
 @pytest.fixture
-def tracked(monkeypatch, train_small, pictures):
+def tracked(train_small, pictures):
     """Train with a tracker."""
 
     def train(tracker, **settings):
-        monkeypatch.setattr("vae_tf.training.tracking.open_tracker", lambda where: tracker)
-        return train_small(pictures, FEW, track="mine", **settings)
+        return train_small(pictures, FEW, track=tracker, **settings)
 
     return train
 
@@ -60,6 +70,17 @@ def test_it_is_told_what_the_run_has(tracked):
     assert {"config.yaml", "environment.json", "metrics.jsonl", "results.json"} <= set(tracker.files)
     assert {f"pictures/{path.name}" for path in run.path.glob("pictures/*.png")} == {f for f in tracker.files if "/" in f}
     assert tracker.endings == ["finished"]
+    assert tracker.tags["vae_tf.run"] == str(run.path) and [len(key) for key in tracker.keys] == [32]
+
+
+def test_a_training_that_goes_on_has_its_key_and_one_in_its_place_another(tracked, tmp_path):
+    first, again, anew = Notebook(), Notebook(), Notebook()
+    folder = tmp_path / "run"
+    tracked(first, run_dir=folder)
+    moved = folder.rename(tmp_path / "moved")
+    tracked(again, run_dir=moved, resume=True)
+    tracked(anew, run_dir=folder)
+    assert again.keys == first.keys != anew.keys
 
 
 def test_numbers_that_it_did_not_take_are_told_again(tracked, capsys):
@@ -69,10 +90,11 @@ def test_numbers_that_it_did_not_take_are_told_again(tracked, capsys):
     assert run.results and tracker.endings == ["finished"]
 
 
-def test_one_that_always_fails_is_told_of_once(monkeypatch, pictures, small, tmp_path, capsys):
-    monkeypatch.setattr("vae_tf.training.tracking.open_tracker", lambda where: Notebook(failures=99))
+def test_one_that_always_fails_is_told_of_once(pictures, small, tmp_path, capsys):
     overrides = {**small, **FEW}
-    run = vae_tf.train(pictures, latent="gaussian:2", overrides=overrides, run_dir=tmp_path / "run", track="mine")
+    run = vae_tf.train(
+        pictures, latent="gaussian:2", overrides=overrides, run_dir=tmp_path / "run", track=Notebook(failures=99)
+    )
     told = " ".join(capsys.readouterr().err.split())
     assert run.results and told.count("the tracker failed, the training goes on: ConnectionError: nobody there") == 1
 
@@ -91,8 +113,9 @@ def test_a_training_that_fails_is_said_to_have_failed(tracked):
 
 
 WRONG = {
-    "sqlite:///mlflow.db": "takes mlflow:URI",
-    "mlflow": "takes mlflow:URI",
+    "sqlite:///mlflow.db": "takes mlflow:URI or wandb:PROJECT",
+    "mlflow": "takes mlflow:URI or wandb:PROJECT",
+    "wandb:a/b/c": "takes wandb:PROJECT or wandb:ENTITY/PROJECT",
     "mlflow:https://me:secret@host/": "without a name and a password",
 }
 
@@ -108,6 +131,12 @@ def test_without_mlflow_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow.tracking", None)
     with pytest.raises(vae_tf.UserValueError, match=r"requirements-mlflow\.lock"):
         open_tracker("mlflow:sqlite:///mlflow.db")
+
+
+def test_without_wandb_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(vae_tf.UserValueError, match=r"requirements-wandb\.lock"):
+        open_tracker("wandb:digits")
 
 
 def test_mlflow_has_every_training_as_a_run(run_cli, small, tmp_path, monkeypatch):

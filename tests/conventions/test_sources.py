@@ -222,6 +222,7 @@ def test_packages_re_export_every_public_class_of_their_modules(name, modules):
         "PhaseClock",
         "Length",
         "MlflowTracker",
+        "WandbTracker",
         "Tracked",
     }
     helpers = {"NormalMixture", "NormalMixturePrior", "LevelLikelihood", "ForDiscrete", "LabelledSet"}

@@ -65,6 +65,7 @@ LEFT_OUT = {
         r"benchmarks/": "a benchmark of minutes: test_benchmarks.py",
         r"pip install|--format (all|onnx)": "packages that not every environment has: test_graph_files.py",
     },
+    "docs/trackers.md": {r"mlflow:|wandb:|models serve|curl": "packages that not every environment has: test_mlflow.py"},
     "docs/explorer.md": {r"--static|http\.server": "likewise: test_explorer_static.py"},
 }
 """By page: patterns of lines that are not run, and why, with the test that has them."""

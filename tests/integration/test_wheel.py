@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.txt", "tuning", "vae_tf")
+EXTRAS = ("onnx", "mlflow", "wandb")
+OPTIONAL = tuple(f"requirements-{name}.txt" for name in EXTRAS)
+SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.txt", *OPTIONAL, "tuning", "vae_tf")
 TINY = ["--epochs", "1", "--set", "model.network={kind: mlp, widths: [16]}"]
 
 
@@ -31,14 +33,21 @@ def _call(*command, cwd, code=0, timeout=300, **variables):
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """Build the wheel from a copy: the build writes beside its sources. No network."""
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+def source(tmp_path_factory):
+    """Copy what is built: the build writes beside its sources."""
+    source = tmp_path_factory.mktemp("source")
     for name in SOURCES:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, source / name)
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(source, tmp_path_factory):
+    """Build the wheel. No network."""
+    target = tmp_path_factory.mktemp("dist")
     options = ["--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", target]
     _call(sys.executable, "-m", "pip", "wheel", source, *options, cwd=target)
     (built,) = target.glob("*.whl")
@@ -95,17 +104,45 @@ def test_every_file_of_the_package_and_every_search_space_is_in_the_wheel(wheel)
     assert names == package | spaces
 
 
-def test_the_wheel_asks_for_the_runtime_requirements_and_the_same_python(wheel):
+def _metadata(wheel):
     with zipfile.ZipFile(wheel) as opened:
         (name,) = (name for name in opened.namelist() if name.endswith("/METADATA"))
-        metadata = message_from_string(opened.read(name).decode())
-    lines = (line.partition(" #")[0].strip() for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines())
-    assert {_canonical(text) for text in metadata.get_all("Requires-Dist")} == {
-        _canonical(line) for line in lines if line and not line.startswith("#")
-    }
+        return message_from_string(opened.read(name).decode())
+
+
+def _requirements(name):
+    lines = (line.partition(" #")[0].strip() for line in (ROOT / name).read_text("utf-8").splitlines())
+    return {_canonical(line) for line in lines if line and not line.startswith("#")}
+
+
+def test_the_wheel_asks_for_the_runtime_requirements_and_the_same_python(wheel):
+    metadata = _metadata(wheel)
+    runtime = [text for text in metadata.get_all("Requires-Dist") if "extra ==" not in text]
+    assert {_canonical(text) for text in runtime} == _requirements("requirements.txt")
     project = (ROOT / "pyproject.toml").read_text("utf-8")
     (python,) = re.findall(r'^requires-python = "(.*)"$', project, re.MULTILINE)
     assert _canonical(f"python{metadata['Requires-Python']}") == _canonical(f"python{python}")
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_asks_for_what_its_file_has(wheel, extra):
+    metadata = _metadata(wheel)
+    assert sorted(metadata.get_all("Provides-Extra")) == sorted(EXTRAS)
+    asked = (text.rpartition(";") for text in metadata.get_all("Requires-Dist") if f'extra == "{extra}"' in text)
+    assert {_canonical(text) for text, *_ in asked} == _requirements(f"requirements-{extra}.txt")
+
+
+def test_what_is_built_passes_the_checks_of_a_release(wheel, source):
+    """PyPI takes the wheel and the sdist, and nothing that does not belong there is in the wheel."""
+    for tool in ("twine", "check_wheel_contents"):
+        pytest.importorskip(tool, reason="needs requirements-dev.lock")
+    build = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+    _call(sys.executable, "-c", build, wheel.parent, cwd=source)
+    (sdist,) = wheel.parent.glob("*.tar.gz")
+    told, _ = _call(sys.executable, "-m", "twine", "--no-color", "check", "--strict", wheel, sdist, cwd=source)
+    assert told.count("PASSED") == 2, told
+    told, _ = _call(sys.executable, "-m", "check_wheel_contents", wheel, cwd=source)
+    assert told.strip().endswith(": OK"), told
 
 
 def _canonical(text):

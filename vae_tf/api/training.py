@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import keras
 
     from vae_tf.api.run import Run
+    from vae_tf.training.tracking import Tracker
 
 __all__ = ["train"]
 
@@ -34,7 +35,7 @@ def train(  # noqa: PLR0913 - the options of the command line
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
     parts: str | Path | None = None,
     resume: bool = False,
-    track: str | None = None,
+    track: "str | Tracker | None" = None,
     quiet: bool = False,
 ) -> "Run":
     """Train a model, measure it on the test split, and return the run: what the command `train` does, with the same result.
@@ -58,7 +59,8 @@ def train(  # noqa: PLR0913 - the options of the command line
         parts: a Python file of your own parts (see `vae_tf.parts`), which is executed; or a run that was trained with one.
         resume: go on with the run in `run_dir`, bit for bit; of the settings only `training.epochs` may change. Data in memory
             must be given again.
-        track: tell MLflow too: `mlflow:URI`, as `--track` has it.
+        track: tell MLflow or Weights & Biases too: `mlflow:URI` or `wandb:PROJECT`, as `--track` has it; or a
+            `vae_tf.training.Tracker` of one's own.
         quiet: show no progress and no warnings.
 
     Returns:
@@ -103,7 +105,7 @@ def _train(  # noqa: PLR0913 - what `train` was given
     run: RunDirectory,
     callbacks: "Sequence[keras.callbacks.Callback]",
     resume: bool,
-    track: str | None,
+    track: "str | Tracker | None",
     quiet: bool,
 ) -> "Run":
     """Do what needs TensorFlow."""

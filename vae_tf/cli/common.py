@@ -41,6 +41,7 @@ __all__ = [
     "SeedOption",
     "SetOption",
     "SplitOption",
+    "TrackOption",
     "check_suffix",
     "console",
     "emit",
@@ -74,6 +75,10 @@ DatasetOption = Annotated[str | None, typer.Option(help="digits, a TFDS name, fo
 DataDirOption = Annotated[Path | None, typer.Option(help="Where TFDS data sets and large tables are prepared.")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any key, e.g. training.batch_size=64.")
+]
+TrackOption = Annotated[
+    str | None,
+    typer.Option(metavar="WHERE", help="Tell mlflow:URI (a server, sqlite:///FILE, or nothing) or wandb:PROJECT too."),
 ]
 
 console = PeopleConsole(stderr=True)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from vae_tf.export.graph_files import GraphFiles, GraphReport
     from vae_tf.export.graph_format import GraphFormat
-    from vae_tf.export.servable import Exported
+    from vae_tf.export.servable import Beside, Exported
+    from vae_tf.training.mlflow_tracker import MlflowTracker
     from vae_tf.training.runs import LoadedRun
 
 __all__ = ["export", "files_of"]
@@ -43,6 +44,12 @@ def export(  # noqa: PLR0913 - one argument an option
         bool, typer.Option(help="Run every signature in a process of its own, without vae_tf, before the version appears.")
     ] = False,
     keep: Annotated[int | None, typer.Option(min=1, help="Remove all but the newest N versions.")] = None,
+    register: Annotated[
+        str | None, typer.Option(metavar="mlflow:URI", help="Also as the next version of the model NAME in MLflow's registry.")
+    ] = None,
+    signature: Annotated[
+        str, typer.Option(help="By which the registered model answers (with --register).")
+    ] = "serving_default",
     as_json: JsonOption = False,
 ) -> None:
     """Write the run's best model as the next version below saved_models/NAME.
@@ -54,6 +61,8 @@ def export(  # noqa: PLR0913 - one argument an option
     ONNX and LiteRT files, one a signature, take and give arrays; what is drawn comes in as noise. Each is run by its own
     runtime and compared with the SavedModel on examples of the test split before it appears; what a format cannot hold is
     named. ONNX needs requirements-onnx.lock.
+
+    A registered model's folder has MLflow's files too: `mlflow models serve` answers by it without vae_tf.
     """
     from vae_tf.artifacts import RunDirectory
 
@@ -61,10 +70,20 @@ def export(  # noqa: PLR0913 - one argument an option
         raise UserValueError(f"--format must be {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}. Received: {form!r}.")
     if weights != "float32" and form not in {"litert", "all"}:
         raise UserValueError(f"--weights is for --format litert. Received: --weights {weights} with --format {form}.")
+    if register and form not in {"savedmodel", "all"}:
+        raise UserValueError(f"--register needs the SavedModel: --format savedmodel or all. Received: --format {form}.")
+    if signature != "serving_default" and not register:
+        raise UserValueError(f"--signature is for --register. Received: --signature {signature} without it.")
     RunDirectory.open(run)
     with console.status("Starting TensorFlow"):
         loaded = open_run(run)
-    files = [files_of(loaded, one, weights) for one in _FORMATS[1:-1] if form in {one, "all"}]
+    graphs = [files_of(loaded, one, weights) for one in _FORMATS[1:-1] if form in {one, "all"}]
+    files: list[Beside] = [*graphs]
+    registry = _registry(register) if register else None
+    if registry:
+        from vae_tf.export.mlflow_model import MlflowModel
+
+        files.append(MlflowModel(signature))
     with console.status("Tracing and writing the signatures"):
         if form in {"savedmodel", "all"}:
             from vae_tf.export.servable import export_run
@@ -73,12 +92,28 @@ def export(  # noqa: PLR0913 - one argument an option
         else:
             from vae_tf.export.graph_files import export_graphs
 
-            done = export_graphs(loaded, output, name, check, keep, files[0])
+            done = export_graphs(loaded, output, name, check, keep, graphs[0])
     path = done.path
     result: dict[str, Any] = {"path": str(path), "name": path.parent.name, "version": int(path.name)}
     result |= {"checks": [asdict(item) for item in done.checks], "removed_versions": done.removed}
-    result |= {report.form: asdict(report) for report in done.beside}
-    emit(result, as_json, lambda: _show(done, form))
+    result |= {report.form: asdict(report) for report in _reports(done)}
+    if registry:
+        from vae_tf.export.registering import register as register_in
+
+        with console.status("Registering"):
+            result["registered"] = register_in(registry, path, loaded.run)
+    emit(result, as_json, lambda: _show(done, form, result.get("registered")))
+
+
+def _registry(where: str) -> "MlflowTracker":
+    from vae_tf.export.registering import open_registry
+
+    return open_registry(where)
+
+
+def _reports(done: "Exported") -> "list[GraphReport]":
+    """Return what is told of files for other runtimes; MLflow's are no such."""
+    return [report for report in done.beside if not isinstance(report, str)]
 
 
 def files_of(loaded: "LoadedRun", form: str, weights: str = "float32") -> "GraphFiles":
@@ -104,11 +139,11 @@ def _format(form: str, weights: str) -> "GraphFormat":
     return LiteRt(weights)
 
 
-def _show(done: "Exported", form: str) -> None:
+def _show(done: "Exported", form: str, registered: str | None) -> None:
     if done.checks:
         rows = {item.name: f"{item.num_rows} rows, largest difference {item.largest_difference:.1e}" for item in done.checks}
         console.print(numbers_table("Served equals live", rows))
-    for report in done.beside:
+    for report in _reports(done):
         console.print(_files_table(report))
         for name, reason in report.not_converted.items():
             console.print(f"No {report.form} file of {name}: {reason}.", soft_wrap=True)
@@ -116,6 +151,8 @@ def _show(done: "Exported", form: str) -> None:
     if form in {"savedmodel", "all"}:
         told = f"Serve it with: {command_line('serve', done.path.parent)}"
         console.print(told, soft_wrap=True)
+    if registered:
+        console.print(f"Registered as {registered}: mlflow models serve -m {registered} --env-manager local", soft_wrap=True)
 
 
 def _files_table(report: "GraphReport") -> "Table":

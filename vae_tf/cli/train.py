@@ -16,6 +16,7 @@ from vae_tf.cli.common import (
     JsonOption,
     PresetOption,
     SetOption,
+    TrackOption,
     console,
     emit,
     numbers_table,
@@ -66,9 +67,7 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     run_dir: Annotated[Path | None, typer.Option(help="Where to write; default: runs/NAME-TIME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run-dir.")] = False,
     strategy: _StrategyOption = "auto",
-    track: Annotated[
-        str | None, typer.Option(metavar="mlflow:URI", help="Tell MLflow too: a server, sqlite:///FILE, or its own setting.")
-    ] = None,
+    track: TrackOption = None,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the time went; trace steps for TensorBoard.")] = False,
     as_json: JsonOption = False,
 ) -> None:

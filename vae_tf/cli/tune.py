@@ -19,6 +19,7 @@ from vae_tf.cli.common import (
     JsonOption,
     PresetOption,
     SetOption,
+    TrackOption,
     console,
     quiet_tensorflow,
 )
@@ -31,8 +32,10 @@ from vae_tf.processes import signal_code
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
+    from vae_tf.training.tracking import Tracker
     from vae_tf.tuning.drive import Winner
-    from vae_tf.tuning.search import SearchDirectory, SearchSettings
+    from vae_tf.tuning.search import SearchDirectory, SearchSettings, TrialResult
+    from vae_tf.tuning.tracked import TrackedSearch
 
 __all__ = ["tune"]
 
@@ -69,6 +72,7 @@ def tune(  # noqa: PLR0913, PLR0917 - the options of the command line
     output: Annotated[Path, typer.Option(help="Where that folder is.")] = Path("runs"),
     workers: Annotated[int, typer.Option(help="Processes that train trials at the same time.", min=1)] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the search --name, with its own settings.")] = False,
+    track: TrackOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Search a space of settings for the least bound on the validation split, fit the winner, and test it once.
@@ -82,17 +86,18 @@ def tune(  # noqa: PLR0913, PLR0917 - the options of the command line
     options = {"data.dataset": dataset, "data.data_dir": data_dir, "training.epochs": epochs, "seed": seed}
     source = ConfigSource(preset, config, options, overrides=overrides)
     choices = {"tuner": tuner, "objective": objective, "trials": trials, "executions": executions, "refit": refit}
-    _run(Asked(source, space, patience, choices), _Place(output, name, workers, resume), as_json)
+    _run(Asked(source, space, patience, choices), _Place(output, name, workers, resume, track), as_json)
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a search is done: its folder's parent and name, how many processes, and whether it has begun."""
+    """Where a search is done: its folder's parent and name, how many processes, whether it has begun, and who is told."""
 
     output: Path
     name: str | None
     workers: int
     resume: bool
+    track: str | None
 
 
 def _run(asked: Asked, place: _Place, as_json: bool) -> None:
@@ -115,15 +120,17 @@ def _search_in(search: "SearchDirectory", role: str, asked: Asked, place: _Place
         return
     if place.resume:
         _resume(search, asked)
-        _start_tensorflow()
+        tracker = _start_tensorflow(place.track)
     else:
         search.check_free()
         settings = resolve(asked)
-        _start_tensorflow()
+        tracker = _start_tensorflow(place.track)
         _start(search, settings)
+    from vae_tf.tuning.tracked import TrackedSearch
+
     try:
-        with search.alone():
-            winner = _search(search, place.workers, role)
+        with search.alone(), TrackedSearch(tracker, search, console, place.track or "") as tracked:
+            tracked.winner = winner = _search(search, place.workers, role, tracked)
     except KeyboardInterrupt as error:
         again = command_line("tune", "--resume", "--output", place.output, "--name", search.path.name)
         told = f"Stopped. What is done is kept; go on with: {again}"
@@ -132,9 +139,13 @@ def _search_in(search: "SearchDirectory", role: str, asked: Asked, place: _Place
     show_search(search, winner, as_json)
 
 
-def _start_tensorflow() -> None:
+def _start_tensorflow(track: str | None = None) -> "Tracker | None":
+    """Import TensorFlow, and return who is told of the search."""
     with console.status("Starting TensorFlow"):
         quiet_tensorflow()
+        from vae_tf.training.tracking import open_tracker
+
+        return open_tracker(track)
 
 
 def _resume(search: "SearchDirectory", asked: Asked) -> None:
@@ -168,7 +179,7 @@ def _start(search: "SearchDirectory", settings: "SearchSettings") -> None:
     )
 
 
-def _search(search: "SearchDirectory", workers: int, role: str) -> "Winner":
+def _search(search: "SearchDirectory", workers: int, role: str, tracked: "TrackedSearch") -> "Winner":
     """Run the trials that are left, then fit the winner."""
     from vae_tf.tuning import workers as processes
     from vae_tf.tuning.drive import NoTrialError, finish_search, open_tuner, search_here
@@ -176,13 +187,18 @@ def _search(search: "SearchDirectory", workers: int, role: str) -> "Winner":
     done = search.read_results()
     listener = Listener(search.read_settings(), done)
 
+    def report(result: "TrialResult") -> None:
+        listener.report(result)
+        tracked.report(result)
+
     def poll() -> None:
         for result in search.read_results():
             listener.report(result)
+        tracked.report()
         listener.status.update(listener.so_far())
 
     with listener.status:
-        tuner = open_tuner(search, PeopleConsole(file=io.StringIO()), listener.begin, listener.report)
+        tuner = open_tuner(search, PeopleConsole(file=io.StringIO()), listener.begin, report)
         listener.total = tuner.num_trainings()
         if role == "chief":
             processes.search_as_chief(tuner, poll)

@@ -1,6 +1,6 @@
 """MLflow: a run of its own for every training, with settings, numbers by step, records and pictures."""
 
-import hashlib
+import copy
 import logging
 import os
 import re
@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vae_tf.artifacts import RunDirectory
 from vae_tf.errors import MachineError, UserValueError
-from vae_tf.version import VERSION
 
 __all__ = ["MlflowTracker"]
 
 _EXPERIMENT = "vae_tf"
 _KEY = "vae_tf.key"
+_PARENT = "mlflow.parentRunId"
+"""The tag by which MLflow shows a run below another."""
 _STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 _AT_ONCE = 100
 """Settings that MLflow takes in one request."""
 _LONGEST = 500
-"""Letters of a setting's value that every MLflow server takes."""
+"""Letters of a value that every MLflow server takes."""
 _UNSAID = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """What MLflow is told by its environment where nobody else has: nothing goes elsewhere, and training waits for no server."""
 
@@ -33,6 +33,9 @@ class MlflowTracker:
 
     Args:
         uri: of a server (`http://...`) or a database (`sqlite:///FILE`); empty: what MLflow's own environment says.
+
+    Attributes:
+        is_new: whether the run that was begun last was not there before.
 
     Raises:
         UserValueError: MLflow is not installed, or the URI is none.
@@ -57,7 +60,8 @@ class MlflowTracker:
             reason = " ".join(str(error).split())[:300]
             kind = MachineError if uri.startswith("http") else UserValueError
             raise kind(f"MLflow cannot be used at {uri or 'its own URI'}: {reason}") from error
-        self._run = ""
+        self._run = self._parent = ""
+        self.is_new = True
 
     def _find_experiment(self, uri: str) -> str:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT
@@ -68,17 +72,18 @@ class MlflowTracker:
         beside = (Path(database).absolute().parent / "mlruns").as_uri() if database != uri else None
         return str(self._client.create_experiment(name, artifact_location=beside))
 
-    def start(self, run: RunDirectory, settings: Mapping[str, Any]) -> None:
-        """Begin a run of the same name, or find the one that this folder had."""
-        key = hashlib.sha256(str(run.path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
+    def start(self, name: str, key: str, settings: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Begin a run of this name, or find the one that has the key."""
         begun = self._client.search_runs([self._experiment], f"tags.`{_KEY}` = '{key}'")
+        self.is_new = not begun
         if begun:
             self._run, known = begun[0].info.run_id, begun[0].data.params
             self._client.update_run(self._run, status="RUNNING")
         else:
-            tags = {_KEY: key, "vae_tf.run": str(run.path), "vae_tf.version": VERSION}
-            self._run, known = self._client.create_run(self._experiment, run_name=run.name, tags=tags).info.run_id, {}
-        self._log_settings({name: value for name, value in settings.items() if _named(name) not in known})
+            begins = {_KEY: key, **({_PARENT: self._parent} if self._parent else {})}
+            self._run, known = self._client.create_run(self._experiment, run_name=name, tags=begins).info.run_id, {}
+        self._log_settings({path: value for path, value in settings.items() if _named(path) not in known})
+        self.tag(tags)
 
     def _log_settings(self, settings: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
@@ -98,6 +103,42 @@ class MlflowTracker:
     def keep(self, file: Path, folder: str = "") -> None:
         """Keep a file among the run's artifacts."""
         self._client.log_artifact(self._run, str(file), folder or None)
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        from mlflow.entities import RunTag
+
+        self._client.log_batch(self._run, tags=[RunTag(name, value[:_LONGEST]) for name, value in tags.items()])
+
+    def register(self, folder: Path, name: str, tags: Mapping[str, str]) -> str:
+        """Keep a folder of MLflow's model format among the run's artifacts, as the next version of a registered model.
+
+        Args:
+            folder: with `MLmodel`.
+            name: the model's.
+            tags: of the version.
+
+        Returns:
+            Its URI, `models:/NAME/VERSION`.
+        """
+        from mlflow.exceptions import MlflowException
+
+        place = f"{folder.parent.name}/{folder.name}"
+        self._client.log_artifacts(self._run, str(folder), place)
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{self._client.get_run(self._run).info.artifact_uri}/{place}"
+        made = self._client.create_model_version(name, source, self._run, dict(tags))
+        return f"models:/{name}/{made.version}"
+
+    def within(self) -> "MlflowTracker":
+        """Return a tracker whose runs are shown below this one's."""
+        nested = copy.copy(self)
+        nested._parent, nested._run = self._run, ""
+        return nested
 
     def end(self, ending: str) -> None:
         """Note how it ended: FINISHED, KILLED or FAILED."""

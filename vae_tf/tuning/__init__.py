@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         SearchSpace,
         load_space,
     )
+    from vae_tf.tuning.tracked import TrackedSearch
     from vae_tf.tuning.trials import (
         RunHyperModel,
         RunTuner,
@@ -88,6 +89,7 @@ __all__ = [
     "SearchSettings",
     "SearchSpace",
     "SearchStopped",
+    "TrackedSearch",
     "TrialResult",
     "Winner",
     "WorkerError",
@@ -136,6 +138,7 @@ _MODULES = {
     "IntParameter": "space",
     "SearchSpace": "space",
     "load_space": "space",
+    "TrackedSearch": "tracked",
     "RunHyperModel": "trials",
     "RunTuner": "trials",
     "SearchError": "trials",
