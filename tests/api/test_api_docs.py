@@ -121,12 +121,15 @@ def test_the_client_of_the_page_of_serving_gets_what_it_says(small_everywhere, s
     for name in ("a.png", "b.jpg"):
         Image.fromarray(rng.integers(0, 255, (8, 8), np.uint8)).save(name)
     names = {"x_with_nan": np.where(rng.random((3, 8, 8, 1)) < 0.5, np.nan, 0.0)}
-    (block,) = [
+    blocks = [
         one for one in _blocks("docs/serving.md") if "onnxruntime" not in one and "tf.lite" not in one
     ]  # those are of test_graph_files.py
     models = [ModelConfig("digits", Path("saved_models/digits").absolute())]
     with start_server(models, manager=ManagerOptions(poll_seconds=0.0, warm_up=False)) as server:
-        _run([block.replace("127.0.0.1:8500", f"127.0.0.1:{server.grpc_port}")], names)
+        ports = {"127.0.0.1:8500": server.grpc_port, "127.0.0.1:8501": server.rest_port}
+        for address, port in ports.items():
+            blocks = [block.replace(address, f"127.0.0.1:{port}") for block in blocks]
+        _run(blocks, names)
     assert names["draws"].shape == (16, 8, 8, 1) and names["codes"].shape == (2, 2)
     assert np.isfinite(names["filled"]).all()
 
