@@ -74,7 +74,7 @@ def _column(gain, stderr=0.1, name="one"):
 
 def test_the_columns_alone_add_up_to_the_plain_model_of_independent_columns(subject):
     columns = measure_column_nats(subject, SETTINGS)
-    (plain,) = assess(subject, SETTINGS).obvious
+    plain, _ = assess(subject, SETTINGS).obvious
     assert plain.obvious.name == "independent columns"
     assert sum(column.alone for column in columns) == pytest.approx(plain.obvious.value)
 

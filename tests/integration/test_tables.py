@@ -54,8 +54,9 @@ def test_the_plain_command_trains_and_says_what_the_columns_are(trained):
     spec = json.loads((trained / "run" / "dataset.json").read_text())
     assert [column["kind"] for column in spec["columns"]] == ["category", "real", "ordinal", "date"]
     results = json.loads((trained / "run" / "results.json").read_text())
-    (row,) = results["obvious"]
-    assert row["obvious"]["name"] == "independent columns" and row["is_ahead"]
+    alone, chain = results["obvious"]
+    assert alone["obvious"]["name"] == "independent columns" and alone["is_ahead"]
+    assert chain["obvious"]["name"] == "chain of regressions" and chain["obvious"]["value"] < alone["obvious"]["value"]
 
 
 def test_gaps_are_filled_and_all_else_comes_back_as_it_was(trained):
