@@ -22,6 +22,7 @@ __all__ = [
     "die_with_parent",
     "ending_once_done",
     "note_signal",
+    "num_threads",
     "share_of_cores",
     "signal_code",
 ]
@@ -75,6 +76,16 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, PROGRAM_VARIABLE: program(), PARTS_VARIABLE: parts, _PARENT: str(os.getpid())}
 
 
+def num_threads(count: int) -> int:
+    """Return how many of the machine's cores one of several equal processes has; one at least.
+
+    Example:
+        >>> num_threads(10_000)
+        1
+    """
+    return max(1, (os.cpu_count() or 1) // count)
+
+
 def share_of_cores(count: int) -> dict[str, str]:
     """Return the variables by which one of several equal processes keeps to its share of the cores.
 
@@ -82,7 +93,7 @@ def share_of_cores(count: int) -> dict[str, str]:
         >>> sorted(share_of_cores(2))
         ['OMP_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS']
     """
-    threads = str(max(1, (os.cpu_count() or 1) // count))
+    threads = str(num_threads(count))
     return {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}
 
 

@@ -66,14 +66,7 @@ def export(  # noqa: PLR0913 - one argument an option
     """
     from vae_tf.artifacts import RunDirectory
 
-    if form not in _FORMATS:
-        raise UserValueError(f"--format must be {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}. Received: {form!r}.")
-    if weights != "float32" and form not in {"litert", "all"}:
-        raise UserValueError(f"--weights is for --format litert. Received: --weights {weights} with --format {form}.")
-    if register and form not in {"savedmodel", "all"}:
-        raise UserValueError(f"--register needs the SavedModel: --format savedmodel or all. Received: --format {form}.")
-    if signature != "serving_default" and not register:
-        raise UserValueError(f"--signature is for --register. Received: --signature {signature} without it.")
+    _check_together(form, weights, register, signature)
     RunDirectory.open(run)
     with console.status("Starting TensorFlow"):
         loaded = open_run(run)
@@ -103,6 +96,18 @@ def export(  # noqa: PLR0913 - one argument an option
         with console.status("Registering"):
             result["registered"] = register_in(registry, path, loaded.run)
     emit(result, as_json, lambda: _show(done, form, result.get("registered")))
+
+
+def _check_together(form: str, weights: str, register: str | None, signature: str) -> None:
+    """Refuse options that do not go together."""
+    if form not in _FORMATS:
+        raise UserValueError(f"--format must be {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}. Received: {form!r}.")
+    if weights != "float32" and form not in {"litert", "all"}:
+        raise UserValueError(f"--weights is for --format litert. Received: --weights {weights} with --format {form}.")
+    if register and form not in {"savedmodel", "all"}:
+        raise UserValueError(f"--register needs the SavedModel: --format savedmodel or all. Received: --format {form}.")
+    if signature != "serving_default" and not register:
+        raise UserValueError(f"--signature is for --register. Received: --signature {signature} without it.")
 
 
 def _registry(where: str) -> "MlflowTracker":

@@ -13,6 +13,7 @@ from vae_tf.cli.common import console, quiet_tensorflow
 from vae_tf.cli.serve_workers import serve_as_worker, serve_by_workers
 from vae_tf.errors import UserFileError, UserValueError
 from vae_tf.paths import list_versions
+from vae_tf.processes import num_threads
 from vae_tf.program import command_line
 
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ def serve(  # noqa: PLR0913 - options of the command line
         raise UserValueError(f"{', '.join(own)} need --engine embedded: TensorFlow Serving's REST has no such thing.")
     if place is None:
         console.print(f"Serving {', '.join(model.name for model in models)} with the {kind} engine: {why}.")
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    launch = Launch(models, host, rest_port, grpc_port, max_batch_size if batching else 0, batch_timeout, threads)
+    merged = max_batch_size if batching else 0
+    launch = Launch(models, host, rest_port, grpc_port, merged, batch_timeout, num_threads(workers))
     if kind == "embedded":
         limits = _Limits(max_request_mb, max_requests, max_connections, timeout, head_timeout, body_timeout)
         embedded = _Embedded(config_file, limits, door, poll, access_log, place)

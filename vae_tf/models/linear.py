@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.covariance import ledoit_wolf_shrinkage
+from sklearn.covariance import empirical_covariance, ledoit_wolf_shrinkage, shrunk_covariance
 from sklearn.decomposition import FactorAnalysis
 from sklearn.utils.extmath import randomized_svd
 
@@ -17,7 +17,9 @@ _MAX_VALUES = 2**26
 _MAX_FACTOR_VALUES = 128
 """Values an example up to which factor analysis is fitted: it costs their cube. Beyond, components leave each value's noise."""
 _FEW_ROWS = 2_000
+"""Up to which a covariance may be drawn to the identity."""
 _PARTS, _SHARES = 5, (0.0, 0.1, 0.3, 1.0)
+"""Parts of the rows that are left out in turn, and shares of Ledoit and Wolf's share that are tried."""
 _ABOVE = 1.05
 """Times its lower bound noise is at least."""
 _NOISE = 0.1
@@ -110,23 +112,19 @@ def _covariance(centered: np.ndarray, min_noise: float) -> np.ndarray:
     each other: up to that, a fifth of the rows left out decides, one after the other.
     """
     rows = centered.astype(np.float64)
+    sample = empirical_covariance(rows, assume_centered=True)
     if len(rows) > _FEW_ROWS or len(rows) < 2 * _PARTS:
-        return rows.T @ rows / len(rows)
+        return np.asarray(sample)
     shares = ledoit_wolf_shrinkage(rows, assume_centered=True) * np.array(_SHARES)
     floor = min_noise**2 * np.eye(rows.shape[1])
     found = np.zeros(len(shares))
     for part in range(_PARTS):
         is_left_out = np.arange(len(rows)) % _PARTS == part
-        held, kept = rows[is_left_out], rows[~is_left_out]
+        held, kept = rows[is_left_out], empirical_covariance(rows[~is_left_out], assume_centered=True)
         for place, share in enumerate(shares):
-            drawn = _drawn(kept, share) + floor
+            drawn = shrunk_covariance(kept, share) + floor
             found[place] += len(held) * np.linalg.slogdet(drawn)[1] + np.sum(held * np.linalg.solve(drawn, held.T).T)
-    return _drawn(rows, shares[np.argmin(found)])
-
-
-def _drawn(rows: np.ndarray, share: float) -> np.ndarray:
-    sample = rows.T @ rows / len(rows)
-    return (1.0 - share) * sample + share * np.eye(len(sample)) * np.trace(sample) / len(sample)
+    return np.asarray(shrunk_covariance(sample, shares[np.argmin(found)]))
 
 
 def _condensed(covariance: np.ndarray) -> np.ndarray:

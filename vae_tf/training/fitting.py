@@ -38,7 +38,7 @@ from vae_tf.training.showing import Shown
 from vae_tf.training.tensorboard import Pace, TensorBoardLog
 from vae_tf.training.transfer import init_from
 
-__all__ = ["batches_of", "check_start", "prepare", "train"]
+__all__ = ["batches_of", "check_start", "prepare", "set_up", "train"]
 
 _PICTURE_EXAMPLES = 500
 
@@ -77,6 +77,14 @@ def check_start(
             if console:
                 console.print(told, highlight=False, markup=False, soft_wrap=True)
     return vae
+
+
+def set_up(config: RunConfig, dataset: Dataset, distribution: Distribution, goes_on: bool = False) -> tuple[VAE, Plan, Any]:
+    """Return a model, its plan and what `fit` takes, for steps that are made, looked at and thrown away; see `check_start`."""
+    vae = check_start(config, dataset, distribution, goes_on=goes_on)
+    with distribution.strategy.scope():
+        plan = prepare(vae, config, dataset, distribution)
+    return vae, plan, batches_of(config, dataset, vae, plan, 0, distribution)
 
 
 @quiet_retracing()

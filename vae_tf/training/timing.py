@@ -6,7 +6,7 @@ from collections.abc import Callable
 from vae_tf.config import RunConfig
 from vae_tf.data.pipeline import Dataset
 from vae_tf.training.distribution import Distribution
-from vae_tf.training.fitting import batches_of, check_start, prepare
+from vae_tf.training.fitting import set_up
 from vae_tf.training.lengths import Length, length_within
 
 __all__ = ["measure_length"]
@@ -32,10 +32,7 @@ def measure_length(config: RunConfig, dataset: Dataset, minutes: float, distribu
     Raises:
         UserValueError: data, configuration, model and replicas do not fit each other.
     """
-    vae = check_start(config, dataset, distribution, goes_on=True)  # what it starts from is thrown away too
-    with distribution.strategy.scope():
-        plan = prepare(vae, config, dataset, distribution)
-    data = batches_of(config, dataset, vae, plan, 0, distribution)
+    vae, plan, data = set_up(config, dataset, distribution, goes_on=True)  # what it starts from is thrown away too
     go = plan.steps_per_execution
 
     def fit(steps: int) -> None:

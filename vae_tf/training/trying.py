@@ -11,7 +11,7 @@ from vae_tf.data.pipeline import Dataset
 from vae_tf.optimizers import WeightAverage
 from vae_tf.parts.choices import Choice, as_set
 from vae_tf.training.distribution import Distribution
-from vae_tf.training.fitting import batches_of, check_start, prepare
+from vae_tf.training.fitting import set_up
 
 __all__ = ["is_worth_trying", "told_before", "try_others", "with_tried"]
 
@@ -96,9 +96,7 @@ def with_tried(planned: RunConfig, choices: Sequence[Choice], tried: Sequence[Ch
 
 def _try(config: RunConfig, dataset: Dataset, distribution: Distribution) -> tuple[float, int]:
     """Return the best validation of a short training, infinite where it blows up; and its steps."""
-    vae = check_start(config, dataset, distribution)
-    plan = prepare(vae, config, dataset, distribution)
-    data = batches_of(config, dataset, vae, plan, 0, distribution)
+    vae, plan, data = set_up(config, dataset, distribution)
     rounds = max(1, math.ceil(min(_SHARE * plan.total, _MOST_STEPS) / plan.round_steps))
     at_start = vae.evaluate(data["validation_data"], verbose=0, return_dict=True) if vae.starts_trained else {}
     callbacks = [WeightAverage(is_in_model=False)] if plan.average else []

@@ -4,12 +4,11 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import log_ndtr
-from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
 
 from vae_tf.data.columns import Column
+from vae_tf.evaluation.obvious.masses import numbers_log_p, word_shares
 from vae_tf.models.cells import Cells
 
 __all__ = ["chained_cells", "most_rows"]
@@ -54,31 +53,20 @@ def chained_cells(columns: Sequence[Column], train: np.ndarray, test: np.ndarray
 
 def _number(cells: Cells, row: int, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Return log p of numbers [M], of what is seen before them and the numbers themselves."""
-    (known, own), (given, asked) = train, (test[0], np.nan_to_num(test[1]))
-    scores = _scores(cells, row, own)[0]
+    (known, own), (given, asked) = train, test
     mean, deviation = np.zeros(len(asked)), 1.0
     if known.shape[1] and len(own) > 2:
+        scores = cells.scores_of(own[:, np.newaxis].astype(np.float32), [row])[0].numpy()[:, 0].astype(np.float64)
         fitted = RidgeCV(_PENALTIES).fit(known, scores)
         mean, deviation = fitted.predict(given), max(np.sqrt(-fitted.best_score_), 1e-3)
-    score, log_slope = _scores(cells, row, asked)
-    if not cells.repeats[row]:
-        return np.asarray(norm.logpdf(score, mean, deviation) + log_slope)
-    low, high = (one.numpy()[:, 0].astype(np.float64) for one in cells.intervals(asked[:, None].astype(np.float32), [row]))
-    low, high = (low - mean) / deviation, (high - mean) / deviation
-    low, high = np.where(low > 0, -high, low), np.where(low > 0, -low, high)  # in the tail where differences are exact
-    return np.asarray(log_ndtr(high) + np.log1p(-np.exp(np.minimum(log_ndtr(low) - log_ndtr(high), -1e-12))))
-
-
-def _scores(cells: Cells, row: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    score, log_slope = cells.scores_of(x[:, None].astype(np.float32), [row])
-    return score.numpy()[:, 0].astype(np.float64), log_slope.numpy()[:, 0].astype(np.float64)
+    return numbers_log_p(cells, [row], asked[:, np.newaxis], mean[:, np.newaxis], deviation)[:, 0]
 
 
 def _word(size: int, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Return log p of words [M]; one that was never seen has a probability too."""
     (known, own), (given, asked) = train, test
     own, count = own.astype(int), len(own)
-    frequencies = (np.bincount(own, minlength=size) + 1.0) / (count + size)
+    frequencies = word_shares(own, size)
     p = np.broadcast_to(frequencies, (len(asked), size))
     classes = np.unique(own)
     if known.shape[1] and len(classes) > 1:

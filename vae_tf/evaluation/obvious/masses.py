@@ -10,7 +10,15 @@ from sklearn.decomposition import LatentDirichletAllocation
 from vae_tf.data.columns import Column
 from vae_tf.models.cells import Cells
 
-__all__ = ["independent_cells", "independent_counts", "independent_levels", "topics", "unigram"]
+__all__ = [
+    "independent_cells",
+    "independent_counts",
+    "independent_levels",
+    "numbers_log_p",
+    "topics",
+    "unigram",
+    "word_shares",
+]
 
 _MIN_OVERDISPERSION = 1e-6
 _TOPIC_PASSES = 20
@@ -60,18 +68,37 @@ def independent_cells(columns: Sequence[Column], train: np.ndarray, test: np.nda
     """
     cells = Cells.of(columns, train)
     found = np.zeros(test.shape)
-    rows = range(len(cells.numbers))
-    if rows:
-        own = test[:, cells.numbers].astype(np.float32)
-        low, high = (one.numpy().astype(np.float64) for one in cells.intervals(own, rows))
-        score, log_slope = (one.numpy().astype(np.float64) for one in cells.scores_of(own, rows))
-        mass = log_ndtr(high) + np.log1p(-np.exp(np.minimum(log_ndtr(low) - log_ndtr(high), -1e-12)))
-        found[:, cells.numbers] = np.where(cells.repeats, mass, norm.logpdf(score) + log_slope)
+    if cells.numbers:
+        found[:, cells.numbers] = numbers_log_p(cells, range(len(cells.numbers)), test[:, cells.numbers])
     for place, size in zip(cells.words, cells.sizes, strict=True):
         seen = train[:, place][np.isfinite(train[:, place])].astype(int)
-        log_p = np.log((np.bincount(seen, minlength=size) + 1.0) / (len(seen) + size))
-        found[:, place] = log_p[np.nan_to_num(test[:, place]).astype(int)]
+        found[:, place] = np.log(word_shares(seen, size))[np.nan_to_num(test[:, place]).astype(int)]
     return np.asarray(-np.where(np.isfinite(test), found, 0.0), np.float64)
+
+
+def numbers_log_p(
+    cells: Cells, rows: Sequence[int], x: np.ndarray, mean: np.ndarray | float = 0.0, deviation: float = 1.0
+) -> np.ndarray:
+    """Return log p of numbers [M, R] whose scores are normal: of repeated values the mass of their intervals, else a density.
+
+    Args:
+        cells: fitted.
+        rows: of `cells.numbers`, which columns they are of.
+        x: the numbers; gaps are taken for 0.
+        mean: of the scores, for all, or [M, R].
+        deviation: of the scores.
+    """
+    own = x.astype(np.float32)
+    low, high = ((one.numpy().astype(np.float64) - mean) / deviation for one in cells.intervals(own, rows))
+    low, high = np.where(low > 0, -high, low), np.where(low > 0, -low, high)  # the tail in which differences are exact
+    mass = log_ndtr(high) + np.log1p(-np.exp(np.minimum(log_ndtr(low) - log_ndtr(high), -1e-12)))
+    score, log_slope = (one.numpy().astype(np.float64) for one in cells.scores_of(own, rows))
+    return np.where(cells.repeats[list(rows)], mass, norm.logpdf(score, mean, deviation) + log_slope)
+
+
+def word_shares(seen: np.ndarray, size: int) -> np.ndarray:
+    """Return the probability of every word [size] by those seen, whole numbers [N]: each counts one more."""
+    return np.asarray((np.bincount(seen, minlength=size) + 1.0) / (len(seen) + size))
 
 
 def independent_counts(train: np.ndarray, test: np.ndarray) -> np.ndarray:
