@@ -53,7 +53,9 @@ def test_a_data_frame_becomes_rows_and_comes_back(exchange, frame):
     np.testing.assert_array_equal(x, [[1, 1.5, 86400], [0, np.nan, np.nan]])
     assert x.dtype == np.float64
     back = exchange.give(x, frame())
-    assert back["colour"].tolist() == ["red", "blue"] and back["when"].tolist() == ["1970-01-02", None]
+    assert back["colour"].tolist() == ["red", "blue"]
+    day, gap = back["when"].tolist()
+    assert day == "1970-01-02" and (gap is None or np.isnan(gap))  # a gap is NaN in text columns since pandas 3
     np.testing.assert_array_equal(back["size"], [1.5, np.nan])
 
 
