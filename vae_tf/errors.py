@@ -20,6 +20,7 @@ __all__ = [
     "UserNotImplementedError",
     "UserValueError",
     "graph_reason",
+    "one_line",
     "readable",
 ]
 
@@ -104,6 +105,21 @@ def readable(name: object) -> str:
     """
     text = re.sub("[\ud800-\udc7f\udd00-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", str(name))
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def one_line(error: object, longest: int | None = None) -> str:
+    r"""Return what an error says in one line without a full stop; of one that says nothing, its type's name.
+
+    Args:
+        error: the error, or its message.
+        longest: characters that are kept; dots stand for the rest.
+
+    Example:
+        >>> one_line(ValueError("no\n  number.")), one_line(KeyError()), one_line("a long story", 6)
+        ('no number', 'KeyError', 'a long...')
+    """
+    text = " ".join(readable(error).split()).rstrip(".") or type(error).__name__
+    return text if longest is None or len(text) <= longest else f"{text[:longest]}..."
 
 
 def graph_reason(message: str) -> str:

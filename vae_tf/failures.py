@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vae_tf.errors import DamagedFileError, MachineError, UserError, UserFileError, UserValueError, readable
+from vae_tf.errors import (
+    DamagedFileError,
+    MachineError,
+    UserError,
+    UserFileError,
+    UserValueError,
+    one_line,
+    readable,
+)
 
 __all__ = ["disk_failure", "outside_failure", "system_reason", "writing"]
 
@@ -93,7 +101,7 @@ def disk_failure(action: str, path: object, error: BaseException) -> UserFileErr
         Cannot write a.png: No space left on device. Free some space there, or choose another place.
     """
     number = system_reason(error)
-    reason = os.strerror(number) if number else " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    reason = os.strerror(number) if number else one_line(error)
     kind = UserFileError if number in _USERS else MachineError
     return kind(f"Cannot {action} {path}: {reason}. {_MACHINES.get(number or 0) or _USERS.get(number or 0) or _OTHERS}.")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vae_tf.cli.common import JsonOption, console, emit, quiet_tensorflow
+from vae_tf.errors import DamagedFileError, UserFileError, one_line
 
 if TYPE_CHECKING:
     from vae_tf.checking import Checked, Row
@@ -61,7 +62,6 @@ def _opened(model: _Model) -> "Row":
     """Load a model, and say what came of it; one that is not well keeps the others from nothing."""
     from vae_tf.checking import Row
     from vae_tf.checking.remedies import remedy_of
-    from vae_tf.errors import DamagedFileError, UserFileError
     from vae_tf.failures import outside_failure, system_reason
     from vae_tf.serving.codes import ServingError
 
@@ -73,7 +73,7 @@ def _opened(model: _Model) -> "Row":
         found = outside_failure(error)
         is_other = isinstance(error, UserFileError) and system_reason(error.__cause__ or error) is None
         state = ("differs" if is_other else "unreadable") if found else "damaged"
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = one_line(error)
         reason = str(found) if found else f"it cannot be opened: {said}"
     else:
         return Row(model.name, "good")

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from vae_tf.errors import UserFileError
+from vae_tf.errors import UserFileError, one_line
 from vae_tf.failures import disk_failure
 from vae_tf.files import check_file
 
@@ -67,7 +67,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno:
             raise disk_failure("read", path, error) from error
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        reason = one_line(error)
         raise UserFileError(
             f"{path} must be a NumPy archive of plain numbers. Received: {reason}. Write it with numpy.savez(path, x=array)."
         ) from error

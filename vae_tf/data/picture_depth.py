@@ -6,6 +6,8 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image
 
+from vae_tf.errors import one_line
+
 __all__ = ["lower_bytes", "spread", "stored_bits", "wide_greys", "wide_png", "with_key"]
 
 _BITS, _PHOTOMETRIC, _PLANES, _SAMPLES = 258, 262, 284, 277
@@ -104,4 +106,4 @@ def wide_png(file: bytes) -> np.ndarray:
     try:
         return np.asarray(tf.io.decode_png(file, dtype=tf.uint16).numpy())
     except tf.errors.OpError as error:
-        raise ValueError(" ".join(error.message.split())) from error
+        raise ValueError(f"{one_line(error.message)}.") from error

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vae_tf.errors import MachineError, UserValueError
+from vae_tf.errors import MachineError, UserValueError, one_line
 
 __all__ = ["WandbTracker"]
 
@@ -71,8 +71,8 @@ class WandbTracker:
         try:
             has_key = wandb.login(prompt=False, verify=True)
         except Exception as error:  # of W&B, of its own process
-            reason = " ".join(str(error).split())[:300]
-            raise MachineError(f"W&B cannot be used: {reason} WANDB_MODE=offline keeps it in a folder.") from error
+            reason = one_line(error, 300)
+            raise MachineError(f"W&B cannot be used: {reason}. WANDB_MODE=offline keeps it in a folder.") from error
         if not has_key:
             raise UserValueError("W&B has no key: set WANDB_API_KEY, call `wandb login`, or set WANDB_MODE=offline.")
 
