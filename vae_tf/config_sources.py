@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from vae_tf.config import PUBLISHED, RunConfig, check_path, read_yaml, validate_config
 from vae_tf.config.validation import join_path, nearest_name
-from vae_tf.errors import UserFileError, UserValueError, one_line
+from vae_tf.errors import UserFileError, UserValueError, reason_of
 from vae_tf.failures import disk_failure
 from vae_tf.files import check_file
 from vae_tf.parts.known import kinds
@@ -83,7 +83,7 @@ def load_config_file(path: str | Path) -> dict[str, Any]:
     except RecursionError as error:
         raise UserFileError(f"The configuration file {path} is nested too deeply.") from error
     except yaml.YAMLError as error:
-        where = one_line(error)
+        where = reason_of(error)
         raise UserFileError(f"The configuration file {path} is not valid YAML: {where}.") from error
     if not isinstance(settings, dict):
         raise UserValueError(f"The configuration file {path} must be a mapping of keys to values.")

@@ -20,8 +20,8 @@ __all__ = [
     "UserNotImplementedError",
     "UserValueError",
     "graph_reason",
-    "one_line",
     "readable",
+    "reason_of",
 ]
 
 _PLACES = ("Graph execution error:", "Detected at node", "<stack traces", "[[{{", "File ", "Node:")
@@ -107,7 +107,7 @@ def readable(name: object) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def one_line(error: object, longest: int | None = None) -> str:
+def reason_of(error: object, longest: int | None = None) -> str:
     r"""Return what an error says in one line without a full stop; of one that says nothing, its type's name.
 
     Args:
@@ -115,7 +115,7 @@ def one_line(error: object, longest: int | None = None) -> str:
         longest: characters that are kept; dots stand for the rest.
 
     Example:
-        >>> one_line(ValueError("no\n  number.")), one_line(KeyError()), one_line("a long story", 6)
+        >>> reason_of(ValueError("no\n  number.")), reason_of(KeyError()), reason_of("a long story", 6)
         ('no number', 'KeyError', 'a long...')
     """
     text = " ".join(readable(error).split()).rstrip(".") or type(error).__name__

@@ -15,8 +15,8 @@ from vae_tf.errors import (
     UserError,
     UserFileError,
     UserValueError,
-    one_line,
     readable,
+    reason_of,
 )
 
 __all__ = ["disk_failure", "outside_failure", "system_reason", "writing"]
@@ -101,7 +101,7 @@ def disk_failure(action: str, path: object, error: BaseException) -> UserFileErr
         Cannot write a.png: No space left on device. Free some space there, or choose another place.
     """
     number = system_reason(error)
-    reason = os.strerror(number) if number else one_line(error)
+    reason = os.strerror(number) if number else reason_of(error)
     kind = UserFileError if number in _USERS else MachineError
     return kind(f"Cannot {action} {path}: {reason}. {_MACHINES.get(number or 0) or _USERS.get(number or 0) or _OTHERS}.")
 

@@ -255,7 +255,7 @@ def test_versions_count_up_and_none_is_half_there(run_cli, parse, tmp_path, tiny
     stop, seen = threading.Event(), []
 
     def watch() -> None:
-        while not stop.wait(0.002):  # it would take half the time of what it watches
+        while not stop.wait(0.01):  # it would take half the time of what it watches
             for version in list_versions(tmp_path / "m"):
                 path = tmp_path / "m" / str(version)
                 with suppress(FileNotFoundError):  # pruned meanwhile: gone whole, which is allowed

@@ -16,7 +16,7 @@ from vae_tf.data.raw_table import Table
 from vae_tf.data.table import refuse_repeated
 from vae_tf.data.table_arrow import ArrowTable
 from vae_tf.data.table_files import read_table
-from vae_tf.errors import UserValueError, one_line
+from vae_tf.errors import UserValueError, reason_of
 from vae_tf.evaluation.filled_tables import Filling, fill_table, find_gaps
 from vae_tf.quiet import quiet_retracing
 from vae_tf.seeding import derive_pair
@@ -132,7 +132,7 @@ def _arrow(data: Any, names: Sequence[str] | None) -> pa.Table:
             return data[own].to_arrow()
         return pa.table({str(name): pa.array(_plain(data[name]), from_pandas=True) for name in own})
     except (pa.ArrowException, TypeError, ValueError) as error:
-        reason = one_line(error)
+        reason = reason_of(error)
         raise UserValueError(f"A column must hold numbers, words or dates, of one kind. Received: {reason}.") from error
 
 

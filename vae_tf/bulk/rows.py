@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from vae_tf.data.file_reading import USUAL, FileReading
 from vae_tf.data.pictures import SUFFIXES
 from vae_tf.data.row_files import ROW_FILES, Tell, rows_of_file, windows
-from vae_tf.errors import UserFileError, UserValueError, one_line, readable
+from vae_tf.errors import UserFileError, UserValueError, readable, reason_of
 from vae_tf.files import what_is
 
 __all__ = ["FORMS", "Form", "InTime", "column_types", "find_files", "form_of", "parse_example", "read_rows", "rows_of"]
@@ -110,7 +110,7 @@ def read_rows(
         for file in files:
             yield from rows_of(form, file, in_time, reading, tell)
     except (OSError, pa.ArrowInvalid, tf.errors.OpError, DecodeError) as error:
-        reason = one_line(error, 200)
+        reason = reason_of(error, 200)
         raise UserFileError(f"{pattern} cannot be read: {reason}.") from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from vae_tf.checksums import KEY, check_record, check_text
-from vae_tf.errors import DamagedFileError, one_line
+from vae_tf.errors import DamagedFileError, reason_of
 from vae_tf.failures import system_reason
 from vae_tf.sums import sum_of
 
@@ -91,7 +91,7 @@ def _guarded(read: Callable[[Any], bool]) -> Callable[[Path], bool]:
             except Exception as error:  # zip, zlib, PNG, JSON and YAML have each errors of their own
                 if isinstance(error, OSError) and system_reason(error) is not None:
                     raise
-                raise DamagedFileError(f"it does not open: {one_line(error)}") from error
+                raise DamagedFileError(f"it does not open: {reason_of(error)}") from error
 
     return look
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vae_tf.cli.common import JsonOption, console, emit, quiet_tensorflow
-from vae_tf.errors import DamagedFileError, UserFileError, one_line
+from vae_tf.errors import DamagedFileError, UserFileError, reason_of
 
 if TYPE_CHECKING:
     from vae_tf.checking import Checked, Row
@@ -73,7 +73,7 @@ def _opened(model: _Model) -> "Row":
         found = outside_failure(error)
         is_other = isinstance(error, UserFileError) and system_reason(error.__cause__ or error) is None
         state = ("differs" if is_other else "unreadable") if found else "damaged"
-        said = one_line(error)
+        said = reason_of(error)
         reason = str(found) if found else f"it cannot be opened: {said}"
     else:
         return Row(model.name, "good")

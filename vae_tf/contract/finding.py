@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from vae_tf.errors import UserError, one_line
+from vae_tf.errors import UserError, reason_of
 
 __all__ = ["BrokenPromiseError", "Finding", "LeftOutError", "Promises", "judge", "leave_out", "require"]
 
@@ -83,7 +83,7 @@ def judge(promise: str, check: Callable[[Any], None], subject: Any, part: type) 
     except LeftOutError as error:
         return Finding(promise, None, str(error))
     except Exception as error:  # in code of somebody else anything may go wrong
-        return Finding(promise, False, f"{_line(error, part)}{type(error).__name__}: {one_line(error, 300)}")
+        return Finding(promise, False, f"{_line(error, part)}{type(error).__name__}: {reason_of(error, 300)}")
     return Finding(promise, True)
 
 

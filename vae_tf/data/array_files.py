@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from vae_tf.errors import UserFileError, one_line
+from vae_tf.errors import UserFileError, reason_of
 from vae_tf.failures import disk_failure
 from vae_tf.files import check_file
 
@@ -67,7 +67,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno:
             raise disk_failure("read", path, error) from error
-        reason = one_line(error)
+        reason = reason_of(error)
         raise UserFileError(
             f"{path} must be a NumPy archive of plain numbers. Received: {reason}. Write it with numpy.savez(path, x=array)."
         ) from error

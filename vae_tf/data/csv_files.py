@@ -20,7 +20,7 @@ from vae_tf.data.file_content import content_of, letters_of, unpacked
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_column import GAPS, is_number
 from vae_tf.data.raw_table import Table, named
-from vae_tf.errors import UserFileError, one_line, readable
+from vae_tf.errors import UserFileError, readable, reason_of
 
 __all__ = [
     "SAMPLE",
@@ -112,7 +112,7 @@ def read_csv(path: Path, gaps: frozenset[str] = GAPS) -> Table:
     try:
         columns = _parse(content, dialect)
     except pa.ArrowInvalid as error:
-        reason = _uneven(content, dialect) or one_line(error)
+        reason = _uneven(content, dialect) or reason_of(error)
         raise UserFileError(f"{path} must be a table of comma-separated values. Received: {reason}. {UNEVEN}") from error
     notes += [comma_note(path)] if dialect.decimal_point == "," else []
     notes += _of_lines(path, content, dialect, columns.num_rows)
@@ -216,7 +216,7 @@ def comma_note(path: Path) -> Note:
 
 
 def _unreadable(path: Path, error: Exception) -> UserFileError:
-    return UserFileError(f"csv:PATH must name a readable file. Received: {readable(path)} ({one_line(error)}).")
+    return UserFileError(f"csv:PATH must name a readable file. Received: {readable(path)} ({reason_of(error)}).")
 
 
 def _rows(text: str, separator: str) -> list[list[str]]:

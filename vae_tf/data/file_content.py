@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from vae_tf.data.notes import Note
-from vae_tf.errors import UserFileError, one_line, readable
+from vae_tf.errors import UserFileError, readable, reason_of
 
 __all__ = ["PACKED", "UTF_16", "Letters", "content_of", "file_of", "latin_note", "letters_of", "refuse_other_files", "unpacked"]
 
@@ -78,7 +78,7 @@ def content_of(path: Path, what: str = "table") -> tuple[bytes, list[Note]]:
         is_wide = content.startswith(UTF_16)
         content = content.decode("utf-16").encode() if is_wide else content
     except (OSError, UnicodeDecodeError) as error:
-        raise _refused(path, what, one_line(error)) from error
+        raise _refused(path, what, reason_of(error)) from error
     refuse_other_files(path, content, what)
     if b"\0" in content:
         raise _zero(path, what, content.count(b"\n", 0, content.index(b"\0")) + 1)
@@ -140,7 +140,7 @@ def letters_of(path: Path, what: str = "table") -> Letters:
                 is_odd = is_odd or not _ODD_BYTES.isdisjoint(piece)
                 is_utf_8 = is_utf_8 and _goes_on(utf_8, piece)
     except OSError as error:
-        raise _refused(path, what, one_line(error)) from error
+        raise _refused(path, what, reason_of(error)) from error
     if is_utf_8 and _goes_on(utf_8, b"", final=True):
         return Letters(name, num_quotes=quotes)
     return Letters(_latin(path, what, control / total, is_odd), (latin_note(path),), quotes)

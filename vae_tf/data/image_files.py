@@ -18,7 +18,7 @@ from vae_tf.data.images import decode_image, fit_image
 from vae_tf.data.pictures import CURE, Header, picture_threads, quiet_pictures, read_pixels
 from vae_tf.data.reading import AS_BEFORE, Reading
 from vae_tf.data.splits import WHOLE, ArraySplit, Share
-from vae_tf.errors import UserFileError, one_line, readable
+from vae_tf.errors import UserFileError, readable, reason_of
 
 __all__ = ["FileSplit", "Frame"]
 
@@ -231,7 +231,7 @@ class FileSplit:
                 yield images
         except tf.errors.OpError as error:
             found = re.search(rf"assertion failed: \[(.*?{re.escape(_DAMAGED)})", error.message, re.DOTALL)
-            raise UserFileError(f"{found[1]} {CURE}" if found else f"{one_line(error.message)}.") from error
+            raise UserFileError(f"{found[1]} {CURE}" if found else f"{reason_of(error.message)}.") from error
 
     def damaged(self) -> list[Path]:
         """Decode all files, and return those that cannot be."""

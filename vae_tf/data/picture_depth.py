@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image
 
-from vae_tf.errors import one_line
+from vae_tf.errors import reason_of
 
 __all__ = ["lower_bytes", "spread", "stored_bits", "wide_greys", "wide_png", "with_key"]
 
@@ -106,4 +106,4 @@ def wide_png(file: bytes) -> np.ndarray:
     try:
         return np.asarray(tf.io.decode_png(file, dtype=tf.uint16).numpy())
     except tf.errors.OpError as error:
-        raise ValueError(f"{one_line(error.message)}.") from error
+        raise ValueError(f"{reason_of(error.message)}.") from error

@@ -21,7 +21,7 @@ from vae_tf.data.sparse_files import is_sparse, of_arrays
 from vae_tf.data.spreadsheets import SPREADSHEETS
 from vae_tf.data.table_files import read_table
 from vae_tf.data.text_files import read_texts
-from vae_tf.errors import UserFileError, UserValueError, one_line
+from vae_tf.errors import UserFileError, UserValueError, reason_of
 from vae_tf.files import check_file
 
 __all__ = ["ROW_FILES", "Tell", "array_of_rows", "examples_of_arrays", "row_form", "rows_of_file", "windows"]
@@ -73,7 +73,7 @@ def _parquet(path: Path, _: FileReading, __: Tell) -> Iterator[dict[str, Any]]:
         for batch in pyarrow.dataset.dataset(str(path), format="parquet").to_batches(batch_size=_CHUNK, batch_readahead=1):
             yield from batch.to_pylist()
     except (OSError, pa.ArrowException) as error:
-        raise UserFileError(f"{path} cannot be read: {one_line(error)}.") from error
+        raise UserFileError(f"{path} cannot be read: {reason_of(error)}.") from error
 
 
 def _csv(path: Path, _: FileReading, tell: Tell) -> Iterator[dict[str, Any]]:

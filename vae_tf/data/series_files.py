@@ -10,7 +10,7 @@ from scipy.io import arff
 
 from vae_tf.data.file_content import content_of
 from vae_tf.data.notes import Note
-from vae_tf.errors import UserFileError, one_line
+from vae_tf.errors import UserFileError, reason_of
 
 __all__ = ["SERIES_SUFFIXES", "read_series"]
 
@@ -44,7 +44,7 @@ def _read(path: Path) -> _Examples:
         x, labels = reader(content.decode())
     except (ValueError, IndexError, StopIteration, NotImplementedError, arff.ArffError) as error:
         # SciPy raises the last four of what is no such file, or ends too early.
-        reason = one_line(error)
+        reason = reason_of(error)
         raise UserFileError(f"{path} must be {looks}. Received: {reason}.") from error
     return x, labels
 

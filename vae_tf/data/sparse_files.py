@@ -14,7 +14,7 @@ import scipy.sparse
 
 from vae_tf.data.array_files import read_arrays
 from vae_tf.data.notes import Note, listed
-from vae_tf.errors import UserFileError, UserValueError, one_line, readable
+from vae_tf.errors import UserFileError, UserValueError, readable, reason_of
 from vae_tf.files import check_file
 
 __all__ = ["Sparse", "is_sparse", "of_arrays", "read_sparse"]
@@ -84,7 +84,7 @@ def of_arrays(arrays: Mapping[str, np.ndarray], source: str) -> Any:
             found.check_format()
         return found.tocsr()
     except (KeyError, ValueError, TypeError, OverflowError) as error:
-        reason = one_line(error)
+        reason = reason_of(error)
         raise UserFileError(
             f"{source} must be a sparse matrix as scipy.sparse.save_npz writes it. Received: {reason}."
         ) from error
@@ -137,7 +137,7 @@ def _read(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, OverflowError, OSError, EOFError, KeyError, TypeError) as error:
-        reason = one_line(error)
+        reason = reason_of(error)
         raise UserFileError(f"{readable(path)} must be {what}. Received: {reason}.") from error
 
 

@@ -12,7 +12,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Shee
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_column import GAPS, TRUTH, number_text
 from vae_tf.data.raw_table import Table, named, short_list
-from vae_tf.errors import UserFileError, UserValueError, one_line, readable
+from vae_tf.errors import UserFileError, UserValueError, readable, reason_of
 
 __all__ = ["SPREADSHEETS", "read_spreadsheet"]
 
@@ -44,7 +44,7 @@ def read_spreadsheet(path: Path, gaps: frozenset[str] = GAPS, wanted: str | None
     except UserFileError:
         raise
     except (CalamineError, OSError, IndexError) as error:
-        reason = one_line(error)
+        reason = reason_of(error)
         raise UserFileError(f"{path} must be a {path.suffix.lower()} file. Received: {reason}.") from error
     rows = [(first + number, row) for number, row in enumerate(cells) if any(cell != "" for cell in row)]
     if not rows:

@@ -15,7 +15,7 @@ from vae_tf.data.file_content import file_of
 from vae_tf.data.raw_column import GAPS
 from vae_tf.data.raw_table import Table
 from vae_tf.data.spreadsheets import SPREADSHEETS, read_spreadsheet
-from vae_tf.errors import UserFileError, UserValueError, one_line
+from vae_tf.errors import UserFileError, UserValueError, reason_of
 
 __all__ = ["read_table"]
 
@@ -50,7 +50,7 @@ def read_table(path: Path, gaps: frozenset[str] = GAPS, sheet: str | None = None
     try:
         columns = reader(path)
     except (pa.ArrowException, OSError) as error:
-        raise UserFileError(f"{path} must be a {suffix} file. Received: {one_line(error)}.") from error
+        raise UserFileError(f"{path} must be a {suffix} file. Received: {reason_of(error)}.") from error
     return Table(columns, str(path), lambda row: f"row {row}", gaps)
 
 

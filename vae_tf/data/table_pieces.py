@@ -21,7 +21,7 @@ from vae_tf.data.csv_quotes import check_quotes_of, refuse_no_table
 from vae_tf.data.file_content import file_of, letters_of, unpacked
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import named, short_list
-from vae_tf.errors import UserFileError, one_line
+from vae_tf.errors import UserFileError, reason_of
 
 __all__ = ["PARQUET", "Pieces", "csv_as_parquet", "csv_pieces", "parquet_pieces"]
 
@@ -111,7 +111,7 @@ def parquet_pieces(paths: Sequence[Path]) -> Pieces:
                 schemas.append(_plain(file.schema_arrow))
                 sizes.append(file.metadata.num_rows)
         except (pa.ArrowException, OSError) as error:
-            raise UserFileError(f"{path} must be a Parquet file. Received: {one_line(error)}.") from error
+            raise UserFileError(f"{path} must be a Parquet file. Received: {reason_of(error)}.") from error
         if set(schemas[-1].names) != set(schemas[0].names):
             raise UserFileError(
                 f"{path} must have the columns of {paths[0].name}: {short_list(schemas[0].names)}. "
@@ -120,7 +120,7 @@ def parquet_pieces(paths: Sequence[Path]) -> Pieces:
         try:
             schemas[0] = pa.unify_schemas([schemas[0], schemas[-1]], promote_options="permissive")
         except pa.ArrowException as error:
-            raise UserFileError(f"{path} must have the types of the files before it. Received: {one_line(error)}.") from error
+            raise UserFileError(f"{path} must have the types of the files before it. Received: {reason_of(error)}.") from error
     starts = tuple(np.cumsum([0, *sizes]).tolist())
     return Pieces(tuple(paths), list(schemas[0].names), schemas[0].remove_metadata(), starts)
 
@@ -165,7 +165,7 @@ def csv_as_parquet(
     try:
         num_rows = _copy(path, to, dialect, encoding.removesuffix("-sig"), advance)
     except (pa.ArrowInvalid, UnicodeError) as error:
-        reason = one_line(error)
+        reason = reason_of(error)
         raise UserFileError(f"{path} must be a table of comma-separated values. Received: {reason}. {UNEVEN}") from error
     commas = (comma_note(path),) if dialect.decimal_point == "," else ()
     return csv_pieces(to, names, num_rows, path, dialect), (*notes, *commas)

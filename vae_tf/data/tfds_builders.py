@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.read_only_builder import builder_from_files
 
-from vae_tf.errors import UserError, UserFileError, UserValueError, one_line
+from vae_tf.errors import UserError, UserFileError, UserValueError, reason_of
 from vae_tf.program import command_line
 
 __all__ = ["open_builder", "prepare", "quiet"]
@@ -99,10 +99,10 @@ def _configs(name: str) -> str:
 
 def _last_words(error: BaseException) -> str:
     """Return what an error of TFDS says, in one line, without what it put before."""
-    text = one_line(error)
+    text = reason_of(error)
     text = re.sub(r'^Failed to construct dataset "[^"]*", builder_kwargs "[^"]*": ', "", text)
     text = re.sub(r" Here are \d+ BuilderConfigs whose name closely match:.*", "", text)
-    return one_line(text, 300)
+    return reason_of(text, 300)
 
 
 def prepare(builder: Any, progress: bool | None = None) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vae_tf.artifacts import RunDirectory
-from vae_tf.errors import MachineError, UserValueError, one_line
+from vae_tf.errors import MachineError, UserValueError, reason_of
 from vae_tf.training.mlflow_tracker import MlflowTracker
 from vae_tf.training.tracking import flat_settings, key_of, open_mlflow, tags_of, tell_records, tell_steps
 
@@ -51,6 +51,6 @@ def register(registry: MlflowTracker, path: Path, run: RunDirectory) -> str:
         uri = registry.register(path, path.parent.name, {**tags_of(run), "vae_tf.version_folder": str(path)})
         registry.end("finished" if results else "stopped")
     except Exception as error:  # of MLflow, of its database, of its server
-        reason = one_line(error, 300)
+        reason = reason_of(error, 300)
         raise MachineError(f"{path} was written, and not registered: MLflow failed: {reason}.") from error
     return uri

@@ -10,7 +10,7 @@ from importlib.abc import SourceLoader
 from pathlib import Path
 from types import ModuleType
 
-from vae_tf.errors import UserFileError, UserValueError, one_line
+from vae_tf.errors import UserFileError, UserValueError, reason_of
 from vae_tf.files import check_file, read_file
 from vae_tf.parts.known import all_parts
 from vae_tf.program import remember_parts
@@ -141,7 +141,7 @@ def fault_of_own(error: BaseException) -> str:
 
     An error in a graph that TensorFlow traces has its place in its message alone.
     """
-    message = one_line(error)
+    message = reason_of(error)
     for file in _LOADED.values():
         where = _line(error, file.path)
         if where or f'"{file.path}"' in str(error):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vae_tf.errors import MachineError, UserValueError, one_line
+from vae_tf.errors import MachineError, UserValueError, reason_of
 
 __all__ = ["MlflowTracker"]
 
@@ -57,7 +57,7 @@ class MlflowTracker:
             self._client: Any = MlflowClient(tracking_uri=uri or None)
             self._experiment = self._find_experiment(uri)
         except Exception as error:  # of MLflow, of SQLAlchemy, of requests
-            reason = one_line(error, 300)
+            reason = reason_of(error, 300)
             kind = MachineError if uri.startswith("http") else UserValueError
             raise kind(f"MLflow cannot be used at {uri or 'its own URI'}: {reason}.") from error
         self._run = self._parent = ""

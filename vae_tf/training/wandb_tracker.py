@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vae_tf.errors import MachineError, UserValueError, one_line
+from vae_tf.errors import MachineError, UserValueError, reason_of
 
 __all__ = ["WandbTracker"]
 
@@ -71,7 +71,7 @@ class WandbTracker:
         try:
             has_key = wandb.login(prompt=False, verify=True)
         except Exception as error:  # of W&B, of its own process
-            reason = one_line(error, 300)
+            reason = reason_of(error, 300)
             raise MachineError(f"W&B cannot be used: {reason}. WANDB_MODE=offline keeps it in a folder.") from error
         if not has_key:
             raise UserValueError("W&B has no key: set WANDB_API_KEY, call `wandb login`, or set WANDB_MODE=offline.")
