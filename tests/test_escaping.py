@@ -8,10 +8,11 @@ import string
 
 import orjson
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 from prometheus_client.parser import text_string_to_metric_families
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -68,6 +69,7 @@ def _printed(make, *things):
 
 @each
 def test_a_title_of_progress_is_shown_literally(text):
+    assume(cell_len(visible(text)) or not visible(text))  # Rich leaves out what has no width: a tone of skin alone
     console = PeopleConsole(file=io.StringIO(), width=100_000, force_terminal=True, color_system=None)
     with progress_on(console, text, 10) as advance:
         advance(3)
