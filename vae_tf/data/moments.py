@@ -18,7 +18,16 @@ from vae_tf.data.raw_column import RawColumn
 from vae_tf.data.raw_table import Table, short_list
 from vae_tf.errors import UserValueError
 
-__all__ = ["FEW_ROWS", "Moments", "describe_moments", "is_even", "read_moments", "series_column", "time_column"]
+__all__ = [
+    "FEW_ROWS",
+    "Moments",
+    "describe_moments",
+    "is_even",
+    "is_named_after_time",
+    "read_moments",
+    "series_column",
+    "time_column",
+]
 
 _UNEVEN = 1.5
 """How many usual steps after the last row, or less than one by as much, a row has to be for a break."""
@@ -202,7 +211,9 @@ def time_column(table: Table, config: DataConfig, others: Collection[str | None]
     of_series = config.series_column if config.series_column in table.names else None
     codes = _series(table, of_series)[0] if of_series else np.zeros(table.num_rows, np.int64)
     clocks = [name for name in names if _is_clock(table.column(name), codes, is_known)]
-    return min(clocks, key=lambda name: (is_index(table, name), not _words(name) & _NAMES), default=None)  # the first of these
+    return min(
+        clocks, key=lambda name: (is_index(table, name), not is_named_after_time(name)), default=None
+    )  # the first of these
 
 
 def series_column(table: Table, config: DataConfig) -> str | None:
@@ -246,6 +257,16 @@ def _date_form(raw: RawColumn) -> str:
     return form if form and all(text.isdigit() and as_seconds(text, form) is not None for text in texts) else ""
 
 
+def is_named_after_time(name: str) -> bool:
+    """Return whether a column's name has a word for time in it.
+
+    Example:
+        >>> is_named_after_time("Unix time"), is_named_after_time("sometimes")
+        (True, False)
+    """
+    return bool(_words(name) & _NAMES)
+
+
 def _words(name: str) -> set[str]:
     return set(re.split(r"[^a-z]+", name.casefold()))
 
@@ -258,7 +279,7 @@ def _is_clock(raw: RawColumn, codes: np.ndarray, is_known: bool) -> bool:
     steps = np.diff(raw.numbers[order])[np.diff(codes[order]) == 0]
     if not len(steps) or not ((steps > 0).all() or (steps < 0).all()):
         return False
-    return is_known or is_even(steps) or bool(_words(raw.name) & _NAMES)
+    return is_known or is_even(steps) or is_named_after_time(raw.name)
 
 
 def is_even(steps: np.ndarray) -> bool:

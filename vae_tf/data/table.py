@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from vae_tf.config import DataConfig, existing_path
 from vae_tf.data.cells import refuse_infinite
+from vae_tf.data.clocks import describe_clock
 from vae_tf.data.columns import Column
 from vae_tf.data.doubts import describe_doubts
 from vae_tf.data.mixed import (
@@ -94,7 +95,7 @@ def make_table_dataset(tables: Mapping[str, Table], config: DataConfig, known: D
     read += [note for split, when in beside.moments.items() for note in describe_moments(tables[split], time, when, config)]
     if config.series_column and not of_series:
         read.append(Note(f"There is no column {config.series_column!r} (data.series_column): all rows are of one series."))
-    read += [] if known else describe_rows(tables, chosen, config)
+    read += [] if known else [*describe_rows(tables, chosen, config), *describe_clock(tables["train"], chosen.columns, config)]
     return Dataset(
         dataset.spec.model_copy(update={"label_names": names}),
         dataset.splits,
