@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from vae_tf.config import DataConfig
 from vae_tf.data.columns import Column
-from vae_tf.data.moments import FEW_ROWS, Moments, is_named_after_time, read_moments
+from vae_tf.data.moments import Moments, read_moments
 from vae_tf.data.notes import Note, few
 from vae_tf.data.raw_table import Table
+from vae_tf.data.time_columns import FEW_ROWS, is_named_after_time
 
 __all__ = ["describe_clock"]
 

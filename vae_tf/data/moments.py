@@ -1,60 +1,26 @@
 """When the rows of a table in time were measured, and of which series they are: its columns of dates and of names."""
 
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
 
 from vae_tf.config import DataConfig
 from vae_tf.data.cells import cells, code_column
-from vae_tf.data.column_kinds import is_index
 from vae_tf.data.columns import Column
-from vae_tf.data.dates import as_seconds, date_text, find_date_format, is_time_of_day, next_dates
+from vae_tf.data.dates import as_seconds, date_text, find_date_format, next_dates
 from vae_tf.data.notes import Note, day_or_month_notes, few
-from vae_tf.data.raw_column import RawColumn
-from vae_tf.data.raw_table import Table, short_list
+from vae_tf.data.raw_table import Table
+from vae_tf.data.time_columns import date_form, series_codes
 from vae_tf.errors import UserValueError
 
-__all__ = [
-    "FEW_ROWS",
-    "Moments",
-    "describe_moments",
-    "is_even",
-    "is_named_after_time",
-    "read_moments",
-    "series_column",
-    "time_column",
-]
+__all__ = ["Moments", "describe_moments", "read_moments"]
 
 _UNEVEN = 1.5
 """How many usual steps after the last row, or less than one by as much, a row has to be for a break."""
 _MANY_BREAKS = 0.05
 """Share of rows after which so many windows are lost that the time is hardly meant."""
-FEW_ROWS = 10
-"""Rows of which fewer do not tell a clock from a signal."""
-_EVEN = 0.01
-"""Share of the usual step by which an even one may differ."""
-_NAMES = {
-    "time",
-    "timestamp",
-    "date",
-    "datetime",
-    "moment",
-    "unix",
-    "epoch",
-    "second",
-    "seconds",
-    "minute",
-    "minutes",
-    "hour",
-    "hours",
-}
-_NAMES |= {"day", "days", "week", "month", "year", "years", "ts", "zeit", "datum", "jahr", "fecha", "heure"}
-"""Words in names of columns that rise with time, even where not evenly."""
-_DAY_DIGITS, _YEAR_DIGITS = 8, 4
 _UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
 
@@ -179,120 +145,6 @@ class Moments:
         return rows[self.order]
 
 
-def time_column(table: Table, config: DataConfig, others: Collection[str | None], is_known: bool = False) -> str | None:
-    """Return the column that says when rows in time were measured: the one that was asked for, or that looks like it.
-
-    That is the first of dates (also as numbers such as 20240131); else the first of numbers that rise, or fall, all along,
-    evenly or under a name such as `time` or `year`.
-
-    Args:
-        table: training rows.
-        config: its `window`, `time_column` and `columns`.
-        others: columns that are something else.
-        is_known: whether the columns that are learned are among those, so that any that rises all along is left for it.
-
-    Raises:
-        UserValueError: there is no such column, or rows are not in time.
-    """
-    asked = config.time_column
-    if asked is not None and not config.window:
-        raise UserValueError(f"data.time_column goes with data.window, rows in time. Received: {asked!r} without.")
-    if asked is not None and asked not in table.names:
-        raise UserValueError(
-            f"data.time_column must be a column of {table.source}: {short_list(table.names)}. Received: {asked!r}."
-        )
-    if asked is not None or not config.window:
-        return asked
-    said = config.columns or {}
-    names = [name for name in table.names if name not in others and said.get(name) in {None, "date"}]
-    dated = next((name for name in names if _has_dates(table, name)), None)
-    if dated is not None or (len(names) < 2 and not is_known):
-        return dated
-    of_series = config.series_column if config.series_column in table.names else None
-    codes = _series(table, of_series)[0] if of_series else np.zeros(table.num_rows, np.int64)
-    clocks = [name for name in names if _is_clock(table.column(name), codes, is_known)]
-    return min(
-        clocks, key=lambda name: (is_index(table, name), not is_named_after_time(name)), default=None
-    )  # the first of these
-
-
-def series_column(table: Table, config: DataConfig) -> str | None:
-    """Return the column that says of which series rows are; it may be missing where nothing is held out.
-
-    Args:
-        table: training rows.
-        config: its `window` and `series_column`.
-
-    Raises:
-        UserValueError: there is no such column, or rows are not in time.
-    """
-    name = config.series_column
-    if name is not None and not config.window:
-        raise UserValueError(f"data.series_column goes with data.window, rows in time. Received: {name!r} without.")
-    if name is None or name in table.names:
-        return name
-    if config.holds_out:
-        raise UserValueError(
-            f"data.series_column must be a column of {table.source}: {short_list(table.names)}. Received: {name!r}."
-        )
-    return None
-
-
-def _has_dates(table: Table, name: str) -> bool:
-    raw = table.column(name)
-    form = raw.date_format or (find_date_format(raw.distinct_texts) if raw.codes is not None else "") or _date_form(raw)
-    return bool(form) and not is_time_of_day(form)
-
-
-def _date_form(raw: RawColumn) -> str:
-    """Return the form of whole numbers that are dates: 20240131, or years under such a name; else nothing."""
-    if raw.numbers is None or raw.date_format:
-        return ""
-    known = raw.numbers[~raw.is_gap]
-    if not len(known) or (known != np.floor(known)).any() or known.min() < 0 or known.max() >= 10.0**_DAY_DIGITS:
-        return ""  # before a million numbers are written as texts
-    texts = raw.distinct_texts
-    form = "%Y%m%d" if len(texts) > 1 and all(len(text) == _DAY_DIGITS for text in texts) else ""
-    form = form or ("%Y" if _words(raw.name) & {"year", "years"} and all(len(text) == _YEAR_DIGITS for text in texts) else "")
-    return form if form and all(text.isdigit() and as_seconds(text, form) is not None for text in texts) else ""
-
-
-def is_named_after_time(name: str) -> bool:
-    """Return whether a column's name has a word for time in it.
-
-    Example:
-        >>> is_named_after_time("Unix time"), is_named_after_time("sometimes")
-        (True, False)
-    """
-    return bool(_words(name) & _NAMES)
-
-
-def _words(name: str) -> set[str]:
-    return set(re.split(r"[^a-z]+", name.casefold()))
-
-
-def _is_clock(raw: RawColumn, codes: np.ndarray, is_known: bool) -> bool:
-    """Return whether numbers rise, or fall, all along in every series, evenly or under a name of time."""
-    if raw.numbers is None or raw.is_gap.any() or len(raw.numbers) < FEW_ROWS:
-        return False
-    order = np.argsort(codes, kind="stable")
-    steps = np.diff(raw.numbers[order])[np.diff(codes[order]) == 0]
-    if not len(steps) or not ((steps > 0).all() or (steps < 0).all()):
-        return False
-    return is_known or is_even(steps) or is_named_after_time(raw.name)
-
-
-def is_even(steps: np.ndarray) -> bool:
-    """Return whether steps, [N], are all as long as the usual one.
-
-    Example:
-        >>> is_even(np.array([2.0, 2.001, 2.0])), is_even(np.array([2.0, 2.0, 3.0]))
-        (True, False)
-    """
-    usual = float(np.median(steps))
-    return float(np.abs(steps - usual).max()) <= _EVEN * abs(usual)
-
-
 def read_moments(table: Table, name: str | None, series: str | None = None) -> Moments | None:
     """Read when rows were measured, and of which series they are; None where nothing says it.
 
@@ -304,7 +156,7 @@ def read_moments(table: Table, name: str | None, series: str | None = None) -> M
     Raises:
         UserValueError: a cell is empty, or no date.
     """
-    codes, names = _series(table, series) if series else (None, ())
+    codes, names = series_codes(table, series) if series else (None, ())
     if name is None:
         return None if codes is None else _in_order(codes, names)
     raw = table.column(name)
@@ -314,7 +166,7 @@ def read_moments(table: Table, name: str | None, series: str | None = None) -> M
             f"{table.place(int(np.flatnonzero(raw.is_gap)[0]))}. Fill it in, or leave the column "
             f"out (data.columns.{name}=drop)."
         )
-    of_numbers = _date_form(raw)
+    of_numbers = date_form(raw)
     if of_numbers:
         different, places = raw.coded
         seconds = np.array([as_seconds(text, of_numbers) for text in different], np.float64)[places]
@@ -326,18 +178,6 @@ def read_moments(table: Table, name: str | None, series: str | None = None) -> M
     seconds = code_column(table, column).values
     texts = np.array(cells(column, seconds)) if raw.date_format else raw.texts
     return Moments.of(seconds, texts, codes, names, column.date_format)
-
-
-def _series(table: Table, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the number of every row's series, in the order in which they come, and their names."""
-    raw = table.column(name)
-    if raw.is_gap.any():
-        raise UserValueError(
-            f"{table.source}: column {name!r} must say of every row of which series it is. Received: an empty cell on "
-            f"{table.place(int(np.flatnonzero(raw.is_gap)[0]))}. Fill it in, or remove the row."
-        )
-    told = pa.array(raw.texts).dictionary_encode()
-    return told.indices.to_numpy().astype(np.int64), tuple(told.dictionary.to_pylist())
 
 
 def _in_order(codes: np.ndarray, names: tuple[str, ...]) -> Moments:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from vae_tf.data.moments import FEW_ROWS, is_even
 from vae_tf.data.notes import few
 from vae_tf.data.pipeline import Dataset
 from vae_tf.data.splits import ArraySplit
+from vae_tf.data.time_columns import FEW_ROWS, is_even
 
 __all__ = ["describe_columns_in_time"]
 

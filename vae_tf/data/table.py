@@ -21,7 +21,7 @@ from vae_tf.data.mixed import (
     recoded,
     with_common_words,
 )
-from vae_tf.data.moments import Moments, describe_moments, read_moments, series_column, time_column
+from vae_tf.data.moments import Moments, describe_moments, read_moments
 from vae_tf.data.notes import ColumnNote, Note
 from vae_tf.data.numeric import Groups, array_splits, binned, check_groups, count_fields, label_ids, standardization
 from vae_tf.data.pipeline import Dataset
@@ -32,6 +32,7 @@ from vae_tf.data.splits import ArraySplit
 from vae_tf.data.table_columns import Chosen, as_known, choose_columns, describe_rows, known_columns
 from vae_tf.data.table_files import read_table
 from vae_tf.data.table_store import is_large, store_table
+from vae_tf.data.time_columns import series_column, time_column
 from vae_tf.errors import UserValueError
 
 __all__ = ["known_rows", "load_csv", "make_table_dataset", "refuse_repeated"]

@@ -9,12 +9,13 @@ from vae_tf.config import DataConfig
 from vae_tf.data.cells import code_column
 from vae_tf.data.column_kinds import num_decimals
 from vae_tf.data.columns import Column
-from vae_tf.data.moments import Moments, read_moments, series_column, time_column
+from vae_tf.data.moments import Moments, read_moments
 from vae_tf.data.notes import Note
 from vae_tf.data.raw_table import Table
 from vae_tf.data.spec import DatasetSpec
 from vae_tf.data.table import refuse_repeated
 from vae_tf.data.table_columns import known_columns
+from vae_tf.data.time_columns import series_column, time_column
 from vae_tf.evaluation.conditioning import Conditioner
 from vae_tf.evaluation.imputing import Filled
 from vae_tf.models.vae import VAE
