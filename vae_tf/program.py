@@ -44,7 +44,7 @@ WITH_PARTS = (
         "interpolate",
         "neighbours",
     ),
-    *("traverse", "manifold", "encode", "export", "explore", "show", "check", "data", "datasets", "parts"),
+    *("traverse", "manifold", "encode", "export", "push", "explore", "show", "check", "data", "datasets", "parts"),
 )
 """Commands that open a model or read a configuration, and so take the user's own parts."""
 WITH_DATA = (

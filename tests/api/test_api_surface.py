@@ -62,6 +62,8 @@ SIGNATURES = {
     "Run.evaluate": "(self, split='test', data=None, num_samples=500, limit=None, "
     "parts=('bounds', 'obvious', 'latent', 'representation', 'disentanglement', 'generation'))",
     "Run.report": "(self, output='report.html', split='test', data=None, num_samples=500, limit=1000)",
+    "Run.push": "(self, place, licence, name=None, public=False, pictures=True, servable=True)",
+    "Run.pull": "(place, output=None, parts=False)",
     "Run.export": "(self, output='saved_models', name=None, check=True, keep=None)",
 }
 FIELDS = {

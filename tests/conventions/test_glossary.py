@@ -79,7 +79,7 @@ ORDINARY = """
     AMD API AVIF AVX AutoGraph BMP BentoML CMYK CONTRIBUTING CORS CPU CRC CSV DataFrame DataFrames DataLoader DirectRunner EPYC
     EXIF FastAPI GB GHz GIF GIFs GPUs HEIC HTML ISO JAX JPEG JSON KServe KiB LAB MIT MLflow MNIST ML NaN NumPy PATH PBM PEM
     PGM PNG PPM PyTorch REST RGB RapidJSON SDK SDMetrics SECURITY SIGINT SIGKILL SIGTERM SciPy TCP TFRecord TFRecords TIFF TLS
-    TensorBoard TensorFlow UTF ValueError WebGL WebP
+    TensorBoard TensorFlow URLs UTF ValueError WebGL WebP
 """
 """Names of formats, protocols, signals, machines, products and classes: a programmer knows or finds them."""
 

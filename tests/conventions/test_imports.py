@@ -47,6 +47,7 @@ ORDER = [
     "explorer",
     "tuning",
     "checking",
+    "hub",
     "api",
     "cli",
     "__main__",

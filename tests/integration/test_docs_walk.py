@@ -41,6 +41,7 @@ LEFT_OUT = {
         r"^(make|pip) ": "installs, or runs this suite: test_wheel.py",
         r"run\.py tune": "docs/tuning.md has it",
         r"run\.py topics": "a run on counts: test_full_disk.py, test_topics.py",
+        r"hf://": "a server and a token: test_hub.py",
     },
     "docs/index.md": {r"^make ": "installs, or runs this suite: test_wheel.py"},
     "docs/estimators.md": {r"run\.py estimators": "takes a minute: test_estimators_command.py has it small"},
@@ -59,6 +60,7 @@ LEFT_OUT = {
         r"^TF_CONFIG|run\.py launch": "several processes, minutes: test_distributed.py",
         r"--engine beam": "an environment of its own: test_bulk.py",
     },
+    "docs/sharing.md": {r"hf://|^hf |s3://": "a server and a token: test_hub.py"},
     "docs/serving.md": {
         r"--tls-cert|grpcs:|--cacert|VAE_TF_API_KEY": "keys, certificates, another machine: test_door.py",
         r"conformance": "another server: test_grpc_conformance.py",

@@ -43,6 +43,8 @@ CASES = {
     "neighbours": ["neighbours", "{table}", "{csv}", "--num", 2, "-o", "{out}/a.csv"],
     "data": ["data", "{csv}", "-o", "{out}/a.png"],
     "export": ["export", "{run}", "--name", "m", "--output", "{out}"],
+    "push": ["push", "{run}", "{out}/shelf", "--license", "mit", "--no-servable"],
+    "pull": ["pull", "{shelf}", "-o", "{out}/run"],
 }
 NOT_HERE = {
     "launch": "starts train",
@@ -105,6 +107,9 @@ def table_run(tmp_path_factory):
     with pytest.raises(SystemExit) as stopped:
         main(["train", "--dataset", "topics", "--epochs", "1", "--run-dir", str(folder / "counts"), *SMALL])
     assert not stopped.value.code
+    with pytest.raises(SystemExit) as stopped:
+        main(["push", str(folder / "run"), str(folder / "shelf"), "--license", "mit", "--no-servable"])
+    assert not stopped.value.code
     return folder
 
 
@@ -162,6 +167,7 @@ def test_every_write_fails_once(run_cli, tiny_runs, table_run, tmp_path, case):
             "{series}": table_run / "series",
             "{counts}": table_run / "counts",
             "{csv}": table_run / "t.csv",
+            "{shelf}": table_run / "shelf",
         }
         given = [str(one) for one in CASES[case]]
         for name, place in places.items():

@@ -351,6 +351,58 @@ class Run:
         """
         return export_run(self._loaded, output, name, check, keep).path
 
+    def push(
+        self,
+        place: str,
+        licence: str,
+        name: str | None = None,
+        public: bool = False,
+        pictures: bool = True,
+        servable: bool = True,
+    ) -> str:
+        """Give the run to others, as the command `push` does, and return where it is.
+
+        Args:
+            place: `hf://USER/NAME`, a new folder, or a URL that fsspec opens.
+            licence: for others' use, as the Hub names it; `none`: all rights stay yours.
+            name: of the model; default: the last part of the place.
+            public: whether everybody may see it: a new repository is private.
+            pictures: whether pictures go along, on which are examples of the data.
+            servable: whether a SavedModel goes along.
+
+        Raises:
+            UserValueError: a name is wrong, or a package is missing.
+            UserFileError: the place is taken, or there is no right to it; or the training has not ended.
+            LostPlaceError: the place does not answer.
+        """
+        from vae_tf.hub import Parcel, check_licence, open_place, push_run
+
+        target = open_place(place)
+        parcel = Parcel(target.address, check_licence(licence), name or target.name, pictures, servable)
+        target.check_free(public)
+        return push_run(self._loaded, target, parcel, public).sent.where
+
+    @classmethod
+    def pull(cls, place: str, output: str | Path | None = None, parts: bool = False) -> "Run":
+        """Take a run that was pushed, as the command `pull` does, and open it. Nothing of it is executed unasked.
+
+        Args:
+            place: `hf://USER/NAME`, `hf://USER/NAME@REVISION`, a folder, or a URL that fsspec opens.
+            output: a new folder; default: `runs/NAME-STATE`, where it is pulled once.
+            parts: whether to execute the code of its own that it was trained with, if there is some: look at it first.
+
+        Raises:
+            UserValueError: there is code of its own, and `parts` is not said; or a package is missing.
+            UserFileError: there is no push, or no right to see it.
+            DamagedFileError: what is there is not what was pushed, or more than a push may be.
+            LostPlaceError: the place does not answer.
+        """
+        from vae_tf.hub import open_place, pull_once, pull_run
+
+        source = open_place(place)
+        pulled = pull_run(source, output) if output else pull_once(source)
+        return cls.open(pulled.path, pulled.path if parts and pulled.code else None)
+
     def _decoding(self, given: Any) -> Decoding:
         """Return how tokens are to be chosen."""
         if given is not None and not self.spec.is_text:

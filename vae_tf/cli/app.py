@@ -27,6 +27,8 @@ from vae_tf.cli import (
     parts,
     predict,
     presets,
+    pull,
+    push,
     reconstruct,
     report,
     runs,
@@ -82,6 +84,7 @@ _COMMANDS = {
     "Measure": (evaluate, compare, report, score, alarms, forecast, topics, estimators),
     "Look": (data, generate, impute, reconstruct, interpolate, neighbours, traverse, manifold, encode, explore, tensorboard),
     "Serve": (export, serve, predict),
+    "Share": (push, pull),
     "List": (runs, show, check, presets, datasets, parts),
 }
 for _panel, _modules in _COMMANDS.items():

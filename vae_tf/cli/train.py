@@ -26,6 +26,7 @@ from vae_tf.cli.tables import obvious_lines
 from vae_tf.files import new_folder
 from vae_tf.processes import die_with_parent, signal_code
 from vae_tf.program import command_line
+from vae_tf.quiet import quiet_imports
 from vae_tf.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -61,7 +62,10 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
     limit: Annotated[int | None, typer.Option(help="Use only the first N examples of every split.")] = None,
     seed: Annotated[int | None, typer.Option(help="Root of all randomness.")] = None,
     init_from: Annotated[
-        str | None, typer.Option("--init-from", metavar="RUN", help="Start from another run's weights, where they fit.")
+        str | None,
+        typer.Option(
+            "--init-from", metavar="RUN", help="Start from another run's weights, where they fit; also hf://USER/NAME."
+        ),
     ] = None,
     overrides: SetOption = None,
     run_dir: Annotated[Path | None, typer.Option(help="Where to write; default: runs/NAME-TIME.")] = None,
@@ -88,10 +92,19 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
         "training.batch_size": batch_size,
         "seed": seed,
         "training.profile": profile or None,
-        "training.init_from": init_from and str(Path(init_from).absolute()),
+        "training.init_from": init_from and str(_start_of(init_from).absolute()),
     }
     with ExitStack() as stack:
         _train(ConfigSource(preset, config, options, latent, overrides), _How(run_dir, resume, strategy, track, as_json), stack)
+
+
+def _start_of(run: str) -> Path:
+    """Return the folder of the run to start from, pulled first where it is elsewhere."""
+    if "://" not in run:
+        return Path(run)
+    with console.status(f"Pulling {run}"), quiet_imports():
+        from vae_tf.hub import open_place, pull_once
+    return pull_once(open_place(run)).path
 
 
 @dataclass(frozen=True)

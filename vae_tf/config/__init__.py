@@ -4,7 +4,7 @@ Every key of a configuration file is a field here, or an argument of a part's co
 errors that name the nearest known one, and every message has the form `path rule. Received: value.`
 """
 
-from vae_tf.config.data import MEMORY, DataConfig, check_path, existing_path, full_name
+from vae_tf.config.data import MEMORY, DataConfig, check_path, existing_path, full_name, without_folder
 from vae_tf.config.decoding import Decoding, read_decoding
 from vae_tf.config.model import ModelConfig
 from vae_tf.config.run import PUBLISHED, RECORDED, EvaluationConfig, RunConfig, TrainingConfig
@@ -26,4 +26,5 @@ __all__ = [
     "read_decoding",
     "read_yaml",
     "validate_config",
+    "without_folder",
 ]

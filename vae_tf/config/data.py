@@ -11,7 +11,7 @@ from vae_tf.files import what_is
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, SizeLike, Text
 
-__all__ = ["MEMORY", "DataConfig", "absolute", "check_path", "existing_path", "full_name"]
+__all__ = ["MEMORY", "DataConfig", "absolute", "check_path", "existing_path", "full_name", "without_folder"]
 
 ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""
@@ -72,6 +72,17 @@ def absolute(path: str) -> str:
         ('/a/b', 'gs://bucket/b')
     """
     return path if "://" in path else str(Path(path).expanduser().absolute())
+
+
+def without_folder(dataset: str) -> str:
+    """Return the name of a dataset with that of its file alone.
+
+    Example:
+        >>> without_folder("csv:/home/me/t.csv"), without_folder("digits")
+        ('csv:t.csv', 'digits')
+    """
+    form, _, argument = dataset.partition(":")
+    return f"{form}:{Path(argument).name}" if form in _PATHS else dataset
 
 
 def check_path(dataset: str) -> None:
@@ -238,6 +249,15 @@ class DataConfig(Frozen):
         form, _, argument = self.dataset.partition(":")
         update = {"dataset": f"{form}:{absolute(argument)}"} if form in _PATHS else {}
         return self.model_copy(update={**update, **({"data_dir": absolute(self.data_dir)} if self.data_dir else {})})
+
+    def without_folders(self) -> "DataConfig":
+        """Return the same with names of files alone: where they are on one machine is nobody's matter on another.
+
+        Example:
+            >>> DataConfig(dataset="csv:/home/me/t.csv", data_dir="/data").without_folders().dataset
+            'csv:t.csv'
+        """
+        return self.model_copy(update={"dataset": without_folder(self.dataset), "data_dir": None})
 
     def moved(self, dataset: str) -> "DataConfig":
         """Return the same with its files in another place.

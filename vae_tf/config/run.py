@@ -1,5 +1,6 @@
 """RunConfig, training and evaluation."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, field_validator
@@ -131,3 +132,9 @@ class RunConfig(Frozen):
         training, start = self.training, self.training.init_from
         training = training.model_copy(update={"init_from": absolute(start)}) if start else training
         return self.model_copy(update={"data": self.data.located(), "training": training})
+
+    def without_folders(self) -> "RunConfig":
+        """Return the same with the names of files and folders alone: what is given to others tells of no machine."""
+        training, start = self.training, self.training.init_from
+        training = training.model_copy(update={"init_from": Path(start).name}) if start else training
+        return self.model_copy(update={"data": self.data.without_folders(), "training": training})
