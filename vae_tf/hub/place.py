@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from vae_tf.errors import MachineError, one_line
+from vae_tf.errors import MachineError, reason_of
 
 __all__ = ["LostPlaceError", "Place", "Sent", "bare_url", "safe_line"]
 
@@ -129,7 +129,7 @@ def safe_line(error: object, *secrets: str | None) -> str:
         >>> safe_line("bad token hf_abcdefghijk, or open sesame", "open sesame")
         'bad token ***, or ***'
     """
-    text = _TOKEN.sub("***", one_line(error))
+    text = _TOKEN.sub("***", reason_of(error))
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
-    return one_line(text, _LONGEST)
+    return reason_of(text, _LONGEST)
