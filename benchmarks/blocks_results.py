@@ -79,7 +79,11 @@ _PAPERS = {
         "Bowman et al. 2016; Jang, Gu, Poole 2017",
         "{bits_per_dim:.2f} bits a character, perplexity {perplexity:.1f}; hard draws",
     ),
-    "waves": ("8-d Gaussian, recurrent; 553 windows of 48 rows of two sensors, which overlap", "", "a density"),
+    "waves": (
+        "32-d Gaussian, recurrent beside a straight way; 553 windows of 48 rows of two sensors, which overlap",
+        "",
+        "a density",
+    ),
     "topics": ("8-d Gaussian, negative binomial; counts of 60 words in 400 documents", "Lopez et al. 2018", ""),
 }
 
