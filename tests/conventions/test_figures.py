@@ -60,8 +60,8 @@ TYPED = {
     },
     "serving.md": {
         r"20 times": "a setting",
-        r"idles for 75 s": "a limit",
-        r"2\.20's": "a version",
+        r"idles for 75 s|wait 1 ms": "a limit; a setting",
+        r"2\.20's|release 25\.02": "versions",
         r"5 s a line|In 60 s|a second over|5 requests a second": "settings of the load",
     },
     "explorer.md": {

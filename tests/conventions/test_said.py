@@ -18,7 +18,11 @@ PLACE = re.compile(r"`((?:vae_tf|tests|docs|benchmarks|deploy|tuning|saved_model
 NAMES = {path.name for path in ROOT.glob("*.py")} | {
     path.name for folder in ("vae_tf", "tests", "docs", "benchmarks") for path in (ROOT / folder).rglob("*.py")
 }
-OF_THE_READER = {"own_parts.md": re.compile(r"`[\w-]+\.py`"), "CONTRIBUTING.md": re.compile(r"Whole, `.*?`")}
+OF_THE_READER = {
+    "own_parts.md": re.compile(r"`[\w-]+\.py`"),
+    "CONTRIBUTING.md": re.compile(r"Whole, `.*?`"),
+    "serving.md": re.compile(r"`service\.py`"),
+}
 """What stands for files of one's own, by page."""
 
 

@@ -63,9 +63,10 @@ LEFT_OUT = {
     "docs/sharing.md": {r"hf://|^hf |s3://": "a server and a token: test_hub.py"},
     "docs/serving.md": {
         r"--tls-cert|grpcs:|--cacert|VAE_TF_API_KEY": "keys, certificates, another machine: test_door.py",
+        r"127\.0\.0\.1:3000": "another server: test_manifests.py",
         r"conformance": "another server: test_grpc_conformance.py",
         r"benchmarks/": "a benchmark of minutes: test_benchmarks.py",
-        r"pip install|--format (all|onnx)": "packages that not every environment has: test_graph_files.py",
+        r"pip install|--format (all|onnx)|--manifest triton": "packages that not every environment has: test_graph_files.py",
     },
     "docs/trackers.md": {r"mlflow:|wandb:|models serve|curl": "packages that not every environment has: test_mlflow.py"},
     "docs/explorer.md": {r"--static|http\.server": "likewise: test_explorer_static.py"},

@@ -63,6 +63,7 @@ def _exported(_: Path) -> str:
 _SUMS_LOST = "The sums alone: the files beside it are checked by what they carry themselves."
 _PARTS = "The run's copy of your own code: put the file back from where it came from (it is never executed unasked)."
 _BESIDE = "The SavedModel answers without it. Put it back from a copy, or export anew with --format all."
+_MANIFEST = "Of another server: the SavedModel answers without it. Put it back from a copy, or export anew with --manifest."
 _OTHER = "Put it back from a copy, if it is needed."
 _REMEDIES: dict[str, list[tuple[str, str | Callable[[Path], str]]]] = {
     "run": [
@@ -108,6 +109,7 @@ _REMEDIES: dict[str, list[tuple[str, str | Callable[[Path], str]]]] = {
         ),
         ("assets.extra/*", "Requests that warm a server up: it refuses the version. Put it back from a copy."),
         *((f"{name}/*", _BESIDE) for name in ("onnx", "litert")),
+        *((name, _MANIFEST) for name in ("triton/*", "kserve.yaml", "service.py", "bentofile.yaml")),
         ("fingerprint.pb", "Nothing here reads it; put it back from a copy."),
         ("SHA256SUMS", _SUMS_LOST),
         ("*", _OTHER),

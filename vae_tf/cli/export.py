@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vae_tf.cli.common import JsonOption, RunArgument, console, emit, numbers_table, open_data, open_run
+from vae_tf.cli.manifests import ManifestOption, StorageOption, check_manifests, manifests_of, starting_lines
 from vae_tf.errors import UserError, UserValueError
 from vae_tf.program import command_line
 
@@ -50,6 +51,8 @@ def export(  # noqa: PLR0913 - one argument an option
     signature: Annotated[
         str, typer.Option(help="By which the registered model answers (with --register).")
     ] = "serving_default",
+    manifest: ManifestOption = None,
+    storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the run's best model as the next version below saved_models/NAME.
@@ -62,16 +65,19 @@ def export(  # noqa: PLR0913 - one argument an option
     runtime and compared with the SavedModel on examples of the test split before it appears; what a format cannot hold is
     named. ONNX needs requirements-onnx.lock.
 
-    A registered model's folder has MLflow's files too: `mlflow models serve` answers by it without vae_tf.
+    A registered model's folder has MLflow's files too: `mlflow models serve` answers by it without vae_tf. With --manifest it
+    has what KServe (kserve.yaml), Triton (triton/, a model a signature) or BentoML (service.py, bentofile.yaml) take.
     """
     from vae_tf.artifacts import RunDirectory
 
     _check_together(form, weights, register, signature)
+    servers = list(manifest or ())
+    check_manifests(servers, storage, form)
     RunDirectory.open(run)
     with console.status("Starting TensorFlow"):
         loaded = open_run(run)
-    graphs = [files_of(loaded, one, weights) for one in _FORMATS[1:-1] if form in {one, "all"}]
-    files: list[Beside] = [*graphs]
+    graphs = [files_of(loaded, one, weights) for one in _formats(form, servers)]
+    files: list[Beside] = [*graphs, *manifests_of(servers, storage)]
     registry = _registry(register) if register else None
     if registry:
         from vae_tf.export.mlflow_model import MlflowModel
@@ -95,7 +101,8 @@ def export(  # noqa: PLR0913 - one argument an option
 
         with console.status("Registering"):
             result["registered"] = register_in(registry, path, loaded.run)
-    emit(result, as_json, lambda: _show(done, form, result.get("registered")))
+    result |= {"manifests": servers} if servers else {}
+    emit(result, as_json, lambda: _show(done, form, result.get("registered"), starting_lines(servers, path)))
 
 
 def _check_together(form: str, weights: str, register: str | None, signature: str) -> None:
@@ -108,6 +115,11 @@ def _check_together(form: str, weights: str, register: str | None, signature: st
         raise UserValueError(f"--register needs the SavedModel: --format savedmodel or all. Received: --format {form}.")
     if signature != "serving_default" and not register:
         raise UserValueError(f"--signature is for --register. Received: --signature {signature} without it.")
+
+
+def _formats(form: str, servers: list[str]) -> list[str]:
+    """Return the formats of other runtimes that are written: Triton needs ONNX."""
+    return [one for one in _FORMATS[1:-1] if form in {one, "all"} or (one == "onnx" and "triton" in servers)]
 
 
 def _registry(where: str) -> "MlflowTracker":
@@ -144,7 +156,7 @@ def _format(form: str, weights: str) -> "GraphFormat":
     return LiteRt(weights)
 
 
-def _show(done: "Exported", form: str, registered: str | None) -> None:
+def _show(done: "Exported", form: str, registered: str | None, starting: list[str]) -> None:
     if done.checks:
         rows = {item.name: f"{item.num_rows} rows, largest difference {item.largest_difference:.1e}" for item in done.checks}
         console.print(numbers_table("Served equals live", rows))
@@ -156,6 +168,8 @@ def _show(done: "Exported", form: str, registered: str | None) -> None:
     if form in {"savedmodel", "all"}:
         told = f"Serve it with: {command_line('serve', done.path.parent)}"
         console.print(told, soft_wrap=True)
+    for line in starting:
+        console.print(f"Or with: {line}", soft_wrap=True)
     if registered:
         console.print(f"Registered as {registered}: mlflow models serve -m {registered} --env-manager local", soft_wrap=True)
 
