@@ -37,7 +37,8 @@ def push(  # noqa: PLR0913 - one argument an option
     of this machine. Look at it first in a folder: {program} push RUN FOLDER --license none. A push to the Hub is one commit, to
     a folder all or nothing; an interrupted one is given again, and what is there already is not sent twice.
 
-    The Hub's token comes from `hf auth login` or HF_TOKEN, its address from HF_ENDPOINT. s3:// needs requirements-hub.lock.
+    The Hub's token comes from `hf auth login` or HF_TOKEN, its address from HF_ENDPOINT; those of s3:// and gs:// from the
+    environment variables of their own clients.
     """
     from vae_tf.artifacts import RunDirectory
 
