@@ -1,5 +1,6 @@
 """Every preset trains, measures itself and exports: on the data it names where they are, else on what is embedded."""
 
+import math
 import os
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def test_a_preset_trains_and_exports(preset, run_cli, parse, tmp_path):
     assert code == 0, err
     results = parse(out)
     assert results["epochs"] == 1
-    assert results["negative_elbo"] > 0
+    assert math.isfinite(results["negative_elbo"])
+    assert results["negative_elbo"] > 0 or preset == "waves"  # a density may be above one
     code, out, err = run_cli("export", tmp_path / "run", "--output", tmp_path / "models", "--json")
     assert code == 0, err
     served = tf.saved_model.load(parse(out)["path"])
