@@ -68,3 +68,15 @@ def test_who_has_said_it_is_not_asked(settings):
 def test_too_few_rows_for_windows_are_passed_over():
     assert _told({"year": range(1950, 1980), "load": _numbers(30)}) == []
     assert len(_told({"year": range(1950, 1990), "load": _numbers(40)})) == 1
+
+
+def test_where_nothing_is_held_out_a_window_is_a_period():
+    table = Table(pa.table({"year": range(1950, 1990), "load": _numbers(40)}), "toy", str)
+    config = DataConfig(dataset="csv:toy.csv").model_copy(update={"validation_fraction": 0.0, "test_fraction": 0.0})
+    assert any("data.window=16 " in note.text for note in make_table_dataset({"train": table}, config).notes)
+
+
+def test_numbers_may_be_dates():
+    days = [int(day.replace("-", "")) for day in map(str, np.arange("2024-01-01", "2024-12-31", dtype="datetime64[D]"))]
+    (told,) = _told({"date": days, "load": _numbers(365)})
+    assert "data.window=28 " in told

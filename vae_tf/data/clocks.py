@@ -1,18 +1,18 @@
 """Rows in time that nobody called so: a clock among the columns of a table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
 
 from vae_tf.config import DataConfig
 from vae_tf.data.columns import Column
-from vae_tf.data.moments import Moments, read_moments
+from vae_tf.data.moments import MANY_BREAKS
 from vae_tf.data.notes import Note, few
 from vae_tf.data.raw_table import Table
-from vae_tf.data.time_columns import FEW_ROWS, is_named_after_time
+from vae_tf.data.time_columns import FEW_ROWS, dates_of_numbers, is_break, is_named_after_time, steps_within
 
 __all__ = ["describe_clock"]
 
-_FEW_BREAKS = 0.05
-"""Share of rows with another step than the usual one, above which a column is hardly a clock."""
 _SHORTEST = 4
 _DAY = 86400.0
 _WINDOWS = ((360 * _DAY, 16), (80 * _DAY, 8), (25 * _DAY, 12), (_DAY, 28), (3600.0, 24), (0.0, 60))
@@ -20,35 +20,46 @@ _WINDOWS = ((360 * _DAY, 16), (80 * _DAY, 8), (25 * _DAY, 12), (_DAY, 28), (3600
 _LONGEST_PERIOD = 366
 
 
-def describe_clock(table: Table, columns: Sequence[Column], config: DataConfig) -> Iterator[Note]:
+def describe_clock(
+    table: Table, columns: Sequence[Column], x: Callable[[int], np.ndarray], config: DataConfig
+) -> Iterator[Note]:
     """Say of which column rows may be in time, and how windows of them are learned instead of single rows.
 
     Args:
         table: training rows, and others that were not set aside yet.
         columns: the inputs.
+        x: gives a column's raw numbers by its place, [N]: of words their numbers, of dates seconds.
         config: its `window`, `counts` and what is held out.
 
     Example:
         >>> import pyarrow as pa
-        >>> table = Table(pa.table({"year": [*range(1950, 1990)], "load": [0.1, 0.4] * 20}), "toy", str)
+        >>> x = [np.arange(1950.0, 1990.0), np.array([0.1, 0.4] * 20)]
+        >>> table = Table(pa.table({"year": x[0], "load": x[1]}), "toy", str)
         >>> columns = [Column(name="year", kind="count"), Column(name="load", kind="real")]
-        >>> for note in describe_clock(table, columns, DataConfig(dataset="csv:toy.csv")):
+        >>> for note in describe_clock(table, columns, x.__getitem__, DataConfig(dataset="csv:toy.csv")):
         ...     print(note.text)
         toy: 'year' rises by the same step from row to row: rows in time? Each is learned by itself. data.window=4 learns \
 windows of 4 rows on end, for forecasts and alarms.
     """
     if config.window or config.counts or len(columns) < 2:
         return
-    clock = next((column.name for column in columns if column.is_date or _is_named(column)), None)
+    clock = next((place for place, one in enumerate(columns) if one.is_date or _is_named(one)), None)
     if clock is None:
         return
-    words = [column.name for column in columns if column.is_category]
+    times, has_dates = x(clock), columns[clock].is_date
+    if np.isnan(times).any():
+        return
+    if not has_dates:
+        times, form = dates_of_numbers(table.column(columns[clock].name))
+        has_dates = bool(form)
+    words = [place for place, one in enumerate(columns) if one.is_category]
     for series in (None, *words):
-        moments = _moments(table, clock, series)
-        if moments is not None:
-            window = _window(moments, config)
+        rows, step = _rhythm(times, np.zeros(len(times)) if series is None else x(series))
+        if step:
+            window = _window(step, has_dates, rows, config)
             if window >= _SHORTEST:
-                yield _note(table, clock, series, window, [name for name in words if name != series])
+                others = [columns[place].name for place in words if place != series]
+                yield _note(table, columns[clock].name, None if series is None else columns[series].name, window, others)
             return
 
 
@@ -56,25 +67,30 @@ def _is_named(column: Column) -> bool:
     return not column.is_category and is_named_after_time(column.name)
 
 
-def _moments(table: Table, clock: str, series: str | None) -> Moments | None:
-    """Return when rows were measured, where that rises by one step in the table's order, in every series; else None."""
-    if table.column(clock).is_gap.any() or (series and table.column(series).is_gap.any()):
-        return None
-    moments = read_moments(table, clock, series)
-    if moments is None or moments.lengths.min() < FEW_ROWS or moments.num_moved or moments.usual <= 0.0:
-        return None
-    return moments if moments.breaks.mean() <= _FEW_BREAKS else None
+def _rhythm(times: np.ndarray, series: np.ndarray) -> tuple[int, float]:
+    """Return the rows of the shortest series, and the step by which all rise in the order of the rows; 0 where they do not."""
+    if np.isnan(series).any():
+        return 0, 0.0
+    codes = series.astype(np.int64)
+    lengths = np.bincount(codes)
+    rows = int(lengths[lengths > 0].min())
+    if rows < FEW_ROWS:
+        return rows, 0.0
+    steps = steps_within(times, codes)
+    usual = float(np.median(steps))
+    is_rising = bool((steps >= 0).all()) and is_break(steps, usual).sum() <= MANY_BREAKS * len(times)
+    return rows, usual if is_rising else 0.0
 
 
-def _window(moments: Moments, config: DataConfig) -> int:
+def _window(step: float, has_dates: bool, rows: int, config: DataConfig) -> int:
     """Return a usual period in rows, at most what is held out of the shortest series."""
-    if moments.form:
-        rows = next(rows for least, rows in _WINDOWS if moments.usual >= least)
+    if has_dates:
+        usual = next(rows for least, rows in _WINDOWS if step >= least)
     else:
-        period = round(1.0 / moments.usual)  # of parts of a year, say
-        rows = period if _SHORTEST <= period <= _LONGEST_PERIOD else _WINDOWS[0][1]
+        period = round(1.0 / step)  # of parts of a year, say
+        usual = period if _SHORTEST <= period <= _LONGEST_PERIOD else _WINDOWS[0][1]
     shares = [share for share in (config.validation_fraction, config.test_fraction) if share]
-    return min(rows, *(int(share * moments.lengths.min()) for share in shares))
+    return min([usual, *(int(share * rows) for share in shares)])
 
 
 def _note(table: Table, clock: str, series: str | None, window: int, words: Sequence[str]) -> Note:

@@ -9,17 +9,15 @@ import numpy as np
 from vae_tf.config import DataConfig
 from vae_tf.data.cells import cells, code_column
 from vae_tf.data.columns import Column
-from vae_tf.data.dates import as_seconds, date_text, find_date_format, next_dates
+from vae_tf.data.dates import date_text, find_date_format, next_dates
 from vae_tf.data.notes import Note, day_or_month_notes, few
 from vae_tf.data.raw_table import Table
-from vae_tf.data.time_columns import date_form, series_codes
+from vae_tf.data.time_columns import dates_of_numbers, is_break, series_codes
 from vae_tf.errors import UserValueError
 
-__all__ = ["Moments", "describe_moments", "read_moments"]
+__all__ = ["MANY_BREAKS", "Moments", "describe_moments", "read_moments"]
 
-_UNEVEN = 1.5
-"""How many usual steps after the last row, or less than one by as much, a row has to be for a break."""
-_MANY_BREAKS = 0.05
+MANY_BREAKS = 0.05
 """Share of rows after which so many windows are lost that the time is hardly meant."""
 _UNITS = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
@@ -83,13 +81,12 @@ class Moments:
         The first row of a series is none: see `series`.
         """
         steps, usual = np.diff(self.seconds, prepend=self.seconds[:1]), self.usual
-        is_uneven = (steps > _UNEVEN * usual) | (steps * _UNEVEN < usual)
-        return np.asarray(is_uneven & (np.diff(self.series, prepend=-1) == 0))
+        return np.asarray(is_break(steps, usual) & (np.diff(self.series, prepend=-1) == 0))
 
     @property
     def hint(self) -> str:
         """What to do where many rows are of the same moment, a sentence after a blank; else nothing."""
-        if self.names or len(self.seconds) < 2 or np.mean(np.diff(self.seconds) == 0) <= _MANY_BREAKS:
+        if self.names or len(self.seconds) < 2 or np.mean(np.diff(self.seconds) == 0) <= MANY_BREAKS:
             return ""
         return " Many rows are of the same moment: if they are of several series, data.series_column names their column."
 
@@ -166,14 +163,12 @@ def read_moments(table: Table, name: str | None, series: str | None = None) -> M
             f"{table.place(int(np.flatnonzero(raw.is_gap)[0]))}. Fill it in, or leave the column "
             f"out (data.columns.{name}=drop)."
         )
-    of_numbers = date_form(raw)
+    numbers, of_numbers = dates_of_numbers(raw)
     if of_numbers:
-        different, places = raw.coded
-        seconds = np.array([as_seconds(text, of_numbers) for text in different], np.float64)[places]
-        return Moments.of(seconds, raw.texts, codes, names, of_numbers)
+        return Moments.of(numbers, raw.texts, codes, names, of_numbers)
     form = raw.date_format or find_date_format(raw.distinct_texts, asked=raw.codes is not None)
     if not form and raw.codes is None and raw.numbers is not None:
-        return Moments.of(raw.numbers, raw.texts, codes, names)
+        return Moments.of(numbers, raw.texts, codes, names)
     column = Column(name=name, kind="date", date_format=form or "%Y-%m-%d", is_typed=bool(raw.date_format))
     seconds = code_column(table, column).values
     texts = np.array(cells(column, seconds)) if raw.date_format else raw.texts
@@ -225,9 +220,9 @@ def describe_moments(table: Table, name: str | None, moments: Moments, config: D
         whose = [f" of {moments.names[own]}" if moments.names else "" for own in moments.series[broken].tolist()]
         told = few([f"{texts[row - 1]} and {texts[row]}{of}" for row, of in zip(broken.tolist(), whose, strict=True)])
         share = len(broken) / len(texts)
-        advice = " Most windows are lost by it: is that the column of time (data.time_column)?" if share > _MANY_BREAKS else ""
+        advice = " Most windows are lost by it: is that the column of time (data.time_column)?" if share > MANY_BREAKS else ""
         advice = moments.hint or advice
-        yield Note(f"{len(broken):,} breaks in time, between {told}: no window goes over one.{advice}", share > _MANY_BREAKS)
+        yield Note(f"{len(broken):,} breaks in time, between {told}: no window goes over one.{advice}", share > MANY_BREAKS)
     if not raw.date_format and raw.codes is not None:
         form = find_date_format(raw.distinct_texts, asked=True)
         yield from day_or_month_notes(name, raw.distinct_texts, form)

@@ -1,7 +1,7 @@
 """`csv:PATH`, and tables in memory: one example a row, of numbers, words, dates and gaps; one column for labels if wanted."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,7 +96,7 @@ def make_table_dataset(tables: Mapping[str, Table], config: DataConfig, known: D
     read += [note for split, when in beside.moments.items() for note in describe_moments(tables[split], time, when, config)]
     if config.series_column and not of_series:
         read.append(Note(f"There is no column {config.series_column!r} (data.series_column): all rows are of one series."))
-    read += [] if known else [*describe_rows(tables, chosen, config), *describe_clock(tables["train"], chosen.columns, config)]
+    read += [] if known else describe_rows(tables, chosen, config)
     return Dataset(
         dataset.spec.model_copy(update={"label_names": names}),
         dataset.splits,
@@ -121,7 +121,7 @@ def _numeric(
     train = tables["train"]
     may_miss = config.window is not None
     columns = {split: [_numbers(table, name, may_miss) for name in chosen.names] for split, table in tables.items()}
-    huge = () if known else tuple(describe_doubts(train, chosen.columns, columns["train"]))
+    told = () if known else _doubts(train, chosen.columns, columns["train"].__getitem__, config)
     dtype, key = _dtype(columns["train"]), " ".join(chosen.names)
     x = {split: table.stack(functools.partial(list, columns[split]), dtype, key) for split, table in tables.items()}
     labels, moments = dict(sides.labels), sides.moments
@@ -130,7 +130,7 @@ def _numeric(
         labels |= {split: when.sorted(labels[split])} if split in labels else {}
     splits, cut, notes = array_splits(x, labels, config, sides.groups, moments=moments)
     support = count_fields(x, train.source) if config.counts else standardization(splits["train"].x)
-    return Dataset(_spec(config, chosen, splits, support), splits, cut, (*huge, *notes))
+    return Dataset(_spec(config, chosen, splits, support), splits, cut, (*told, *notes))
 
 
 def _mixed(
@@ -146,8 +146,14 @@ def _mixed(
         told = tuple(describe_unknown(tables, columns))
     else:
         support = mixed_fields(columns, splits["train"].x)
-        told = tuple(describe_doubts(tables["train"], columns, (x["train"][:, index] for index in range(len(columns)))))
+        told = _doubts(tables["train"], columns, lambda place: x["train"][:, place], config)
     return Dataset(_spec(config, chosen, splits, support), splits, cut, (*told, *notes))
+
+
+def _doubts(train: Table, columns: Sequence[Column], x: Callable[[int], np.ndarray], config: DataConfig) -> tuple[Note, ...]:
+    """Say what training rows may be other than they were taken for; `x` gives a column's raw numbers by its place."""
+    doubts = describe_doubts(train, columns, map(x, range(len(columns))))
+    return (*doubts, *describe_clock(train, columns, x, config))
 
 
 def _spec(config: DataConfig, chosen: Chosen, splits: Mapping[str, ArraySplit], support: Mapping[str, Any]) -> DatasetSpec:

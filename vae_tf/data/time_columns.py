@@ -13,8 +13,20 @@ from vae_tf.data.raw_column import RawColumn
 from vae_tf.data.raw_table import Table, short_list
 from vae_tf.errors import UserValueError
 
-__all__ = ["FEW_ROWS", "date_form", "is_even", "is_named_after_time", "series_codes", "series_column", "time_column"]
+__all__ = [
+    "FEW_ROWS",
+    "dates_of_numbers",
+    "is_break",
+    "is_even",
+    "is_named_after_time",
+    "series_codes",
+    "series_column",
+    "steps_within",
+    "time_column",
+]
 
+_UNEVEN = 1.5
+"""How many usual steps after the last row, or less than one by as much, a row has to be for a break."""
 FEW_ROWS = 10
 """Rows of which fewer do not tell a clock from a signal."""
 _EVEN = 0.01
@@ -27,6 +39,7 @@ _NAMES = frozenset(
 )
 """Words in names of columns that rise with time, even where not evenly."""
 _DAY_DIGITS, _YEAR_DIGITS = 8, 4
+_FIRST_YEAR = 1000
 
 
 def time_column(table: Table, config: DataConfig, others: Collection[str | None], is_known: bool = False) -> str | None:
@@ -61,9 +74,7 @@ def time_column(table: Table, config: DataConfig, others: Collection[str | None]
     of_series = config.series_column if config.series_column in table.names else None
     codes = series_codes(table, of_series)[0] if of_series else np.zeros(table.num_rows, np.int64)
     clocks = [name for name in names if _is_clock(table.column(name), codes, is_known)]
-    return min(
-        clocks, key=lambda name: (is_index(table, name), not is_named_after_time(name)), default=None
-    )  # the first of these
+    return min(clocks, key=lambda name: (is_index(table, name), not is_named_after_time(name)), default=None)
 
 
 def series_column(table: Table, config: DataConfig) -> str | None:
@@ -90,21 +101,33 @@ def series_column(table: Table, config: DataConfig) -> str | None:
 
 def _has_dates(table: Table, name: str) -> bool:
     raw = table.column(name)
-    form = raw.date_format or (find_date_format(raw.distinct_texts) if raw.codes is not None else "") or date_form(raw)
+    form = raw.date_format or (find_date_format(raw.distinct_texts) if raw.codes is not None else "") or _date_form(raw)
     return bool(form) and not is_time_of_day(form)
 
 
-def date_form(raw: RawColumn) -> str:
-    """Return the form of whole numbers that are dates: 20240131, or years under such a name; else nothing.
+def dates_of_numbers(raw: RawColumn) -> tuple[np.ndarray, str]:
+    """Return the seconds of numbers without gaps that are dates, [N], and their form: 20240131, or years under such a name.
+
+    Where they are none they stay as they are, without a form.
 
     Example:
-        >>> date_form(Table(pa.table({"when": [20240131, 20240201]}), "toy", str).column("when"))
-        '%Y%m%d'
+        >>> seconds, form = dates_of_numbers(Table(pa.table({"when": [19700101, 19700102]}), "toy", str).column("when"))
+        >>> seconds.tolist(), form
+        ([0.0, 86400.0], '%Y%m%d')
     """
+    form = _date_form(raw)
+    if not form:
+        return np.zeros(0) if raw.numbers is None else raw.numbers, ""
+    texts, places = raw.coded
+    return np.array([as_seconds(text, form) for text in texts], np.float64)[places], form
+
+
+def _date_form(raw: RawColumn) -> str:
+    """Return the form of whole numbers that are dates; else nothing."""
     if raw.numbers is None or raw.date_format:
         return ""
     known = raw.numbers[~raw.is_gap]
-    if not len(known) or (known != np.floor(known)).any() or known.min() < 0 or known.max() >= 10.0**_DAY_DIGITS:
+    if not len(known) or (known != np.floor(known)).any() or known.min() < _FIRST_YEAR or known.max() >= 10.0**_DAY_DIGITS:
         return ""  # before a million numbers are written as texts
     texts = raw.distinct_texts
     form = "%Y%m%d" if len(texts) > 1 and all(len(text) == _DAY_DIGITS for text in texts) else ""
@@ -130,11 +153,35 @@ def _is_clock(raw: RawColumn, codes: np.ndarray, is_known: bool) -> bool:
     """Return whether numbers rise, or fall, all along in every series, evenly or under a name of time."""
     if raw.numbers is None or raw.is_gap.any() or len(raw.numbers) < FEW_ROWS:
         return False
-    order = np.argsort(codes, kind="stable")
-    steps = np.diff(raw.numbers[order])[np.diff(codes[order]) == 0]
+    steps = steps_within(raw.numbers, codes)
     if not len(steps) or not ((steps > 0).all() or (steps < 0).all()):
         return False
     return is_known or is_even(steps) or is_named_after_time(raw.name)
+
+
+def steps_within(numbers: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return from which number to the next of the same series it goes, in the order of the rows.
+
+    Args:
+        numbers: of rows, [N].
+        codes: of which series each is, [N].
+
+    Example:
+        >>> steps_within(np.array([1.0, 10.0, 2.0, 30.0]), np.array([0, 1, 0, 1])).tolist()
+        [1.0, 20.0]
+    """
+    order = np.argsort(codes, kind="stable")
+    return np.asarray(np.diff(numbers[order])[np.diff(codes[order]) == 0])
+
+
+def is_break(steps: np.ndarray, usual: float) -> np.ndarray:
+    """Return which steps are more than 1.5 usual ones, or less than two thirds of one; bool [N].
+
+    Example:
+        >>> is_break(np.array([1.0, 1.4, 2.0, 0.5]), 1.0).tolist()
+        [False, False, True, True]
+    """
+    return np.asarray((steps > _UNEVEN * usual) | (steps * _UNEVEN < usual))
 
 
 def is_even(steps: np.ndarray) -> bool:
