@@ -17,7 +17,7 @@ from vae_tf.config import RECORDED, RunConfig, validate_config
 from vae_tf.config_sources import dump_yaml, load_config_file, merge
 from vae_tf.errors import DamagedFileError, UserError, UserFileError
 from vae_tf.failures import disk_failure, writing
-from vae_tf.files import LOCK, alone_in, atomic_file, begun_alone, check_file, check_kept, read_record, write_text
+from vae_tf.files import LOCK, alone_in, atomic_file, begun_alone, check_file, check_kept, is_taken, read_record, write_text
 from vae_tf.parts.files import loaded_files, require_parts, sums_text
 from vae_tf.program import command_line
 from vae_tf.sums import SUMS
@@ -163,7 +163,7 @@ class RunDirectory:
         """
         if self.config_file.exists():
             raise UserFileError(f"{self.path} holds a run already. Add --resume to go on with it, or choose another.")
-        if self.path.exists() and (not self.path.is_dir() or {path.name for path in self.path.iterdir()} - {LOCK}):
+        if is_taken(self.path, apart_from=LOCK):
             raise UserFileError(f"{self.path} exists and is not empty. Choose another --run-dir.")
         parent = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
         if not parent.is_dir() or not os.access(parent, os.W_OK):

@@ -35,6 +35,8 @@ __all__ = [
     "check_kept",
     "check_target",
     "folder_of",
+    "is_taken",
+    "is_url",
     "kept_folder",
     "new_folder",
     "read_file",
@@ -290,6 +292,30 @@ def what_is(path: Path) -> str:
     if path.is_fifo() or path.is_socket() or path.is_char_device() or path.is_block_device():
         return "which is a pipe or a device: write what comes out of it to a file"
     return "which is a file" if path.is_file() else "which is not one"
+
+
+def is_url(name: str) -> bool:
+    """Return whether a name is that of a place elsewhere, not of a file or folder.
+
+    Example:
+        >>> is_url("hf://me/digits"), is_url("runs/a")
+        (True, False)
+    """
+    return "://" in name
+
+
+def is_taken(path: Path, apart_from: str = "") -> bool:
+    """Return whether a folder cannot be made at a path: a file is there, or a folder that holds something.
+
+    Args:
+        path: of the folder.
+        apart_from: the name of a file that does not count.
+
+    Example:
+        >>> is_taken(Path("/")), is_taken(Path("/no/such/folder"))
+        (True, False)
+    """
+    return path.exists() and (not path.is_dir() or any(one.name != apart_from for one in path.iterdir()))
 
 
 def check_file(path: str | Path) -> None:

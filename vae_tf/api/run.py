@@ -375,12 +375,10 @@ class Run:
             UserFileError: the place is taken, or there is no right to it; or the training has not ended.
             LostPlaceError: the place does not answer.
         """
-        from vae_tf.hub import Parcel, check_licence, open_place, push_run
+        from vae_tf.hub import Parcel, prepare_push, push_run
 
-        target = open_place(place)
-        parcel = Parcel(target.address, check_licence(licence), name or target.name, pictures, servable)
-        target.check_free(public)
-        return push_run(self._loaded, target, parcel, public).sent.where
+        parcel = Parcel(licence, name or "", pictures, servable)
+        return push_run(self._loaded, *prepare_push(self._loaded.run, place, parcel, public), public).sent.where
 
     @classmethod
     def pull(cls, place: str, output: str | Path | None = None, parts: bool = False) -> "Run":
@@ -397,10 +395,9 @@ class Run:
             DamagedFileError: what is there is not what was pushed, or more than a push may be.
             LostPlaceError: the place does not answer.
         """
-        from vae_tf.hub import open_place, pull_once, pull_run
+        from vae_tf.hub import open_place, pull_run
 
-        source = open_place(place)
-        pulled = pull_run(source, output) if output else pull_once(source)
+        pulled = pull_run(open_place(place), output)
         return cls.open(pulled.path, pulled.path if parts and pulled.code else None)
 
     def _decoding(self, given: Any) -> Decoding:

@@ -9,7 +9,7 @@ from vae_tf.bulk.plan import Plan
 from vae_tf.bulk.rows import form_of, parse_example, rows_of
 from vae_tf.data.notes import Note
 from vae_tf.errors import UserValueError
-from vae_tf.files import atomic_directory
+from vae_tf.files import atomic_directory, is_url
 from vae_tf.paths import plain_path
 
 __all__ = ["run_beam"]
@@ -47,7 +47,7 @@ def run_beam(plan: Plan, output: str, runner: str = "DirectRunner", options: Map
         counters = result.metrics().query(beam.metrics.MetricsFilter().with_name("rows"))["counters"]
         return sum(int(counter.result) for counter in counters)
 
-    if "://" in output:
+    if is_url(output):
         return run(output)
     with atomic_directory(Path(output)) as folder:
         return run(str(folder))

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ManifestOption", "StorageOption", "check_manifests", "manifests_of", "starting_lines"]
 
-_KNOWN = ("kserve", "triton", "bentoml")
+_STARTS = {
+    "kserve": "kubectl apply -f {path}/kserve.yaml",
+    "triton": "tritonserver --model-repository {path}/triton",
+    "bentoml": "bentoml serve {path}",
+}
+"""The servers, and the commands by which they start with a version."""
 
 ManifestOption = Annotated[
     list[str] | None,
@@ -34,9 +39,10 @@ def check_manifests(asked: list[str], storage: str | None, form: str) -> None:
     Raises:
         UserValueError: one of them is there.
     """
-    unknown = [one for one in asked if one not in _KNOWN]
+    unknown = [one for one in asked if one not in _STARTS]
     if unknown:
-        raise UserValueError(f"--manifest must be {', '.join(_KNOWN[:-1])} or {_KNOWN[-1]}. Received: {unknown[0]!r}.")
+        *first, last = _STARTS
+        raise UserValueError(f"--manifest must be {', '.join(first)} or {last}. Received: {unknown[0]!r}.")
     if asked and form not in {"savedmodel", "all"}:
         raise UserValueError(f"--manifest needs the SavedModel: --format savedmodel or all. Received: --format {form}.")
     if storage is not None and "kserve" not in asked:
@@ -64,9 +70,4 @@ def starting_lines(asked: list[str], path: Path) -> list[str]:
         >>> starting_lines(["triton"], Path("saved_models/digits/1"))
         ['tritonserver --model-repository saved_models/digits/1/triton']
     """
-    lines = {
-        "kserve": f"kubectl apply -f {path / 'kserve.yaml'}",
-        "triton": f"tritonserver --model-repository {path / 'triton'}",
-        "bentoml": f"bentoml serve {path}",
-    }
-    return [lines[name] for name in dict.fromkeys(asked)]
+    return [_STARTS[name].format(path=path) for name in dict.fromkeys(asked)]

@@ -31,10 +31,10 @@ def pull(
     """
     with console.status("Starting TensorFlow"):
         quiet_tensorflow()
-        from vae_tf.hub import open_place, pull_once, pull_run
+        from vae_tf.hub import open_place, pull_run
     source = open_place(place)
     with console.status(f"Pulling from {source.url}"):
-        pulled = pull_run(source, output) if output else pull_once(source)
+        pulled = pull_run(source, output)
     result = {"from": source.url, "revision": pulled.revision, "path": str(pulled.path), "files": list(pulled.files)}
     more = {"servables": list(map(str, pulled.servables)), "code": list(map(str, pulled.code))}
     emit({**result, **more}, as_json, lambda: _show(pulled))

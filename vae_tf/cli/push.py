@@ -47,16 +47,12 @@ def push(  # noqa: PLR0913 - one argument an option
         from vae_tf.cli.common import quiet_tensorflow
 
         quiet_tensorflow()
-        from vae_tf.hub import Parcel, check_licence, open_place, push_run
-        from vae_tf.hub.parcel import run_results
-    licence = check_licence(licence)
-    run_results(directory)
-    target = open_place(place)
-    target.check_free(public)
+        from vae_tf.hub import Parcel, prepare_push, push_run
+    target, parcel = prepare_push(directory, place, Parcel(licence or "", name or "", pictures, servable), public)
     with console.status("Opening the run"):
         loaded = open_run(run)
     with console.status(f"Pushing to {target.url}"):
-        done = push_run(loaded, target, Parcel(target.address, licence, name or target.name, pictures, servable), public)
+        done = push_run(loaded, target, parcel, public)
     sent = done.sent
     result = {"run": run, "to": target.url, "where": sent.where, "revision": sent.revision, "private": sent.is_private}
     emit({**result, "files": list(done.files), "bytes": done.num_bytes}, as_json, lambda: _show(done, target.url))

@@ -23,7 +23,7 @@ from vae_tf.cli.common import (
     quiet_tensorflow,
 )
 from vae_tf.cli.tables import obvious_lines
-from vae_tf.files import new_folder
+from vae_tf.files import is_url, new_folder
 from vae_tf.processes import die_with_parent, signal_code
 from vae_tf.program import command_line
 from vae_tf.quiet import quiet_imports
@@ -100,11 +100,11 @@ def train(  # noqa: PLR0913, PLR0917 - the options of the command line
 
 def _start_of(run: str) -> Path:
     """Return the folder of the run to start from, pulled first where it is elsewhere."""
-    if "://" not in run:
+    if not is_url(run):
         return Path(run)
     with console.status(f"Pulling {run}"), quiet_imports():
-        from vae_tf.hub import open_place, pull_once
-    return pull_once(open_place(run)).path
+        from vae_tf.hub import open_place, pull_run
+    return pull_run(open_place(run)).path
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from PIL import ImageColor
 from pydantic import Field, field_validator, model_validator
 
 from vae_tf.errors import UserFileError, UserValueError, readable
-from vae_tf.files import what_is
+from vae_tf.files import is_url, what_is
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, SizeLike, Text
 
@@ -71,7 +71,7 @@ def absolute(path: str) -> str:
         >>> absolute("/a/b"), absolute("gs://bucket/b")
         ('/a/b', 'gs://bucket/b')
     """
-    return path if "://" in path else str(Path(path).expanduser().absolute())
+    return path if is_url(path) else str(Path(path).expanduser().absolute())
 
 
 def without_folder(dataset: str) -> str:

@@ -15,7 +15,7 @@ from vae_tf.errors import UserFileError, reason_of
 from vae_tf.failures import disk_failure
 from vae_tf.files import check_file
 
-__all__ = ["read_arrays"]
+__all__ = ["array_header", "read_arrays"]
 
 _MAGIC = b"\x93NUMPY"
 _DAMAGED = (
@@ -83,12 +83,28 @@ def _of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
         return _claimed(file, member.file_size, name)
 
 
+def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and the type that an array's file claims, which is then read up to its numbers.
+
+    Raises:
+        ValueError: it is no such file.
+
+    Example:
+        >>> import io
+        >>> file = io.BytesIO()
+        >>> np.save(file, np.zeros([2, 3], np.int64))
+        >>> _ = file.seek(0)
+        >>> array_header(file)
+        ((2, 3), dtype('int64'))
+    """
+    is_first = np.lib.format.read_magic(file) == (1, 0)
+    shape, _, dtype = (np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0)(file)
+    return shape, dtype
+
+
 def _claimed(file: IO[bytes], size: int, name: str) -> int:
     """Return the bytes that an array's header claims, which must be there."""
-    reader = np.lib.format.read_array_header_1_0
-    if np.lib.format.read_magic(file) != (1, 0):
-        reader = np.lib.format.read_array_header_2_0
-    shape, _, dtype = reader(file)
+    shape, dtype = array_header(file)
     if dtype.hasobject:
         raise _RefusedError(f"arrays of Python objects ({name}), which only running code could read")
     claimed, held = math.prod(shape) * dtype.itemsize, size - file.tell()

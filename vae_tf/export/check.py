@@ -120,11 +120,6 @@ def _run_alone(path: Path, requests: dict[str, dict[str, np.ndarray]]) -> dict[s
             return {key: answers[key] for key in answers.files}
 
 
-def _in_graph(signature: Signature) -> Any:
-    """Return a signature as a graph of the live model: step by step, chains and samples would take ten times as long."""
-    return tf.function(signature.__call__, autograph=False)
-
-
 def _plain(value: np.ndarray) -> np.ndarray:
     """Return strings in a form that npz files hold without pickling."""
     return value.astype(np.bytes_) if value.dtype == object else value
@@ -150,7 +145,8 @@ def compare_answers(
     Raises:
         ServableMismatchError: they differ by more.
     """
-    live = _in_graph(signature)(*[tf.constant(request[field.name]) for field in signature.inputs])
+    answer_in_graph = tf.function(signature.__call__, autograph=False)  # step by step, chains and samples take far longer
+    live = answer_in_graph(*[tf.constant(request[field.name]) for field in signature.inputs])
     largest = 0.0
     for key, value in live.items():
         answer, expected = _plain(np.asarray(answers[key])), _plain(value.numpy())

@@ -3,7 +3,7 @@
 from vae_tf.hub.arrival import check_arrival, foreign_operations
 from vae_tf.hub.card import CardFacts, check_licence, render_card
 from vae_tf.hub.folder_place import FolderPlace
-from vae_tf.hub.moving import Pulled, Pushed, is_url, open_place, pull_once, pull_run, push_run
+from vae_tf.hub.moving import Pulled, Pushed, open_place, prepare_push, pull_run, push_run
 from vae_tf.hub.parcel import Parcel, pack
 from vae_tf.hub.place import LostPlaceError, Place, Sent
 from vae_tf.hub.repository import Repository
@@ -23,10 +23,9 @@ __all__ = [
     "check_arrival",
     "check_licence",
     "foreign_operations",
-    "is_url",
     "open_place",
     "pack",
-    "pull_once",
+    "prepare_push",
     "pull_run",
     "push_run",
     "render_card",

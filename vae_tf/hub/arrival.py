@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vae_tf.checking import check_folder
+from vae_tf.data.array_files import array_header
 from vae_tf.errors import DamagedFileError
 from vae_tf.hub.layout import SERVABLE
 from vae_tf.quiet import quiet_imports
@@ -55,9 +54,7 @@ def _holds_numbers(path: Path) -> bool:
 def _is_of_numbers(archive: zipfile.ZipFile, name: str) -> bool:
     with archive.open(name) as file:
         try:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            return not read(file)[2].hasobject
+            return not array_header(file)[1].hasobject
         except ValueError:
             return False
 

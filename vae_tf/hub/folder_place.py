@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vae_tf.errors import UserFileError
 from vae_tf.failures import disk_failure, writing
-from vae_tf.files import atomic_directory
+from vae_tf.files import atomic_directory, is_taken
 from vae_tf.hub.place import Place, Sent
 
 __all__ = ["FolderPlace"]
@@ -42,7 +42,7 @@ class FolderPlace(Place):
         Raises:
             UserFileError: it holds something.
         """
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if is_taken(self.path):
             raise UserFileError(f"{self.path} exists and is not empty: a push makes a folder of its own. Choose another.")
 
     def send(self, folder: Path, names: Sequence[str], title: str, public: bool) -> Sent:

@@ -2,15 +2,17 @@
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from vae_tf.artifacts import RunDirectory
 from vae_tf.checksums import KEY
 from vae_tf.errors import DamagedFileError, UserFileError
 from vae_tf.failures import writing
-from vae_tf.files import LOCK, alone_in, folder_of, sync_file, write_record
+from vae_tf.files import LOCK, alone_in, folder_of, is_taken, is_url, sync_file, write_record
 from vae_tf.hub.arrival import check_arrival
+from vae_tf.hub.card import check_licence
 from vae_tf.hub.folder_place import FolderPlace
 from vae_tf.hub.layout import CARD, check_names
 from vae_tf.hub.parcel import Parcel, pack, run_results
@@ -21,10 +23,11 @@ from vae_tf.sums import SUMS, files_below, read_sums, sum_of
 from vae_tf.training.runs import LoadedRun
 from vae_tf.version import VERSION
 
-__all__ = ["ORIGIN", "Pulled", "Pushed", "is_url", "open_place", "pull_once", "pull_run", "push_run"]
+__all__ = ["ORIGIN", "Pulled", "Pushed", "open_place", "prepare_push", "pull_run", "push_run"]
 
 ORIGIN = "pulled.json"
 """In a run that was pulled: where it comes from."""
+_RUNS = Path("runs")
 _DIGITS = 16
 
 
@@ -68,16 +71,6 @@ class Pulled:
         return sorted({self.path / Path(name).parents[1] for name in self.files if name.endswith("/saved_model.pb")})
 
 
-def is_url(name: str) -> bool:
-    """Return whether a name is that of a place elsewhere, not of a folder.
-
-    Example:
-        >>> is_url("hf://me/digits"), is_url("runs/a")
-        (True, False)
-    """
-    return "://" in name
-
-
 def open_place(url: str) -> Place:
     """Return the place of a URL, or of a folder's path.
 
@@ -95,20 +88,39 @@ def open_place(url: str) -> Place:
     return UrlPlace(url) if is_url(url) else FolderPlace(url)
 
 
+def prepare_push(run: RunDirectory, url: str, parcel: Parcel, public: bool = False) -> tuple[Place, Parcel]:
+    """Check that a run may be pushed to a place, before any work is done, and return both.
+
+    Args:
+        run: the run.
+        url: of the place, or a folder's path.
+        parcel: what goes along; what it does not say is the place's.
+        public: whether everybody may see it, where the place can keep it from people.
+
+    Raises:
+        UserError: the training has not ended, no licence was said, or the place cannot take it.
+        LostPlaceError: the place does not answer.
+    """
+    parcel = replace(parcel, licence=check_licence(parcel.licence))
+    run_results(run)
+    place = open_place(url)
+    place.check_free(public)
+    return place, replace(parcel, url=place.address, name=parcel.name or place.name)
+
+
 def push_run(loaded: LoadedRun, place: Place, parcel: Parcel, public: bool = False) -> Pushed:
     """Bring a run to a place, with its servable and its model card.
 
     Args:
         loaded: the run.
-        place: of `open_place`; asked already whether it can take it (`check_free`).
-        parcel: what goes along.
+        place: of `prepare_push`.
+        parcel: of `prepare_push`.
         public: whether everybody may see it, where the place can keep it from people.
 
     Raises:
         UserError: the training has not ended, or there is no right to.
         LostPlaceError: the place does not answer; the same again goes on.
     """
-    run_results(loaded.run)
     with tempfile.TemporaryDirectory(prefix="vae_tf-push-") as name:
         folder = Path(name)
         files = pack(loaded, folder, parcel)
@@ -117,57 +129,44 @@ def push_run(loaded: LoadedRun, place: Place, parcel: Parcel, public: bool = Fal
     return Pushed(sent, tuple(files), size)
 
 
-def pull_run(place: Place, target: str | Path) -> Pulled:
+def pull_run(place: Place, target: str | Path | None = None) -> Pulled:
     """Bring a pushed run into a folder, which appears when all is there and checked; nothing of it is executed.
 
     What an interrupted pull has brought, or one whose server was lost, waits in a hidden folder beside: the next one goes on.
 
     Args:
         place: of `open_place`.
-        target: the folder.
+        target: the folder; None: `runs/NAME-STATE`, which is taken as it is where it was pulled before.
 
     Raises:
         UserFileError: there is no push, or no right to see it; or the folder is there already, or cannot be written.
         DamagedFileError: what is there is not what was pushed, or more than a push may be.
         LostPlaceError: the place does not answer.
     """
-    target = Path(target)
-    _check_free(target)
+    if target is not None:
+        return _pull(place, Path(target))
+    revision = place.pin() or _state(place)
+    target = _RUNS / f"{place.name}-{revision[:8]}"
+    if not (target / ORIGIN).is_file():
+        return _pull(place, target)
+    return Pulled(target, revision, tuple(sorted(read_sums(target) or ())))
+
+
+def _pull(place: Place, target: Path) -> Pulled:
+    if is_taken(target):
+        raise UserFileError(f"{target} exists and is not empty. Choose another folder: -o FOLDER.")
     staging = target.with_name(f".{target.name[:40]}-{sha256(place.url.encode()).hexdigest()[:8]}.pull")
     with folder_of(staging / LOCK):
         with writing(target):
             staging.mkdir(exist_ok=True)
         with alone_in(staging, "is pulling into", "-o FOLDER"):
             try:
-                pulled = _arrive(place, staging, target)
+                return _arrive(place, staging, target)
             except LostPlaceError:
                 raise
             except Exception:
                 shutil.rmtree(staging, ignore_errors=True)
                 raise
-    return pulled
-
-
-def pull_once(place: Place, folder: str | Path = "runs") -> Pulled:
-    """Return the run of a place, pulled to `NAME-STATE` below a folder of all runs unless that is there already.
-
-    Args:
-        place: of `open_place`.
-        folder: of all runs.
-
-    Raises:
-        UserError: as `pull_run`.
-    """
-    revision = place.pin() or _state(place)
-    target = Path(folder) / f"{place.name}-{revision[:8]}"
-    if not (target / ORIGIN).is_file():
-        return pull_run(place, target)
-    return Pulled(target, revision, tuple(sorted(read_sums(target) or ())))
-
-
-def _check_free(target: Path) -> None:
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserFileError(f"{target} exists and is not empty. Choose another folder: -o FOLDER.")
 
 
 def _state(place: Place) -> str:

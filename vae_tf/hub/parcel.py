@@ -28,18 +28,18 @@ class Parcel:
     """What goes along.
 
     Attributes:
-        url: where it goes, for the card.
         licence: as the Hub names it; `none`.
         name: of the model and its servable.
         pictures: whether pictures go along, on which are examples of the data.
         servable: whether a SavedModel goes along.
+        url: where it goes, for the card.
     """
 
-    url: str
     licence: str
-    name: str
+    name: str = ""
     pictures: bool = True
     servable: bool = True
+    url: str = ""
 
 
 def run_results(run: RunDirectory) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,22 +24,19 @@ class LostPlaceError(MachineError):
     """
 
 
+@dataclass(frozen=True)
 class Sent:
     """What became of a push.
 
-    Args:
+    Attributes:
         where: the place, as a person opens it.
         revision: by which exactly this can be pulled; empty where a place keeps one state alone.
         is_private: whether others cannot see it; None where the place does not say.
-
-    Attributes:
-        where: the same.
-        revision: the same.
-        is_private: the same.
     """
 
-    def __init__(self, where: str, revision: str = "", is_private: bool | None = None) -> None:
-        self.where, self.revision, self.is_private = where, revision, is_private
+    where: str
+    revision: str = ""
+    is_private: bool | None = None
 
 
 class Place(ABC):
