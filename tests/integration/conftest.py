@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,14 @@ def tiny_runs(tmp_path_factory) -> dict[str, Path]:
 def tiny_run(tiny_runs) -> Path:
     """Return the Gaussian run."""
     return tiny_runs["gaussian"]
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @pytest.fixture

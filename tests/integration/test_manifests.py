@@ -4,7 +4,6 @@ import importlib.util
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -185,10 +184,7 @@ def test_the_servers_own_packages_take_them(exported, server):
 
 
 @pytest.mark.skipif(not OWN.exists(), reason=NEEDS_OWN)
-def test_bentoml_itself_serves_it(exported, tmp_path, monkeypatch):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        free_port = free.getsockname()[1]
+def test_bentoml_itself_serves_it(exported, tmp_path, monkeypatch, free_port):
     places = subprocess.run(
         [OWN, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, check=True
     )

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -114,7 +113,7 @@ def registered(run_cli, parse, client, run, tmp_path):
     return parse(out)
 
 
-def test_a_registered_model_is_the_runs_and_answers_as_serve_does(registered, client, run, tmp_path):
+def test_a_registered_model_is_the_runs_and_answers_as_serve_does(registered, client, run, tmp_path, free_port):
     assert registered["registered"] == "models:/m/1"
     version = client.get_model_version("m", "1")
     kept = client.get_run(version.run_id)
@@ -126,19 +125,16 @@ def test_a_registered_model_is_the_runs_and_answers_as_serve_does(registered, cl
     assert described["python_function"]["loader_module"] == "mlflow.tensorflow"  # not one of this package
     assert not [name for name in files if "pkl" in name or "pickle" in name or name == "code"]
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it starts uvicorn by its name
     environment = {**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
     environment.pop("PYTHONPATH", None)
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", registered["registered"], "--env-manager", "local"]
     with (tmp_path / "served.txt").open("w") as log:
-        server = subprocess.Popen([*command, "--port", str(port)], cwd=tmp_path, env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen([*command, "--port", str(free_port)], cwd=tmp_path, env=environment, stdout=log, stderr=log)
     try:
-        _wait(f"http://127.0.0.1:{port}", server)
+        _wait(f"http://127.0.0.1:{free_port}", server)
         x = np.random.default_rng(0).integers(0, 17, (3, 8, 8, 1)).astype(np.float32)
-        answer = _ask(f"http://127.0.0.1:{port}", {"inputs": {"x": x.tolist()}})
+        answer = _ask(f"http://127.0.0.1:{free_port}", {"inputs": {"x": x.tolist()}})
     finally:
         server.terminate()
         server.wait(60)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -157,12 +156,9 @@ def test_two_workers_do_every_trial_once_though_one_is_killed(space_file, tmp_pa
     assert sorted(path.name for path in (search.path / "trials").iterdir()) == ["0-1", "1-1", "2-1"]
 
 
-def test_a_chief_and_two_workers_of_their_own_do_every_trial_once_though_one_is_killed(space_file, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+def test_a_chief_and_two_workers_of_their_own_do_every_trial_once_though_one_is_killed(space_file, tmp_path, free_port):
     names = ("chief", "tuner0", "tuner1")
-    shared = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": port}
+    shared = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(free_port)}
 
     def start(name, *arguments):
         (tmp_path / name).mkdir(exist_ok=True)
