@@ -47,8 +47,8 @@ def folder(tmp_path_factory, make_config, start):
 
 
 def _onnx(name, config):
-    """Return what writes ONNX files, where they can be tried: a page without a server runs them in a browser."""
-    if name == "text" or not HAS_ONNX or None in BROWSER:
+    """Return what writes ONNX files: those of `classes` for the command's folder, others where a browser can run them."""
+    if name == "text" or not HAS_ONNX or (name != "classes" and None in BROWSER):
         return ()
     from vae_tf.export.graph_check import first_rows
     from vae_tf.export.graph_files import GraphFiles

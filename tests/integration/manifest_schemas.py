@@ -60,4 +60,5 @@ def bentoml(folder):
         assert BentoBuildConfig.from_yaml(file).service == "service:Servable"
 
 
-{"kserve": kserve, "triton": triton, "bentoml": bentoml}[sys.argv[1]](Path(sys.argv[2]))
+if __name__ == "__main__":  # pytest reads every file for examples
+    {"kserve": kserve, "triton": triton, "bentoml": bentoml}[sys.argv[1]](Path(sys.argv[2]))
