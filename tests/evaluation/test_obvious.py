@@ -104,9 +104,8 @@ def exact(dataset, nll):
     """A model whose NLL is given and which reconstructs nothing."""
     zero = SimpleNamespace(numpy=lambda: np.zeros_like(dataset.splits["test"].x))
     likelihood = SimpleNamespace(measure=lambda spec: "density", scale_kind="shared")
-    vae = SimpleNamespace(
-        latent=SimpleNamespace(size=2, num_labels=0), likelihood=likelihood, reconstruct=lambda x, labels: zero
-    )
+    latent = SimpleNamespace(size=2, num_labels=0, blocks=lambda: [SimpleNamespace(is_discrete=False)])
+    vae = SimpleNamespace(latent=latent, likelihood=likelihood, reconstruct=lambda x, labels: zero)
     found = measure_obvious(vae, dataset, bounds_of(nll), ObviousSettings())
     return {row.obvious.name: row for row in found}
 
@@ -162,6 +161,24 @@ def test_grey_values_under_bernoulli_are_not_compared_in_nats(make_spec):
     grey = RNG.random((40, 4, 4, 1)).astype(np.float32)
     nats = [p for p in fit_obvious(PlainData(make_spec(), grey, grey, grey, 2, "")) if p.quantity == NATS]
     assert len(nats) == 1 and "cross-entropy" in nats[0].unfair
+
+
+def test_a_code_of_finitely_many_values_is_not_compared_with_exact_components(make_spec, make_vae, make_dataset):
+    grey = np.random.default_rng(1).random((40, 4, 4, 1)).astype(np.float32)
+    kinds = []
+    for size, kind in ((2, {}), (2, {"code_is_discrete": True}), (16, {})):
+        plains = fit_obvious(PlainData(make_spec(), grey, grey, grey, size, "", **kind))
+        kinds += [plain.unfair for plain in plains if plain.name.startswith("PCA")]
+    assert kinds[0] == "" and "one of finitely many" in kinds[1] and "as many numbers" in kinds[2]
+    dataset = make_dataset()
+    x = dataset.splits["test"].x.astype(np.float32) / 255.0
+    told = {}
+    for kind in ({"kind": "gaussian", "size": 2}, {"kind": "categorical", "num_variables": 2, "num_classes": 3}):
+        vae = make_vae(kind)
+        bounds = BoundEstimator(vae).per_example([np.rint(x)], 2, (0, 1))
+        found = measure_obvious(vae, dataset, bounds, ObviousSettings())
+        told[kind["kind"]] = [row.verdict for row in found if row.obvious.name.startswith("PCA")]
+    assert "finitely many" in told["categorical"][0] and "finitely many" not in told["gaussian"][0]
 
 
 def test_rounded_columns_are_told_of(make_spec):

@@ -111,6 +111,7 @@ def _plain_data(vae: VAE, dataset: Dataset, x: np.ndarray, settings: ObviousSett
         validation,
         x,
         code_size=vae.latent.size,
+        code_is_discrete=all(block.is_discrete for block in vae.latent.blocks()),
         measure=likelihood.measure(spec),
         floor=float(getattr(likelihood, "min_scale", 1e-2)),
         num_levels=int(getattr(likelihood, "num_levels", None) or 2),
