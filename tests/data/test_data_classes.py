@@ -12,7 +12,7 @@ from vae_tf.errors import UserValueError
 @pytest.fixture
 def table(tmp_path):
     path = tmp_path / "table.csv"
-    rows = [f"{i},{10 * (i % 3) + 0.5},{'abc'[i % 3]}" for i in range(30)]
+    rows = [f"{i + 0.25},{10 * (i % 3) + 0.5},{'abc'[i % 3]}" for i in range(30)]
     path.write_text("\n".join(["x,y,kind", *rows]) + "\n")
     return DataConfig(dataset=f"csv:{path}", label_column="kind")
 
@@ -56,7 +56,7 @@ def test_an_unknown_class_is_named_with_those_there_are(table):
 
 def test_all_rows_of_a_table_in_order(table):
     data = load_examples(table)
-    assert data.split("train").x[:, 0].tolist() == list(range(30))
+    assert data.split("train").x[:, 0].tolist() == [i + 0.25 for i in range(30)]
     assert data.split("validation").num_examples == data.split("test").num_examples == 0
 
 

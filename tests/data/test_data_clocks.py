@@ -33,10 +33,26 @@ def _numbers(count=1176):
         (np.arange("2024-01-01", "2027-03-22", dtype="datetime64[D]"), 28),
         ([f"{1950 + row // 12}-{1 + row % 12:02d}-01" for row in range(1176)], 12),
         (1749 + np.arange(1176) / 12, 12),
+        ([f"{1950 + row // 12}-{1 + row % 12:02d}" for row in range(1176)], 12),
+        ([f"{1950 + row // 4} Q{1 + row % 4}" for row in range(1176)], 8),
+        ([(1950 + row // 12) * 100 + 1 + row % 12 for row in range(1176)], 12),
+        (np.arange(1176), 16),
         (RNG.permutation(np.arange("2024-01-01", "2027-03-22", dtype="datetime64[D]")), None),
         (np.cumsum(RNG.exponential(size=1176)), None),
     ],
-    ids=["hours", "days that come again", "days", "months", "parts of years", "in no order", "at random"],
+    ids=[
+        "hours",
+        "days that come again",
+        "days",
+        "months",
+        "parts of years",
+        "years and months",
+        "quarters",
+        "months as numbers",
+        "numbered",
+        "in no order",
+        "at random",
+    ],
 )
 def test_a_clock_is_found_by_its_steps(clock, window):
     told = _told({"time": clock, "load": _numbers(), "heat": _numbers()})

@@ -112,10 +112,16 @@ def test_numbers_without_gaps_stay_what_they_were(load):
     x = RNG.normal(size=(60, 2)).astype(np.float32).astype(np.float64)
     spec = load({"a": x[:, 0], "b": x[:, 1], "c": np.full(60, 3), "id": np.arange(60)}).spec
     assert (spec.value_support, spec.columns, spec.feature_names) == ("real", (), ("a", "b"))
-    dataset = load({"a": x[:, 0], "t": np.arange(60)})
-    assert dataset.spec.feature_names == ("a", "t") and [column.kind for column in dataset.columns] == ["real", "count"]
-    assert [note.text.partition(": ")[2] for note in dataset.notes] == ["60 rows of 2 columns: 2 inputs (1 count, 1 real)."]
+    dataset = load({"a": x[:, 0], "b": x[:, 1]})
+    assert [note.text.partition(": ")[2] for note in dataset.notes] == ["60 rows of 2 columns: 2 inputs (2 real)."]
     assert dataset.split("train").x.dtype == np.float32
+
+
+def test_what_numbers_the_rows_is_left_out_unless_there_is_nothing_else(load):
+    dataset = load({"nr": np.arange(1, 61), "a": RNG.normal(size=60)})
+    assert dataset.spec.feature_names == ("a",) and "Columns left out: nr (identifier)" in said(dataset)
+    assert load({"nr": np.arange(1, 61), "a": RNG.normal(size=60)}, columns={"nr": "real"}).spec.num_dims == 2
+    assert load({"nr": np.arange(1, 61)}).spec.feature_names == ("nr",)
 
 
 def test_seconds_since_1970_keep_their_spread(load):
@@ -262,10 +268,46 @@ def test_dates_of_csv_files(write_csv, text, seconds):
     assert (column.kind, column.high) == (("date", seconds) if seconds else ("category", 2))
 
 
-def test_days_and_months_that_could_be_swapped_are_told(write_csv):
-    rows = "".join(f"{n},0{n % 9 + 1}/0{n % 8 + 1}/2020\n" for n in range(40))
+MONTHS = [f"{1949 + n // 12}-{1 + n % 12:02d}-01" for n in range(40)]
+QUARTERS = [f"{1970 + n // 4}-{1 + 3 * (n % 4):02d}-01" for n in range(40)]
+HOURS = [f"2024-01-{1 + n // 24:02d} {n % 24:02d}:00" for n in range(40)]
+HALVES = [f"2011-01-{1 + n % 28:02d} {n % 24:02d}:30" for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("form", "moments"),
+    [
+        *((form, MONTHS) for form in ("%Y-%m", "%Y/%m", "%m/%Y", "%Y %b", "%b %Y", "%b-%Y", "%B %Y")),
+        *((form, QUARTERS) for form in ("%Y-Q%q", "%Y Q%q", "%YQ%q", "Q%q %Y")),
+        ("%Y-%m-%d %H", HOURS),
+        ("%m/%d/%Y %I:%M %p", HALVES),
+    ],
+)
+def test_months_quarters_and_hours_are_dates(write_csv, form, moments):
+    full = "%Y-%m-%d %H:%M" if len(moments[0]) > 10 else "%Y-%m-%d"
+    seconds = [as_seconds(moment, full) for moment in moments]
+    texts = [date_text(one, form) for one in seconds]
+    assert [as_seconds(text, form) for text in texts] == seconds
+    rows = "".join(f"{0.1 * (7 * n % 40)},{text}\n" for n, text in enumerate(texts))
+    column = load_dataset(DataConfig(dataset=write_csv("a,when\n" + rows))).spec.columns[-1]
+    assert (column.kind, column.date_format) == ("date", form)
+
+
+def test_what_is_no_quarter_is_no_date():
+    assert as_seconds("1970 Q5", "%Y Q%q") is as_seconds("1970 Q10", "%Y Q%q") is as_seconds("Q1 Q2", "%Y Q%q") is None
+
+
+@pytest.mark.parametrize("mark", ["/", "-"])
+def test_days_and_months_that_could_be_swapped_are_told(write_csv, mark):
+    rows = "".join(f"{n},0{n % 9 + 1}{mark}0{n % 8 + 1}{mark}2020\n" for n in range(40))
     dataset = load_dataset(DataConfig(dataset=write_csv("a,when\n" + rows)))
-    assert dataset.spec.columns[-1].date_format == "%m/%d/%Y" and "month/day/year" in said(dataset)
+    told = {"/": ("%m/%d/%Y", "month/day/year"), "-": ("%d-%m-%Y", "day-month-year")}[mark]
+    assert dataset.spec.columns[-1].date_format == told[0] and f"read as {told[1]}" in said(dataset)
+
+
+def test_the_century_of_years_of_two_digits_is_told(write_csv):
+    rows = "".join(f"{0.1 * (7 * n % 40)},01/{n % 28 + 1}/{n % 5 + 66}\n" for n in range(40))
+    assert "read as 1969 to 2068: here 1969 to 2068." in said(load_dataset(DataConfig(dataset=write_csv("a,when\n" + rows))))
 
 
 def test_dates_that_are_numbers_where_they_are_asked_for(write_csv):

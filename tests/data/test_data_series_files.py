@@ -91,7 +91,6 @@ def test_the_file_of_tests_beside_one_to_train_on_is_the_test_split_and_new_data
         (_ts() + "1,2,3,4,5,6,7:still\n", "it.ts", "series of 1 to 2 channels"),
         (_ts() + "1,x,3:1,2,3:still\n", "it.ts", "line 27: could not convert string to float: 'x'"),
         (_ts().replace("@timestamps false", "@timestamps true"), "it.ts", "@timestamps true: a moment for every step"),
-        (_ts().replace("@classLabel true still walking", "@targetLabel true"), "it.ts", "@targetlabel true: numbers as labels"),
         (HEADER, "it.ts", "no series"),
         ("const x = 3;\n", "it.ts", "no line @data"),
         (_arff().replace("att3 numeric", "att3 {1,2}"), "it.arff", "attributes that are no steps: a table|value not in"),
@@ -119,3 +118,16 @@ def test_other_kinds_of_files_are_named(tmp_path):
     path.write_bytes(b"\x47\x40\x00" + RNG.integers(0, 256, 4000).astype(np.uint8).tobytes())
     with pytest.raises(UserFileError, match=r"film\.ts must be a \.ts file of series in UTF-8"):
         load_dataset(DataConfig(dataset=f"npz:{path}"))
+
+
+def test_numbers_to_predict_are_left_out_and_told(tmp_path):
+    text = _ts(words=[f"{0.5 * row:.1f}" for row in range(len(SERIES))]).replace(
+        "@classLabel true still walking", "@targetLabel true"
+    )
+    loaded = load_dataset(DataConfig(dataset=_write(tmp_path, text, "it.ts")))
+    np.testing.assert_allclose(_all(loaded), SERIES[np.lexsort(SERIES.reshape(len(SERIES), -1).T)], rtol=1e-6)
+    (note,) = [note for note in loaded.notes if "@targetlabel" in note.text]
+    assert (
+        note.is_warning and f"the {len(SERIES):,} numbers to predict (@targetlabel) are no classes, and left out" in note.text
+    )
+    assert loaded.spec.label_names == ()

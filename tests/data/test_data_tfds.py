@@ -228,7 +228,7 @@ def test_other_file_formats_are_refused(plain_dir, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mnits", "There is no dataset 'mnits'. Did you mean 'mnist'\\? .*folder:PATH, npz:PATH and csv:PATH"),
+        ("mnits", "There is no dataset 'mnits'. Did you mean 'mnist'\\? .*\\(csv, text, folder, npz, sparse\\), as csv:PATH"),
         ("zzzzqqqq", "There is no dataset 'zzzzqqqq'. Besides TFDS names"),
         ("my data", "data.dataset must be digits, a TFDS name .* Received: 'my data'"),
         ("mnist:9.9.9", "TFDS cannot open 'mnist:9.9.9': Dataset mnist cannot be loaded at version 9.9.9, only: 3.0.1"),

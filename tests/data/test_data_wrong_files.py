@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from vae_tf.config import DataConfig
+from vae_tf.config import DataConfig, check_path
 from vae_tf.config.data import _PATHS
 from vae_tf.data import load_dataset
 from vae_tf.data.file_content import _OTHERS
@@ -177,3 +177,32 @@ def test_a_byte_order_mark_before_other_letters_is_no_part_of_a_name(tmp_path):
     dataset = load_dataset(DataConfig(dataset=f"csv:{path}"))
     assert dataset.spec.feature_names == ("größe", "b")
     assert "Latin-1" in " ".join(note.text for note in dataset.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("notes.docx", r"text:.*notes\.docx \(a text a line\) or csv:.*; these speak for themselves: \.csv, "),
+        ("notes", r"Received: no ending"),
+        ("pictures", r"is a folder: say of what, as folder:.*pictures \(pictures\)"),
+    ],
+)
+def test_a_path_that_does_not_say_what_is_there_is_told_what_to_write(name, told, tmp_path, monkeypatch):
+    (tmp_path / "pictures").mkdir()
+    for file in ("notes.docx", "notes"):
+        (tmp_path / file).write_text("x")
+    for path in (str(tmp_path / name), f"./{name}"):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(UserValueError, match=told):
+            load_dataset(DataConfig(dataset=path))
+        with pytest.raises(UserValueError, match=told):
+            check_path(path)
+
+
+def test_a_folder_named_as_no_dataset_is_told_of(tmp_path, monkeypatch):
+    (tmp_path / "my_pictures").mkdir()
+    (tmp_path / "mnist").mkdir()
+    monkeypatch.chdir(tmp_path)
+    check_path("mnist")
+    with pytest.raises(UserValueError, match="'my_pictures' is a folder: say of what, as folder:my_pictures"):
+        load_dataset(DataConfig(dataset="my_pictures"))

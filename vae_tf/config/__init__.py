@@ -4,7 +4,7 @@ Every key of a configuration file is a field here, or an argument of a part's co
 errors that name the nearest known one, and every message has the form `path rule. Received: value.`
 """
 
-from vae_tf.config.data import MEMORY, DataConfig, check_path, existing_path, full_name, without_folder
+from vae_tf.config.data import MEMORY, DataConfig, check_path, existing_path, full_name, refuse_bare_path, without_folder
 from vae_tf.config.decoding import Decoding, read_decoding
 from vae_tf.config.model import ModelConfig
 from vae_tf.config.run import PUBLISHED, RECORDED, EvaluationConfig, RunConfig, TrainingConfig
@@ -25,6 +25,7 @@ __all__ = [
     "full_name",
     "read_decoding",
     "read_yaml",
+    "refuse_bare_path",
     "validate_config",
     "without_folder",
 ]

@@ -11,7 +11,7 @@ from vae_tf.files import is_url, what_is
 from vae_tf.parts.settings import Frozen
 from vae_tf.parts.types import PositiveInt, SizeLike, Text
 
-__all__ = ["MEMORY", "DataConfig", "absolute", "check_path", "existing_path", "full_name", "without_folder"]
+__all__ = ["MEMORY", "DataConfig", "absolute", "check_path", "existing_path", "full_name", "refuse_bare_path", "without_folder"]
 
 ColumnUse = Literal["real", "count", "ordinal", "category", "date", "drop"]
 """What a person may say that a column of a table is; see `vae_tf.data.columns`."""
@@ -100,6 +100,43 @@ def check_path(dataset: str) -> None:
     form, _, argument = full_name(dataset).partition(":")
     if form in _PATHS and argument:
         existing_path(f"{form}:{argument}")
+    refuse_bare_path(dataset)
+
+
+def refuse_bare_path(dataset: str, is_unknown: bool = False) -> None:
+    """Refuse a path that does not say what is there, with what to write before it.
+
+    Args:
+        dataset: as it was given.
+        is_unknown: whether TFDS has nothing of that name; else `mnist` is one of its own, whatever is in the folder.
+
+    Raises:
+        UserValueError: the name is that of a file or a folder that is there.
+
+    Example:
+        >>> refuse_bare_path("mnist"), refuse_bare_path("mnist_corrupted/spatter")
+        (None, None)
+        >>> refuse_bare_path("/")
+        Traceback (most recent call last):
+        vae_tf.errors.UserValueError: '/' is a folder: say of what, as folder:/ (pictures), text:/ or csv:/ (Parquet).
+    """
+    is_path = is_unknown or bool(Path(dataset).suffix) or dataset.startswith(("/", ".", "~"))
+    if ":" in full_name(dataset) or not is_path:
+        return
+    try:
+        path = Path(dataset).expanduser()
+        found = "file" if path.is_file() else "folder" if path.is_dir() else ""
+    except (OSError, RuntimeError):  # a name too long; no such user
+        return
+    if found == "folder":
+        ways = f"folder:{dataset} (pictures), text:{dataset} or csv:{dataset} (Parquet)"
+        raise UserValueError(f"{dataset!r} is a folder: say of what, as {ways}.")
+    if found:
+        ways = f"text:{dataset} (a text a line) or csv:{dataset} (a table)"
+        raise UserValueError(
+            f"{dataset!r} is a file whose name does not say what it holds: {ways}, if it is one. Received: "
+            f"{path.suffix or 'no ending'}; these speak for themselves: {', '.join(_FORMS)}."
+        )
 
 
 class DataConfig(Frozen):

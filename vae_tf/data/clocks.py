@@ -1,6 +1,7 @@
 """Rows in time that nobody called so: a clock among the columns of a table."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,7 +22,11 @@ _LONGEST_PERIOD = 366
 
 
 def describe_clock(
-    table: Table, columns: Sequence[Column], x: Callable[[int], np.ndarray], config: DataConfig
+    table: Table,
+    columns: Sequence[Column],
+    x: Callable[[int], np.ndarray],
+    config: DataConfig,
+    dropped: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Note]:
     """Say of which column rows may be in time, and how windows of them are learned instead of single rows.
 
@@ -30,6 +35,7 @@ def describe_clock(
         columns: the inputs.
         x: gives a column's raw numbers by its place, [N]: of words their numbers, of dates seconds.
         config: its `window`, `counts` and what is held out.
+        dropped: why other columns are left out, by name.
 
     Example:
         >>> import pyarrow as pa
@@ -41,17 +47,14 @@ def describe_clock(
         toy: 'year' rises by the same step from row to row: rows in time? Each is learned by itself. data.window=4 learns \
 windows of 4 rows on end, for forecasts and alarms.
     """
-    if config.window or config.counts or len(columns) < 2:
+    if config.window or config.counts:
         return
-    clock = next((place for place, one in enumerate(columns) if one.is_date or _is_named(one)), None)
+    clock = _clock(table, columns, x, dropped)
     if clock is None:
         return
-    times, has_dates = x(clock), columns[clock].is_date
+    name, times, has_dates = clock
     if np.isnan(times).any():
         return
-    if not has_dates:
-        times, form = dates_of_numbers(table.column(columns[clock].name))
-        has_dates = bool(form)
     words = [place for place, one in enumerate(columns) if one.is_category]
     for series in (None, *words):
         rows, step = _rhythm(times, np.zeros(len(times)) if series is None else x(series))
@@ -59,8 +62,25 @@ windows of 4 rows on end, for forecasts and alarms.
             window = _window(step, has_dates, rows, config)
             if window >= _SHORTEST:
                 others = [columns[place].name for place in words if place != series]
-                yield _note(table, columns[clock].name, None if series is None else columns[series].name, window, others)
+                yield _note(table, name, None if series is None else columns[series].name, window, others)
             return
+
+
+def _clock(
+    table: Table, columns: Sequence[Column], x: Callable[[int], np.ndarray], dropped: Mapping[str, str]
+) -> tuple[str, np.ndarray, bool] | None:
+    """Return the first column that may say when, its times [N], and whether they are dates: an input, else one left out."""
+    place = next((place for place, one in enumerate(columns) if one.is_date or _is_named(one)), None)
+    if place is not None and columns[place].is_date:
+        return (columns[place].name, x(place), True) if len(columns) > 1 else None
+    named = [name for name, why in dropped.items() if why == "identifier" and is_named_after_time(name)]
+    if place is not None and len(columns) > 1:
+        named = [columns[place].name]
+    raw = next((table.column(name) for name in named if table.column(name).numbers is not None), None)
+    if raw is None or raw.is_gap.any():
+        return None
+    times, form = dates_of_numbers(raw)
+    return raw.name, times, bool(form)
 
 
 def _is_named(column: Column) -> bool:

@@ -28,54 +28,95 @@ DATE_FORMATS = (
     "%Y-%m-%dT%H:%M:%S",
     "%Y-%m-%d %H:%M",
     "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H",
+    "%Y-%m-%dT%H",
     "%Y-%m-%d %H:%M:%S.%f",
     "%Y-%m-%dT%H:%M:%S.%f",
+    "%Y-%m-%dT%H:%MZ",
     "%Y-%m-%dT%H:%M:%SZ",
     "%Y-%m-%dT%H:%M:%S.%fZ",
     "%Y-%m-%d %H:%M:%S+00:00",
     "%Y-%m-%d %H:%M:%S%z",
+    "%Y-%m-%dT%H:%M%z",
     "%Y-%m-%dT%H:%M:%S%z",
+    "%Y-%m-%d %H:%M:%S.%f%z",
+    "%Y-%m-%dT%H:%M:%S.%f%z",
+    "%Y-%m-%d %I:%M:%S %p",
     "%Y/%m/%d",
+    "%Y/%m/%d %H:%M",
     "%Y/%m/%d %H:%M:%S",
+    "%Y.%m.%d",
+    "%Y.%m.%d %H:%M",
+    "%Y.%m.%d %H:%M:%S",
     "%m/%d/%Y",
     "%m/%d/%Y %H:%M",
     "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %I:%M %p",
+    "%m/%d/%Y %I:%M:%S %p",
     "%d/%m/%Y",
     "%d/%m/%Y %H:%M",
     "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %I:%M %p",
+    "%d/%m/%Y %I:%M:%S %p",
     "%d.%m.%Y",
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y %H:%M:%S",
     "%d-%m-%Y",
+    "%d-%m-%Y %H:%M",
+    "%d-%m-%Y %H:%M:%S",
+    "%m-%d-%Y",
+    "%m-%d-%Y %H:%M",
+    "%m-%d-%Y %H:%M:%S",
     "%d-%b-%Y",
+    "%d-%b-%Y %H:%M:%S",
     "%d %b %Y",
+    "%d %b %Y %H:%M",
+    "%d %b %Y %H:%M:%S",
     "%d %B %Y",
     "%b %d, %Y",
+    "%b %d %Y",
     "%B %d, %Y",
+    "%B %d %Y",
     "%m/%d/%y",
     "%m/%d/%y %H:%M",
     "%d/%m/%y",
     "%d/%m/%y %H:%M",
     "%d.%m.%y",
+    "%d.%m.%y %H:%M",
     "%d-%b-%y",
+    "%Y-%m",
+    "%Y/%m",
+    "%m/%Y",
+    "%b %Y",
+    "%b-%Y",
+    "%B %Y",
+    "%Y %b",
+    "%Y-%b",
+    "%Y %B",
+    "%b-%y",
+    "%Y-Q%q",
+    "%Y Q%q",
+    "%YQ%q",
+    "Q%q %Y",
     "%H:%M:%S",
     "%H:%M",
     "%I:%M %p",
     "%I:%M:%S %p",
     "%H:%M:%S.%f",
 )
-"""Forms of dates and of times of day, as `strftime` has them; the first that fits all cells is taken."""
-_ASKED = ("%Y%m%d", "%Y-%m", "%Y")
+"""Forms of dates and of times of day, as `strftime` has them, and %q, a quarter; the first that fits all cells is taken."""
+_ASKED = ("%Y%m", "%Y%m%d", "%Y")
 """Forms that are numbers as well: only where the configuration says that they are dates."""
 _FEW = 50
 _TIME = re.compile(r"\d{1,2}:\d\d\b.*")
 """A time of day; 2:1 is none."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_DAY, _MINUTE = 86400.0, 60.0
+_QUARTER = re.compile(r"Q([1-4])(?!\d)")
+_DAY, _HOUR, _MINUTE = 86400.0, 3600.0, 60.0
 _MONTH = 365.2425 / 12.0 * _DAY
 _UNEVEN_MONTHS = 3.0 * _DAY
 """How far a step of months is from so many mean ones, at most."""
-_STEPS = (_DAY, 3600.0, _MINUTE, 1.0)
+_STEPS = (_DAY, _HOUR, _MINUTE, 1.0)
 FIRST_SECOND, LAST_SECOND = ((datetime(year, 1, 1, tzinfo=timezone.utc) - _EPOCH).total_seconds() for year in (1, 9999))
 """Seconds since 1970 that dates are written within."""
 
@@ -111,13 +152,13 @@ def main_dates(texts: Iterable[str]) -> set[str]:
 
 
 def is_day_or_month_first(texts: Iterable[str], form: str) -> bool:
-    """Return whether texts read as month/day/year could as well be day/month/year.
+    """Return whether texts read as month/day/year, or as day-month-year, could as well be the other.
 
     Example:
         >>> is_day_or_month_first(["01/02/2020"], "%m/%d/%Y"), is_day_or_month_first(["01/31/2020"], "%m/%d/%Y")
         (True, False)
     """
-    other = form.replace("%m/%d", "%d/%m")
+    other = form.replace("%m/%d", "%d/%m").replace("%d-%m-", "%m-%d-")
     return other != form and all(as_seconds(text, other) is not None for text in texts)
 
 
@@ -127,11 +168,16 @@ def as_seconds(text: str, form: str) -> float | None:
     Example:
         >>> as_seconds("1970-01-02", "%Y-%m-%d"), as_seconds("1970-02-31", "%Y-%m-%d"), as_seconds("1:05 PM", "%I:%M %p")
         (86400.0, None, 47100.0)
+        >>> as_seconds("1970 Q2", "%Y Q%q") / 86400
+        90.0
     """
+    if "%q" in form:
+        text, count = _QUARTER.subn(lambda found: f"Q{3 * int(found[1]) - 2:02d}", text)
+        form = form.replace("%q", "%m") if count == 1 else form
     if form.endswith(".%f") and "." not in text[-7:]:
         text += ".0"  # Python leaves out a fraction of zero
     try:
-        parsed = datetime.strptime(text, form)
+        parsed = datetime.strptime(text, form)  # no form of Python's has %q
     except ValueError:
         return None
     if is_time_of_day(form):
@@ -158,7 +204,9 @@ def date_unit(form: str) -> float:
         >>> date_unit("%Y-%m-%d"), date_unit("%Y-%m-%d %H:%M")
         (86400.0, 60.0)
     """
-    return _DAY if "%H" not in form and "%I" not in form else _MINUTE if "%S" not in form else 1e-6 if "%f" in form else 1.0
+    if "%S" in form:
+        return 1e-6 if "%f" in form else 1.0
+    return _MINUTE if "%M" in form else _HOUR if "%H" in form else _DAY
 
 
 def next_dates(seconds: float, step: float, count: int) -> list[float]:
@@ -222,4 +270,4 @@ def date_text(seconds: float, form: str, step: float = 0.0) -> str:
     rounded = min(max(rounded, FIRST_SECOND), LAST_SECOND)
     moment = _EPOCH + timedelta(seconds=rounded)
     year = f"{moment.year:04d}"  # strftime leaves out leading zeros of a year
-    return moment.strftime(form.replace("%Y", year))
+    return moment.strftime(form.replace("%Y", year).replace("%q", str((moment.month + 2) // 3)))

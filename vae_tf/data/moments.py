@@ -10,7 +10,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data.cells import cells, code_column
 from vae_tf.data.columns import Column
 from vae_tf.data.dates import date_text, find_date_format, next_dates
-from vae_tf.data.notes import Note, day_or_month_notes, few
+from vae_tf.data.notes import Note, date_notes, few
 from vae_tf.data.raw_table import Table
 from vae_tf.data.time_columns import dates_of_numbers, is_break, series_codes
 from vae_tf.errors import UserValueError
@@ -225,4 +225,4 @@ def describe_moments(table: Table, name: str | None, moments: Moments, config: D
         yield Note(f"{len(broken):,} breaks in time, between {told}: no window goes over one.{advice}", share > MANY_BREAKS)
     if not raw.date_format and raw.codes is not None:
         form = find_date_format(raw.distinct_texts, asked=True)
-        yield from day_or_month_notes(name, raw.distinct_texts, form)
+        yield from date_notes(name, raw.distinct_texts, form)

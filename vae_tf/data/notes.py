@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae_tf.data.dates import is_day_or_month_first
+from vae_tf.data.dates import as_seconds, date_text, is_day_or_month_first
 
-__all__ = ["ColumnNote", "Note", "day_or_month_notes", "describe_groups", "describe_limit", "few", "listed"]
+__all__ = ["ColumnNote", "Note", "date_notes", "describe_groups", "describe_limit", "few", "listed"]
 
 _NAMED = 3
 _MOST = 6
@@ -44,8 +44,8 @@ class ColumnNote(NamedTuple):
     treatment: str
 
 
-def day_or_month_notes(name: str, texts: Sequence[str], form: str) -> Iterator[Note]:
-    """Say of a column of dates that day and month could stand the other way round.
+def date_notes(name: str, texts: Sequence[str], form: str) -> Iterator[Note]:
+    """Say of a column of dates what they could mean otherwise: day and month the other way round, another century.
 
     Args:
         name: of the column.
@@ -53,11 +53,18 @@ def day_or_month_notes(name: str, texts: Sequence[str], form: str) -> Iterator[N
         form: in which they were read.
 
     Example:
-        >>> [len([*day_or_month_notes("day", [text], "%m/%d/%Y")]) for text in ("01/02/2020", "01/31/2020")]
+        >>> [len([*date_notes("day", [text], "%m/%d/%Y")]) for text in ("01/02/2020", "01/31/2020")]
         [1, 0]
     """
     if is_day_or_month_first(texts, form):
-        yield Note(f"Column {name!r}: dates were read as month/day/year; they could be day/month/year.", is_warning=True)
+        orders = ["month/day/year", "day/month/year"] if form.startswith("%m") else ["day-month-year", "month-day-year"]
+        yield Note(f"Column {name!r}: dates were read as {orders[0]}; they could be {orders[1]}.", is_warning=True)
+    if "%y" in form:
+        years = sorted(date_text(as_seconds(text, form) or 0.0, "%Y") for text in texts)
+        yield Note(
+            f"Column {name!r}: years of two digits are read as 1969 to 2068: here {years[0]} to {years[-1]}. Write all four "
+            "where that is another century."
+        )
 
 
 def few(names: Sequence[str]) -> str:

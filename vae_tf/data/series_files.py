@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy.io import arff
@@ -16,8 +17,14 @@ __all__ = ["SERIES_SUFFIXES", "read_series"]
 
 _TRAIN, _TEST = "_TRAIN", "_TEST"
 _GAPS = {"?", "nan", ""}
-_Examples = tuple[np.ndarray, list[str]]
-"""Series [N, T, C] and a label of each; none where there are no labels."""
+
+
+class _Examples(NamedTuple):
+    """Series [N, T, C], a label of each or none, and what of the file is left out."""
+
+    x: np.ndarray
+    labels: list[str]
+    left_out: str = ""
 
 
 def read_series(path: Path, with_test: bool) -> tuple[dict[str, np.ndarray], tuple[Note, ...]]:
@@ -31,26 +38,27 @@ def read_series(path: Path, with_test: bool) -> tuple[dict[str, np.ndarray], tup
         UserFileError: it is no such file, its series have different lengths or channels, or the moments of their steps.
     """
     beside = path.with_name(f"{path.stem.removesuffix(_TRAIN)}{_TEST}{path.suffix}")
+    examples = _read(path)
+    told = (Note(f"{path}: {examples.left_out}.", is_warning=True),) if examples.left_out else ()
     if not (with_test and path.stem.endswith(_TRAIN) and beside.is_file()):
-        return _named(*_read(path), ""), ()
-    arrays = _named(*_read(path), "_train") | _named(*_read(beside), "_test")
-    return arrays, (Note(f"{path}: {beside.name} beside it is the test split."),)
+        return _named(examples, ""), told
+    arrays = _named(examples, "_train") | _named(_read(beside), "_test")
+    return arrays, (*told, Note(f"{path}: {beside.name} beside it is the test split."))
 
 
 def _read(path: Path) -> _Examples:
     content, _ = content_of(path, f"{path.suffix} file of series")
     reader, looks = _READERS[path.suffix.lower()]
     try:
-        x, labels = reader(content.decode())
+        return reader(content.decode())
     except (ValueError, IndexError, StopIteration, NotImplementedError, arff.ArffError) as error:
         # SciPy raises the last four of what is no such file, or ends too early.
         reason = reason_of(error)
         raise UserFileError(f"{path} must be {looks}. Received: {reason}.") from error
-    return x, labels
 
 
-def _named(x: np.ndarray, labels: list[str], end: str) -> dict[str, np.ndarray]:
-    return {f"x{end}": x} | ({f"y{end}": np.array(labels)} if labels else {})
+def _named(examples: _Examples, end: str) -> dict[str, np.ndarray]:
+    return {f"x{end}": examples.x} | ({f"y{end}": np.array(examples.labels)} if examples.labels else {})
 
 
 def _ts(text: str) -> _Examples:
@@ -68,12 +76,12 @@ def _ts(text: str) -> _Examples:
     if header.get("timestamps", ["false"])[0] == "true":
         raise ValueError("@timestamps true: a moment for every step. Write a table with a column of dates, for data.window")
     has_labels, has_targets = (header.get(key, ["false"])[0] == "true" for key in ("classlabel", "targetlabel"))
-    if has_targets:
-        raise ValueError("@targetlabel true: numbers as labels. Leave them out, or cut them into classes")
     rows = [(number, line.strip()) for number, line in lines if line.strip() and not line.startswith(("#", "%"))]
     parts = [(number, line.split(":")) for number, line in rows]
-    labels = [part.pop().strip() for _, part in parts] if has_labels else []
-    return _equal([[_numbers(channel, number) for channel in part] for number, part in parts]), labels
+    labels = [part.pop().strip() for _, part in parts] if has_labels or has_targets else []
+    x = _equal([[_numbers(channel, number) for channel in part] for number, part in parts])
+    left_out = f"the {len(labels):,} numbers to predict (@targetlabel) are no classes, and left out"
+    return _Examples(x, [], left_out) if has_targets else _Examples(x, labels)
 
 
 def _numbers(channel: str, line: int) -> np.ndarray:
@@ -95,7 +103,7 @@ def _arff(text: str) -> _Examples:
         raise ValueError("attributes that are no steps: a table. Save it as CSV")
     steps = names[: len(names) - has_labels]
     x = np.stack([rows[name] for name in steps], axis=-1)[..., np.newaxis]
-    return x, [word.decode() for word in rows[names[-1]]] if has_labels else []
+    return _Examples(x, [word.decode() for word in rows[names[-1]]] if has_labels else [])
 
 
 def _tsv(text: str) -> _Examples:
@@ -104,7 +112,7 @@ def _tsv(text: str) -> _Examples:
     is_there = np.isfinite(rows[:, 1:])
     lengths = is_there.shape[1] - np.argmax(is_there[:, ::-1], axis=1)
     series = [[row[1 : 1 + length]] for row, length in zip(rows, lengths, strict=True)]
-    return _equal(series), [f"{label:g}" for label in rows[:, 0]]
+    return _Examples(_equal(series), [f"{label:g}" for label in rows[:, 0]])
 
 
 def _equal(series: Sequence[Sequence[np.ndarray]]) -> np.ndarray:

@@ -121,7 +121,7 @@ def _numeric(
     train = tables["train"]
     may_miss = config.window is not None
     columns = {split: [_numbers(table, name, may_miss) for name in chosen.names] for split, table in tables.items()}
-    told = () if known else _doubts(train, chosen.columns, columns["train"].__getitem__, config)
+    told = () if known else _doubts(train, chosen, chosen.columns, columns["train"].__getitem__, config)
     dtype, key = _dtype(columns["train"]), " ".join(chosen.names)
     x = {split: table.stack(functools.partial(list, columns[split]), dtype, key) for split, table in tables.items()}
     labels, moments = dict(sides.labels), sides.moments
@@ -146,14 +146,16 @@ def _mixed(
         told = tuple(describe_unknown(tables, columns))
     else:
         support = mixed_fields(columns, splits["train"].x)
-        told = _doubts(tables["train"], columns, lambda place: x["train"][:, place], config)
+        told = _doubts(tables["train"], chosen, columns, lambda place: x["train"][:, place], config)
     return Dataset(_spec(config, chosen, splits, support), splits, cut, (*told, *notes))
 
 
-def _doubts(train: Table, columns: Sequence[Column], x: Callable[[int], np.ndarray], config: DataConfig) -> tuple[Note, ...]:
+def _doubts(
+    train: Table, chosen: Chosen, columns: Sequence[Column], x: Callable[[int], np.ndarray], config: DataConfig
+) -> tuple[Note, ...]:
     """Say what training rows may be other than they were taken for; `x` gives a column's raw numbers by its place."""
     doubts = describe_doubts(train, columns, map(x, range(len(columns))))
-    return (*doubts, *describe_clock(train, columns, x, config))
+    return (*doubts, *describe_clock(train, columns, x, config, chosen.dropped))
 
 
 def _spec(config: DataConfig, chosen: Chosen, splits: Mapping[str, ArraySplit], support: Mapping[str, Any]) -> DatasetSpec:

@@ -10,7 +10,7 @@ from vae_tf.config import DataConfig
 from vae_tf.data.column_kinds import Drop, Guess, guess_kind, is_index, names_identifier
 from vae_tf.data.columns import KINDS, OTHER, Column
 from vae_tf.data.dates import find_date_format
-from vae_tf.data.notes import Note, day_or_month_notes, few, listed
+from vae_tf.data.notes import Note, date_notes, few, listed
 from vae_tf.data.number_forms import forms_of_numbers
 from vae_tf.data.raw_table import Table, short_list
 from vae_tf.data.spec import DatasetSpec
@@ -66,9 +66,8 @@ def choose_columns(table: Table, config: DataConfig, others: Collection[str | No
     said = any(asked.get(name) for name in kept)
     is_wide = len(kept) > _MOST_WHOLE
     is_mixed = not _is_plain(config) and (said or any(_is_mixed(table, name, guess, is_wide) for name, guess in kept.items()))
-    if not is_mixed:  # rows in time may be numbered, and where all is constant there is nothing else
-        kept = {name: guess for name, guess in guesses.items() if not guess.drop or _stays_a_number(table, name, guess)}
-        kept = kept or {name: guess for name, guess in guesses.items() if guess.drop == "constant" and _is_numeric(table, name)}
+    if not (is_mixed or kept):  # where all is constant, or numbered, there is nothing else
+        kept = {name: guess for name, guess in guesses.items() if _is_better_than_nothing(table, name, guess)}
     if not kept:
         left_out = short_list(f"{name or 'the first'} ({guess.drop})" for name, guess in guesses.items()) or "no column"
         others = " and ".join(what for what, name in (("label", config.label_column), ("group", config.group)) if name)
@@ -147,13 +146,11 @@ def _is_mixed(table: Table, name: str, guess: Guess, is_wide: bool) -> bool:
     return facts.is_category or facts.is_date or is_whole or bool(raw.number_form) or bool(raw.is_gap.any())
 
 
-def _stays_a_number(table: Table, name: str, guess: Guess) -> bool:
-    return guess.drop == "identifier" and _is_numeric(table, name) and not names_identifier(name)
-
-
-def _is_numeric(table: Table, name: str) -> bool:
+def _is_better_than_nothing(table: Table, name: str, guess: Guess) -> bool:
+    """Return whether numbers that are constant, or number the rows, can be learned for want of others."""
     column = table.column(name)
-    return column.numbers is not None and not column.date_format
+    is_numeric = column.numbers is not None and not column.date_format
+    return is_numeric and (guess.drop == "constant" or (guess.drop == "identifier" and not names_identifier(name)))
 
 
 def _column(table: Table, name: str, guess: Guess) -> Column:
@@ -174,7 +171,7 @@ def _notes(table: Table, columns: tuple[Column, ...], dropped: Mapping[str, Drop
     yield from _numbers_as_words(table, names)
     for column in columns:
         if column.is_date and not column.is_typed:
-            yield from day_or_month_notes(column.name, _texts(table, column.name), column.date_format)
+            yield from date_notes(column.name, _texts(table, column.name), column.date_format)
         if not (column.is_date or column.is_category) and _may_be_days(table, column.name):
             yield Note(
                 f"Column {column.name!r}: numbers such as 20240131 may be dates. data.columns.{column.name}=date reads them so."

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.read_only_builder import builder_from_files
 
+from vae_tf.config import refuse_bare_path
 from vae_tf.errors import UserError, UserFileError, UserValueError, reason_of
 from vae_tf.program import command_line
 
@@ -60,11 +61,12 @@ def open_builder(dataset: str, data_dir: str | None) -> Any:
 
 
 def _find_builder(dataset: str, data_dir: str | None) -> Any:
+    refuse_bare_path(dataset)
     match = _NAME.fullmatch(dataset)
     if not match:
         raise UserValueError(
-            f"data.dataset must be digits, a TFDS name (name, name/config, name:version), folder:PATH, npz:PATH or "
-            f"csv:PATH. Received: {dataset!r}."
+            "data.dataset must be digits, a TFDS name (name, name/config, name:version), or a path with its form before it "
+            f"(csv, text, folder, npz, sparse), as csv:PATH. Received: {dataset!r}, which is neither, and no file."
         )
     parts = {key: value for key, value in match.groupdict().items() if value}
     try:
@@ -72,6 +74,7 @@ def _find_builder(dataset: str, data_dir: str | None) -> Any:
             return tfds.builder(dataset, data_dir=data_dir)
         return builder_from_files(**parts, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
+        refuse_bare_path(dataset, is_unknown=True)
         raise UserValueError(_unknown(parts["name"])) from error
     except (ValueError, AssertionError, OSError) as error:
         raise UserValueError(f"TFDS cannot open {dataset!r}: {_last_words(error)}.{_configs(parts['name'])}") from error
@@ -86,8 +89,8 @@ def _unknown(name: str) -> str:
     close = difflib.get_close_matches(name, [*_known_names(), "digits"], n=1, cutoff=0.5)
     guess = f" Did you mean {close[0]!r}?" if close else ""
     return (
-        f"There is no dataset {name!r}.{guess} Besides TFDS names there are digits, folder:PATH, npz:PATH and csv:PATH "
-        f"(`{command_line('datasets')}`)."
+        f"There is no dataset {name!r}.{guess} Besides TFDS names there are digits, and paths with their form before them "
+        f"(csv, text, folder, npz, sparse), as csv:PATH (`{command_line('datasets')}`)."
     )
 
 

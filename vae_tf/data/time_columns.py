@@ -38,7 +38,7 @@ _NAMES = frozenset(
     ]
 )
 """Words in names of columns that rise with time, even where not evenly."""
-_DAY_DIGITS, _YEAR_DIGITS = 8, 4
+_DAY_DIGITS, _MONTH_DIGITS, _YEAR_DIGITS = 8, 6, 4
 _FIRST_YEAR = 1000
 
 
@@ -106,7 +106,7 @@ def _has_dates(table: Table, name: str) -> bool:
 
 
 def dates_of_numbers(raw: RawColumn) -> tuple[np.ndarray, str]:
-    """Return the seconds of numbers without gaps that are dates, [N], and their form: 20240131, or years under such a name.
+    """Return the seconds of numbers without gaps that are dates, [N], and their form: 20240131, 202401, or years so named.
 
     Where they are none they stay as they are, without a form.
 
@@ -130,7 +130,8 @@ def _date_form(raw: RawColumn) -> str:
     if not len(known) or (known != np.floor(known)).any() or known.min() < _FIRST_YEAR or known.max() >= 10.0**_DAY_DIGITS:
         return ""  # before a million numbers are written as texts
     texts = raw.distinct_texts
-    form = "%Y%m%d" if len(texts) > 1 and all(len(text) == _DAY_DIGITS for text in texts) else ""
+    length = len(texts[0]) if len({len(text) for text in texts}) == 1 and len(texts) > 1 else 0
+    form = "%Y%m%d" if length == _DAY_DIGITS else "%Y%m" if length == _MONTH_DIGITS and len(texts) >= FEW_ROWS else ""
     form = form or ("%Y" if _words(raw.name) & {"year", "years"} and all(len(text) == _YEAR_DIGITS for text in texts) else "")
     return form if form and all(text.isdigit() and as_seconds(text, form) is not None for text in texts) else ""
 

@@ -26,6 +26,7 @@ _FIELDS = {
     "%Y": r"(\d{4})",
     "%y": r"(\d{2})",
     "%m": r"(\d{1,2})",
+    "%q": r"([1-4])",
     "%d": r"(\d{1,2})",
     "%H": r"(\d{1,2})",
     "%I": r"(\d{1,2})",
@@ -37,7 +38,7 @@ _FIELDS = {
     "%B": "(?i:(" + "|".join(_MONTHS) + "))",
     "%z": r"(Z|[+-]\d{2}:?\d{2})",
 }
-_WIDTHS = {"%Y": 4, "%y": 2, "%m": 2, "%d": 2, "%H": 2, "%I": 2, "%M": 2, "%S": 2, "%f": 6}
+_WIDTHS = {"%Y": 4, "%y": 2, "%m": 2, "%q": 1, "%d": 2, "%H": 2, "%I": 2, "%M": 2, "%S": 2, "%f": 6}
 _DAY = 86400
 _ERA, _SHIFT = 146_097, 719_468
 """Days of 400 years, and those from the first of March of the year 0 to 1970."""
@@ -74,6 +75,7 @@ class Dates:
         found = {name: self._field(texts, name, fits) for name in self.fields}
         one = tf.ones_like(fits, tf.int64)
         year = found.get("%Y", _century(found["%y"]) if "%y" in found else one * 1970)
+        found |= {"%m": found["%q"] * 3 - 2} if "%q" in found else {}
         month = next((found[name] for name in ("%m", "%b", "%B") if name in found), one)
         day, zero = found.get("%d", one), tf.zeros_like(one)
         days = _days(year, month, day)
@@ -122,7 +124,7 @@ class Dates:
         year, month, day = _civil(whole // _DAY)
         rest = whole % _DAY
         values = {"%Y": year, "%m": month, "%d": day, "%H": rest // 3600, "%M": rest // 60 % 60, "%S": rest % 60}
-        values |= {"%f": micros, "%y": year % 100, "%I": (rest // 3600 + 11) % 12 + 1}
+        values |= {"%q": (month + 2) // 3, "%f": micros, "%y": year % 100, "%I": (rest // 3600 + 11) % 12 + 1}
         texts = {
             name: tf.strings.as_string(values[name], width=_WIDTHS[name], fill="0") for name in self.fields if name in values
         }

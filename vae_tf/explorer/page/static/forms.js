@@ -31,7 +31,7 @@ function shown(cell, number) {
   return cell.decimals === null ? value : Number(value.toFixed(cell.decimals));
 }
 
-const PARTS = { "%Y": 4, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%S": 2 };
+const PARTS = { "%Y": 4, "%m": 2, "%q": 1, "%d": 2, "%H": 2, "%M": 2, "%S": 2 };
 const plainForm = (form) => (form.match(/%./g) ?? []).every((part) => part in PARTS);
 
 /** A date in the table's own form where it is made of numbers alone, else as 2024-05-31 13:00:00. */
@@ -39,7 +39,7 @@ function dateOf(cell, seconds) {
   const step = cell.step || 1, iso = new Date(Math.round(seconds / step) * step * 1000).toISOString();
   if (!plainForm(cell.date)) return iso.slice(0, 19).replace("T", " ");
   const [Y, m, d, H, M, S] = iso.match(/\d+/g);
-  const parts = { "%Y": Y, "%m": m, "%d": d, "%H": H, "%M": M, "%S": S };
+  const parts = { "%Y": Y, "%m": m, "%q": Math.ceil(m / 3), "%d": d, "%H": H, "%M": M, "%S": S };
   return cell.date.replace(/%./g, (part) => parts[part]);
 }
 
@@ -49,7 +49,7 @@ function secondsOf(form, text) {
   const found = text.match(new RegExp(`^${escaped.replace(/%./g, (part) => `(\\d{1,${PARTS[part]}})`)}$`));
   if (!found) throw new Error(`A date must be written as ${form}. Received: '${text}'.`);
   const of = (part, other) => (names.includes(part) ? Number(found[names.indexOf(part) + 1]) : other);
-  return Date.UTC(of("%Y", 1970), of("%m", 1) - 1, of("%d", 1), of("%H", 0), of("%M", 0), of("%S", 0)) / 1000;
+  return Date.UTC(of("%Y", 1970), (names.includes("%q") ? 3 * of("%q") - 2 : of("%m", 1)) - 1, of("%d", 1), of("%H", 0), of("%M", 0), of("%S", 0)) / 1000;
 }
 
 /** Cells of a file's row, texts by the column's own name, as inputs. */
