@@ -293,6 +293,17 @@ def test_months_quarters_and_hours_are_dates(write_csv, form, moments):
     assert (column.kind, column.date_format) == ("date", form)
 
 
+def test_numbers_beside_codes_are_names_and_beside_a_unit_are_refused(write_csv):
+    def written(ends):
+        rows = "".join(f"{200 + n % 40}{ends[n % len(ends)] if n % 20 == 0 else ''},{0.1 * (7 * n % 40)}\n" for n in range(400))
+        return DataConfig(dataset=write_csv("who,a\n" + rows))
+
+    dataset = load_dataset(written("ab" * 10 + "b"))
+    assert dataset.spec.columns[0].kind == "category" and "they are words now" in said(dataset)
+    with pytest.raises(UserValueError, match="column 'who' holds numbers, but in 20 of 400 cells"):
+        load_dataset(written("m"))
+
+
 def test_what_is_no_quarter_is_no_date():
     assert as_seconds("1970 Q5", "%Y Q%q") is as_seconds("1970 Q10", "%Y Q%q") is as_seconds("Q1 Q2", "%Y Q%q") is None
 

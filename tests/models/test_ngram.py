@@ -161,7 +161,7 @@ def test_numbers_are_left_out_in_training_only_as_often_as_dropout_says():
     assert np.all(likelihood(tf.zeros([5, 6]), training=False).numpy()[:, 6:] == 1.0)
 
 
-@given(st.lists(st.integers(0, 30), min_size=1, max_size=40), st.lists(st.integers(-1, 31), min_size=1, max_size=12))
+@given(st.lists(st.integers(0, 90), min_size=1, max_size=90), st.lists(st.integers(-1, 91), min_size=1, max_size=12))
 @settings(max_examples=50)
 def test_the_compiled_search_finds_what_the_other_does(keys, wanted):
     keys = np.sort(np.array(keys, np.int64))

@@ -1,5 +1,7 @@
 """What a column is, told from its cells: the rules, and the numbers in them."""
 
+import re
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -30,6 +32,9 @@ FEWEST_NUMBERED = 20
 """Rows from which on whole numbers in sequence are identifiers."""
 NUMBERS = 0.9
 """Share of cells above which a column is one of numbers, and a word in it a mistake."""
+FEWEST_CODES = 5
+"""Cells with digits and letters from which on they are no slips of the pen: the numbers beside them are names as well."""
+_CODE = re.compile(r"(?=.*\d)(?=.*[^\W\d_])[\w/-]+")
 MOST_DECIMALS = 9
 _INDEX_NAMES = ("", "Unnamed: 0", "__index_level_0__")
 _IDENTIFIERS = frozenset({"id", "ids", "index", "idx", "row", "rowid", "uid", "uuid", "guid", "rownum", "rownumber"})
@@ -108,7 +113,7 @@ def _refuse_stray(table: Table, column: RawColumn, num_cells: int) -> None:
     for what, right in (("numbers", main_numbers(texts, table.decimal_point)), ("dates", main_dates(texts))):
         is_stray = np.array([*(text not in right for text in texts), False])[codes]
         num_stray = int(is_stray.sum())
-        if 0 < num_stray < (1 - NUMBERS) * num_cells:
+        if 0 < num_stray < (1 - NUMBERS) * num_cells and not _are_codes(texts, right, num_stray):
             row = int(np.argmax(is_stray))
             cell = texts[codes[row]]
             header = "If that line belongs to the header, remove it from the file; if" if num_stray == 1 and row == 0 else "If"
@@ -117,6 +122,13 @@ def _refuse_stray(table: Table, column: RawColumn, num_cells: int) -> None:
                 f"{cell!r} on {table.place(row)}. {header} it stands for an empty cell, set data.missing=[{cell}]; "
                 f"if the {what} are names, data.columns.{column.name}=category."
             )
+
+
+def _are_codes(texts: Sequence[str], numbers: Collection[str], num_stray: int) -> bool:
+    """Return whether what is no number has digits and letters, as 207a and 207b beside 207: no unit, no slips of the pen."""
+    strange = [text.strip() for text in texts if text not in numbers]
+    are_alike = all(_CODE.fullmatch(text) for text in strange) and len({re.sub(r"\d", "", text) for text in strange}) > 1
+    return num_stray >= FEWEST_CODES and are_alike
 
 
 def _is_numbered(name: str, column: RawColumn) -> bool:

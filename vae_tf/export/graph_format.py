@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from vae_tf.export.noise import draws_of
 from vae_tf.export.signature import Signature
+from vae_tf.models.ngram import searching_by_eighths
 
 __all__ = ["GraphFormat", "NotConvertedError", "Session", "first_line", "plain_function"]
 
@@ -76,7 +77,8 @@ def plain_function(signature: Signature, title: str) -> Any:
     """
 
     def endpoint(*tensors: Any) -> Any:
-        return signature.function(*tensors)
+        with searching_by_eighths():
+            return signature.function(*tensors)
 
     endpoint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(field.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for field in signature.inputs]

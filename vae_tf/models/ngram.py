@@ -1,5 +1,9 @@
 """An n-gram of tokens as a layer: counts in a tree, smoothed as Witten and Bell do. It is counted, never trained."""
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import keras
@@ -8,11 +12,29 @@ import tensorflow as tf
 
 from vae_tf.draws import is_compiled
 
-__all__ = ["GramTree", "Ngram", "count_grams"]
+__all__ = ["GramTree", "Ngram", "count_grams", "searching_by_eighths"]
 
 _END = 0
 """Token that ends a text; as the token before the first one it also begins it."""
 _NO_KEY = np.iinfo(np.int64).max
+_PARTS = 8
+_BY_EIGHTHS: ContextVar[bool] = ContextVar("by_eighths", default=False)
+
+
+@contextmanager
+def searching_by_eighths() -> Iterator[None]:
+    """Look for n-grams by operations that every runtime has, and none by comparing all with all, in what is traced here.
+
+    Example:
+        >>> with searching_by_eighths():
+        ...     _lower_bound(tf.constant([1, 3, 5], tf.int64), tf.constant([4], tf.int64)).numpy().tolist()
+        [2]
+    """
+    token = _BY_EIGHTHS.set(True)
+    try:
+        yield
+    finally:
+        _BY_EIGHTHS.reset(token)
 
 
 class GramTree(NamedTuple):
@@ -145,15 +167,16 @@ class Ngram(keras.layers.Layer):
             [N, T], and [N, T, 2 * order]: log(1 + count(h)) and log(1 + kinds(h)) of every length of h.
         """
         before = tf.concat([tf.zeros_like(tokens[:, :1]), tokens[:, :-1]], axis=1)
-        node = tf.zeros(tf.shape(tokens), tf.int64)
-        p, evidence = tf.fill(tf.shape(tokens), 1.0 / self.num_tokens), []
-        for length in range(self.order):
-            p, rests_on = self._interpolated(node, tokens, p, left_out * self.share)
-            evidence += rests_on
-            if length:
+        nodes = [tf.zeros(tf.shape(tokens), tf.int64)]
+        for length in range(1, self.order):  # a gram ends here where a shorter one ended a token before
+            node = nodes[-1]
+            if length > 1:
                 node = tf.concat([tf.fill(tf.shape(node[:, :1]), tf.cast(self.nowhere, tf.int64)), node[:, :-1]], axis=1)
-            node = self._next(node, before)
-        return p, tf.stack(evidence, axis=-1)
+            nodes.append(self._next(node, before))
+        p, evidence = self._interpolated(
+            tf.stack(nodes, axis=-1)[..., tf.newaxis], tokens[..., tf.newaxis, tf.newaxis], left_out
+        )
+        return p[..., 0], evidence
 
     def begin(self, num: tf.Tensor) -> tf.Tensor:
         """Return the nodes of the last 0, 1, 2, ... tokens before any was seen, [num, order]."""
@@ -167,12 +190,7 @@ class Ngram(keras.layers.Layer):
 
     def probabilities(self, nodes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the probabilities of all tokens behind nodes [N, order], [N, V], and what they rest on, [N, 2 * order]."""
-        tokens = tf.range(self.num_tokens)[tf.newaxis]
-        p, evidence = tf.fill([tf.shape(nodes)[0], self.num_tokens], 1.0 / self.num_tokens), []
-        for length in range(self.order):
-            p, rests_on = self._interpolated(nodes[:, length, tf.newaxis], tokens, p, None)
-            evidence += rests_on
-        return p, tf.concat(evidence, axis=-1)
+        return self._interpolated(nodes[..., tf.newaxis], tf.range(self.num_tokens), None)
 
     def _next(self, node: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
         """Return the node of a gram and one token more."""
@@ -183,29 +201,36 @@ class Ngram(keras.layers.Layer):
         return tf.where(is_there, tf.cast(place, tf.int64) + 1, tf.cast(self.nowhere, tf.int64))
 
     def _interpolated(
-        self, node: tf.Tensor, tokens: tf.Tensor, shorter: tf.Tensor, left_out: tf.Tensor | None
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Return p of tokens behind a node, given p behind one token less."""
-        count = tf.gather(self.counts, self._next(node, tokens))
-        total, kinds = tf.gather(self.totals, node), tf.gather(self.kinds, node)
+        self, nodes: tf.Tensor, tokens: tf.Tensor, left_out: tf.Tensor | float | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return p of tokens [..., 1 or V] behind nodes [..., order, 1] of all lengths; what it rests on, [..., 2 * order]."""
+        counts = tf.gather(self.counts, self._next(nodes, tokens))
+        totals, kinds = tf.gather(self.totals, nodes), tf.gather(self.kinds, nodes)
+        evidence = tf.math.log1p(tf.stack([totals, kinds], axis=-1))
         if left_out is not None:
-            kinds -= left_out * tf.cast(count == 1.0, tf.float32)
-            taken = left_out * tf.cast(count > 0.0, tf.float32)
-            count, total = count - taken, total - taken
-        p = tf.where(total > 0.0, tf.math.divide_no_nan(count + kinds * shorter, total + kinds), shorter)
-        return p, [tf.math.log1p(total), tf.math.log1p(kinds)]
+            left_out = tf.reshape(left_out * self.share, [-1, 1, 1, 1])
+            kinds -= left_out * tf.cast(counts == 1.0, tf.float32)
+            taken = left_out * tf.cast(counts > 0.0, tf.float32)
+            counts, totals = counts - taken, totals - taken
+        p = tf.fill(tf.shape(counts[..., 0, :]), 1.0 / self.num_tokens)
+        for length in range(self.order):
+            count, total, kind = counts[..., length, :], totals[..., length, :], kinds[..., length, :]
+            p = tf.where(total > 0.0, tf.math.divide_no_nan(count + kind * p, total + kind), p)
+        return p, tf.reshape(evidence, tf.concat([tf.shape(nodes)[:-2], [2 * self.order]], axis=0))
 
 
 def _lower_bound(keys: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
     """Return how many of the sorted keys [K] are less than each number, int32, in the shape of these.
 
-    XLA's own search compares every number with every key: a step on texts took thirty times as long.
+    XLA's own search compares every number with every key, as ONNX's does: a step on texts took thirty times as long. LiteRT
+    has none.
     """
-    if not is_compiled():
+    if not (is_compiled() or _BY_EIGHTHS.get()):
         return tf.reshape(tf.searchsorted(keys, tf.reshape(wanted, [-1])), tf.shape(wanted))
     size, place = keys.shape[0], tf.zeros(tf.shape(wanted), tf.int32)
-    for power in reversed(range(size.bit_length())):
-        ahead = place + 2**power
-        is_less = tf.gather(keys, tf.minimum(ahead, size) - 1) < wanted
-        place = tf.where((ahead <= size) & is_less, ahead, place)
+    for power in reversed(range(math.ceil(math.log(size, _PARTS)) if size > 1 else 1)):
+        length = _PARTS**power
+        lasts = place[..., tf.newaxis] + length * tf.range(1, _PARTS + 1) - 1  # of parts so long
+        is_less = tf.gather(keys, tf.minimum(lasts, size - 1)) < wanted[..., tf.newaxis]
+        place += length * tf.reduce_sum(tf.cast(is_less & (lasts < size), tf.int32), axis=-1)
     return place
