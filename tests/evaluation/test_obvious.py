@@ -44,6 +44,9 @@ def beside(shift, **fields):
 def test_ahead_behind_and_level_get_their_own_verdicts():
     ahead, behind, level = beside(-1.0), beside(1.0), beside(0.0)
     assert [found.verdict.split(" it")[0] for found in (ahead, behind, level)] == ["Ahead of", "Behind", "Level with"]
+    assert [beside(shift).verdict.split(" by ")[0] for shift in (0.005, -0.005)] == [
+        f"Level with it: {side}" for side in ("behind", "ahead")
+    ]
     assert [(found.is_ahead, found.is_behind) for found in (ahead, behind, level)] == [(1, 0), (0, 1), (0, 0)]
     assert [finding.level for finding in diagnose_obvious([ahead, behind])] == ["warning"]
     assert [finding.level for finding in diagnose_obvious([ahead, level])] == ["good"]

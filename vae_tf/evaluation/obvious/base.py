@@ -188,7 +188,7 @@ def judge(
 
     Example:
         >>> judge(Obvious("all", NATS, 3.0, 0.1), 2.9, -0.1, 0.1).verdict
-        'Level with all: the difference of 0.1 nats is 1.0 standard errors.'
+        'Level with all: ahead by 0.1 nats, 1.0 standard errors.'
         >>> judge(Obvious("all", NATS, 3.0, 0.1), 2.7, -0.3, 0.1, num_examples=5).verdict
         'Ahead of all by 0.3 nats (3.0 standard errors, unsure ones: of 5 examples).'
     """
@@ -231,7 +231,8 @@ def _verdict(plain: Obvious, difference: float, stderr: float | None, is_apart: 
     apart = abs(difference) / stderr
     if is_apart:
         return f"{_side(difference)} {plain.name} by {size} ({apart:.1f} standard errors{few})."
-    return f"Level with {plain.name}: the difference of {size} is {apart:.1f} standard errors{few}."
+    side = "behind" if difference > 0 else "ahead"
+    return f"Level with {plain.name}: {side} by {size}, {apart:.1f} standard errors{few}."
 
 
 def _side(difference: float) -> str:
