@@ -10,9 +10,7 @@ from vae_tf.parts.settings import read
 __all__ = ["AutoPrior"]
 
 _ROWS_A_WEIGHT = 5
-_MOST_COMPONENTS = 8
-_MOST_OF_MANY = 16
-_MANY = 10_000
+_MOST_COMPONENTS = 24
 _OF_CELLS = 64
 
 
@@ -45,5 +43,4 @@ class AutoPrior(StandardPrior):
 
 def _components(data: Any) -> int:
     """Return how many groups the rows could tell apart; 1 of what is no table."""
-    most = _MOST_OF_MANY if data.num_train >= _MANY else _MOST_COMPONENTS
-    return min(most, data.num_train // (_ROWS_A_WEIGHT * (data.num_dims + 1))) if data.is_real_rows else 1
+    return min(_MOST_COMPONENTS, data.num_train // (_ROWS_A_WEIGHT * (data.num_dims + 1))) if data.is_real_rows else 1
