@@ -26,6 +26,8 @@ ARGS ?=
 install = if test -x $(BIN)/uv && $(BIN)/uv pip install --python $(1) --require-hashes -r $(2); then :; \
 	  else $(1) -m pip install --require-hashes -r $(2); fi
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Compiled modules are kept whatever the shell says: else every process that a test starts compiles thousands of them again, for two seconds.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: train test test-quick coverage lint docs uv beam onnx mlflow wandb bench bench-quick bench-first-run bench-peers sbom audit lock clean help
 .DEFAULT_GOAL := help

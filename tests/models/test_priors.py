@@ -114,7 +114,7 @@ def test_the_prior_learns(make_vae, settings):
     vae.compile(optimizer=keras.optimizers.Adam(0.05))
     x = (np.random.default_rng(0).random((64, 4, 4, 1)) < 0.5).astype(np.float32)
     before = vae.evaluate(x, verbose=0, return_dict=True)["kl"]
-    vae.fit(x, epochs=150, batch_size=32, verbose=0)
+    vae.fit(np.tile(x, (150, 1, 1, 1)), batch_size=32, shuffle=False, verbose=0)  # in one epoch: Keras begins one in 70 ms
     assert vae.evaluate(x, verbose=0, return_dict=True)["kl"] < 0.3 * before
     means = vae.latent.mean(vae.encode(x)).numpy().mean(axis=0)
     np.testing.assert_allclose(vae.latent.prior().mean(), means, atol=0.5)

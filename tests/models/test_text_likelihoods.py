@@ -254,7 +254,7 @@ def test_a_text_model_learns_a_text():
     vae = VAE(network.encoder((LENGTH,), 4), latent, network.decoder(2, likelihood.params_shape), likelihood)
     vae.compile(optimizer=keras.optimizers.Adam(0.03))
     x = np.array([[1, 2, 0], [2, 2, 1]] * 16, np.float32)
-    vae.fit(x, epochs=40, batch_size=32, verbose=0, shuffle=False)
+    vae.fit(np.tile(x, (40, 1)), batch_size=32, verbose=0, shuffle=False)  # in one epoch: Keras begins one in 70 ms
     assert vae.evaluate(x, verbose=0, return_dict=True)["negative_elbo"] < 1.5  # ln 2 is what there is to know
     drawn = vae.decode(vae.draw(50, (1, 2))).sample(seed=(3, 4)).numpy()
     right = (drawn[:, None] == x[:2]).all(axis=-1).any(axis=-1)

@@ -126,7 +126,8 @@ def _trained(make_vae, cure):
     objective = _objective(kind="free_bits", nats=0.3) if cure == "free bits" else None
     vae = make_vae({**GAUSSIAN, **CURES.get(cure, {})}, objective=objective, seed=2)
     vae.compile(optimizer=keras.optimizers.Adam(0.05))
-    vae.fit(x, epochs=80, batch_size=64, verbose=0)
+    passes = np.concatenate([rng.permutation(512) for _ in range(80)])  # in one epoch: Keras begins one in 70 ms
+    vae.fit(x[passes], batch_size=64, shuffle=False, verbose=0)
     return vae.evaluate(x, batch_size=64, verbose=0, return_dict=True)
 
 
