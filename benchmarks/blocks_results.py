@@ -53,6 +53,7 @@ def first_runs() -> str:
     return first_run.markdown(read("first_run"))
 
 
+_TEXT = "{bits_per_dim:.2f} bits a character, perplexity {perplexity:.1f}; a 5-gram {obvious[0][obvious][value]:.2f}"
 _PAPERS = {
     "mnist_conditional": ("20-d Gaussian, labels in encoder, decoder, prior", "Sohn, Lee, Yan 2015", "log p(x given label)"),
     "mnist_vamp": ("40-d Gaussian, VampPrior of 100", "Tomczak, Welling 2018", ""),
@@ -72,12 +73,12 @@ _PAPERS = {
     "text": (
         "32-d Gaussian, GRU decoder beside an n-gram, free bits; tiny_shakespeare's lines, 1,834 of them",
         "Bowman et al. 2016",
-        "{bits_per_dim:.2f} bits a character, perplexity {perplexity:.1f}; a 5-gram 2.56",
+        _TEXT,
     ),
     "text_categorical": (
         "16 variables of 8 classes, Transformer decoder beside an n-gram, free bits; tiny_shakespeare's lines",
         "Bowman et al. 2016; Jang, Gu, Poole 2017",
-        "{bits_per_dim:.2f} bits a character, perplexity {perplexity:.1f}; a 5-gram 2.56; hard draws",
+        f"{_TEXT}; hard draws",
     ),
     "waves": (
         "32-d Gaussian, recurrent beside a straight way; 553 windows of 48 rows of two sensors, which overlap",

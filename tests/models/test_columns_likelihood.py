@@ -14,7 +14,7 @@ from vae_tf.data.spec import DatasetSpec
 from vae_tf.evaluation.imputing import Imputer, WeightedRows, fill
 from vae_tf.models import VAE, ColumnsLikelihood, GaussianLatent, GaussianLikelihood, build_vae
 from vae_tf.models.cells import Cells
-from vae_tf.models.completing import unrolled
+from vae_tf.models.portable import portable
 
 RNG = np.random.default_rng(0)
 REPEATED = np.array([-1.0, -0.5, 0.0, 2.0])
@@ -189,7 +189,7 @@ def test_the_loop_over_columns_and_the_columns_one_by_one_are_the_same(autoregre
     likelihood.cells.fit(_rows()[:, places])
     params, rows = _params(likelihood, 50), _rows(50, gaps=0.4)[:, places]
     looped = [*likelihood.complete(params, rows, seed), likelihood.rows(params, seed)]
-    with unrolled():
+    with portable():
         one_by_one = [*likelihood.complete(params, rows, seed), likelihood.rows(params, seed)]
     for first, second in zip(looped, one_by_one, strict=True):
         assert np.allclose(first, second, rtol=1e-5, atol=1e-5)

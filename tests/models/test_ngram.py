@@ -14,6 +14,7 @@ from vae_tf.draws import drawing_compiled
 from vae_tf.evaluation.obvious.texts import WittenBell
 from vae_tf.models import RecurrentTextLikelihood
 from vae_tf.models.ngram import Ngram, _lower_bound, count_grams
+from vae_tf.models.portable import portable
 
 TOKENS, LENGTH = 4, 5
 LETTERS = "\N{END OF TEXT}abc"
@@ -161,12 +162,13 @@ def test_numbers_are_left_out_in_training_only_as_often_as_dropout_says():
     assert np.all(likelihood(tf.zeros([5, 6]), training=False).numpy()[:, 6:] == 1.0)
 
 
+@pytest.mark.parametrize("tracing", [drawing_compiled, portable])
 @given(st.lists(st.integers(0, 90), min_size=1, max_size=90), st.lists(st.integers(-1, 91), min_size=1, max_size=12))
 @settings(max_examples=50)
-def test_the_compiled_search_finds_what_the_other_does(keys, wanted):
+def test_the_search_in_parts_finds_what_the_other_does(tracing, keys, wanted):
     keys = np.sort(np.array(keys, np.int64))
     asked = tf.constant(np.array(wanted, np.int64)[np.newaxis])
-    with drawing_compiled():
+    with tracing():
         found = _lower_bound(tf.constant(keys), asked)
     np.testing.assert_array_equal(found, np.searchsorted(keys, asked))
     np.testing.assert_array_equal(_lower_bound(tf.constant(keys), asked), found)

@@ -54,14 +54,19 @@ def existing_path(dataset: str) -> Path:
     form, _, argument = dataset.partition(":")
     wanted = " or a ".join(_PATHS[form])
     try:
-        path = Path(argument).expanduser()
-        found = "file" if path.is_file() else "folder" if path.is_dir() else ""
+        path, found = _looked_at(argument)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserFileError(f"{form}:PATH must name a {wanted}. Received: {argument!r} ({reason}).") from error
     if found not in _PATHS[form]:
         raise UserFileError(f"{form}:PATH must name a {wanted}. Received: {str(path)!r}, {what_is(path)}.")
     return path
+
+
+def _looked_at(argument: str) -> tuple[Path, str]:
+    """Return a path, and what is there: `file`, `folder` or nothing. OSError: a name too long; RuntimeError: no such user."""
+    path = Path(argument).expanduser()
+    return path, "file" if path.is_file() else "folder" if path.is_dir() else ""
 
 
 def absolute(path: str) -> str:
@@ -124,9 +129,8 @@ def refuse_bare_path(dataset: str, is_unknown: bool = False) -> None:
     if ":" in full_name(dataset) or not is_path:
         return
     try:
-        path = Path(dataset).expanduser()
-        found = "file" if path.is_file() else "folder" if path.is_dir() else ""
-    except (OSError, RuntimeError):  # a name too long; no such user
+        path, found = _looked_at(dataset)
+    except (OSError, RuntimeError):
         return
     if found == "folder":
         ways = f"folder:{dataset} (pictures), text:{dataset} or csv:{dataset} (Parquet)"

@@ -1,7 +1,6 @@
 """Rows in time that nobody called so: a clock among the columns of a table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 
@@ -26,7 +25,7 @@ def describe_clock(
     columns: Sequence[Column],
     x: Callable[[int], np.ndarray],
     config: DataConfig,
-    dropped: Mapping[str, str] = MappingProxyType({}),
+    dropped: Mapping[str, str],
 ) -> Iterator[Note]:
     """Say of which column rows may be in time, and how windows of them are learned instead of single rows.
 
@@ -42,7 +41,7 @@ def describe_clock(
         >>> x = [np.arange(1950.0, 1990.0), np.array([0.1, 0.4] * 20)]
         >>> table = Table(pa.table({"year": x[0], "load": x[1]}), "toy", str)
         >>> columns = [Column(name="year", kind="count"), Column(name="load", kind="real")]
-        >>> for note in describe_clock(table, columns, x.__getitem__, DataConfig(dataset="csv:toy.csv")):
+        >>> for note in describe_clock(table, columns, x.__getitem__, DataConfig(dataset="csv:toy.csv"), {}):
         ...     print(note.text)
         toy: 'year' rises by the same step from row to row: rows in time? Each is learned by itself. data.window=4 learns \
 windows of 4 rows on end, for forecasts and alarms.

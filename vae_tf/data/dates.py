@@ -146,6 +146,8 @@ def main_dates(texts: Iterable[str]) -> set[str]:
     """
     texts = list(texts)
     few = texts[:: len(texts) // _FEW + 1]
+    if not any(letter.isdigit() for text in few for letter in text):  # every form has a digit
+        return set()
     fits = {form: sum(as_seconds(text, form) is not None for text in few) for form in DATE_FORMATS}
     form = max(fits, key=lambda form: fits[form])
     return {text for text in texts if as_seconds(text, form) is not None} if fits[form] > len(few) // 2 else set()

@@ -92,7 +92,11 @@ def _forms_of_dates(table: Table, columns: Sequence[Column]) -> Iterator[Note]:
     """Say which columns of words are dates, but in several forms."""
     for column in columns:
         words = (table.column(column.name).distinct_texts if column.is_category else [])[:_LOOKED_AT]
-        forms = {find_date_format([word]): word for word in words}
+        forms: dict[str, str] = {}
+        for word in words:
+            forms[find_date_format([word])] = word
+            if "" in forms:  # no date: most words end it at the first
+                break
         if len(forms) > 1 and "" not in forms:
             yield Note(
                 f"{table.source}: column {column.name!r} has dates in several forms ({few([*forms.values()])}), and they are "

@@ -60,9 +60,10 @@ def date_notes(name: str, texts: Sequence[str], form: str) -> Iterator[Note]:
         orders = ["month/day/year", "day/month/year"] if form.startswith("%m") else ["day-month-year", "month-day-year"]
         yield Note(f"Column {name!r}: dates were read as {orders[0]}; they could be {orders[1]}.", is_warning=True)
     if "%y" in form:
-        years = sorted(date_text(as_seconds(text, form) or 0.0, "%Y") for text in texts)
+        seconds = [as_seconds(text, form) or 0.0 for text in texts]
+        first, last = (date_text(one, "%Y") for one in (min(seconds), max(seconds)))
         yield Note(
-            f"Column {name!r}: years of two digits are read as 1969 to 2068: here {years[0]} to {years[-1]}. Write all four "
+            f"Column {name!r}: years of two digits are read as 1969 to 2068: here {first} to {last}. Write all four "
             "where that is another century."
         )
 

@@ -66,7 +66,7 @@ def choose_columns(table: Table, config: DataConfig, others: Collection[str | No
     said = any(asked.get(name) for name in kept)
     is_wide = len(kept) > _MOST_WHOLE
     is_mixed = not _is_plain(config) and (said or any(_is_mixed(table, name, guess, is_wide) for name, guess in kept.items()))
-    if not (is_mixed or kept):  # where all is constant, or numbered, there is nothing else
+    if not kept:  # where all is constant, or numbered, there is nothing else
         kept = {name: guess for name, guess in guesses.items() if _is_better_than_nothing(table, name, guess)}
     if not kept:
         left_out = short_list(f"{name or 'the first'} ({guess.drop})" for name, guess in guesses.items()) or "no column"

@@ -20,7 +20,7 @@ from vae_tf.export.rows import served_functions
 from vae_tf.export.servable import Exported, export_run, write_next
 from vae_tf.export.signature import describe_signature
 from vae_tf.files import write_record
-from vae_tf.models.completing import unrolled
+from vae_tf.models.portable import portable
 from vae_tf.models.vae import VAE
 from vae_tf.paths import plain_path
 from vae_tf.sums import write_sums
@@ -100,7 +100,7 @@ class GraphFiles:
         files: dict[str, GraphFile] = {}
         left: dict[str, str] = {}
         described: dict[str, Any] = {}
-        with plain_path(path) as plain, unrolled():
+        with plain_path(path) as plain, portable():
             servable = tf.saved_model.load(plain)
             check = GraphCheck(self.form, servable.signatures, spec, rows, TOLERANCE[precision_of(vae)])
             for one in graph_signatures(vae, spec):

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from vae_tf.export.noise import draws_of
 from vae_tf.export.signature import Signature
-from vae_tf.models.ngram import searching_by_eighths
 
 __all__ = ["GraphFormat", "NotConvertedError", "Session", "first_line", "plain_function"]
 
@@ -77,8 +76,7 @@ def plain_function(signature: Signature, title: str) -> Any:
     """
 
     def endpoint(*tensors: Any) -> Any:
-        with searching_by_eighths():
-            return signature.function(*tensors)
+        return signature.function(*tensors)
 
     endpoint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(field.name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for field in signature.inputs]

@@ -1,32 +1,18 @@
 """Rows filled in column after column: one loop of the graph, however many columns there are."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from vae_tf.models.cells import EDGE, NUMBER_CELLS
+from vae_tf.models.portable import is_portable
 from vae_tf.models.samplers import inverted, logit, uniform_noise
 
-__all__ = ["complete_rows", "unrolled"]
+__all__ = ["complete_rows"]
 
 _NEVER = -1e30
 """The logit of what no column has."""
-
-_UNROLLED: ContextVar[bool] = ContextVar("unrolled", default=False)
-
-
-@contextmanager
-def unrolled() -> Iterator[None]:
-    """Trace columns one by one in this block, for what knows no loops: ONNX. The graph grows with their number."""
-    token = _UNROLLED.set(True)
-    try:
-        yield
-    finally:
-        _UNROLLED.reset(token)
 
 
 def complete_rows(likelihood: Any, units: tf.Tensor, given: tf.Tensor | None, seed: Any) -> tuple[tf.Tensor, tf.Tensor]:
@@ -54,7 +40,7 @@ def complete_rows(likelihood: Any, units: tf.Tensor, given: tf.Tensor | None, se
         return place + 1, units, rows + found[:, tf.newaxis] * tf.one_hot(place, num), log_weights + log_prob
 
     state = (0, units, tf.zeros([count, num]), tf.zeros([count]))
-    if _UNROLLED.get():
+    if is_portable():  # ONNX knows no such loop; the graph grows with the number of columns
         for _ in range(num):
             state = fill(*state)
     else:

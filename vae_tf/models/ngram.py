@@ -1,9 +1,6 @@
 """An n-gram of tokens as a layer: counts in a tree, smoothed as Witten and Bell do. It is counted, never trained."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import NamedTuple
 
 import keras
@@ -11,30 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from vae_tf.draws import is_compiled
+from vae_tf.models.portable import is_portable
 
-__all__ = ["GramTree", "Ngram", "count_grams", "searching_by_eighths"]
+__all__ = ["GramTree", "Ngram", "count_grams"]
 
 _END = 0
 """Token that ends a text; as the token before the first one it also begins it."""
 _NO_KEY = np.iinfo(np.int64).max
 _PARTS = 8
-_BY_EIGHTHS: ContextVar[bool] = ContextVar("by_eighths", default=False)
-
-
-@contextmanager
-def searching_by_eighths() -> Iterator[None]:
-    """Look for n-grams by operations that every runtime has, and none by comparing all with all, in what is traced here.
-
-    Example:
-        >>> with searching_by_eighths():
-        ...     _lower_bound(tf.constant([1, 3, 5], tf.int64), tf.constant([4], tf.int64)).numpy().tolist()
-        [2]
-    """
-    token = _BY_EIGHTHS.set(True)
-    try:
-        yield
-    finally:
-        _BY_EIGHTHS.reset(token)
 
 
 class GramTree(NamedTuple):
@@ -225,10 +206,10 @@ def _lower_bound(keys: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
     XLA's own search compares every number with every key, as ONNX's does: a step on texts took thirty times as long. LiteRT
     has none.
     """
-    if not (is_compiled() or _BY_EIGHTHS.get()):
+    if not (is_compiled() or is_portable()):
         return tf.reshape(tf.searchsorted(keys, tf.reshape(wanted, [-1])), tf.shape(wanted))
     size, place = keys.shape[0], tf.zeros(tf.shape(wanted), tf.int32)
-    for power in reversed(range(math.ceil(math.log(size, _PARTS)) if size > 1 else 1)):
+    for power in reversed(range(max(1, math.ceil(math.log(size, _PARTS))))):
         length = _PARTS**power
         lasts = place[..., tf.newaxis] + length * tf.range(1, _PARTS + 1) - 1  # of parts so long
         is_less = tf.gather(keys, tf.minimum(lasts, size - 1)) < wanted[..., tf.newaxis]
